@@ -1,0 +1,395 @@
+"""The command `opbench`: one handler per verb, importing what it needs when it runs.
+
+Only this module prints and exits. Tables go to standard output, progress and errors to standard
+error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import options
+from harness.exits import Exit, of_outcomes, of_verdicts
+from harness.lazy import import_lazily
+from results.errors import OpbenchError
+
+if TYPE_CHECKING:
+    from harness.catalog import Catalog
+    from harness.checking import Checked, CheckReport
+    from harness.pipeline import Reporter
+    from harness.planning import Race
+    from results.store import RunFolder
+    from results.table import Table
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    words = options.parser().parse_args(argv)
+    # The profiler's own log would print two lines per profile; it is read when torch is imported.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "5")
+    try:
+        return int(_HANDLERS[words.verb](words))
+    except OpbenchError as error:
+        print(f"opbench {words.verb}: {error}", file=sys.stderr)
+        return Exit.USAGE
+    except KeyboardInterrupt:
+        print(f"opbench {words.verb}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has seen enough (`opbench show | head`).
+        sys.stdout = None
+        return Exit.OK
+
+
+def _list(words: argparse.Namespace) -> Exit:
+    import_lazily("torch")
+    catalog = _load(words)
+    columns, rows = _LISTS[words.what](catalog, words)
+    if words.json:
+        _print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        from results.table import Table
+
+        _draw([Table(words.what, columns, tuple(rows))])
+    return Exit.OK
+
+
+def _check(words: argparse.Namespace) -> Exit:
+    from harness.checking import check
+    from harness.planning import plan_checks
+
+    catalog = _load(words)
+    races = plan_checks(catalog, options.selection(words))
+    with _progress(races, quiet=words.json) as reporter:
+        report = check(catalog, races, reporter=reporter)
+    if words.json:
+        _print_json([_plain(checked) for checked in report.checked])
+    else:
+        _draw(_check_tables(report, pairs=words.pairs))
+        _print_problems(report.checked)
+    return of_verdicts(c.verdict for c in report.checked if not c.admitted)
+
+
+def _run(words: argparse.Namespace) -> Exit:
+    from harness.pipeline import run
+    from harness.planning import plan
+    from harness.policy import Policy
+    from results.leaderboard import boards
+    from results.store import open_run
+    from results.table import leaderboard_table
+
+    catalog = _load(words)
+    races = plan(catalog, options.selection(words))
+    folder = open_run(words.resume) if words.resume else _create(words)
+    with _progress(races, quiet=words.json) as reporter:
+        policy = Policy(budget_s=words.budget)
+        records = run(catalog, races, folder, policy=policy, reporter=reporter)
+    found = boards(records)
+    if words.json:
+        _print_json({"run": str(folder.path), "boards": [_plain(board) for board in found]})
+    else:
+        _draw(leaderboard_table(board) for board in found)
+        print(f"\nrun: {folder.path}   dashboard: opbench dashboard {folder.path}")
+    return of_outcomes(record.outcome for record in records)
+
+
+def _profile(words: argparse.Namespace) -> Exit:
+    from harness.pipeline import profile
+    from harness.planning import plan
+    from results.record import Measured, Profile, Record
+    from results.store import open_run
+    from results.table import format_bytes, operators_table
+
+    catalog = _load(words)
+    races = plan(catalog, options.selection(words))
+    folder = open_run(words.run) if words.run else _create(words)
+    with _progress(races, quiet=words.json) as reporter:
+        found = profile(catalog, races, folder, reporter=reporter)
+    profiles = [item for item in found if isinstance(item, Profile)]
+    refused = [item for item in found if isinstance(item, Record)]
+    if words.json:
+        _print_json({"run": str(folder.path), "profiles": [_plain(p) for p in profiles]})
+    else:
+        for item in profiles:
+            table = operators_table(item)
+            _draw([dataclasses.replace(table, rows=table.rows[: words.top])])
+            print(f"peak memory per call: {format_bytes(item.peak_bytes)}   trace: {item.trace}\n")
+        for record in refused:
+            assert not isinstance(record.outcome, Measured)
+            print(f"{record.contender}: {record.outcome.reason}")
+        print(f"run: {folder.path}")
+    nothing = not profiles
+    return Exit.NOTHING if nothing else of_profile(refused)
+
+
+def of_profile(refused: Iterable[Any]) -> Exit:
+    """The exit code of a profile in which at least one contender ran."""
+    return of_verdicts([*(record.outcome for record in refused)]) if refused else Exit.OK
+
+
+def _show(words: argparse.Namespace) -> Exit:
+    from harness.planning import matches
+    from results.leaderboard import boards
+    from results.table import leaderboard_table, operators_table
+
+    folder = _recorded(words)
+    found = [
+        board
+        for board in boards(folder.records())
+        if (not words.names or board.case.op in words.names)
+        and matches(words.expression, board.case.key)
+    ]
+    if words.json:
+        _print_json({"run": str(folder.path), "boards": [_plain(board) for board in found]})
+    else:
+        _draw(leaderboard_table(board) for board in found)
+        _draw(operators_table(item) for item in folder.profiles())
+        for job in folder.unfinished():
+            print(f"unfinished: {job.contender} on {job.case.op} {job.case.label}")
+    return of_outcomes(r.outcome for r in folder.records())
+
+
+def _publish(words: argparse.Namespace) -> Exit:
+    from dashboards.publish import publish
+
+    folder = _recorded(words)
+    publish(folder)
+    print(f"published {folder.tensorboard}   look at it: opbench dashboard {folder.path}")
+    return Exit.OK
+
+
+def _dashboard(words: argparse.Namespace) -> Exit:
+    from dashboards.serve import serve
+
+    folder = _recorded(words)
+    with serve(folder.path, host=words.host, port=words.port) as server:
+        print(f"TensorBoard on {server.url}   Ctrl-C ends it", flush=True)
+        server.wait()
+    return Exit.OK
+
+
+def _export(words: argparse.Namespace) -> Exit:
+    from results.formats import FORMATS
+
+    folder = _recorded(words)
+    FORMATS[words.format](folder.path, Path(words.output), by=words.by)
+    print(f"wrote {words.output}")
+    return Exit.OK
+
+
+_HANDLERS = {
+    "list": _list,
+    "check": _check,
+    "run": _run,
+    "profile": _profile,
+    "show": _show,
+    "publish": _publish,
+    "dashboard": _dashboard,
+    "export": _export,
+}
+
+
+def _load(words: argparse.Namespace) -> Catalog:
+    from harness.catalog import load
+
+    return load(*words.load)
+
+
+def _recorded(words: argparse.Namespace) -> RunFolder:
+    from results.store import latest, open_run
+
+    return open_run(words.run) if words.run else latest(Path("runs"))
+
+
+def _create(words: argparse.Namespace) -> RunFolder:
+    from datetime import datetime
+
+    from harness.environment import describe
+    from results.record import RunInfo
+    from results.store import create
+
+    now = datetime.now().astimezone()
+    name = words.id or now.strftime("%Y%m%d-%H%M%S-%f")
+    command = ("opbench", *sys.argv[1:])
+    return create(Path(words.out), RunInfo(name, now.isoformat(), command, describe()))
+
+
+def _list_ops(catalog: Catalog, words: argparse.Namespace) -> tuple[tuple[str, ...], list[Any]]:
+    from harness.planning import selected_ops
+
+    homes = {op: suite for suite, members in catalog.suites.items() for op in members}
+    return ("op", "suite", "board", "contenders", "inputs", "contract"), [
+        (
+            op.name,
+            homes[op.name],
+            op.board,
+            str(len(catalog.impls[op.name])),
+            ", ".join(op.inputs),
+            op.doc.partition("\n\n")[0].replace("\n", " "),
+        )
+        for op in selected_ops(catalog, tuple(words.names))
+    ]
+
+
+def _list_impls(catalog: Catalog, words: argparse.Namespace) -> tuple[tuple[str, ...], list[Any]]:
+    from harness.planning import selected_ops
+
+    return ("op", "contender", "declared in", "requires", "caveats"), [
+        (
+            op.name,
+            contender.name,
+            contender.function.__module__,
+            ", ".join(contender.requires),
+            "; ".join(f"{kind}: {text}" for kind, text in contender.caveats.items()),
+        )
+        for op in selected_ops(catalog, tuple(words.names))
+        for contender in catalog.impls[op.name].values()
+    ]
+
+
+def _list_cases(catalog: Catalog, words: argparse.Namespace) -> tuple[tuple[str, ...], list[Any]]:
+    from harness.planning import plan
+
+    return ("op", "case", "axes", "contenders"), [
+        (race.case.op, race.case.label, race.case.sizes, str(len(race.contenders)))
+        for race in plan(catalog, options.selection(words))
+    ]
+
+
+def _list_suites(catalog: Catalog, words: argparse.Namespace) -> tuple[tuple[str, ...], list[Any]]:
+    return ("suite", "ops"), [(name, ", ".join(ops)) for name, ops in catalog.suites.items()]
+
+
+_LISTS = {"ops": _list_ops, "impls": _list_impls, "cases": _list_cases, "suites": _list_suites}
+
+
+def _check_tables(report: CheckReport, *, pairs: bool) -> Iterator[Table]:
+    """A table per op: each contender, how many checks it passed, and its largest error."""
+    from results.record import Right
+    from results.table import Table
+
+    columns = (
+        "contender",
+        "checks",
+        "right",
+        "wrong",
+        "admitted",
+        "failed",
+        "unsupported",
+        "error",
+    )
+    for op in dict.fromkeys(item.case.op for item in report.checked):
+        rows = []
+        for name in dict.fromkeys(c.contender for c in report.checked if c.case.op == op):
+            mine = [c for c in report.checked if (c.case.op, c.contender) == (op, name)]
+            kinds = Counter("Admitted" if c.admitted else type(c.verdict).__name__ for c in mine)
+            error = max((c.verdict.error for c in mine if isinstance(c.verdict, Right)), default=0)
+            counts = (kinds[k] for k in ("Right", "Wrong", "Admitted", "Failed", "Unsupported"))
+            rows.append((name, str(len(mine)), *map(str, counts), f"{error:.2f}"))
+        yield Table(f"{op}: error in units of the tolerance", columns, tuple(rows))
+        if pairs:
+            yield _pair_table(report, op)
+
+
+def _pair_table(report: CheckReport, op: str) -> Table:
+    from results.table import Table
+
+    worst: dict[tuple[str, str], float] = {}
+    for pair in report.pairs:
+        if pair.case.op == op:
+            key = (pair.one, pair.other)
+            worst[key] = max(worst.get(key, 0.0), pair.units)
+    rows = sorted(worst.items(), key=lambda item: -item[1])
+    return Table(
+        f"{op}: largest difference between contenders, in units of the tolerance",
+        ("one", "other", "difference"),
+        tuple((one, other, f"{units:.2f}") for (one, other), units in rows),
+    )
+
+
+def _print_problems(checked: Iterable[Checked]) -> None:
+    """Every unexcused wrong or failed verdict in a line, and the total."""
+    from results.record import Failed, Wrong
+
+    checked = tuple(checked)
+    for item in checked:
+        if isinstance(item.verdict, Wrong | Failed) and not item.admitted:
+            kind = type(item.verdict).__name__.upper()
+            where = f"{item.contender} of {item.case.op} on {item.case.label} ({item.case.sizes})"
+            print(f"{kind} {where}: {item.verdict.stage}: {item.verdict.reason}")
+    reasons = Counter(
+        (item.case.op, item.contender, item.verdict.reason)
+        for item in checked
+        if type(item.verdict).__name__ == "Unsupported" and hasattr(item.verdict, "reason")
+    )
+    for (op, name, reason), count in reasons.items():
+        print(f"unsupported {name} of {op} on {count} cases: {reason}")
+    print(f"{len(checked)} checks of {len({(c.case.op, c.contender) for c in checked})} contenders")
+
+
+def _draw(tables: Iterable[Table]) -> None:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        # A pipe has no width; lines are cut by whoever reads them.
+        console = Console(highlight=False, width=200)
+    for table in tables:
+        drawn = RichTable(title=table.title, title_justify="left", title_style="bold")
+        for name in table.columns:
+            drawn.add_column(name, overflow="fold")
+        for row in table.rows:
+            drawn.add_row(*row)
+        console.print(drawn)
+
+
+@contextmanager
+def _progress(races: Sequence[Race], *, quiet: bool) -> Iterator[Reporter]:
+    """A reporter that draws a bar with the time left, where there is a terminal to draw on."""
+    from harness.pipeline import Silent
+
+    if quiet or not sys.stderr.isatty():
+        yield Silent()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeLeft())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=len(races))
+
+        class Bar:
+            def case(self, race: Race) -> None:
+                text = f"{race.case.op} {race.case.label}"
+                bar.update(task, description=text, completed=races.index(race))
+
+            def contender(self, name: str, stage: str) -> None:
+                del name, stage
+
+        yield Bar()
+
+
+def _plain(value: object) -> Any:
+    from results.codec import dumps
+
+    assert dataclasses.is_dataclass(value)
+    return json.loads(dumps(value))
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, indent=2))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

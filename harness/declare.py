@@ -1,0 +1,278 @@
+"""Declare ops and their contenders: values only, nothing happens when a module is imported.
+
+A module declares an op by binding an `Op`, and a contender by tagging a function with `impl`.
+`harness.load` finds both. Torch is not imported here, so that listing stays quick.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from results.errors import DeclarationError, UnsupportedError
+
+#: A callable that takes, by name, some of the values that the harness has for a case.
+NamedCallable = Callable[..., Any]
+#: The axes of one named shape: sizes, and values of the op's options (a stride, an order).
+Shape = Mapping[str, int | float | str | bool]
+
+BOARDS = ("compute", "materialise", "view", "consume")
+#: What callables may name besides the op's own axes, arguments and options.
+CASE_NAMES = frozenset({"dtype", "device", "direction"})
+LAYOUTS = ("contiguous", "transposed", "sliced")
+
+#: Units of rounding that a right answer may be off by, per unit of magnitude summed over.
+DEFAULT_TOLERANCE: Mapping[str, float] = {
+    "float64": 1e-13,
+    "float32": 5e-6,
+    "float16": 2e-3,
+    "bfloat16": 1.6e-2,
+}
+
+
+class Unavailable(UnsupportedError):
+    """Raised by a contender's target or preparation that cannot work on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Compulsory work of one call: each input read once, each output written once."""
+
+    flops: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """A predicate with a reason; combine several with `&`, the first that fails is told."""
+
+    tests: tuple[tuple[NamedCallable, str], ...]
+
+    def __and__(self, other: Support) -> Support:
+        return Support(self.tests + other.tests)
+
+    def names(self) -> set[str]:
+        """Every name that the tests ask for."""
+        return {name for test, _ in self.tests for name in parameter_names(test)}
+
+    def refusal(self, values: Mapping[str, object]) -> str | None:
+        """The reason why `values` are not supported, or None where they are."""
+        for test, reason in self.tests:
+            if not call_named(test, values):
+                return reason
+        return None
+
+
+def supported(reason: str) -> Callable[[NamedCallable], Support]:
+    """Make a `Support` of a function; `reason` says why a case is refused.
+
+    The function may name the op's arguments and options, `dtype`, `device` (both strings) and
+    `direction` ("forward", "backward" or "both").
+    """
+
+    def wrap(test: NamedCallable) -> Support:
+        return Support(((test, reason),))
+
+    return wrap
+
+
+cpu = supported("runs on the CPU only")(lambda device: device == "cpu")
+cuda = supported("runs on CUDA devices only")(lambda device: device.split(":")[0] == "cuda")
+floating = supported("takes floating-point inputs only")(lambda dtype: "float" in dtype)
+forward_only = supported("has no gradient")(lambda direction: direction == "forward")
+
+
+@dataclass(frozen=True, slots=True)
+class Impl:
+    """One contender: how to find its function, and what is known about it."""
+
+    op: str
+    name: str
+    function: Callable[..., Any]
+    caveats: Mapping[str, str] = field(default_factory=dict)
+    supports: Support = field(default_factory=lambda: Support(()))
+    requires: tuple[str, ...] = ()
+    target: str | None = None
+    prepare: str | Callable[..., Any] | None = None
+
+    @property
+    def origin(self) -> str:
+        """Where it was declared, for messages."""
+        return f"{self.function.__module__}.{self.function.__qualname__}"
+
+
+def impl(
+    op: str,
+    *,
+    name: str | None = None,
+    caveats: Mapping[str, str] | None = None,
+    supports: Support | None = None,
+    requires: str | tuple[str, ...] = (),
+    target: str | None = None,
+    prepare: str | Callable[..., Any] | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Tag a function as a contender of `op`; the function itself is left as it is.
+
+    name: defaults to the function's own.
+    caveats: weaknesses it admits, by input kind or layout ("nonfinite": "0 * NaN leaks").
+    supports: what it can run, see `supported`.
+    requires: modules that must be importable; found without importing them.
+    target: "module:attribute" of the function that really runs, imported at preparation.
+    prepare: callable, or its "module:attribute", applied to the function before it is timed.
+    Raises DeclarationError where `target` or `prepare` isn't of that form.
+    """
+
+    def tag(function: Callable[..., Any]) -> Callable[..., Any]:
+        contender = Impl(
+            op,
+            name or function.__name__,
+            function,
+            dict(caveats or {}),
+            supports or Support(()),
+            (requires,) if isinstance(requires, str) else tuple(requires),
+            target,
+            prepare,
+        )
+        for label, text in (("target", target), ("prepare", prepare)):
+            if isinstance(text, str) and text.count(":") != 1:
+                raise DeclarationError(
+                    f"contender {contender.name!r} of {op!r} ({contender.origin}): "
+                    f"{label}={text!r} is not of the form 'module:attribute'"
+                )
+        function.__dict__.setdefault("__opbench__", []).append(contender)
+        return function
+
+    return tag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Op:
+    """One race: a contract, an oracle, inputs, and the shapes that matter.
+
+    name: identifier of the op.
+    oracle: the contract in plain loops, evaluated in float64; its positional parameters name the
+        op's arguments, its keyword-only ones the options.
+    axes: name of each axis and what it means.
+    inputs: kind → function of axes and `rng` (a CPU torch.Generator) that returns a mapping of
+        argument (and perhaps option) names to values; the first kind is checked at every shape.
+    quick, full: named shapes that are timed; edge: shapes that are only checked (empty, one, odd).
+        An axis named like an option sets that option.
+    timed: the kinds that are timed where none is asked for; the first kind by default.
+    dtypes: the first is timed where none is asked for; all are checked.
+    tolerance: by dtype, the error allowed per unit of magnitude.
+    magnitude: of the same parameters as the oracle: what the op sums over, in absolute values;
+        by default the oracle of the absolute values.
+    cost: `Cost` of one call, from axes, arguments, options, `e` (bytes per element) and
+        `direction`.
+    validate: raises ValueError or TypeError for arguments outside the contract.
+    grad: names of the differentiable arguments.
+    board: one of BOARDS; never ranked across.
+    source: where the op comes from.
+    """
+
+    name: str
+    oracle: NamedCallable
+    axes: Mapping[str, str]
+    inputs: Mapping[str, NamedCallable]
+    quick: Mapping[str, Shape]
+    cost: NamedCallable
+    full: Mapping[str, Shape] = field(default_factory=dict)
+    edge: Mapping[str, Shape] = field(default_factory=dict)
+    timed: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ("float32",)
+    tolerance: Mapping[str, float] = field(default_factory=lambda: DEFAULT_TOLERANCE)
+    magnitude: NamedCallable | None = None
+    validate: NamedCallable | None = None
+    grad: tuple[str, ...] = ()
+    board: str = "compute"
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        known = {*self.axes, *self.arguments, *self.options}
+        self._check_names("cost", self.cost, known | CASE_NAMES | {"e"})
+        for kind, make in self.inputs.items():
+            self._check_names(f"inputs[{kind!r}]", make, {*self.axes, "rng"})
+        if self.validate is not None:
+            self._check_names("validate", self.validate, known - {*self.axes} | {*self.options})
+        if self.magnitude is not None:
+            self._check_names("magnitude", self.magnitude, {*self.arguments, *self.options})
+        self._check_values()
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of the positional arguments, in order."""
+        return _names_of_kind(self.oracle, keyword_only=False)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Names of the keyword-only options."""
+        return _names_of_kind(self.oracle, keyword_only=True)
+
+    @property
+    def defaults(self) -> dict[str, object]:
+        """The options' default values."""
+        parameters = inspect.signature(self.oracle).parameters
+        return {name: parameters[name].default for name in self.options}
+
+    @property
+    def doc(self) -> str:
+        """The contract in one paragraph: the oracle's docstring."""
+        return inspect.getdoc(self.oracle) or ""
+
+    @property
+    def timed_kinds(self) -> tuple[str, ...]:
+        """The input kinds that are timed where none is asked for."""
+        return self.timed or (next(iter(self.inputs)),)
+
+    def _check_names(self, what: str, function: NamedCallable, allowed: set[str]) -> None:
+        for name in parameter_names(function):
+            if name not in allowed:
+                raise DeclarationError(
+                    f"op {self.name!r}: {what} asks for {name!r}, which is not one of "
+                    f"{', '.join(sorted(allowed))}"
+                )
+
+    def _check_values(self) -> None:
+        if not self.inputs:
+            raise DeclarationError(f"op {self.name!r}: inputs is empty; declare at least one kind")
+        if self.board not in BOARDS:
+            raise DeclarationError(
+                f"op {self.name!r}: board={self.board!r} is not one of {', '.join(BOARDS)}"
+            )
+        for what, names, allowed in (
+            ("timed", self.timed, tuple(self.inputs)),
+            ("grad", self.grad, self.arguments),
+            ("dtypes without a tolerance:", self.dtypes, tuple(self.tolerance)),
+        ):
+            for name in names:
+                if name not in allowed:
+                    raise DeclarationError(
+                        f"op {self.name!r}: {what} {name!r} is not one of {', '.join(allowed)}"
+                    )
+        for grid in ("quick", "full", "edge"):
+            for shape, axes in getattr(self, grid).items():
+                if set(axes) != set(self.axes):
+                    raise DeclarationError(
+                        f"op {self.name!r}: {grid}[{shape!r}] has the axes "
+                        f"{', '.join(axes)}; the op has {', '.join(self.axes)}"
+                    )
+
+
+def parameter_names(function: NamedCallable) -> tuple[str, ...]:
+    """The names of a callable's parameters."""
+    return tuple(inspect.signature(function).parameters)
+
+
+def call_named(function: NamedCallable, values: Mapping[str, object]) -> Any:
+    """Call `function` with those of `values` that it names."""
+    return function(**{name: values[name] for name in parameter_names(function)})
+
+
+def _names_of_kind(function: NamedCallable, *, keyword_only: bool) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if (parameter.kind is inspect.Parameter.KEYWORD_ONLY) == keyword_only
+    )

@@ -1,0 +1,267 @@
+"""Check contenders against the oracle: values, gradients, and what a contender must not do."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from harness import agreement, inputs, oracle
+from harness.agreement import Truth, as_tuple
+from harness.declare import Op
+from harness.guard import attempt
+from harness.inputs import Inputs
+from results.record import Case, Right, Verdict, Wrong
+
+#: Stages of a check that a caveat excuses: being wrong, not misbehaving.
+EXCUSABLE = ("value", "gradient")
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """Everything that is the same for every contender of a case: inputs and their truths.
+
+    `first` and `second` hold different values in the same shapes.
+    """
+
+    op: Op
+    case: Case
+    first: Inputs
+    second: Inputs
+    expected_first: oracle.Expected
+    expected_second: oracle.Expected
+
+
+class WrongError(Exception):
+    """Carries a Wrong verdict out of a nested check."""
+
+    def __init__(self, stage: str, reason: str, error: float | None = None) -> None:
+        super().__init__(reason)
+        self.verdict = Wrong(stage, reason, error)
+
+
+def set_exam(op: Op, case: Case, *, gradients: bool = True) -> Exam:
+    """Build the inputs of a case and evaluate the oracle on them.
+
+    gradients: whether gradients are checked too. Raises ValueError or TypeError where the op
+    refuses its own inputs.
+    """
+    built = [inputs.build(op, case, variant=variant) for variant in (0, 1)]
+    expected = [
+        oracle.expect(op, given, dtype=case.dtype, seed=case.seed, gradients=gradients)
+        for given in built
+    ]
+    return Exam(op, case, built[0], built[1], expected[0], expected[1])
+
+
+def examine(exam: Exam, function: Callable[..., Any]) -> Verdict:
+    """The verdict on one contender, whatever it does short of killing the process."""
+
+    def sit() -> Right | Wrong:
+        try:
+            return Right(_examine(exam, function))
+        except WrongError as wrong:
+            return wrong.verdict
+
+    return attempt("check", sit)
+
+
+def admitted(verdict: Verdict, caveats: Mapping[str, str], case: Case) -> str:
+    """The caveat that excuses a wrong answer on this kind of input or layout; "" where none."""
+    if isinstance(verdict, Wrong) and verdict.stage in EXCUSABLE:
+        return caveats.get(case.inputs) or caveats.get(case.layout) or ""
+    return ""
+
+
+def disagreement(
+    exam: Exam, functions: Mapping[str, Callable[..., Any]]
+) -> dict[tuple[str, str], float]:
+    """For each pair of contenders, their largest difference in units of the tolerance."""
+    outputs = {name: as_tuple(_call(f, exam.first)) for name, f in functions.items()}
+    names = list(outputs)
+    tolerance = exam.op.tolerance[exam.case.dtype]
+    pairs: dict[tuple[str, str], float] = {}
+    for index, one in enumerate(names):
+        for other in names[index + 1 :]:
+            pairs[one, other] = max(
+                agreement.largest(
+                    agreement.error_units(a.detach(), Truth(b.detach(), t.magnitude), tolerance)
+                )
+                for a, b, t in zip(
+                    outputs[one], outputs[other], exam.expected_first.outputs, strict=True
+                )
+            )
+    return pairs
+
+
+def _examine(exam: Exam, function: Callable[..., Any]) -> float:
+    """The largest error over all outputs and gradients. Raises WrongError."""
+    given = exam.first.map(_clone)
+    errors = [_answer(exam, function, given, exam.expected_first)]
+    # The same memory with other values: whoever remembers an address answers with the old ones.
+    given = _refilled(given, exam.second)
+    errors.append(_answer(exam, function, given, exam.expected_second))
+    _refuse_memory(exam, function)
+    if exam.expected_first.gradients:
+        errors.append(_gradients(exam, function))
+    return max(errors)
+
+
+def _answer(
+    exam: Exam, function: Callable[..., Any], given: Inputs, expected: oracle.Expected
+) -> float:
+    before = given.map(_clone)
+    try:
+        outputs = as_tuple(_call(function, given))
+    except TypeError as error:
+        if "returned" in str(error):
+            raise WrongError("shape", str(error)) from error
+        raise
+    _check_form(exam, outputs, given, expected)
+    for old, new in zip(before.tensors(), given.tensors(), strict=True):
+        if not agreement.same_bits(old, new):
+            raise WrongError("inputs", f"changed an input of shape {list(new.shape)}")
+    return _check_values(exam, "value", outputs, expected.outputs)
+
+
+def _check_form(
+    exam: Exam, outputs: tuple[Tensor, ...], given: Inputs, expected: oracle.Expected
+) -> None:
+    if len(outputs) != len(expected.outputs):
+        raise WrongError("shape", f"{len(outputs)} outputs instead of {len(expected.outputs)}")
+    for output, truth in zip(outputs, expected.outputs, strict=True):
+        floating = truth.value.is_floating_point()
+        wanted = getattr(torch, exam.case.dtype) if floating else truth.value.dtype
+        for stage, found, want in (
+            ("shape", list(output.shape), list(truth.value.shape)),
+            ("dtype", output.dtype, wanted),
+            ("device", output.device.type, torch.device(exam.case.device).type),
+        ):
+            if found != want:
+                raise WrongError(stage, f"{stage} {found} instead of {want}")
+        _check_board(exam.case.board, output, given)
+
+
+def _check_board(board: str, output: Tensor, given: Inputs) -> None:
+    aliases = any(agreement.shares_storage(output, tensor) for tensor in given.tensors())
+    if board == "view":
+        if not aliases and output.numel():
+            raise WrongError("aliasing", "copies, where this board is for views")
+        return
+    if aliases:
+        raise WrongError("aliasing", f"aliases an input, on the {board} board")
+    if board == "materialise" and not output.is_contiguous():
+        raise WrongError("contiguity", f"strides {output.stride()} are not contiguous")
+
+
+def _check_values(
+    exam: Exam, stage: str, found: tuple[Tensor, ...], truths: tuple[Truth, ...]
+) -> float:
+    tolerance = exam.op.tolerance[exam.case.dtype]
+    worst = 0.0
+    for tensor, truth in zip(found, truths, strict=True):
+        units = agreement.error_units(tensor.detach(), truth, tolerance)
+        error = agreement.largest(units)
+        if not error <= 1:
+            raise WrongError(stage, agreement.worst_place(units, tensor.detach(), truth), error)
+        worst = max(worst, error)
+    return worst
+
+
+def _refuse_memory(exam: Exam, function: Callable[..., Any]) -> None:
+    """Two calls on equal values in fresh tensors must do the same work into fresh memory.
+
+    The values are drawn anew each time: nobody can have seen them before the first of the calls.
+    """
+    unseen = inputs.build(exam.op, exam.case, variant=secrets.randbits(32))
+    done = []
+    kept = []
+    for _ in range(2):
+        fresh = unseen.map(_clone)
+        with _Trace() as trace:
+            kept.append(as_tuple(_call(function, fresh)))
+        done.append(trace.operators)
+    if exam.case.board != "view":
+        for one, other in zip(*kept, strict=True):
+            if agreement.shares_storage(one, other):
+                raise WrongError("cache", "two calls on equal inputs returned the same memory")
+    if done[0] != done[1]:
+        raise WrongError(
+            "cache",
+            f"a call on equal inputs did other work the second time: {len(done[0])} operators, "
+            f"then {len(done[1])}",
+        )
+
+
+def _gradients(exam: Exam, function: Callable[..., Any]) -> float:
+    bound, leaves = exam.first.map(_clone).leaves(exam.op.grad)
+    outputs = as_tuple(_call(function, bound))
+    truths = exam.expected_first.gradients
+    if not any(o.requires_grad for o in outputs) and any(t.value.any() for t in truths):
+        raise WrongError("gradient", "the output has no gradient")
+    slopes = oracle.gradient(outputs, leaves, exam.expected_first.upstream)
+    for slope, leaf in zip(slopes, leaves, strict=True):
+        if slope.dtype != leaf.dtype or slope.shape != leaf.shape:
+            raise WrongError(
+                "gradient",
+                f"gradient is {slope.dtype} {list(slope.shape)} for an argument that is "
+                f"{leaf.dtype} {list(leaf.shape)}",
+            )
+    return _check_values(exam, "gradient", slopes, truths)
+
+
+def _call(function: Callable[..., Any], given: Inputs) -> Any:
+    return function(*given.args, **given.options)
+
+
+def _clone(tensor: Tensor) -> Tensor:
+    """A copy with the same strides, gaps and all."""
+    copy = torch.empty_strided(
+        tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device
+    )
+    if not tensor.is_contiguous():
+        # What lies between the elements must stay garbage.
+        copy = torch.as_strided(
+            tensor.as_strided((_extent(tensor),), (1,), tensor.storage_offset()).clone(),
+            tensor.shape,
+            tensor.stride(),
+        )
+    return copy.copy_(tensor)
+
+
+def _extent(tensor: Tensor) -> int:
+    if tensor.numel() == 0:
+        return 0
+    return 1 + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
+
+
+def _refilled(given: Inputs, source: Inputs) -> Inputs:
+    """`source`'s values in `given`'s memory, where their shapes (often, not always) agree."""
+    if [t.shape for t in given.tensors()] != [t.shape for t in source.tensors()]:
+        return source.map(_clone)
+    values = iter(source.tensors())
+    refilled = given.map(lambda tensor: tensor.copy_(next(values)))
+    return Inputs(source.names, refilled.args, source.options)
+
+
+class _Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes the operators that run inside it."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.operators: list[str] = []
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: Any = (),
+        kwargs: Any = None,
+    ) -> Any:
+        self.operators.append(str(func))
+        return func(*args, **(kwargs or {}))

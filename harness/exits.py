@@ -1,0 +1,56 @@
+"""Exit codes, the same for every verb."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+from results.record import Failed, Measured, Outcome, Unsupported, Verdict, Wrong
+
+
+class Exit(IntEnum):
+    """What the exit code of the command means."""
+
+    OK = 0
+    REGRESSION = 1
+    USAGE = 2
+    INCONCLUSIVE = 3
+    WRONG = 4
+    FAILED = 5
+    NOTHING = 6
+
+
+#: Where several apply, the first of these.
+PRECEDENCE = (
+    Exit.USAGE,
+    Exit.NOTHING,
+    Exit.WRONG,
+    Exit.FAILED,
+    Exit.REGRESSION,
+    Exit.INCONCLUSIVE,
+)
+
+
+def worst(codes: Iterable[Exit]) -> Exit:
+    """The one that counts of several exit codes."""
+    given = set(codes)
+    return next((code for code in PRECEDENCE if code in given), Exit.OK)
+
+
+def of_outcomes(outcomes: Iterable[Outcome]) -> Exit:
+    """The exit code of a run; nothing was measured where no outcome is."""
+    outcomes = tuple(outcomes)
+    measured = any(isinstance(outcome, Measured) for outcome in outcomes)
+    return worst((_code(outcomes), Exit.OK if measured else Exit.NOTHING))
+
+
+def of_verdicts(verdicts: Iterable[Verdict]) -> Exit:
+    """The exit code of a check; nothing was checked where every contender is unsupported."""
+    verdicts = tuple(verdicts)
+    checked = any(not isinstance(verdict, Unsupported) for verdict in verdicts)
+    return worst((_code(verdicts), Exit.OK if checked else Exit.NOTHING))
+
+
+def _code(outcomes: Iterable[Outcome | Verdict]) -> Exit:
+    codes = {Wrong: Exit.WRONG, Failed: Exit.FAILED}
+    return worst(codes.get(type(outcome), Exit.OK) for outcome in outcomes)

@@ -1,0 +1,117 @@
+"""Inputs of a case: seeded from the case, cast, laid out and placed, equal for every contender."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.declare import Op, call_named
+from results.record import Case
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Positional arguments and options of one call; `names` are the arguments' names."""
+
+    names: tuple[str, ...]
+    args: tuple[Any, ...]
+    options: Mapping[str, Any]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Arguments and options by name."""
+        return {**dict(zip(self.names, self.args, strict=True)), **self.options}
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Inputs:
+        """The same inputs with every tensor changed."""
+        args = tuple(map_tensors(change, value) for value in self.args)
+        options = {name: map_tensors(change, value) for name, value in self.options.items()}
+        return Inputs(self.names, args, options)
+
+    def leaves(self, names: tuple[str, ...]) -> tuple[Inputs, tuple[Tensor, ...]]:
+        """The same inputs with fresh leaves, in order, for the arguments to differentiate."""
+        fresh = {
+            name: value.detach().requires_grad_()
+            for name, value in zip(self.names, self.args, strict=True)
+            if name in names and value.is_floating_point()
+        }
+        args = tuple(fresh.get(n, v) for n, v in zip(self.names, self.args, strict=True))
+        return Inputs(self.names, args, self.options), tuple(fresh.values())
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Every tensor of the arguments and options."""
+        found: list[Tensor] = []
+
+        def note(tensor: Tensor) -> Tensor:
+            found.append(tensor)
+            return tensor
+
+        self.map(note)
+        return tuple(found)
+
+
+def build(op: Op, case: Case, *, variant: int = 0) -> Inputs:
+    """The inputs of `case`. A `variant` has other values in the same shapes."""
+    rng = torch.Generator().manual_seed(_seed(case, variant))
+    axes = dict(case.axes)
+    made = call_named(op.inputs[case.inputs], {**axes, "rng": rng})
+    dtype = getattr(torch, case.dtype)
+
+    def place(tensor: Tensor) -> Tensor:
+        cast = tensor.to(dtype) if tensor.is_floating_point() else tensor
+        return _laid_out(cast.to(case.device), case.layout)
+
+    args = tuple(made[name] for name in op.arguments)
+    # A contender may lack an option as long as the default will do.
+    options = {
+        name: value
+        for name, value in {**axes, **made}.items()
+        if name in op.options and value != op.defaults[name]
+    }
+    return Inputs(op.arguments, args, options).map(place)
+
+
+def map_tensors(change: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """`value` with every tensor in it changed; lists and tuples are walked."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, list | tuple):
+        return type(value)(map_tensors(change, item) for item in value)
+    return value
+
+
+def working_set_bytes(inputs: Inputs) -> int:
+    """Bytes of all input tensors."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in inputs.tensors())
+
+
+def _seed(case: Case, variant: int) -> int:
+    # Neither the device, the dtype nor the direction, so that their cases share their values.
+    text = f"{case.op}/{case.shape}/{case.axes}/{case.inputs}/{case.seed}/{variant}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7])
+
+
+def _laid_out(tensor: Tensor, layout: str) -> Tensor:
+    """The same values, contiguous, with first and last axis swapped in memory, or with gaps."""
+    if layout == "contiguous" or tensor.ndim == 0:
+        return tensor.contiguous()
+    if layout == "transposed":
+        return tensor.transpose(0, -1).contiguous().transpose(0, -1)
+    gaps = tensor.new_full((*tensor.shape[:-1], 2 * tensor.shape[-1] + 1), _GARBAGE[_kind(tensor)])
+    view = gaps[..., 1::2]
+    return view.copy_(tensor)
+
+
+#: What lies in the gaps of a sliced input: whoever reads it gives a wrong answer.
+_GARBAGE: Mapping[str, float | int | bool] = {"float": float("nan"), "int": 99, "bool": True}
+
+
+def _kind(tensor: Tensor) -> str:
+    if tensor.is_floating_point():
+        return "float"
+    return "bool" if tensor.dtype == torch.bool else "int"

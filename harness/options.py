@@ -1,0 +1,183 @@
+"""The command's words: verbs, options, and the selection that they stand for. No torch, no rich."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+from harness.declare import LAYOUTS
+from harness.planning import DIRECTIONS, GRIDS, Selection
+from results.errors import SelectionError
+from results.formats import FORMATS
+
+EXIT_CODES = """\
+exit codes:
+  0  all well
+  1  a regression is confirmed
+  2  wrong command line
+  3  inconclusive: the asked precision wasn't reached
+  4  a contender gave a wrong result
+  5  a contender crashed, hung or ran out of memory
+  6  nothing could be measured, or the environments can't be compared
+"""
+LISTS = ("ops", "impls", "cases", "suites")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `opbench`."""
+    root = argparse.ArgumentParser(
+        prog="opbench",
+        description="Race, check and profile competing implementations of PyTorch ops.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    root.add_argument("--version", action="version", version=f"opbench {version('opbench')}")
+    verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, (words, add) in _VERBS.items():
+        add(verbs.add_parser(name, help=words, description=words[0].upper() + words[1:] + "."))
+    return root
+
+
+def selection(words: argparse.Namespace) -> Selection:
+    """The selection that the options stand for. Raises SelectionError for unknown words."""
+    directions = _split(words.passes) or DIRECTIONS[:1]
+    for direction in directions:
+        if direction not in DIRECTIONS:
+            raise SelectionError(f"--pass {direction!r} is not one of {', '.join(DIRECTIONS)}")
+    if words.cache != "warm":
+        raise SelectionError("--cache cold can't be measured yet; only warm can")
+    return Selection(
+        names=tuple(words.names),
+        expression=words.expression,
+        impls=_split(words.impls),
+        devices=_split(words.device) or ("cpu",),
+        dtypes=_split(words.dtype),
+        directions=directions,
+        inputs=_split(words.inputs),
+        layouts=_split(words.layout) or LAYOUTS[:1],
+        grid=words.grid,
+        cache=words.cache,
+        threads=words.threads,
+        seed=words.seed,
+    )
+
+
+def _add_list(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("what", nargs="?", choices=LISTS, default="ops", help="default: ops")
+    _add_selection(verb)
+    _add_json(verb)
+
+
+def _add_check(verb: argparse.ArgumentParser) -> None:
+    _add_selection(verb)
+    _add_json(verb)
+    verb.add_argument("--pairs", action="store_true", help="print how far contenders differ")
+
+
+def _add_run(verb: argparse.ArgumentParser) -> None:
+    _add_selection(verb)
+    _add_json(verb)
+    _add_out(verb)
+    verb.add_argument("--resume", metavar="RUN", help="finish a run that was interrupted")
+    verb.add_argument(
+        "--budget", type=_positive(float), default=3.0, help="seconds per case (default: 3)"
+    )
+
+
+def _add_profile(verb: argparse.ArgumentParser) -> None:
+    _add_selection(verb)
+    _add_json(verb)
+    _add_out(verb)
+    verb.add_argument("--run", metavar="RUN", help="add the profiles to this run")
+    verb.add_argument("--top", type=_positive(int), default=8, help="operators shown (default: 8)")
+
+
+def _add_show(verb: argparse.ArgumentParser) -> None:
+    _add_recorded(verb)
+    _add_json(verb)
+    verb.add_argument("names", nargs="*", metavar="OP", help="only these ops")
+    verb.add_argument("-k", dest="expression", default="", metavar="EXPR", help="only these cases")
+
+
+def _add_publish(verb: argparse.ArgumentParser) -> None:
+    _add_recorded(verb)
+
+
+def _add_dashboard(verb: argparse.ArgumentParser) -> None:
+    _add_recorded(verb)
+    verb.add_argument("--port", type=int, default=6006, help="default: 6006; 0 takes a free one")
+    verb.add_argument("--host", default="localhost", help="default: localhost")
+
+
+def _add_export(verb: argparse.ArgumentParser) -> None:
+    _add_recorded(verb)
+    verb.add_argument("--format", choices=sorted(FORMATS), required=True)
+    verb.add_argument("--by", choices=("job", "sample"), default="job", help="a row per what")
+    verb.add_argument("-o", "--output", required=True, metavar="FILE")
+
+
+def _add_recorded(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "run", nargs="?", metavar="RUN", help="a run's folder (default: the latest in runs/)"
+    )
+
+
+def _add_json(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def _add_out(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--out", default="runs", metavar="DIR", help="where runs go (default: runs)")
+    verb.add_argument("--id", help="name of the run (default: the time)")
+
+
+def _add_selection(verb: argparse.ArgumentParser) -> None:
+    add = verb.add_argument_group("selection").add_argument
+    add("names", nargs="*", metavar="OP", help="ops or suites (default: all)")
+    add("-k", dest="expression", default="", metavar="EXPR", help="as pytest: 'text and not cpp'")
+    add("--impl", dest="impls", default="", metavar="NAMES", help="contenders, by commas")
+    add("--device", default="", help="cpu, cuda, cuda:1, xpu, mps, … (default: cpu)")
+    add("--dtype", default="", help="float32, bfloat16, …, by commas")
+    add("--pass", dest="passes", default="", help="forward, backward, both, by commas")
+    add("--inputs", default="", metavar="KINDS", help="input kinds, by commas")
+    add("--layout", default="", help=f"{', '.join(LAYOUTS)} (default: {LAYOUTS[0]})")
+    add("--grid", choices=GRIDS, default="quick")
+    add("--cache", choices=("warm", "cold"), default="warm")
+    add("--threads", type=_positive(int), default=0, help="default: every core")
+    add("--seed", type=int, default=0)
+    add(
+        "--load",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module or a .py file with more ops or contenders; may be repeated",
+    )
+
+
+def _positive(kind: type[int] | type[float]) -> Callable[[str], Any]:
+    def parse(text: str) -> int | float:
+        value = kind(text)
+        if not value > 0:
+            raise ValueError(text)
+        return value
+
+    parse.__name__ = f"positive {kind.__name__}"
+    return parse
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(word for word in text.split(",") if word)
+
+
+_VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "list": ("list ops, contenders, cases or suites", _add_list),
+    "check": ("check contenders against the oracle and each other", _add_check),
+    "run": ("race contenders and record the run", _add_run),
+    "profile": ("profile contenders: traces, operators, memory", _add_profile),
+    "show": ("print the leaderboards of a run", _add_show),
+    "publish": ("write a run's TensorBoard dashboard", _add_publish),
+    "dashboard": ("open a run in TensorBoard", _add_dashboard),
+    "export": ("write a run as CSV, JSON, Markdown or Parquet", _add_export),
+}

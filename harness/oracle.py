@@ -1,0 +1,90 @@
+"""What a case's outputs and gradients should be: the op's oracle, evaluated in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.agreement import Truth, as_tuple
+from harness.declare import Op
+from harness.inputs import Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The truth about one set of inputs.
+
+    upstream: the seeded gradient of each output, in the case's dtype; gradients: one per
+    differentiable argument, in the order of `Op.grad`'s arguments.
+    """
+
+    outputs: tuple[Truth, ...]
+    upstream: tuple[Tensor, ...]
+    gradients: tuple[Truth, ...]
+
+
+def expect(op: Op, inputs: Inputs, *, dtype: str, seed: int, gradients: bool) -> Expected:
+    """Evaluate the oracle of `op` on `inputs` (in any dtype and layout)."""
+    exact = inputs.map(_widen)
+    absolute = exact.map(_magnitude)
+    measure = op.magnitude or op.oracle
+    with_grad = op.grad if gradients else ()
+    outputs, leaves = _forward(op.oracle, exact, with_grad)
+    sizes, size_leaves = _forward(measure, absolute, with_grad)
+    upstream = _upstream(outputs, dtype=dtype, seed=seed)
+    truths = tuple(Truth(o.detach(), s.detach().abs()) for o, s in zip(outputs, sizes, strict=True))
+    if not leaves:
+        return Expected(truths, upstream, ())
+    slopes = gradient(outputs, leaves, tuple(g.double() for g in upstream))
+    spans = gradient(sizes, size_leaves, tuple(g.double().abs() for g in upstream))
+    return Expected(
+        truths, upstream, tuple(Truth(g, s.abs()) for g, s in zip(slopes, spans, strict=True))
+    )
+
+
+def gradient(
+    outputs: tuple[Tensor, ...], leaves: tuple[Tensor, ...], upstream: tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
+    """Gradients of the leaves; zeros for leaves that no output depends on."""
+    pairs = [(o, g) for o, g in zip(outputs, upstream, strict=True) if o.requires_grad]
+    if not pairs:
+        return tuple(torch.zeros_like(leaf) for leaf in leaves)
+    found = torch.autograd.grad(
+        [o for o, _ in pairs], leaves, [g for _, g in pairs], allow_unused=True
+    )
+    return tuple(
+        torch.zeros_like(leaf) if slope is None else slope
+        for slope, leaf in zip(found, leaves, strict=True)
+    )
+
+
+def _forward(
+    function: Callable[..., Any], inputs: Inputs, names: tuple[str, ...]
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    bound, leaves = inputs.leaves(names)
+    return as_tuple(function(*bound.args, **bound.options)), leaves
+
+
+def _upstream(outputs: tuple[Tensor, ...], *, dtype: str, seed: int) -> tuple[Tensor, ...]:
+    rng = torch.Generator().manual_seed(seed + 1)
+    to = getattr(torch, dtype)
+    return tuple(
+        torch.randn(o.shape, generator=rng)
+        .to(o.device)
+        .to(to if o.is_floating_point() else o.dtype)
+        for o in outputs
+    )
+
+
+def _widen(tensor: Tensor) -> Tensor:
+    return tensor.double() if tensor.is_floating_point() else tensor
+
+
+def _magnitude(tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    return tensor.abs().nan_to_num(nan=0.0, posinf=0.0)

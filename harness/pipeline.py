@@ -1,0 +1,290 @@
+"""The pipeline: plan → prepare → check → measure → record, one case after another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+
+from harness import examine, passes, profiling, racing
+from harness.catalog import Catalog
+from harness.clock import Clock, HostClock
+from harness.declare import Cost, Impl, Op, call_named
+from harness.device import ensure_device, waiter
+from harness.guard import attempt
+from harness.inputs import Inputs
+from harness.planning import Race
+from harness.policy import Policy
+from harness.prepare import ensure_supported, fingerprint, resolve
+from results.record import (
+    Case,
+    Failed,
+    Measured,
+    Outcome,
+    Profile,
+    Record,
+    Right,
+    Started,
+    Unsupported,
+)
+from results.store import RunFolder
+
+
+class Reporter(Protocol):
+    """Told what goes on, to draw progress."""
+
+    def case(self, race: Race) -> None:
+        """A case begins."""
+
+    def contender(self, name: str, stage: str) -> None:
+        """A contender begins a stage."""
+
+
+class Silent:
+    """A reporter that says nothing."""
+
+    def case(self, race: Race) -> None:
+        """Say nothing."""
+
+    def contender(self, name: str, stage: str) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A contender that was prepared and found right: its bound call and what it cost so far."""
+
+    call: Callable[[], object]
+    preparation_s: float
+    error: float
+
+
+def run(
+    catalog: Catalog,
+    races: Iterable[Race],
+    folder: RunFolder,
+    *,
+    policy: Policy | None = None,
+    reporter: Reporter | None = None,
+) -> tuple[Record, ...]:
+    """Race every case that `folder` has no full result of, recording job by job.
+
+    Returns the records of all races, those that were there already included.
+    """
+    environment_key = folder.info.environment.key
+    for race in races:
+        done = {(r.case, r.contender) for r in folder.records()}
+        if all((race.case, name) in done for name in race.contenders):
+            continue
+        (reporter or Silent()).case(race)
+        writer = _Writer(catalog, folder, environment_key)
+        run_case(catalog, race, writer, policy=policy or Policy(), reporter=reporter or Silent())
+    wanted = {(race.case, name) for race in races for name in race.contenders}
+    return tuple(r for r in folder.records() if (r.case, r.contender) in wanted)
+
+
+def run_case(
+    catalog: Catalog, race: Race, writer: _Writer, *, policy: Policy, reporter: Reporter
+) -> None:
+    """Prepare, check and race the contenders of one case, writing each outcome."""
+    case, op = race.case, catalog.op(race.case.op)
+    with settings(case):
+        exam = attempt("inputs", partial(_set_exam, op, case))
+        if not isinstance(exam, examine.Exam):
+            for name in race.contenders:
+                writer.finish(case, name, exam)
+            return
+        ready: dict[str, Ready] = {}
+        for name in race.contenders:
+            reporter.contender(name, "check")
+            writer.start(case, name)
+            outcome = make_ready(exam, catalog.impl(op.name, name))
+            if isinstance(outcome, Ready):
+                ready[name] = outcome
+            else:
+                writer.finish(case, name, outcome)
+        reporter.contender(f"{len(ready)} contenders", "race")
+        timings = racing.measure(
+            {name: lane.call for name, lane in ready.items()},
+            clock=_clock(case),
+            policy=policy,
+            seed=case.seed,
+        )
+        cost = _cost(exam)
+        for name, timing in timings.items():
+            writer.finish(case, name, _measured(timing, ready[name], case, cost))
+
+
+def make_ready(exam: examine.Exam, contender: Impl) -> Ready | Outcome:
+    """Resolve, prepare and check a contender on a case, and bind its call."""
+    case = exam.case
+    refusal = attempt(
+        "prepare",
+        partial(ensure_supported, exam.op, contender, exam.first.values, direction=case.direction),
+    )
+    if refusal is not None:
+        return refusal
+    start = time.perf_counter()
+    function = attempt("prepare", partial(_prepared, contender, exam.first, case))
+    if isinstance(function, Failed | Unsupported):
+        return function
+    preparation_s = time.perf_counter() - start
+    verdict = examine.examine(exam, function)
+    excuse = examine.admitted(verdict, contender.caveats, case)
+    if excuse:
+        return Unsupported(f"admits to be wrong here: {excuse}")
+    if not isinstance(verdict, Right):
+        return verdict
+    call = attempt("bind", partial(bound_call, exam, function))
+    if isinstance(call, Failed | Unsupported):
+        return call
+    return Ready(call, preparation_s, verdict.error)
+
+
+def bound_call(exam: examine.Exam, function: Callable[..., Any]) -> Callable[[], object]:
+    """One pass of `function` on the case's inputs, as the race, the profile and pytest time it."""
+    return passes.bind(
+        function,
+        exam.first,
+        direction=exam.case.direction,
+        grad=exam.op.grad,
+        upstream=exam.expected_first.upstream,
+    )
+
+
+def profile(
+    catalog: Catalog,
+    races: Iterable[Race],
+    folder: RunFolder,
+    *,
+    reporter: Reporter | None = None,
+) -> tuple[Profile | Record, ...]:
+    """Profile every contender on every case; a trace each below the run's `traces` folder.
+
+    Returns a Profile for each contender that ran, a Record for each that did not.
+    """
+    found: list[Profile | Record] = []
+    for race in races:
+        (reporter or Silent()).case(race)
+        writer = _Writer(catalog, folder, folder.info.environment.key)
+        with settings(race.case):
+            exam = _set_exam(catalog.op(race.case.op), race.case)
+            for name in race.contenders:
+                (reporter or Silent()).contender(name, "profile")
+                ready = make_ready(exam, catalog.impl(race.case.op, name))
+                if not isinstance(ready, Ready):
+                    found.append(writer.finish(race.case, name, ready))
+                    continue
+                found.append(_profiled(race.case, name, ready, folder))
+                folder.append(found[-1])
+    return tuple(found)
+
+
+@contextmanager
+def settings(case: Case, *, reset_compiler: bool = True) -> Iterator[None]:
+    """The case's threads and a clean compiler while it runs; what it changed is put back."""
+    threads, graph = torch.get_num_threads(), torch.is_grad_enabled()
+    torch.set_num_threads(case.threads)
+    if reset_compiler:
+        # Shapes of an earlier case would make the compiler guess dynamic ones for this.
+        torch.compiler.reset()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_grad_enabled(graph)
+
+
+class _Writer:
+    """Writes the lines of one run."""
+
+    def __init__(self, catalog: Catalog, folder: RunFolder, environment_key: str) -> None:
+        self._catalog = catalog
+        self._folder = folder
+        self._environment_key = environment_key
+
+    def start(self, case: Case, name: str) -> None:
+        self._folder.append(Started(name, case))
+
+    def finish(self, case: Case, name: str, outcome: Outcome) -> Record:
+        contender = self._catalog.impl(case.op, name)
+        record = Record(
+            name,
+            case,
+            outcome,
+            fingerprint(contender),
+            self._environment_key,
+            tuple(contender.caveats.items()),
+        )
+        self._folder.append(record)
+        return record
+
+
+def _set_exam(op: Op, case: Case) -> examine.Exam:
+    ensure_device(case.device)
+    return examine.set_exam(op, case, gradients=case.direction != "forward")
+
+
+def _prepared(contender: Impl, given: Inputs, case: Case) -> Callable[..., Any]:
+    """Resolve and call once, so that compiling and the first call are behind it.
+
+    A graph whose backward pass runs more than once must not give its buffers away.
+    """
+    with torch._functorch.config.patch(donated_buffer=False):
+        function = resolve(contender)
+        function(*given.args, **given.options)
+        return function
+
+
+def _clock(case: Case) -> Clock:
+    return HostClock(waiter(case.device))
+
+
+def _cost(exam: examine.Exam) -> Cost:
+    size = torch.empty((), dtype=getattr(torch, exam.case.dtype)).element_size()
+    values: Mapping[str, object] = {
+        **dict(exam.case.axes),
+        **exam.op.defaults,
+        **exam.first.values,
+        "e": size,
+        "dtype": exam.case.dtype,
+        "device": exam.case.device,
+        "direction": exam.case.direction,
+    }
+    cost: Cost = call_named(exam.op.cost, values)
+    return cost
+
+
+def _measured(
+    timing: racing.Timing | Failed | Unsupported, ready: Ready, case: Case, cost: Cost
+) -> Outcome:
+    if not isinstance(timing, racing.Timing):
+        return timing
+    peak = attempt("memory", partial(profiling.peak_bytes, ready.call, device=case.device))
+    return Measured(
+        timing.samples_s,
+        timing.rounds,
+        timing.calls,
+        ready.preparation_s,
+        ready.error,
+        int(cost.flops),
+        int(cost.bytes),
+        timing.stopped,
+        peak if isinstance(peak, int) else None,
+    )
+
+
+def _profiled(case: Case, name: str, ready: Ready, folder: RunFolder) -> Profile:
+    trace = folder.traces / case.op / f"{_file_name(case, name)}.pt.trace.json"
+    operators = profiling.profile(ready.call, device=case.device, trace=trace)
+    peak = profiling.peak_bytes(ready.call, device=case.device)
+    return Profile(name, case, str(trace.relative_to(folder.path)), operators, peak)
+
+
+def _file_name(case: Case, name: str) -> str:
+    return "-".join((name, *case.label.split(), f"t{case.threads}", f"s{case.seed}"))

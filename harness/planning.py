@@ -1,0 +1,180 @@
+"""From a selection to the races it stands for: which contenders meet on which cases. No torch."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from harness.catalog import Catalog
+from harness.declare import LAYOUTS, Op, Shape
+from results.errors import SelectionError
+from results.record import Case
+
+DIRECTIONS = ("forward", "backward", "both")
+GRIDS = ("quick", "full")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is asked for. Empty tuples mean what each op declares as its usual choice.
+
+    names: ops or suites, all where empty. expression: as pytest's -k, over the case and the
+    contender. threads: 0 means every core that this process may use.
+    """
+
+    names: tuple[str, ...] = ()
+    expression: str = ""
+    impls: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ("cpu",)
+    dtypes: tuple[str, ...] = ()
+    directions: tuple[str, ...] = ("forward",)
+    inputs: tuple[str, ...] = ()
+    layouts: tuple[str, ...] = ("contiguous",)
+    grid: str = "quick"
+    cache: str = "warm"
+    threads: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """The contenders that meet on one case."""
+
+    case: Case
+    contenders: tuple[str, ...]
+
+
+def plan(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
+    """The races to time. Raises SelectionError where nothing, or nothing known, is selected."""
+    return _select(catalog, selection, _timed_cases)
+
+
+def plan_checks(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
+    """The races to check: every kind, layout, dtype and edge shape of each op.
+
+    Every input kind and layout meets the first edge shape, and the first kind every edge shape,
+    each in every dtype. Raises SelectionError as `plan`.
+    """
+    return _select(catalog, selection, _checked_cases)
+
+
+def selected_ops(catalog: Catalog, names: tuple[str, ...]) -> tuple[Op, ...]:
+    """The ops that `names` (of ops or suites) stand for, all of them where empty."""
+    chosen: dict[str, Op] = {}
+    for name in names or tuple(catalog.ops):
+        members = (name,) if name in catalog.ops else catalog.suites.get(name)
+        if members is None:
+            raise SelectionError(
+                f"there is no op or suite named {name!r}; ops: {', '.join(sorted(catalog.ops))}; "
+                f"suites: {', '.join(sorted(catalog.suites))}"
+            )
+        chosen |= {member: catalog.ops[member] for member in members}
+    return tuple(chosen.values())
+
+
+def matches(expression: str, text: str) -> bool:
+    """Whether `text` satisfies an expression of substrings with and, or, not and parentheses.
+
+    Raises SelectionError where the expression isn't one.
+    """
+    if not expression:
+        return True
+    try:
+        tree = ast.parse(expression.strip(), mode="eval")
+        return _evaluate(tree.body, text.lower())
+    except (SyntaxError, ValueError) as error:
+        raise SelectionError(
+            f"-k {expression!r} is not an expression: use names with and, or, not and parentheses"
+        ) from error
+
+
+def _select(catalog: Catalog, selection: Selection, cases_of: object) -> tuple[Race, ...]:
+    assert callable(cases_of)
+    races = []
+    for op in selected_ops(catalog, selection.names):
+        names = _contenders(catalog, op, selection)
+        for case in cases_of(op, selection):
+            kept = tuple(n for n in names if matches(selection.expression, f"{case.key}/{n}"))
+            if kept:
+                races.append(Race(case, kept))
+    if not races:
+        raise SelectionError(
+            "the selection is empty: no contender of the chosen ops matches "
+            f"-k {selection.expression!r} --impl {','.join(selection.impls) or 'any'}"
+        )
+    return tuple(races)
+
+
+def _contenders(catalog: Catalog, op: Op, selection: Selection) -> tuple[str, ...]:
+    known = catalog.impls[op.name]
+    if not selection.names:
+        return tuple(name for name in known if not selection.impls or name in selection.impls)
+    return tuple(catalog.impl(op.name, name).name for name in selection.impls or known)
+
+
+def _timed_cases(op: Op, selection: Selection) -> Iterator[Case]:
+    shapes = op.full if selection.grid == "full" else op.quick
+    for shape, axes in shapes.items():
+        for kind in _known(selection.inputs or op.timed_kinds, tuple(op.inputs), op, "input kind"):
+            yield from _variants(op, selection, (shape, axes), kind, dtypes=op.dtypes[:1])
+
+
+def _checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
+    shapes = tuple((op.edge or op.quick).items())
+    usual = next(iter(op.inputs))
+    kinds = _known(selection.inputs or tuple(op.inputs), tuple(op.inputs), op, "input kind")
+    plain = replace(selection, layouts=LAYOUTS[:1], directions=("both",))
+    for kind in kinds:
+        yield from _variants(op, plain, shapes[0], kind, dtypes=op.dtypes)
+    if usual in kinds:
+        for shape in shapes[1:]:
+            yield from _variants(op, plain, shape, usual, dtypes=op.dtypes)
+        bent = replace(plain, layouts=LAYOUTS[1:])
+        yield from _variants(op, bent, shapes[0], usual, dtypes=op.dtypes)
+
+
+def _variants(
+    op: Op, selection: Selection, shape: tuple[str, Shape], kind: str, *, dtypes: tuple[str, ...]
+) -> Iterator[Case]:
+    base = Case(
+        op.name,
+        shape[0],
+        tuple(shape[1].items()),
+        kind,
+        cache=selection.cache,
+        threads=selection.threads or len(os.sched_getaffinity(0)),
+        seed=selection.seed,
+        board=op.board,
+    )
+    for device in selection.devices:
+        for dtype in _known(selection.dtypes or dtypes, op.dtypes, op, "dtype"):
+            for layout in _known(selection.layouts, LAYOUTS, op, "layout"):
+                for direction in selection.directions:
+                    if direction == "forward" or op.grad:
+                        yield replace(
+                            base, device=device, dtype=dtype, layout=layout, direction=direction
+                        )
+                    elif selection.directions == ("both",):
+                        yield replace(base, device=device, dtype=dtype, layout=layout)
+
+
+def _known(names: tuple[str, ...], allowed: tuple[str, ...], op: Op, what: str) -> tuple[str, ...]:
+    for name in names:
+        if name not in allowed:
+            raise SelectionError(f"{op.name} has no {what} {name!r}; it has {', '.join(allowed)}")
+    return names
+
+
+def _evaluate(node: ast.expr, text: str) -> bool:
+    if isinstance(node, ast.BoolOp):
+        results = (_evaluate(value, text) for value in node.values)
+        return all(results) if isinstance(node.op, ast.And) else any(results)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return not _evaluate(node.operand, text)
+    if isinstance(node, ast.Name):
+        return node.id.lower() in text
+    if isinstance(node, ast.Constant):
+        return str(node.value).lower() in text
+    raise ValueError(f"{ast.dump(node)} is not a name")

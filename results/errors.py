@@ -1,0 +1,35 @@
+"""The exceptions of opbench, as one small tree.
+
+OpbenchError
+├── DeclarationError    an op, a contender or a module of them is not well formed
+├── SelectionError      what was asked for does not exist or cannot be combined
+├── RunFolderError      a run cannot be read or written
+│   └── TruncatedLineError   a line was cut off by a crash
+└── UnsupportedError    a contender does not run here, or not on these inputs
+"""
+
+from __future__ import annotations
+
+
+class OpbenchError(Exception):
+    """Root of every error that opbench raises on purpose; its text is meant for people."""
+
+
+class DeclarationError(OpbenchError):
+    """An op, a contender or a module that declares them is not well formed."""
+
+
+class SelectionError(OpbenchError):
+    """What was asked for does not exist, or cannot be combined."""
+
+
+class RunFolderError(OpbenchError):
+    """A run folder cannot be read or written."""
+
+
+class TruncatedLineError(RunFolderError):
+    """A line of a run is not whole JSON: its writer died in the middle of it."""
+
+
+class UnsupportedError(OpbenchError):
+    """A contender does not run here, or not on these inputs; the text is the reason."""

@@ -1,0 +1,12 @@
+"""A run as comma-separated values: one line per job or per sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from results.store import read
+
+
+def export(run: str | Path, target: Path, *, by: str = "job") -> None:
+    """Write the tidy table of `run` to `target`; what is missing is left empty."""
+    read(run, by=by).to_csv(target, index=False)

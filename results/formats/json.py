@@ -1,0 +1,14 @@
+"""A run as JSON: an array with one object per job or per sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from results.store import read
+
+
+def export(run: str | Path, target: Path, *, by: str = "job") -> None:
+    """Write the tidy table of `run` to `target`; what is missing or not finite is null."""
+    read(run, by=by).to_json(
+        target, orient="records", indent=1, double_precision=15, force_ascii=False
+    )

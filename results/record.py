@@ -1,0 +1,179 @@
+"""What a run leaves behind, as frozen values: cases, outcomes, records and the environment.
+
+Raw samples are kept; every statistic is derived from them when a run is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+#: Version of what is written to disk. History:
+#: 1  first version.
+SCHEMA = 1
+
+AxisValue = int | float | str | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One situation in which the contenders of an op meet."""
+
+    op: str
+    shape: str
+    axes: tuple[tuple[str, AxisValue], ...]
+    inputs: str
+    dtype: str = "float32"
+    device: str = "cpu"
+    layout: str = "contiguous"
+    direction: str = "forward"
+    cache: str = "warm"
+    threads: int = 1
+    seed: int = 0
+    board: str = "compute"
+
+    @property
+    def sizes(self) -> str:
+        """The axes for people: "B=8 S=1024"."""
+        return " ".join(f"{name}={value}" for name, value in self.axes)
+
+    @property
+    def key(self) -> str:
+        """Identifies the case within a run, and across runs."""
+        axes = ",".join(f"{name}={value}" for name, value in self.axes)
+        return (
+            f"{self.op}/{self.shape}({axes})/{self.inputs}/{self.layout}/{self.dtype}/"
+            f"{self.device}/{self.direction}/{self.cache}/t{self.threads}/s{self.seed}"
+        )
+
+    @property
+    def label(self) -> str:
+        """Short name for tables and charts: what differs between the cases of one op."""
+        usual = (("layout", "contiguous"), ("cache", "warm"), ("device", "cpu"))
+        rest = [getattr(self, name) for name, value in usual if getattr(self, name) != value]
+        return " ".join((self.shape, self.inputs, self.dtype, self.direction, *rest))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A contender that was right and was timed.
+
+    samples_s: seconds per call, one per block; rounds: the round each block belongs to, so that
+    contenders of one case can be paired; calls: calls per block.
+    preparation_s: compiling and the first call. error: largest error found by the check, in units
+    of the tolerance. flops, bytes: compulsory work of a call. peak_bytes: most memory that a call
+    held at once, None where it was not measured. stopped: why no more samples were taken.
+    """
+
+    samples_s: tuple[float, ...]
+    rounds: tuple[int, ...]
+    calls: int
+    preparation_s: float
+    error: float
+    flops: int
+    bytes: int
+    stopped: str
+    peak_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A contender that gave a wrong result; it is not timed."""
+
+    stage: str
+    reason: str
+    error: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """A contender that does not run here, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A contender that raised, crashed, hung or ran out of memory, and at which stage."""
+
+    stage: str
+    reason: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """A contender that passed every check; error is the largest, in units of the tolerance."""
+
+    error: float
+
+
+Outcome = Measured | Wrong | Unsupported | Failed
+Verdict = Right | Wrong | Unsupported | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Written before a job starts, so that what ran when a machine died is known."""
+
+    contender: str
+    case: Case
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One finished job: what a contender did on a case."""
+
+    contender: str
+    case: Case
+    outcome: Outcome
+    fingerprint: str
+    environment_key: str
+    caveats: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRow:
+    """One line of a profile's operator table, per call of the contender."""
+
+    name: str
+    calls: float
+    self_time_s: float
+    total_time_s: float
+    self_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profiled job: where its trace lies (relative to the run) and its operators."""
+
+    contender: str
+    case: Case
+    trace: str
+    operators: tuple[OperatorRow, ...]
+    peak_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where a run was made. `stable` decides whether two runs may be compared; `volatile` (load,
+    frequency) only explains.
+    """
+
+    key: str
+    stable: tuple[tuple[str, str], ...]
+    volatile: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """The head of a run folder (`run.json`)."""
+
+    id: str
+    created: str
+    command: tuple[str, ...]
+    environment: Environment
+    schema: int = SCHEMA
+    settings: tuple[tuple[str, str], ...] = field(default=())
+
+
+Line = Started | Record | Profile

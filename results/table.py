@@ -1,0 +1,144 @@
+"""Tables for people, as plain strings: leaderboards and operators, with units that fit.
+
+Nothing is drawn here: the command line, Markdown and the dashboard each draw a `Table` their way.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from results.leaderboard import Board, Row
+from results.record import Profile
+from results.stats import Interval
+
+#: Shown where there is nothing to show.
+NOTHING = "-"
+COLUMNS = (
+    "contender",
+    "time",
+    "ratio",
+    "interval",
+    "verdict",
+    "GB/s",
+    "GFLOP/s",
+    "peak memory",
+    "preparation",
+    "samples",
+    "note",
+)
+_TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_BYTE_UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A title, the names of the columns, and rows of as many cells."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def leaderboard_table(board: Board) -> Table:
+    """The contenders of a case, best first; a tie with the best is shown as a tie."""
+    case = board.case
+    title = " · ".join(part for part in (case.op, case.label, case.sizes) if part)
+    tie = any(row.verdict == "tied" for row in board.rows)
+    return Table(title, COLUMNS, tuple(_leaderboard_row(row, tie=tie) for row in board.rows))
+
+
+def operators_table(profile: Profile) -> Table:
+    """What a profiled contender spends its time in, the operator with most time of its own first.
+
+    Calls, times and memory are per call of the contender.
+    """
+    rows = sorted(profile.operators, key=lambda row: row.self_time_s, reverse=True)
+    whole = math.fsum(row.self_time_s for row in rows)
+    return Table(
+        f"{profile.case.op} · {profile.contender} · {profile.case.label}",
+        ("operator", "calls", "self time", "share", "total time", "self memory"),
+        tuple(
+            (
+                row.name,
+                format_number(row.calls),
+                format_time(row.self_time_s),
+                f"{row.self_time_s / whole:.1%}" if whole else NOTHING,
+                format_time(row.total_time_s),
+                format_bytes(row.self_bytes),
+            )
+            for row in rows
+        ),
+    )
+
+
+def format_time(seconds: float | None) -> str:
+    """Three digits and the unit that fits: "12.3 µs"."""
+    return _in_unit(seconds, _TIME_UNITS)
+
+
+def format_bytes(count: float | None) -> str:
+    """Three digits and the decimal unit that fits: "1.50 MB", "512 B"."""
+    if count is not None and abs(count) < 1000 and float(count).is_integer():
+        return f"{int(count)} B"
+    return _in_unit(count, (*_BYTE_UNITS, (1.0, "B")))
+
+
+def format_ratio(ratio: float | None) -> str:
+    """How many times as long: "1.23x"."""
+    return NOTHING if ratio is None or math.isnan(ratio) else f"{_digits(ratio)}x"
+
+
+def format_interval(interval: Interval | None) -> str:
+    """The ends of an interval: "[1.20, 1.26]", with "?" for an end that is not known."""
+    if interval is None:
+        return NOTHING
+    low = _digits(interval.low) if interval.low > 0 else "?"
+    high = _digits(interval.high) if math.isfinite(interval.high) else "?"
+    return f"[{low}, {high}]"
+
+
+def format_number(value: float | None) -> str:
+    """Three digits: "0.123", "12.3", "1230"."""
+    if value is None or math.isnan(value):
+        return NOTHING
+    if value == 0 or not math.isfinite(value):
+        return f"{value:.0f}"
+    places = 2 - math.floor(math.log10(abs(value)))
+    return f"{round(value, places):.{max(0, min(places, 6))}f}"
+
+
+def _leaderboard_row(row: Row, *, tie: bool) -> tuple[str, ...]:
+    verdict = {"best": "best (tied)" if tie else "best", "tied": "tied with best"}
+    return (
+        row.contender,
+        format_time(row.time_s),
+        format_ratio(row.ratio.value if row.ratio else None),
+        format_interval(row.ratio),
+        verdict.get(row.verdict, row.verdict),
+        _rate(row.gb_per_s),
+        _rate(row.gflop_per_s),
+        format_bytes(row.peak_bytes),
+        format_time(row.preparation_s),
+        str(row.samples) if row.samples else NOTHING,
+        row.note,
+    )
+
+
+def _rate(value: float | None) -> str:
+    """A rate, where the op has one: a cost of nothing is no rate."""
+    return format_number(value or None)
+
+
+def _digits(value: float) -> str:
+    return f"{value:.2f}" if value < 100 else f"{value:.0f}"
+
+
+def _in_unit(value: float | None, units: tuple[tuple[float, str], ...]) -> str:
+    if value is None or math.isnan(value):
+        return NOTHING
+    if value == 0:
+        return f"0 {units[-1][1]}"
+    # 999.6 rounds to 1000: what would be shown decides about the unit.
+    scale, unit = next((u for u in units if abs(value) >= u[0] * 0.9995), units[-1])
+    return f"{format_number(value / scale)} {unit}"
