@@ -21,7 +21,7 @@ GROUP = "opbench.suites"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
     """The ops that are known and the contenders of each; `suites` maps a suite to its ops."""
 

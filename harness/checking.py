@@ -82,11 +82,8 @@ def _check_case(
         for name in race.contenders:
             reporter.contender(name, "check")
             contender = catalog.impl(op.name, name)
-            function = resolved.get((op.name, name))
-            if function is None:
-                function = attempt("prepare", partial(resolve, contender))
-                resolved[op.name, name] = function
-            verdict = _verdict(exam, contender, function)
+            function = _function(exam, contender, resolved)
+            verdict = function if not callable(function) else examine.examine(exam, function)
             if isinstance(verdict, Right) and callable(function):
                 right[name] = function
             found.append(_excuse(Checked(name, case, verdict), contender))
@@ -94,16 +91,22 @@ def _check_case(
     return found, [Pair(one, other, case, units) for (one, other), units in apart.items()]
 
 
-def _verdict(
-    exam: examine.Exam, contender: Impl, function: Callable[..., Any] | Unsupported | Failed
-) -> Verdict:
-    if isinstance(function, Unsupported | Failed):
-        return function
+def _function(
+    exam: examine.Exam,
+    contender: Impl,
+    resolved: dict[tuple[str, str], Callable[..., Any] | Unsupported | Failed],
+) -> Callable[..., Any] | Unsupported | Failed:
+    """The contender's function, resolved once for all cases, or why it doesn't run on this one."""
     supported = partial(
         ensure_supported, exam.op, contender, exam.first.values, direction=exam.case.direction
     )
     refusal = attempt("prepare", supported)
-    return refusal if refusal is not None else examine.examine(exam, function)
+    if refusal is not None:
+        return refusal
+    key = (contender.op, contender.name)
+    if key not in resolved:
+        resolved[key] = attempt("prepare", partial(resolve, contender))
+    return resolved[key]
 
 
 def _excuse(checked: Checked, contender: Impl) -> Checked:

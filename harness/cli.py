@@ -316,28 +316,29 @@ def _pair_table(report: CheckReport, op: str) -> Table:
     )
 
 
-def _print_problems(checked: Iterable[Checked]) -> None:
-    """Every unexcused wrong or failed verdict in a line, and the total."""
-    from results.record import Failed, Wrong
+def _print_problems(checked: Sequence[Checked]) -> None:
+    """A line for each thing wrong, failed or unsupported, with the first case it shows on."""
+    from results.record import Right
 
-    checked = tuple(checked)
+    seen: dict[tuple[str, ...], list[Checked]] = {}
     for item in checked:
-        if isinstance(item.verdict, Wrong | Failed) and not item.admitted:
+        if not isinstance(item.verdict, Right) and not item.admitted:
+            stage = getattr(item.verdict, "stage", "")
             kind = type(item.verdict).__name__.upper()
-            where = f"{item.contender} of {item.case.op} on {item.case.label} ({item.case.sizes})"
-            print(f"{kind} {where}: {item.verdict.stage}: {item.verdict.reason}")
-    reasons = Counter(
-        (item.case.op, item.contender, item.verdict.reason)
-        for item in checked
-        if type(item.verdict).__name__ == "Unsupported" and hasattr(item.verdict, "reason")
-    )
-    for (op, name, reason), count in reasons.items():
-        print(f"unsupported {name} of {op} on {count} cases: {reason}")
+            # Numbers in a wrong value differ from case to case; one line for all of them will do.
+            reason = "" if stage in ("value", "gradient") else item.verdict.reason
+            seen.setdefault((kind, item.contender, item.case.op, stage, reason), []).append(item)
+    for (kind, contender, op, stage, _), items in sorted(seen.items()):
+        verdict, case = items[0].verdict, items[0].case
+        assert not isinstance(verdict, Right)
+        where = f"{len(items)} cases, first {case.label} ({case.sizes})"
+        print(f"{kind} {contender} of {op} on {where}: {stage and stage + ': '}{verdict.reason}")
     print(f"{len(checked)} checks of {len({(c.case.op, c.contender) for c in checked})} contenders")
 
 
 def _draw(tables: Iterable[Table]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table as RichTable
 
     console = Console(highlight=False)
@@ -345,11 +346,13 @@ def _draw(tables: Iterable[Table]) -> None:
         # A pipe has no width; lines are cut by whoever reads them.
         console = Console(highlight=False, width=200)
     for table in tables:
-        drawn = RichTable(title=table.title, title_justify="left", title_style="bold")
+        # Above the table and not its title, which would be folded to the table's width.
+        console.print(table.title, style="bold", markup=False, soft_wrap=True)
+        drawn = RichTable()
         for name in table.columns:
             drawn.add_column(name, overflow="fold")
         for row in table.rows:
-            drawn.add_row(*row)
+            drawn.add_row(*map(escape, row))
         console.print(drawn)
 
 

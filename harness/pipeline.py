@@ -14,7 +14,7 @@ import torch
 from harness import examine, passes, profiling, racing
 from harness.catalog import Catalog
 from harness.clock import Clock, HostClock
-from harness.declare import Cost, Impl, Op, call_named
+from harness.declare import Cost, Impl, call_named
 from harness.device import ensure_device, waiter
 from harness.guard import attempt
 from harness.inputs import Inputs
@@ -94,7 +94,7 @@ def run_case(
     """Prepare, check and race the contenders of one case, writing each outcome."""
     case, op = race.case, catalog.op(race.case.op)
     with settings(case):
-        exam = attempt("inputs", partial(_set_exam, op, case))
+        exam = attempt("inputs", partial(exam_of, catalog, case))
         if not isinstance(exam, examine.Exam):
             for name in race.contenders:
                 writer.finish(case, name, exam)
@@ -115,7 +115,7 @@ def run_case(
             policy=policy,
             seed=case.seed,
         )
-        cost = _cost(exam)
+        cost = cost_of(exam)
         for name, timing in timings.items():
             writer.finish(case, name, _measured(timing, ready[name], case, cost))
 
@@ -173,7 +173,7 @@ def profile(
         (reporter or Silent()).case(race)
         writer = _Writer(catalog, folder, folder.info.environment.key)
         with settings(race.case):
-            exam = _set_exam(catalog.op(race.case.op), race.case)
+            exam = exam_of(catalog, race.case)
             for name in race.contenders:
                 (reporter or Silent()).contender(name, "profile")
                 ready = make_ready(exam, catalog.impl(race.case.op, name))
@@ -225,9 +225,10 @@ class _Writer:
         return record
 
 
-def _set_exam(op: Op, case: Case) -> examine.Exam:
+def exam_of(catalog: Catalog, case: Case) -> examine.Exam:
+    """Inputs and truths of a case. Raises UnsupportedError where its device isn't here."""
     ensure_device(case.device)
-    return examine.set_exam(op, case, gradients=case.direction != "forward")
+    return examine.set_exam(catalog.op(case.op), case, gradients=case.direction != "forward")
 
 
 def _prepared(contender: Impl, given: Inputs, case: Case) -> Callable[..., Any]:
@@ -245,7 +246,8 @@ def _clock(case: Case) -> Clock:
     return HostClock(waiter(case.device))
 
 
-def _cost(exam: examine.Exam) -> Cost:
+def cost_of(exam: examine.Exam) -> Cost:
+    """The compulsory work of one call on the case's inputs."""
     size = torch.empty((), dtype=getattr(torch, exam.case.dtype)).element_size()
     values: Mapping[str, object] = {
         **dict(exam.case.axes),

@@ -146,11 +146,13 @@ def segment_reduce(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Te
 def embedding_bag(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Tensor:
     """Tokens as an embedding table that is read in order, one bag per patch."""
     batch, size, width = tokens.shape
+    if width == 0:  # its kernel refuses rows without elements
+        return _no_patches(tokens, lengths, fill)
     bags = runs(lengths, size).flatten()
     table = tokens.flatten(0, 1).to(accumulator(tokens.dtype))
     order = torch.arange(batch * size, device=lengths.device)
     means = torch.nn.functional.embedding_bag(order, table, bags.cumsum(0) - bags, mode="mean")
-    means = means.view(batch, -1, width)[:, :-1]
+    means = means.view(batch, lengths.shape[1] + 1, width)[:, :-1]
     return torch.where((lengths > 0).unsqueeze(2), means, fill).to(tokens.dtype)
 
 
@@ -166,7 +168,8 @@ def sparse_mm(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Tensor:
     matrix = torch.sparse_coo_tensor(
         place, weight, (len(bags), batch * size), check_invariants=False, is_coalesced=True
     )
-    means = (matrix @ tokens.flatten(0, 1).to(wide)).view(batch, -1, width)[:, :-1]
+    means = matrix @ tokens.flatten(0, 1).to(wide)
+    means = means.view(batch, lengths.shape[1] + 1, width)[:, :-1]
     return torch.where((lengths > 0).unsqueeze(2), means, fill).to(tokens.dtype)
 
 
@@ -176,7 +179,8 @@ def cumsum_difference(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) ->
     half = accumulator(tokens.dtype) != tokens.dtype
     if tokens.shape[1] == 0:
         tokens = torch.nn.functional.pad(tokens, (0, 0, 0, 1))  # something for the index to meet
-    totals = tokens.cumsum(1, dtype=torch.float32 if half else torch.float64)
+    # Not by cumsum's own dtype: its gradient would be summed in the tokens' type.
+    totals = tokens.to(torch.float32 if half else torch.float64).cumsum(1)
     ends = lengths.cumsum(1).unsqueeze(2)
     at_ends = totals.gather(1, (ends - 1).clamp_(min=0).expand(-1, -1, tokens.shape[2]))
     at_ends = at_ends.masked_fill_(ends == 0, 0)

@@ -112,6 +112,8 @@ def segment_reduce(tokens: Tensor, ids: Tensor, num_patches: int, *, fill: float
 @impl("patch_pooling_ids")
 def embedding_bag(tokens: Tensor, ids: Tensor, num_patches: int, *, fill: float = -1.0) -> Tensor:
     """Tokens as an embedding table, one bag of sorted indices per patch."""
+    if tokens.shape[2] == 0:  # its kernel refuses rows without elements
+        return tokens[:, :0].sum(1, keepdim=True).expand(-1, num_patches, -1).clone()
     slots, counts = id_slots(ids, num_patches)
     kept = counts[: len(tokens) * num_patches]
     table = tokens.flatten(0, 1).to(accumulator(tokens.dtype))
@@ -153,7 +155,8 @@ def cumsum_difference(
     ordered = tokens.flatten(0, 1).index_select(0, slots.argsort(stable=True))
     if len(ordered) == 0:
         ordered = torch.nn.functional.pad(ordered, (0, 0, 0, 1))  # something for the index to meet
-    totals = ordered.cumsum(0, dtype=torch.float32 if half else torch.float64)
+    # Not by cumsum's own dtype: its gradient would be summed in the tokens' type.
+    totals = ordered.to(torch.float32 if half else torch.float64).cumsum(0)
     kept = counts[: len(tokens) * num_patches]
     ends = kept.cumsum(0)
     at_ends = totals.index_select(0, (ends - 1).clamp_(min=0))

@@ -196,7 +196,6 @@ _KINDS: Mapping[str, MakeBoundaries] = {
     "uint8": _typed("uint8"),
 }
 
-
 # --- inputs ----------------------------------------------------------------------------------
 
 
@@ -250,14 +249,8 @@ def _nonfinite_rows(L: int, B: int, D: int, rng: Generator) -> Mapping[str, Any]
 # --- the races -------------------------------------------------------------------------------
 
 _AXES = {"L": "tokens of a sequence", "B": "sequences", "D": "width"}
-_QUICK = {
-    "tiny": {"L": 64, "B": 2, "D": 32},
-    "base": {"L": 512, "B": 8, "D": 512},
-}
-_FULL = {
-    "cuda_2k": {"L": 2048, "B": 8, "D": 512},
-    "cuda_8k": {"L": 8192, "B": 8, "D": 1024},
-}
+_QUICK = {"tiny": {"L": 64, "B": 2, "D": 32}, "base": {"L": 512, "B": 8, "D": 512}}
+_FULL = {"cuda_2k": {"L": 2048, "B": 8, "D": 512}, "cuda_8k": {"L": 8192, "B": 8, "D": 1024}}
 _EDGE = {
     "odd": {"L": 301, "B": 3, "D": 19},
     "one": {"L": 1, "B": 1, "D": 1},

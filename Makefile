@@ -1,0 +1,36 @@
+# Two commands: `make bench` runs the main job, `make test` the tests. Both set up everything.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+RUN := runs/bench
+
+.PHONY: bench test check setup clean
+
+bench: $(READY)
+	rm -rf $(RUN)
+	$(BIN)/opbench run pooling --grid quick --pass forward,backward --id bench
+	$(BIN)/opbench publish $(RUN)
+	@echo
+	@echo "The leaderboards are above; the dashboard opens with:  $(BIN)/opbench dashboard $(RUN)"
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -c constraints.txt "torch==2.13.0"
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[dev,triton]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

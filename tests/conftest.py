@@ -1,0 +1,16 @@
+"""Fixtures that several tests share."""
+
+import os
+
+import pytest
+
+# Read when torch is imported: the profiler's own log would print two lines per profile.
+os.environ.setdefault("KINETO_LOG_LEVEL", "5")
+
+
+@pytest.fixture(scope="session")
+def catalog():
+    """The built-in catalogue."""
+    import harness
+
+    return harness.load()

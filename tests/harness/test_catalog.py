@@ -1,0 +1,205 @@
+"""Loading joins ops and contenders, and names the culprit of what doesn't fit."""
+
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import torch
+
+import harness
+from harness.declare import impl
+from results.errors import DeclarationError, SelectionError, UnsupportedError
+
+LOADED = Path(__file__).parent.parent / "loaded"
+
+
+@pytest.fixture(scope="module")
+def strangers():
+    return harness.load(LOADED / "row_sum.py", entry_points=False)
+
+
+def module(name, **values):
+    made = types.ModuleType(name)
+    vars(made).update(values)
+    return made
+
+
+def tagged(op, name="mine", function=None, **words):
+    function = function or (lambda x: x)
+    return impl(op, name=name, **words)(function)
+
+
+def test_a_strangers_file(strangers):
+    assert set(strangers.ops) == {"row_sum"}
+    assert set(strangers.impls["row_sum"]) == {"summed", "loop", "without_gradient", "elsewhere"}
+
+
+def test_built_in_suites_enter_by_entry_points(catalog):
+    assert {"patch_pooling", "patch_pooling_ids"} <= set(catalog.suites["pooling"])
+    assert {"boundary_downsample", "boundary_upsample"} <= set(catalog.suites["boundaries"])
+
+
+def test_contenders_may_be_for_somebody_elses_op():
+    catalog = harness.load(LOADED / "row_sum.py", LOADED / "row_sum_trouble.py", entry_points=False)
+    assert "planted_wrong" in catalog.impls["row_sum"]
+
+
+def test_a_dotted_name_and_a_module():
+    catalog = harness.load("suites.pooling", entry_points=False)
+    assert "patch_pooling" in catalog.ops
+    import suites.pooling
+
+    assert harness.load(suites.pooling, entry_points=False).ops == catalog.ops
+
+
+def test_the_same_op_found_twice_is_one(strangers):
+    op = strangers.ops["row_sum"]
+    again = harness.load(module("one", a=op), module("two", b=op), entry_points=False)
+    assert again.ops == {"row_sum": op}
+
+
+@pytest.mark.parametrize(
+    ("function", "words", "message"),
+    [
+        (lambda y: y, {}, r"takes \(y\); the op's arguments are \(x\)"),
+        (lambda x, *, by: x, {}, "option 'by', which is not one of scale"),
+        (None, {"caveats": {"odd": "?"}}, "caveat on 'odd', which is not one of contiguous"),
+        (
+            None,
+            {"supports": harness.supported("?")(lambda y: True)},
+            "supports asks for 'y', which is not one of",
+        ),
+    ],
+)
+def test_a_contender_that_does_not_fit_its_op(strangers, function, words, message):
+    mine = module("mine", f=tagged("row_sum", function=function, **words))
+    ops = module("ops", op=strangers.ops["row_sum"])
+    with pytest.raises(DeclarationError, match=message) as caught:
+        harness.load(ops, mine, entry_points=False)
+    assert "contender 'mine' of 'row_sum'" in str(caught.value)
+
+
+def test_an_unknown_op_has_a_suggestion(strangers):
+    ops = module("ops", op=strangers.ops["row_sum"])
+    mine = module("mine", f=tagged("row_sums"))
+    with pytest.raises(DeclarationError, match=r"no op 'row_sums' \(did you mean 'row_sum'\?\)"):
+        harness.load(ops, mine, entry_points=False)
+
+
+def test_duplicates_name_both(strangers):
+    ops = module("ops", op=strangers.ops["row_sum"])
+    one, two = module("one", f=tagged("row_sum")), module("two", f=tagged("row_sum"))
+    with pytest.raises(DeclarationError, match="declared twice: as .* and as "):
+        harness.load(ops, one, two, entry_points=False)
+    twice = harness.load(LOADED / "row_sum.py", entry_points=False).ops["row_sum"]
+    with pytest.raises(DeclarationError, match="op 'row_sum' is declared twice: in ops and in mod"):
+        harness.load(ops, module("mod", op=twice), entry_points=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1/0", "broken.py cannot be loaded: ZeroDivisionError"),
+        ("import nonsense_xyz", "cannot be loaded: ModuleNotFoundError.*nonsense_xyz"),
+        ("def f(:", "cannot be loaded: SyntaxError"),
+        (
+            "from harness.declare import impl\nimpl('a', target='b')(print)",
+            "broken.py: contender 'print'.*'module:attribute'",
+        ),
+    ],
+)
+def test_a_broken_file_is_named(tmp_path, text, message):
+    path = tmp_path / "broken.py"
+    path.write_text(text)
+    with pytest.raises(DeclarationError, match=message):
+        harness.load(path, entry_points=False)
+
+
+def test_a_missing_file_and_module():
+    with pytest.raises(DeclarationError, match=r"there is no file nowhere\.py"):
+        harness.load("nowhere.py", entry_points=False)
+    with pytest.raises(DeclarationError, match=r"no_such_module cannot be loaded"):
+        harness.load("no_such_module", entry_points=False)
+
+
+def test_call_validates_resolves_and_runs(strangers):
+    x = torch.arange(6.0).view(2, 3)
+    assert strangers.call("row_sum", x, impl="summed").tolist() == [3.0, 12.0]
+    assert strangers.call("row_sum", x, impl="summed", scale=2.0).tolist() == [6.0, 24.0]
+
+
+@pytest.mark.parametrize(
+    ("args", "words", "error", "message"),
+    [
+        ((torch.ones(3),), {"impl": "summed"}, ValueError, "row_sum: x: has 1 axes, takes 2"),
+        ((), {"impl": "summed"}, TypeError, r"row_sum: missing .*'x'; it takes \(x, scale=\)"),
+        ((1, 2), {"impl": "summed"}, TypeError, "too many positional arguments"),
+        ((torch.ones(2, 2),), {"impl": "summ"}, SelectionError, "did you mean 'summed'"),
+        ((torch.ones(101, 2),), {"impl": "loop"}, UnsupportedError, "at most 100 rows"),
+        (
+            (torch.ones(2, 2),),
+            {"impl": "without_gradient", "scale": 3.0},
+            UnsupportedError,
+            "has no option scale",
+        ),
+        ((torch.ones(2, 2),), {"impl": "elsewhere"}, UnsupportedError, "pip install a_module"),
+    ],
+)
+def test_call_says_what_is_wrong(strangers, args, words, error, message):
+    with pytest.raises(error, match=message):
+        strangers.call("row_sum", *args, **words)
+
+
+def test_call_of_an_unknown_op(strangers):
+    with pytest.raises(SelectionError, match="no op named 'sum'.*known: row_sum"):
+        strangers.call("sum", impl="x")
+
+
+def test_a_target_that_does_not_exist(strangers):
+    ops = module("ops", op=strangers.ops["row_sum"])
+    mine = module("mine", f=tagged("row_sum", target="math:no_such_thing"))
+    catalog = harness.load(ops, mine, entry_points=False)
+    with pytest.raises(DeclarationError, match="'math:no_such_thing' cannot be resolved"):
+        catalog.call("row_sum", torch.ones(1, 1), impl="mine")
+
+
+def test_an_installed_package_with_an_entry_point(tmp_path):
+    """A real package, installed into an environment of its own, races beside the built-in ones."""
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+        '[project]\nname = "their-ops"\nversion = "1"\n'
+        '[project.entry-points."opbench.suites"]\ntheirs = "their_ops"\n'
+        '[tool.setuptools]\npy-modules = ["their_ops"]\n'
+    )
+    (package / "their_ops.py").write_text(
+        "import torch\nfrom harness.declare import impl\n\n"
+        '@impl("patch_pooling")\n'
+        "def theirs(tokens, lengths, *, fill=-1.0):\n"
+        "    ids = torch.arange(lengths.numel()).view(lengths.shape)\n"
+        "    out = []\n"
+        "    for row, sizes in zip(tokens, lengths.tolist()):\n"
+        "        parts = row[: sum(sizes)].split(sizes)\n"
+        "        out.append(torch.stack([\n"
+        "            p.mean(0) if len(p) else torch.full_like(row[0], fill) for p in parts]))\n"
+        "    return torch.stack(out)\n"
+    )
+    environment = tmp_path / "env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    site = next(environment.glob("lib/python*/site-packages"))
+    # What this environment has (torch, opbench) is seen from the new one, which adds the package.
+    (site / "outer.pth").write_text("\n".join(p for p in sys.path if p) + "\n")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    install += ["--no-build-isolation", "--target", str(site), str(package)]
+    subprocess.run(install, check=True)
+    words = ["-m", "harness.cli", "run", "patch_pooling", "--impl", "theirs,index_add"]
+    words += ["-k", "tiny", "--out", str(tmp_path / "runs"), "--id", "r", "--budget", "0.2"]
+    done = subprocess.run(
+        [environment / "bin" / "python", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "theirs" in done.stdout
+    assert "index_add" in done.stdout

@@ -1,0 +1,121 @@
+"""The check catches every known-wrong contender, and verifies caveats both ways."""
+
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness.checking import check
+from harness.planning import Selection, plan_checks
+from results.record import Right, Unsupported, Wrong
+
+LOADED = Path(__file__).parent.parent / "loaded"
+
+#: What each known-wrong contender of tests/loaded is caught at.
+STAGES = {
+    "first_token": "value",
+    "zeros": "value",
+    "all_fill": "value",
+    "off_by_one": "value",
+    "sum_not_mean": "value",
+    "other_dtype": "dtype",
+    "other_shape": "shape",
+    "changes_input": "inputs",
+    "cached_by_identity": "value",
+    "cached_by_content": "cache",
+    "cached_and_shared": "cache",
+    "neighbours_nan": "value",
+    "no_gradient": "gradient",
+    "gradient_of_sum": "gradient",
+    "half_accumulator": "value",
+    "returns_a_list": "shape",
+    "aliases_its_input": "aliasing",
+    "false_modesty": "caveat",
+}
+
+
+@pytest.fixture(scope="module")
+def wrong_catalog():
+    return harness.load(LOADED / "wrong_patch_pooling.py")
+
+
+@pytest.fixture(scope="module")
+def report(wrong_catalog):
+    selection = Selection(
+        names=("patch_pooling",), impls=tuple(STAGES), dtypes=("float32",), threads=1
+    )
+    return check(wrong_catalog, plan_checks(wrong_catalog, selection))
+
+
+def test_every_wrong_contender_is_listed(wrong_catalog):
+    planted = {
+        name
+        for name, contender in wrong_catalog.impls["patch_pooling"].items()
+        if contender.function.__module__.startswith("wrong_patch_pooling")
+    }
+    assert set(STAGES) == planted
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_known_wrong_is_caught(report, name):
+    verdicts = [c.verdict for c in report.checked if c.contender == name]
+    stages = {verdict.stage for verdict in verdicts if isinstance(verdict, Wrong)}
+    assert STAGES[name] in stages
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize("name", sorted(set(STAGES) - {"false_modesty", "neighbours_nan"}))
+def test_no_known_wrong_is_ever_timed(wrong_catalog, tmp_path, name, direction):
+    if direction == "forward" and name in ("no_gradient", "gradient_of_sum"):
+        pytest.skip("right as far as the forward pass goes")
+    from tests.harness.runs import new_run
+
+    selection = Selection(
+        names=("patch_pooling",),
+        impls=(name,),
+        directions=(direction,),
+        expression="tiny",
+        inputs=("normal",),
+        threads=1,
+    )
+    records = harness.run(wrong_catalog, harness.plan(wrong_catalog, selection), new_run(tmp_path))
+    assert [type(r.outcome) for r in records] == [Wrong]
+
+
+def test_an_admitted_weakness_that_shows_is_excused(catalog):
+    selection = Selection(
+        names=("patch_pooling",), impls=("einsum",), dtypes=("float32",), inputs=("nonfinite",)
+    )
+    (checked,) = check(catalog, plan_checks(catalog, selection)).checked
+    assert isinstance(checked.verdict, Wrong)
+    assert "leak" in checked.admitted
+
+
+def test_a_weak_contender_is_not_timed_on_what_it_is_weak_at(catalog, tmp_path):
+    from tests.harness.runs import new_run
+
+    selection = Selection(
+        names=("patch_pooling",),
+        impls=("einsum", "index_add"),
+        inputs=("nonfinite",),
+        expression="tiny",
+    )
+    records = harness.run(catalog, harness.plan(catalog, selection), new_run(tmp_path))
+    outcomes = {record.contender: record.outcome for record in records}
+    assert isinstance(outcomes["einsum"], Unsupported)
+    assert "admits" in outcomes["einsum"].reason
+
+
+def test_pairs_are_measured_in_units_of_the_tolerance(catalog):
+    selection = Selection(
+        names=("patch_pooling",),
+        impls=("index_add", "scatter_add", "loop"),
+        dtypes=("float32",),
+        inputs=("normal",),
+        expression="odd and not sliced and not transposed",
+    )
+    report = check(catalog, plan_checks(catalog, selection))
+    assert all(isinstance(item.verdict, Right) for item in report.checked)
+    names = {frozenset((pair.one, pair.other)) for pair in report.pairs}
+    assert len(names) == 3
+    assert all(0 <= pair.units < 1 for pair in report.pairs)

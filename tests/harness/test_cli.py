@@ -1,0 +1,252 @@
+"""The real command: what it prints, and every exit code."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from harness.exits import Exit, of_outcomes, of_verdicts, worst
+from harness.lazy import import_lazily
+from results.record import Failed, Right, Unsupported, Wrong
+
+LOADED = Path(__file__).parent.parent / "loaded"
+MINE = ["--load", str(LOADED / "row_sum.py")]
+TROUBLE = [*MINE, "--load", str(LOADED / "row_sum_trouble.py")]
+BRIEF = ["--budget", "0.1", "--threads", "1"]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder of its own to run in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    """A finished run with one of each trouble."""
+    root = tmp_path_factory.mktemp("runs")
+    words = ["run", "row_sum", *TROUBLE, *BRIEF, "--out", str(root), "--id", "one"]
+    assert main(words) == Exit.WRONG
+    return root / "one"
+
+
+def test_help_names_every_verb_and_exit_code(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    for word in ("list", "check", "run", "profile", "show", "publish", "dashboard", "export"):
+        assert word in text
+    assert "4  a contender gave a wrong result" in text
+
+
+def test_help_is_far_quicker_than_importing_torch():
+    def seconds(*words):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *words], check=True, capture_output=True)
+        return time.perf_counter() - start
+
+    helping = min(seconds("-m", "harness.cli", "--help") for _ in range(3))
+    assert helping < 0.5 * seconds("-c", "import torch")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["list"], "row_sum"),
+        (["list", "impls", "row_sum"], "a_module_that_nobody_has"),
+        (["list", "cases", "row_sum"], "tall normal float32 forward"),
+        (["list", "suites"], "pooling"),
+    ],
+)
+def test_list(capsys, words, expected):
+    assert main([*words, *MINE]) == Exit.OK
+    assert expected in capsys.readouterr().out
+
+
+def test_list_as_json(capsys):
+    assert main(["list", "ops", "row_sum", "--json", *MINE]) == Exit.OK
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["op"] == "row_sum"
+    assert row["contract"] == "The scaled sum of each row: x[N, M] -> [N]."
+
+
+def test_run_prints_a_leaderboard_per_case(here, capsys):
+    words = ["run", "row_sum", *MINE, *BRIEF, "--id", "one"]
+    assert main(words) == Exit.OK
+    text = capsys.readouterr().out
+    assert "row_sum · small normal float32 forward" in text
+    assert "row_sum · tall normal float32 forward" in text
+    assert "best" in text
+    assert "needs a_module_that_nobody_has" in text
+    assert "takes at most 100 rows" in text
+    assert (here / "runs" / "one" / "records.jsonl").is_file()
+
+
+def test_run_as_json(here, capsys):
+    assert main(["run", "row_sum", "-k", "small", *MINE, *BRIEF, "--json"]) == Exit.OK
+    data = json.loads(capsys.readouterr().out)
+    (board,) = data["boards"]
+    assert board["case"]["shape"] == "small"
+    assert {row["contender"] for row in board["rows"]} >= {"summed", "loop"}
+
+
+def test_a_planted_wrong_contender_is_named_with_4(here, capsys):
+    words = ["run", "row_sum", "-k", "small and not planted_raise", *TROUBLE, *BRIEF]
+    assert main(words) == Exit.WRONG
+    line = next(x for x in capsys.readouterr().out.splitlines() if "planted_wrong" in x)
+    assert "wrong" in line
+    assert "instead of" in line
+
+
+def test_one_that_raises_is_5_and_the_others_are_measured(here, capsys):
+    words = ["run", "row_sum", "-k", "small and not planted_wrong", *TROUBLE, *BRIEF]
+    assert main(words) == Exit.FAILED
+    text = capsys.readouterr().out
+    assert "RuntimeError: no luck today" in text
+    assert re.search(r"summed .*(µs|ms)", text)
+
+
+def test_nothing_measured_is_6(here):
+    words = ["run", "row_sum", "--impl", "elsewhere", *MINE, *BRIEF]
+    assert main(words) == Exit.NOTHING
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "row_summ"], "no op or suite named 'row_summ'"),
+        (["run", "-k", "zzz"], "the selection is empty"),
+        (["run", "--load", "nowhere.py"], "there is no file nowhere.py"),
+        (["run", "--pass", "sideways"], "--pass 'sideways' is not one of forward"),
+        (["run", "--cache", "cold"], "--cache cold can't be measured yet"),
+        (["run", "--resume", "nowhere"], "nowhere is not a run"),
+        (["show", "nowhere"], "nowhere is not a run: it has no run.json"),
+        (["show"], "there is no run in runs; make one with `opbench run`"),
+        (["export", "nowhere", "--format", "csv", "-o", "x"], "nowhere is not a run"),
+        (["publish", "nowhere"], "nowhere is not a run"),
+    ],
+)
+def test_a_wrong_command_line_is_2_and_says_what_to_do(here, capsys, words, message):
+    assert main(words) == Exit.USAGE
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["run", "--budget", "0"], ["run", "--threads", "-1"], ["sing"], []]
+)
+def test_argparse_errors_are_2_too(words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == Exit.USAGE
+    assert "error" in capsys.readouterr().err
+
+
+def test_a_run_is_never_overwritten(here, capsys):
+    words = ["run", "row_sum", "-k", "small", *MINE, *BRIEF, "--id", "one"]
+    assert main(words) == Exit.OK
+    assert main(words) == Exit.USAGE
+    assert "exists already" in capsys.readouterr().err
+    assert main([*words[:-2], "--resume", "runs/one"]) == Exit.OK
+
+
+def test_show(run_folder, capsys):
+    assert main(["show", str(run_folder), "row_sum", "-k", "tall"]) == Exit.WRONG
+    text = capsys.readouterr().out
+    assert "row_sum · tall" in text
+    assert "row_sum · small" not in text
+
+
+def test_show_as_json(run_folder, capsys):
+    main(["show", str(run_folder), "--json"])
+    assert len(json.loads(capsys.readouterr().out)["boards"]) == 2
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "markdown", "parquet"])
+def test_export(run_folder, kind, tmp_path, capsys):
+    target = tmp_path / f"run.{kind}"
+    words = ["export", str(run_folder), "--format", kind, "-o", str(target)]
+    assert main(words) == Exit.OK
+    assert target.stat().st_size > 200
+    assert "wrote" in capsys.readouterr().out
+
+
+def test_publish(run_folder, capsys):
+    assert main(["publish", str(run_folder)]) == Exit.OK
+    assert list((run_folder / "tensorboard").rglob("events.out.tfevents*"))
+
+
+def test_profile(here, capsys):
+    words = ["profile", "row_sum", "--impl", "summed", "-k", "small", *MINE, "--id", "p"]
+    assert main(words) == Exit.OK
+    text = capsys.readouterr().out
+    assert "aten::sum" in text
+    assert "peak memory per call" in text
+    assert list((here / "runs" / "p" / "traces").rglob("*.pt.trace.json"))
+
+
+def test_profile_into_a_run_and_with_trouble(here, capsys):
+    words = ["row_sum", "-k", "small", *TROUBLE]
+    assert main(["run", *words, *BRIEF, "--id", "r"]) == Exit.WRONG
+    assert main(["profile", *words, "--run", "runs/r"]) == Exit.WRONG
+    assert main(["profile", "row_sum", *MINE, "--impl", "elsewhere"]) == Exit.NOTHING
+
+
+def test_check(capsys):
+    assert main(["check", "row_sum", *MINE]) == Exit.OK
+    text = capsys.readouterr().out
+    assert "error in units of the tolerance" in text
+    assert "checks of 4 contenders" in text
+
+
+def test_check_with_trouble_and_pairs(capsys):
+    assert main(["check", "row_sum", "--pairs", *TROUBLE]) == Exit.WRONG
+    text = capsys.readouterr().out
+    assert "WRONG planted_wrong of row_sum" in text
+    assert "FAILED planted_raise of row_sum" in text
+    assert "largest difference between contenders" in text
+
+
+def test_check_as_json(capsys):
+    main(["check", "row_sum", "--json", "--impl", "planted_raise", *TROUBLE])
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["verdict"]["type"] for row in rows} == {"Failed"}
+
+
+def test_a_reader_that_stops_reading(run_folder):
+    command = f"{sys.executable} -m harness.cli show {run_folder} | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert "Traceback" not in done.stderr
+
+
+def test_exit_codes_in_their_order():
+    assert worst([]) == Exit.OK
+    assert worst([Exit.INCONCLUSIVE, Exit.REGRESSION]) == Exit.REGRESSION
+    assert worst([Exit.FAILED, Exit.WRONG, Exit.OK]) == Exit.WRONG
+    assert worst([Exit.WRONG, Exit.NOTHING]) == Exit.NOTHING
+    assert worst([Exit.NOTHING, Exit.USAGE]) == Exit.USAGE
+    assert of_outcomes([Wrong("value", "x")]) == Exit.NOTHING
+    assert of_verdicts([Wrong("value", "x")]) == Exit.WRONG
+    assert of_verdicts([Right(0.1), Unsupported("x")]) == Exit.OK
+    assert of_verdicts([Unsupported("x")]) == Exit.NOTHING
+    assert of_verdicts([Right(0.1), Failed("check", "x")]) == Exit.FAILED
+
+
+def test_a_lazy_module_wakes_up_when_it_is_used():
+    code = (
+        "import sys\nfrom harness.lazy import import_lazily\n"
+        "import_lazily('colorsys')\nimport colorsys\nimport colorsys as again\n"
+        "assert type(sys.modules['colorsys']).__name__ == '_Lazy'\n"
+        "assert again.rgb_to_hsv(0, 0, 0) == (0.0, 0.0, 0)\n"
+        "assert type(sys.modules['colorsys']).__name__ == 'module'\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    import_lazily("json")
+    import_lazily("a_module_that_nobody_has")
+    assert "a_module_that_nobody_has" not in sys.modules

@@ -1,0 +1,75 @@
+"""Inputs are the same for everybody: seeded, cast, laid out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import harness
+from harness import inputs
+from harness.planning import Selection, plan
+
+LOADED = Path(__file__).parent.parent / "loaded"
+
+
+@pytest.fixture(scope="module")
+def op():
+    return harness.load(LOADED / "row_sum.py", entry_points=False).ops["row_sum"]
+
+
+@pytest.fixture(scope="module")
+def case(op):
+    catalog = harness.load(LOADED / "row_sum.py", entry_points=False)
+    return plan(catalog, Selection())[0].case
+
+
+def test_the_same_case_has_the_same_inputs(op, case):
+    one, two = (inputs.build(op, case).args[0] for _ in range(2))
+    assert torch.equal(one, two)
+    assert one.shape == (64, 64)
+
+
+def test_variants_and_seeds_differ(op, case):
+    usual = inputs.build(op, case).args[0]
+    assert not torch.equal(usual, inputs.build(op, case, variant=1).args[0])
+    assert not torch.equal(usual, inputs.build(op, replace(case, seed=1)).args[0])
+
+
+def test_dtype_and_direction_share_their_values(op, case):
+    usual = inputs.build(op, case).args[0]
+    wide = inputs.build(op, replace(case, dtype="float64", direction="backward")).args[0]
+    assert wide.dtype == torch.float64
+    assert torch.equal(usual.double(), wide)
+
+
+@pytest.mark.parametrize("layout", ["transposed", "sliced"])
+def test_layouts_hold_the_same_values_elsewhere(op, case, layout):
+    usual = inputs.build(op, case).args[0]
+    bent = inputs.build(op, replace(case, layout=layout)).args[0]
+    assert torch.equal(usual, bent)
+    assert not bent.is_contiguous()
+
+
+def test_what_lies_between_sliced_elements_is_garbage(op, case):
+    bent = inputs.build(op, replace(case, layout="sliced")).args[0]
+    whole = bent.as_strided((64, 129), (129, 1), 0)
+    assert whole[:, ::2].isnan().all()
+
+
+def test_options_that_are_the_default_are_left_out(op, case):
+    assert inputs.build(op, case).options == {}
+
+
+def test_leaves_are_fresh(op, case):
+    built = inputs.build(op, case)
+    bound, (leaf,) = built.leaves(("x",))
+    assert bound.args[0] is leaf
+    assert leaf.requires_grad
+    assert not built.args[0].requires_grad
+
+
+def test_lists_of_tensors_are_walked():
+    given = inputs.Inputs(("parts",), ([torch.ones(2), torch.ones(3)],), {})
+    doubled = given.map(lambda t: t * 2)
+    assert [t.tolist() for t in doubled.tensors()] == [[2, 2], [2, 2, 2]]

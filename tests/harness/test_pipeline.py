@@ -1,0 +1,154 @@
+"""The stages together: run, resume, profile, on real contenders."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import harness
+from harness import profiling
+from harness.planning import Race, Selection
+from harness.policy import Policy
+from results.record import Failed, Measured, Profile, Record, Started, Unsupported, Wrong
+from results.store import read
+from tests.harness.runs import new_run
+
+LOADED = Path(__file__).parent.parent / "loaded"
+BRIEF = Policy(budget_s=0.1, settle_s=0.02)
+
+
+@pytest.fixture(scope="module")
+def troubled():
+    return harness.load(LOADED / "row_sum.py", LOADED / "row_sum_trouble.py", entry_points=False)
+
+
+@pytest.fixture(scope="module")
+def finished(troubled, tmp_path_factory):
+    folder = new_run(tmp_path_factory.mktemp("runs"))
+    races = harness.plan(troubled, Selection(directions=harness.planning.DIRECTIONS))
+    return folder, harness.run(troubled, races, folder, policy=BRIEF)
+
+
+def outcomes(records, **want):
+    return {
+        r.contender: r.outcome
+        for r in records
+        if all(getattr(r.case, name) == value for name, value in want.items())
+    }
+
+
+def test_each_kind_of_outcome(finished):
+    found = outcomes(finished[1], shape="tall", direction="backward")
+    assert {name: type(outcome) for name, outcome in found.items()} == {
+        "summed": Measured,
+        "loop": Unsupported,
+        "without_gradient": Unsupported,
+        "elsewhere": Unsupported,
+        "planted_wrong": Wrong,
+        "planted_raise": Failed,
+    }
+    assert found["loop"].reason == "takes at most 100 rows"
+    assert found["without_gradient"].reason == "has no gradient"
+    assert "RuntimeError: no luck today" in found["planted_raise"].traceback
+
+
+def test_what_is_measured(finished):
+    outcome = outcomes(finished[1], shape="small", direction="forward")["summed"]
+    assert outcome.flops == 64 * 64
+    assert outcome.bytes == 4 * (64 * 64 + 64)
+    assert outcome.peak_bytes >= 64 * 4
+    assert 0 <= outcome.error <= 1
+    assert len(outcome.samples_s) == len(outcome.rounds) >= 8
+    assert min(outcome.samples_s) > 0
+
+
+def test_every_job_is_announced_before_its_record(finished):
+    folder, records = finished
+    lines = list(folder.lines())
+    for record in records:
+        started = lines.index(Started(record.contender, record.case))
+        assert started < next(i for i, line in enumerate(lines) if line == record)
+    assert folder.unfinished() == ()
+
+
+def test_a_run_reads_as_a_table(finished):
+    frame = read(finished[0].path)
+    assert len(frame) == len(finished[1])
+    assert set(frame["outcome"]) == {"Measured", "Wrong", "Failed", "Unsupported"}
+    assert (frame["axis_M"].isin([16, 64])).all()
+
+
+def test_resume_does_what_is_missing(troubled, tmp_path):
+    races = harness.plan(troubled, Selection(impls=("summed", "planted_wrong")))
+    folder = new_run(tmp_path)
+    first = harness.run(troubled, races[:1], folder, policy=BRIEF)
+    both = harness.run(troubled, races, folder, policy=BRIEF)
+    assert both[: len(first)] == first
+    assert len(both) == 4
+    before = folder.path.joinpath("records.jsonl").read_text()
+    assert harness.run(troubled, races, folder, policy=BRIEF) == both
+    assert folder.path.joinpath("records.jsonl").read_text() == before
+
+
+def test_a_device_that_is_not_there(troubled, tmp_path):
+    races = harness.plan(troubled, Selection(impls=("summed",), devices=("xpu",)))
+    records = harness.run(troubled, races, new_run(tmp_path), policy=BRIEF)
+    assert {type(r.outcome) for r in records} == {Unsupported}
+    assert "no xpu device" in records[0].outcome.reason
+
+
+def test_threads_and_modes_are_put_back(troubled, tmp_path):
+    before = torch.get_num_threads()
+    races = harness.plan(troubled, Selection(impls=("summed",), threads=1))
+    harness.run(troubled, races, new_run(tmp_path), policy=BRIEF)
+    assert torch.get_num_threads() == before
+
+
+def test_profile(troubled, tmp_path):
+    folder = new_run(tmp_path)
+    races = harness.plan(troubled, Selection(expression="small"))
+    found = harness.profile(troubled, races, folder)
+    profiles = {item.contender: item for item in found if isinstance(item, Profile)}
+    refused = {item.contender: item for item in found if isinstance(item, Record)}
+    assert set(profiles) == {"summed", "loop", "without_gradient"}
+    assert set(refused) == {"elsewhere", "planted_wrong", "planted_raise"}
+    summed = profiles["summed"]
+    assert any(row.name == "aten::sum" and row.calls == 1 for row in summed.operators)
+    assert summed.peak_bytes >= 64 * 4
+    trace = json.loads((folder.path / summed.trace).read_text())
+    assert any(event.get("name") == "aten::sum" for event in trace["traceEvents"])
+    assert set(folder.profiles()) == set(profiles.values())
+
+
+def test_peak_memory_is_of_one_call_and_counts_what_is_held_at_once():
+    size = 1 << 20
+
+    def call():
+        first = torch.empty(size, dtype=torch.uint8)
+        second = torch.empty(size, dtype=torch.uint8)
+        del first, second
+        return torch.empty(size, dtype=torch.uint8)
+
+    assert 2 * size <= profiling.peak_bytes(call, device="cpu") < 2.1 * size
+
+
+def test_compiled_contenders_start_afresh_for_each_case(troubled, tmp_path):
+    seen = []
+
+    def compiler(function):
+        seen.append(function)
+        return torch.compile(function, backend="eager")
+
+    def compiled(x):
+        return x.sum(1)
+
+    harness.impl("row_sum", prepare=compiler)(compiled)
+    module = type(harness)("compiled_module")
+    module.f, module.op = compiled, troubled.ops["row_sum"]
+    catalog = harness.load(module, entry_points=False)
+    races = harness.plan(catalog, Selection(directions=("forward", "backward")))
+    records = harness.run(catalog, races, new_run(tmp_path), policy=BRIEF)
+    assert [type(record.outcome) for record in records] == [Measured] * 4
+    assert len(seen) == 4
+    assert isinstance(races[0], Race)

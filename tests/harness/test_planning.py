@@ -1,0 +1,101 @@
+"""Selections become races; a selection that means nothing is an error."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import harness
+from harness.planning import Selection, matches, plan, plan_checks
+from results.errors import SelectionError
+
+LOADED = Path(__file__).parent.parent / "loaded"
+
+
+@pytest.fixture(scope="module")
+def strangers():
+    return harness.load(LOADED / "row_sum.py", entry_points=False)
+
+
+def labels(races):
+    return [race.case.label for race in races]
+
+
+def test_the_usual_choice(strangers):
+    races = plan(strangers, Selection())
+    assert labels(races) == ["small normal float32 forward", "tall normal float32 forward"]
+    assert races[0].contenders == ("summed", "loop", "without_gradient", "elsewhere")
+    assert races[0].case.axes == (("N", 64), ("M", 64))
+
+
+def test_everything_multiplies(strangers):
+    races = plan(
+        strangers,
+        Selection(
+            grid="full",
+            dtypes=("float32", "float64"),
+            directions=("forward", "both"),
+            inputs=("normal", "ones"),
+            layouts=("contiguous", "sliced"),
+            impls=("summed",),
+            threads=1,
+            seed=7,
+        ),
+    )
+    assert len(races) == 16
+    assert {race.case.threads for race in races} == {1}
+    assert {race.case.seed for race in races} == {7}
+
+
+def test_ops_and_suites_by_name(catalog):
+    by_suite = plan(catalog, Selection(names=("pooling",)))
+    assert {race.case.op for race in by_suite} == {"patch_pooling", "patch_pooling_ids"}
+    by_op = plan(catalog, Selection(names=("patch_pooling", "pooling")))
+    assert {race.case.op for race in by_op} == {"patch_pooling", "patch_pooling_ids"}
+
+
+def test_an_expression_selects_cases_and_contenders(strangers):
+    races = plan(strangers, Selection(expression="tall and not (loop or elsewhere)"))
+    assert labels(races) == ["tall normal float32 forward"]
+    assert races[0].contenders == ("summed", "without_gradient")
+
+
+def test_checks_cover_every_kind_layout_dtype_and_edge(strangers):
+    cases = [race.case for race in plan_checks(strangers, Selection())]
+    assert {(c.shape, c.inputs, c.layout) for c in cases} == {
+        ("odd", "normal", "contiguous"),
+        ("odd", "ones", "contiguous"),
+        ("empty", "normal", "contiguous"),
+        ("odd", "normal", "transposed"),
+        ("odd", "normal", "sliced"),
+    }
+    assert {c.dtype for c in cases} == {"float32", "float64"}
+    assert {c.direction for c in cases} == {"both"}
+
+
+@pytest.mark.parametrize(
+    ("selection", "message"),
+    [
+        (Selection(names=("rowsum",)), "no op or suite named 'rowsum'; ops: row_sum"),
+        (Selection(names=("row_sum",), impls=("sum",)), "no contender of row_sum named 'sum'"),
+        (Selection(impls=("sum",)), "selection is empty.*--impl sum"),
+        (Selection(expression="nothing_like_it"), "selection is empty.*-k 'nothing_like_it'"),
+        (Selection(expression="a and"), "-k 'a and' is not an expression"),
+        (Selection(expression="f(x)"), r"-k 'f\(x\)' is not an expression"),
+        (Selection(dtypes=("float8",)), "no dtype 'float8'; it has float32, float64"),
+        (Selection(inputs=("text",)), "no input kind 'text'; it has normal, ones"),
+        (Selection(layouts=("round",)), "no layout 'round'"),
+    ],
+)
+def test_what_cannot_be_selected(strangers, selection, message):
+    with pytest.raises(SelectionError, match=message):
+        plan(strangers, selection)
+
+
+@given(st.text("abc", min_size=1), st.text("abc", min_size=1), st.text("abc"))
+def test_expressions_mean_what_they_say(one, other, text):
+    assert matches(one, text) == (one in text)
+    assert matches(f"not {one}", text) == (one not in text)
+    assert matches(f"{one} and {other}", text) == (one in text and other in text)
+    assert matches(f"({one} or {other})", text) == (one in text or other in text)
