@@ -48,7 +48,8 @@ def gather(boundaries: Tensor, shortened: Tensor) -> Tensor:
 @impl("boundary_upsample")
 def advanced_indexing(boundaries: Tensor, shortened: Tensor) -> Tensor:
     """Indexing with the row and the sequence of every token."""
-    return shortened[_rows(boundaries).T, torch.arange(len(boundaries), device=boundaries.device)]
+    rows = _rows(boundaries).T.contiguous()  # the output is laid out as the index is
+    return shortened[rows, torch.arange(len(boundaries), device=boundaries.device)]
 
 
 @impl("boundary_upsample")

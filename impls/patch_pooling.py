@@ -139,7 +139,7 @@ def segment_reduce(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Te
     wide = tokens.to(accumulator(tokens.dtype))
     # unsafe: its check refuses lengths that leave tokens over.
     means = torch.segment_reduce(wide, "mean", lengths=lengths, axis=1, unsafe=True)
-    return torch.where((lengths > 0).unsqueeze(2), means, fill).to(tokens.dtype)
+    return torch.where((lengths > 0).unsqueeze(2), means, fill).to(tokens.dtype).contiguous()
 
 
 @impl("patch_pooling")
@@ -153,7 +153,7 @@ def embedding_bag(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Ten
     order = torch.arange(batch * size, device=lengths.device)
     means = torch.nn.functional.embedding_bag(order, table, bags.cumsum(0) - bags, mode="mean")
     means = means.view(batch, lengths.shape[1] + 1, width)[:, :-1]
-    return torch.where((lengths > 0).unsqueeze(2), means, fill).to(tokens.dtype)
+    return torch.where((lengths > 0).unsqueeze(2), means, fill).to(tokens.dtype).contiguous()
 
 
 @impl("patch_pooling")
@@ -170,7 +170,7 @@ def sparse_mm(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Tensor:
     )
     means = matrix @ tokens.flatten(0, 1).to(wide)
     means = means.view(batch, lengths.shape[1] + 1, width)[:, :-1]
-    return torch.where((lengths > 0).unsqueeze(2), means, fill).to(tokens.dtype)
+    return torch.where((lengths > 0).unsqueeze(2), means, fill).to(tokens.dtype).contiguous()
 
 
 @impl("patch_pooling", caveats={"nonfinite": RUNNING_NAN, "cancelling": RUNNING_SUM})

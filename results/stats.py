@@ -56,6 +56,8 @@ def ratio_interval(
     """Median ratio with its percentile-bootstrap interval, rounds being resampled.
 
     log_ratios: one per round. One round gives no evidence: the interval is then unbounded.
+    Of few rounds the interval is too narrow: simulated with normal and with skewed noise, one of
+    99% held the truth in 96-97% of the cases with 6 to 10 rounds, 97% with 15, 98% with 25 and 40.
     """
     values = np.asarray(log_ratios, dtype=np.float64)
     if values.size == 0:

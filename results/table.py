@@ -104,8 +104,9 @@ def format_number(value: float | None) -> str:
         return NOTHING
     if value == 0 or not math.isfinite(value):
         return f"{value:.0f}"
-    places = 2 - math.floor(math.log10(abs(value)))
-    return f"{round(value, places):.{max(0, min(places, 6))}f}"
+    rounded = float(f"{value:.2e}")
+    places = 2 - math.floor(math.log10(abs(rounded)))
+    return f"{rounded:.{max(0, min(places, 6))}f}"
 
 
 def _leaderboard_row(row: Row, *, tie: bool) -> tuple[str, ...]:

@@ -27,11 +27,13 @@ def _lazy(name: str) -> Export:
 
 def _write(export: Export, run: str | Path, target: Path, *, by: str) -> None:
     """Call `export`. Raises RunFolderError, saying what to do, where `target` can't be written."""
-    if target.is_dir():
-        raise RunFolderError(f"{target} is a folder; name a file in it")
-    if not target.parent.is_dir():
-        raise RunFolderError(f"there is no folder {target.parent}; make it, or name another file")
     try:
+        if target.is_dir():
+            raise RunFolderError(f"{target} is a folder; name a file in it")
+        if not target.parent.is_dir():
+            raise RunFolderError(
+                f"there is no folder {target.parent}; make it, or name another file"
+            )
         export(run, target, by=by)
     except OSError as error:
         raise RunFolderError(

@@ -91,7 +91,7 @@ def test_an_unknown_op_has_a_suggestion(strangers):
 def test_duplicates_name_both(strangers):
     ops = module("ops", op=strangers.ops["row_sum"])
     one, two = module("one", f=tagged("row_sum")), module("two", f=tagged("row_sum"))
-    with pytest.raises(DeclarationError, match="declared twice: as .* and as "):
+    with pytest.raises(DeclarationError, match=r"declared twice: as .* and as "):
         harness.load(ops, one, two, entry_points=False)
     twice = harness.load(LOADED / "row_sum.py", entry_points=False).ops["row_sum"]
     with pytest.raises(DeclarationError, match="op 'row_sum' is declared twice: in ops and in mod"):
@@ -153,7 +153,7 @@ def test_call_says_what_is_wrong(strangers, args, words, error, message):
 
 
 def test_call_of_an_unknown_op(strangers):
-    with pytest.raises(SelectionError, match="no op named 'sum'.*known: row_sum"):
+    with pytest.raises(SelectionError, match=r"no op named 'sum'.*known: row_sum"):
         strangers.call("sum", impl="x")
 
 

@@ -1,0 +1,94 @@
+"""How the C++ pooling kernels stand against torch's own ops and against the machine's copy rate.
+
+    python benchmarks/pooling_kernels.py [--budget SECONDS]
+
+All contenders of a comparison are raced in one process, interleaved, so that the ratios hold
+whatever the machine was doing. Three figures for `patch_pooling`, float32:
+
+forward   at (B=8, S=1024, D=512), P=256: the best contender made of torch ops over `cpp`
+backward  the same for the backward pass
+copy      out of cache: bytes that `cpp` reads and writes per second over those that
+          `destination.copy_(source)` reads and writes, for a source of 1 GiB
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import torch
+
+import harness
+from harness import pipeline, racing
+from harness.clock import HostClock
+from harness.planning import Selection
+from harness.policy import Policy
+from results.stats import by_round, median, paired_log_ratios, ratio_interval
+
+#: Names of contenders that are not made of torch ops.
+CUSTOM = {"cpp", "triton"}
+OUT_OF_CACHE = {"B": 8, "S": 32768, "D": 1024, "P": 8192}
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--budget", type=float, default=20.0, help="seconds per comparison")
+    budget = words.parse_args().budget
+    catalog = harness.load()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    for direction in ("forward", "backward"):
+        against_torch(catalog, direction, budget)
+    against_copy(catalog, budget)
+
+
+def against_torch(catalog: harness.Catalog, direction: str, budget: float) -> None:
+    """Race every contender on the wide shape and print what the best of torch's ops takes."""
+    selection = Selection(("patch_pooling",), "wide and text", directions=(direction,))
+    (race,) = harness.plan(catalog, selection)
+    with pipeline.settings(race.case):
+        exam = pipeline.exam_of(catalog, race.case)
+        ready = {
+            name: pipeline.make_ready(exam, catalog.impl("patch_pooling", name))
+            for name in race.contenders
+        }
+        calls = {n: lane.call for n, lane in ready.items() if isinstance(lane, pipeline.Ready)}
+        timings = racing.measure(calls, clock=HostClock(), policy=Policy(budget_s=budget))
+    times = {name: median(timing.samples_s) for name, timing in timings.items()}
+    best = min(set(times) - CUSTOM, key=lambda name: times[name])
+    print(f"\n{direction}, {race.case.sizes}:")
+    for name, seconds in sorted(times.items(), key=lambda item: item[1]):
+        print(f"  {name:22} {seconds * 1e3:9.3f} ms")
+    print(f"  best of torch ({best}) over cpp: {ratio(timings, best, 'cpp')}")
+
+
+def against_copy(catalog: harness.Catalog, budget: float) -> None:
+    """Race the kernel against a copy of its source, both far larger than any cache."""
+    b, s, d, p = OUT_OF_CACHE.values()
+    tokens = torch.randn(b, s, d)
+    lengths = torch.full((b, p), s // p)
+    target = torch.empty_like(tokens)
+    kernel = pipeline.resolve(catalog.impl("patch_pooling", "cpp"))
+    calls = {
+        "cpp": lambda: kernel(tokens, lengths),
+        "copy": lambda: target.copy_(tokens),
+    }
+    policy = Policy(budget_s=budget, tie=0.0, precision=0.005, hopeless=1e9)
+    timings = racing.measure(calls, clock=HostClock(), policy=policy)
+    moved = {"cpp": 4 * (b * s * d + b * p * d), "copy": 8 * b * s * d}
+    rates = {name: moved[name] / median(timings[name].samples_s) / 1e9 for name in calls}
+    print(f"\nout of cache, B={b} S={s} D={d} P={p}: {rates['cpp']:.1f} GB/s of cpp,", end=" ")
+    print(f"{rates['copy']:.1f} GB/s of copy: {rates['cpp'] / rates['copy']:.2f} of the copy rate")
+
+
+def ratio(timings: dict[str, racing.Timing], slower: str, faster: str) -> str:
+    """The paired ratio of two contenders with its 99% interval."""
+    one, other = timings[slower], timings[faster]
+    interval = ratio_interval(
+        paired_log_ratios(
+            by_round(one.rounds, one.samples_s), by_round(other.rounds, other.samples_s)
+        )
+    )
+    return f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""TensorBoard's event files: summaries made of plain values, and their writing.
+
+Built on TensorBoard's own summary functions, which need neither torch nor TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.types_pb2 import DT_STRING
+from tensorboard.plugins.histogram.summary_v2 import histogram_pb
+from tensorboard.plugins.image.metadata import create_summary_metadata
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+from tensorboard.plugins.text.summary_v2 import text_pb
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One summary for the page, in the run (a folder of the log, a line of a chart) it is for."""
+
+    run: str
+    summary: Summary
+    step: int = 0
+
+
+def scalar(run: str, tag: str, value: float, *, step: int = 0, description: str = "") -> Entry:
+    """A point of a line."""
+    return Entry(run, scalar_pb(tag, value, description=description), step)
+
+
+def histogram(run: str, tag: str, values: Iterable[float], *, description: str = "") -> Entry:
+    """A distribution."""
+    return Entry(run, histogram_pb(tag, list(values), description=description))
+
+
+def text(run: str, tag: str, markdown: str) -> Entry:
+    """A text, drawn as Markdown."""
+    return Entry(run, text_pb(tag, markdown))
+
+
+def picture(run: str, tag: str, png: bytes, *, size: tuple[int, int]) -> Entry:
+    """A picture of `size` (width, height)."""
+    parts = [str(size[0]).encode(), str(size[1]).encode(), png]
+    tensor = TensorProto(dtype=DT_STRING, string_val=parts)
+    tensor.tensor_shape.dim.add(size=len(parts))
+    summary = Summary()
+    summary.value.add(tag=tag, metadata=create_summary_metadata(tag, ""), tensor=tensor)
+    return Entry(run, summary)
+
+
+def write(folder: Path, entries: Iterable[Entry], *, wall_time: float) -> None:
+    """Write the entries below `folder`, one event file per run."""
+    runs: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        runs[entry.run].append(entry)
+    for run, group in runs.items():
+        writer = EventFileWriter(str(folder / run))
+        for entry in sorted(group, key=lambda entry: entry.step):
+            writer.add_event(Event(wall_time=wall_time, step=entry.step, summary=entry.summary))
+        writer.close()

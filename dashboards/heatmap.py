@@ -1,0 +1,122 @@
+"""Heat maps: how many times as long as the best each contender takes, case by case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from dashboards.view import OpView
+from results.leaderboard import Board, Row
+from results.table import format_ratio
+
+#: Cases in one picture: more would be too small to read in the page.
+_MOST_ROWS = 30
+#: From light to dark in one family of hues: tells more from less whatever the colour vision.
+_COLOURS = colormaps["YlOrBr"]
+_GREY = "#dddddd"
+_INK = "#222222"
+_BEST = "#0072b2"
+_TICKS = (1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100)
+_FEW_TICKS = (1, 2, 5, 20, 100)
+#: Ratios beyond this are drawn in the darkest colour.
+_DARKEST = 100.0
+_MARKS = {"tied": "= {}", "undecided": "{} ?"}
+
+
+def heat_maps(view: OpView) -> tuple[Figure, ...]:
+    """The heat maps of an op, a page of cases each, all with the same columns and colours."""
+    ratios = [row.ratio.value for board in view.boards for row in board.measured if row.ratio]
+    norm = LogNorm(1, min(max([2.0, *ratios]), _DARKEST))
+    starts = range(0, len(view.boards), _MOST_ROWS)
+    return tuple(_heat_map(view, view.boards[at : at + _MOST_ROWS], norm=norm) for at in starts)
+
+
+def _heat_map(view: OpView, boards: Sequence[Board], *, norm: LogNorm) -> Figure:
+    contenders, labels = view.contenders, [view.labels[board.case] for board in boards]
+    left, right, top = 0.4 + 0.085 * max(map(len, labels)), 0.95, 1.0
+    width, height = 1.15 * len(contenders), 0.42 * len(boards)
+    slanted = max(map(len, contenders)) > 13
+    bottom = 0.2 + (0.045 * max(map(len, contenders)) if slanted else 0.2)
+    whole = (max(left + width + right, 6.8), top + height + bottom)
+    figure = Figure(figsize=whole, dpi=110)
+    box = (left / whole[0], bottom / whole[1], width / whole[0], height / whole[1])
+    axes = figure.add_axes(box)
+    for y, board in enumerate(boards):
+        rows = {row.contender: row for row in board.rows}
+        for x, contender in enumerate(contenders):
+            _cell(axes, (x, y), rows.get(contender), norm=norm)
+    _frame(axes, labels, contenders, slanted=slanted)
+    bar = (box[0] + box[2] + 0.15 / whole[0], box[1], 0.16 / whole[0], box[3])
+    _colour_bar(figure, bar, norm=norm, few=len(boards) < 5)
+    _title(figure, view.op, at=(0.15 / whole[0], whole[1]))
+    return figure
+
+
+def _cell(axes: Axes, at: tuple[int, int], row: Row | None, *, norm: LogNorm) -> None:
+    if row is None:
+        return
+    ratio = row.ratio.value if row.ratio else None
+    face = _GREY if ratio is None else _COLOURS(norm(min(max(ratio, 1), norm.vmax or 1)))
+    hatch = "////" if ratio is None else None
+    best = row.verdict == "best"
+    corner = (at[0] - 0.5, at[1] - 0.5)
+    axes.add_patch(Rectangle(corner, 1, 1, facecolor=face, edgecolor="white", hatch=hatch))
+    if best:
+        inside = (at[0] - 0.46, at[1] - 0.42)
+        edge = Rectangle(inside, 0.92, 0.84, fill=False, edgecolor=_BEST, linewidth=2.2)
+        axes.add_patch(edge)
+    dark = ratio is not None and norm(ratio) > 0.62
+    axes.text(
+        *at,
+        row.verdict if ratio is None else _MARKS.get(row.verdict, "{}").format(format_ratio(ratio)),
+        ha="center",
+        va="center",
+        fontsize=8.5 if ratio is None else 10,
+        weight="bold" if best else "normal",
+        color="white" if dark else _INK,
+        bbox={"facecolor": _GREY, "edgecolor": "none", "pad": 1.5} if ratio is None else None,
+    )
+
+
+def _frame(axes: Axes, labels: Sequence[str], contenders: Sequence[str], *, slanted: bool) -> None:
+    axes.set_xlim(-0.5, len(contenders) - 0.5)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_yticks(range(len(labels)), labels, fontsize=10)
+    axes.set_xticks(range(len(contenders)), contenders, fontsize=10)
+    if slanted:
+        for label in axes.get_xticklabels():
+            label.set(rotation=30, ha="right", rotation_mode="anchor")
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _colour_bar(
+    figure: Figure, box: tuple[float, float, float, float], *, norm: LogNorm, few: bool
+) -> None:
+    """Drawn as steps, so that it needs no mappable behind it."""
+    axes = figure.add_axes(box)
+    most = norm.vmax or 1.0
+    steps = 128
+    for step in range(steps):
+        ends = [most ** (part / steps) for part in (step, step + 1)]
+        axes.axhspan(ends[0], ends[1], color=_COLOURS(step / steps))
+    axes.set_yscale("log")
+    axes.set_ylim(1, most)
+    axes.yaxis.tick_right()
+    ticks = [tick for tick in (_FEW_TICKS if few else _TICKS) if tick <= most]
+    axes.set_yticks(ticks, [f"{tick:g}x" for tick in ticks], fontsize=9)
+    axes.set_yticks([], minor=True)
+    axes.set_xticks([])
+
+
+def _title(figure: Figure, op: str, *, at: tuple[float, float]) -> None:
+    left, height = at
+    figure.text(left, 1 - 0.34 / height, f"{op}: time relative to the best", fontsize=13)
+    key = "outlined: best    =: tied with it    ?: undecided    hatched: not timed"
+    figure.text(left, 1 - 0.66 / height, key, fontsize=9, color="#555555")

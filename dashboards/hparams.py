@@ -1,0 +1,116 @@
+"""The HParams page: a row per contender and case, to be filtered and sorted.
+
+TensorBoard reads a row from a run of its own: a small event file each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from tensorboard.plugins.hparams import summary_v2 as hp
+
+from dashboards.events import Entry, scalar
+from dashboards.labels import slug
+from dashboards.view import OpView
+from results.leaderboard import Board, Row
+from results.record import AxisValue, Case
+
+RUN = "hparams"
+#: The tilde sorts these charts of single points after the charts that are worth a look.
+_PREFIX = "~hparams"
+#: More different numbers than this are filtered by a range, fewer by ticking.
+_MOST_TICKS = 20
+#: Columns that come first, and so are shown from the beginning; the axes follow, then the last.
+_FIRST = ("op", "contender", "verdict", "shape", "direction", "dtype")
+_LAST = ("inputs", "layout", "device", "cache", "threads")
+METRICS = {
+    "time_us": ("time (µs)", "median time of a call in microseconds"),
+    "ratio": ("ratio to best", "how many times as long as the best contender of the case"),
+    "GB_per_s": ("GB/s", "compulsory traffic over the median time"),
+    "GFLOP_per_s": ("GFLOP/s", "compulsory arithmetic over the median time"),
+    "peak_MB": ("peak MB", "most memory that a call held at once"),
+    "error": ("error", "largest error found by the check, in units of the tolerance"),
+    "preparation_s": ("preparation (s)", "seconds of compiling and of the first call"),
+    "samples": ("samples", "how many blocks were timed"),
+}
+
+
+def entries(views: Sequence[OpView], *, wall_time: float) -> Iterator[Entry]:
+    """The columns of the page, and its rows."""
+    rows = {
+        _run_of(view, board, row): (_settings(board.case, row), _metrics(row))
+        for view in views
+        for board in view.boards
+        for row in board.rows
+    }
+    columns = _columns([settings for settings, _ in rows.values()])
+    metrics = [
+        hp.Metric(f"{_PREFIX}/{name}", display_name=title, description=description)
+        for name, (title, description) in METRICS.items()
+    ]
+    config = hp.hparams_config_pb(list(columns.values()), metrics, time_created_secs=wall_time)
+    yield Entry(RUN, config)
+    for run, (settings, values) in rows.items():
+        typed = {columns[key].name: _typed(value, columns[key]) for key, value in settings.items()}
+        name = run.removeprefix(f"{RUN}/")
+        yield Entry(run, hp.hparams_pb(typed, trial_id=name, start_time_secs=wall_time))
+        for metric, value in values.items():
+            yield scalar(run, f"{_PREFIX}/{metric}", value, description=METRICS[metric][1])
+
+
+def _run_of(view: OpView, board: Board, row: Row) -> str:
+    parts = (view.op, view.labels[board.case], row.contender)
+    return "/".join((RUN, *map(slug, parts)))
+
+
+def _settings(case: Case, row: Row) -> dict[str, AxisValue]:
+    known: dict[str, AxisValue] = {"contender": row.contender, "verdict": row.verdict}
+    known |= {name: getattr(case, name) for name in (*_FIRST, *_LAST) if name not in known}
+    axes = {f"axis {name}" if name in known else name: value for name, value in case.axes}
+    return known | axes
+
+
+def _metrics(row: Row) -> dict[str, float]:
+    values = {
+        "time_us": row.time_s and row.time_s * 1e6,
+        "ratio": row.ratio.value if row.ratio else None,
+        "GB_per_s": row.gb_per_s,
+        "GFLOP_per_s": row.gflop_per_s,
+        "peak_MB": row.peak_bytes and row.peak_bytes / 1e6,
+        "error": row.error,
+        "preparation_s": row.preparation_s,
+        "samples": row.samples or None,
+    }
+    return {name: float(value) for name, value in values.items() if value is not None}
+
+
+def _columns(rows: Iterable[Mapping[str, AxisValue]]) -> dict[str, hp.HParam]:
+    """The columns by what the page calls them.
+
+    It orders them by their hidden names, which are numbered for that.
+    """
+    values: dict[str, set[AxisValue]] = {name: set() for name in _FIRST}
+    for row in rows:
+        for name, value in row.items():
+            values.setdefault(name, set()).add(value)
+    order = sorted(values, key=lambda name: _LAST.index(name) if name in _LAST else -1)
+    return {
+        name: hp.HParam(f"{number:02} {name}", _domain(values[name]), display_name=name)
+        for number, name in enumerate(order)
+        if values[name]
+    }
+
+
+def _domain(values: set[AxisValue]) -> hp.Domain:
+    kinds = {float if type(value) is int else type(value) for value in values}
+    if kinds != {float}:
+        return hp.Discrete(sorted(values) if len(kinds) == 1 else sorted(map(str, values)))
+    numbers = sorted(float(value) for value in values)
+    if len(numbers) > _MOST_TICKS:
+        return hp.RealInterval(numbers[0], numbers[-1])
+    return hp.Discrete(numbers)
+
+
+def _typed(value: AxisValue, column: hp.HParam) -> AxisValue:
+    """An axis that is a number in one op and text in another is text in this page."""
+    return str(value) if column.domain.dtype is str else value

@@ -1,0 +1,34 @@
+"""The Images page: heat maps of the ratio to the best, and time against size with intervals."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from dashboards.events import Entry, picture
+from dashboards.heatmap import heat_maps
+from dashboards.sizes import sizes
+from dashboards.view import OpView
+
+RUN = "leaderboards"
+
+
+def entries(views: Iterable[OpView]) -> Iterator[Entry]:
+    """The pictures of a run."""
+    for view in views:
+        maps = heat_maps(view)
+        for number, figure in enumerate(maps, start=1):
+            part = f" ({number} of {len(maps)})" if len(maps) > 1 else ""
+            yield _entry(f"{view.op}/ratio to best{part}", figure)
+        for name, figure in sizes(view).items():
+            yield _entry(f"{view.op}/time by size/{name}", figure)
+
+
+def _entry(tag: str, figure: Figure) -> Entry:
+    canvas = FigureCanvasAgg(figure)
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return picture(RUN, tag, file.getvalue(), size=canvas.get_width_height())

@@ -1,0 +1,63 @@
+"""Publish a run to TensorBoard: records in, event files out."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from dashboards import events, hparams, pictures, scalars, text
+from dashboards.view import views
+from results.errors import RunFolderError
+from results.record import RunInfo
+from results.store import RunFolder
+
+
+def publish(run: RunFolder) -> Path:
+    """Write the pages of `run`, in place of those that were there, and return their folder.
+
+    Raises RunFolderError where the run can't be read or its folder not be written.
+    """
+    info = run.info
+    try:
+        _replace(run, info)
+    except OSError as error:
+        raise RunFolderError(
+            f"{run.tensorboard} cannot be written: {error.strerror or error}"
+        ) from error
+    return run.tensorboard
+
+
+def is_published(run: RunFolder) -> bool:
+    """Whether the run's pages are there, and none of its records is newer."""
+    files = [path.stat().st_mtime_ns for path in run.tensorboard.rglob("events.out.tfevents.*")]
+    records = run.path / "records.jsonl"
+    return bool(files) and (not records.exists() or records.stat().st_mtime_ns <= min(files))
+
+
+def _replace(run: RunFolder, info: RunInfo) -> None:
+    """The new pages are complete before the old ones go."""
+    with tempfile.TemporaryDirectory(prefix=".tensorboard-", dir=run.path) as staging:
+        fresh = Path(staging) / "new"
+        wall_time = _seconds(info.created)
+        events.write(fresh, _entries(run, info, wall_time), wall_time=wall_time)
+        if run.tensorboard.exists():
+            run.tensorboard.rename(Path(staging) / "old")
+        fresh.rename(run.tensorboard)
+
+
+def _entries(run: RunFolder, info: RunInfo, wall_time: float) -> Iterator[events.Entry]:
+    ops = views(run.records())
+    yield from text.entries(ops, run.profiles(), info)
+    yield from pictures.entries(ops)
+    yield from scalars.entries(ops)
+    yield from hparams.entries(ops, wall_time=wall_time)
+
+
+def _seconds(created: str) -> float:
+    try:
+        return datetime.fromisoformat(created).timestamp()
+    except ValueError:
+        return time.time()

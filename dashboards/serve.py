@@ -1,0 +1,126 @@
+"""Serve a run's dashboard: TensorBoard, as a process of its own, on the run's folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from dashboards.publish import is_published, publish
+from results.errors import OpbenchError
+from results.store import open_run
+
+#: Seconds that TensorBoard gets to answer; it takes 3 to 10 on a busy machine of two cores.
+PATIENCE = 90.0
+#: The runs that are lines, texts and pictures, as a regular expression in an address.
+_LINES = "leaderboards%7Ccontenders"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A TensorBoard that answers at `url`. `wait` returns its exit status when it ends."""
+
+    url: str
+    wait: Callable[[], int]
+
+    def page(self, tab: str) -> str:
+        """The address of one of its pages: hparams, text, images, scalars, histograms.
+
+        The rows of the HParams page are runs of their own: they are filtered out of the other
+        pages, which would otherwise tick none (there are more than forty). Nor are lines smoothed.
+        """
+        return (
+            f"{self.url}?smoothing=0&runFilter={_LINES}"
+            f"#{tab}&_smoothingWeight=0&regexInput={_LINES}"
+        )
+
+
+@contextlib.contextmanager
+def serve(run_path: str | Path, *, port: int = 6006, host: str = "localhost") -> Iterator[Server]:
+    """TensorBoard on a run, which is published first where that is due; ended on leaving.
+
+    port: 0 for any that is free. Raises OpbenchError where TensorBoard does not start, for
+    instance since the port is taken, RunFolderError where `run_path` is not a run.
+    """
+    run = open_run(run_path)
+    if not is_published(run):
+        publish(run)
+    port = port or _free_port(host)
+    _check_free(host, port)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    with tempfile.TemporaryFile() as log, _process(run.path, host, port, log=log) as process:
+        _await(process, url, run.path, log=log)
+        yield Server(url, process.wait)
+
+
+@contextlib.contextmanager
+def _process(
+    folder: Path, host: str, port: int, *, log: IO[bytes]
+) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder.resolve())]
+    command += ["--host", host, "--port", str(port), "--reload_interval", "5"]
+    # Every sample of a series is kept, and every picture: by default TensorBoard thins them out.
+    command += ["--samples_per_plugin", "scalars=9999,images=99,text=9,histograms=9"]
+    process = subprocess.Popen(
+        command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | {"NO_COLOR": "1"}
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await(process: subprocess.Popen[bytes], url: str, folder: Path, *, log: IO[bytes]) -> None:
+    """Until every run is there: TensorBoard answers before it has read them."""
+    wanted = {path.parent for path in folder.rglob("events.out.tfevents.*")}
+    deadline = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            if len(_runs(url)) >= len(wanted):
+                return
+        time.sleep(0.1)
+    log.seek(0)
+    said = log.read().decode(errors="replace").strip()[-2000:]
+    state = "did not answer" if process.poll() is None else f"ended with {process.returncode}"
+    raise OpbenchError(f"TensorBoard {state} at {url}; it said:\n{said}")
+
+
+def _runs(url: str) -> list[str]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"{url}data/runs", timeout=5) as answer:
+        return list(json.load(answer))
+
+
+def _check_free(host: str, port: int) -> None:
+    try:
+        with socket.create_server((host, port), family=_family(host)):
+            pass
+    except OSError as error:
+        raise OpbenchError(
+            f"port {port} of {host} cannot be used ({error.strerror or error}); give another "
+            "--port, or 0 for any that is free"
+        ) from error
+
+
+def _free_port(host: str) -> int:
+    with socket.create_server((host, 0), family=_family(host)) as server:
+        return int(server.getsockname()[1])
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

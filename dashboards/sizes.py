@@ -1,0 +1,97 @@
+"""Time against size: a line per contender on logarithmic axes, with the interval of each point."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from dashboards.view import OpView
+from results.stats import Interval, median_interval
+from results.table import format_bytes, format_time
+
+#: Okabe and Ito's colours, told apart by every colour vision; yellow is too pale for a line.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
+_LINES = ("-", "--", ":", "-.")
+
+Points = Mapping[int, Interval]
+
+
+def sizes(view: OpView) -> dict[str, Figure]:
+    """A picture per series that was measured at two sizes or more, by the name of the series."""
+    found: dict[str, dict[str, dict[int, Interval]]] = {}
+    for case, row, measured in view.timed():
+        lines = found.setdefault(view.series[case], {})
+        interval = median_interval(measured.samples_s)
+        lines.setdefault(row.contender, {})[measured.bytes] = interval
+    return {
+        series: _figure(f"{view.op}: {series}", lines, order=view.contenders)
+        for series, lines in found.items()
+        if len({size for points in lines.values() for size in points}) > 1
+    }
+
+
+def _figure(title: str, lines: Mapping[str, Points], *, order: Sequence[str]) -> Figure:
+    figure = Figure(figsize=(8.6, 4.8), dpi=110, layout="constrained")
+    axes = figure.add_subplot()
+    for number, contender in enumerate(order):
+        if contender in lines:
+            _line(axes, contender, lines[contender], number=number)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("compulsory traffic of a call", fontsize=11)
+    axes.set_ylabel("time of a call", fontsize=11)
+    axes.set_title(title, fontsize=13, loc="left")
+    axes.grid(which="major", color="#dddddd")
+    axes.set_axisbelow(True)
+    _units(axes)
+    figure.legend(loc="outside right upper", fontsize=10, frameon=False)
+    return figure
+
+
+def _line(axes: Axes, contender: str, points: Points, *, number: int) -> None:
+    ordered = sorted(points.items())
+    middles = [interval.value for _, interval in ordered]
+    # One sample has no interval: no bar is drawn then.
+    bars = [
+        [_arm(interval.value - interval.low, interval) for _, interval in ordered],
+        [_arm(interval.high - interval.value, interval) for _, interval in ordered],
+    ]
+    axes.errorbar(
+        [size for size, _ in ordered],
+        middles,
+        yerr=bars,
+        label=contender,
+        color=_COLOURS[number % len(_COLOURS)],
+        marker=_MARKERS[number % len(_MARKERS)],
+        # Ties lie on each other: what is below shows through the gaps and the hollow marks.
+        linestyle=_LINES[number % len(_LINES)],
+        markerfacecolor="none" if number % 2 else None,
+        markersize=8 if number % 2 else 6,
+        linewidth=1.8,
+        capsize=4,
+    )
+
+
+def _arm(length: float, interval: Interval) -> float:
+    return max(length, 0.0) if math.isfinite(interval.high) else 0.0
+
+
+def _units(axes: Axes) -> None:
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(format_bytes(value))))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(format_time(value))))
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        # Within a decade or two, one label per decade would leave an axis nearly bare.
+        steps = (1.0, 2.0, 5.0) if high / low < 1000 else (1.0,)
+        axis.set_major_locator(LogLocator(subs=steps, numticks=12))
+        axis.set_minor_formatter(NullFormatter())
+        axis.set_tick_params(labelsize=10)
+
+
+def _short(text: str) -> str:
+    return re.sub(r"\.0+ ", " ", text)

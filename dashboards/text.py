@@ -1,0 +1,38 @@
+"""The Text page: a leaderboard per op, the operators of what was profiled, and the run itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from dashboards.events import Entry, text
+from dashboards.view import OpView
+from results.formats.markdown import leaderboards, render
+from results.record import Profile, RunInfo
+from results.table import Table, operators_table
+
+RUN = "leaderboards"
+#: The page breaks words where a table is too wide; the HParams page has these.
+_LEFT_OUT = ("preparation", "samples")
+
+
+def entries(views: Iterable[OpView], profiles: Iterable[Profile], info: RunInfo) -> Iterator[Entry]:
+    """The texts of a run."""
+    for view in views:
+        yield text(RUN, f"leaderboard/{view.op}", leaderboards(view.boards, leave_out=_LEFT_OUT))
+    operators: dict[str, list[str]] = {}
+    for profile in profiles:
+        operators.setdefault(profile.case.op, []).append(render(operators_table(profile)))
+    for op, tables in sorted(operators.items()):
+        yield text(RUN, f"operators/{op}", "\n".join(tables))
+    yield text(RUN, "run/about", "\n".join(render(table) for table in _about(info)))
+
+
+def _about(info: RunInfo) -> Iterator[Table]:
+    head = (("id", info.id), ("created", info.created), ("command", " ".join(info.command)))
+    environment = info.environment
+    for title, rows in (
+        ("run", (*head, *info.settings)),
+        ("environment", (("key", environment.key), *environment.stable)),
+        ("state of the machine", environment.volatile),
+    ):
+        yield Table(title, ("key", "value"), rows)

@@ -1,0 +1,61 @@
+"""What the pages draw: the boards of a run by op, with names for their cases and their samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from dashboards.labels import labels, series_labels
+from results.leaderboard import Board, Row, boards
+from results.record import Case, Measured, Record
+
+
+@dataclass(frozen=True, slots=True)
+class OpView:
+    """The cases of one op.
+
+    labels: a short name per case. series: the name of the line a case is a point of.
+    measured: what was measured, by case and contender.
+    """
+
+    op: str
+    boards: tuple[Board, ...]
+    labels: Mapping[Case, str]
+    series: Mapping[Case, str]
+    measured: Mapping[tuple[Case, str], Measured]
+
+    @property
+    def contenders(self) -> tuple[str, ...]:
+        """Every contender, the one that is most often near the best first."""
+        places: dict[str, list[int]] = {}
+        for board in self.boards:
+            for place, row in enumerate(board.rows):
+                behind = 0 if row.time_s is not None else len(board.rows)
+                places.setdefault(row.contender, []).append(place + behind)
+        return tuple(sorted(places, key=lambda name: (sum(places[name]) / len(places[name]), name)))
+
+    def timed(self) -> Iterator[tuple[Case, Row, Measured]]:
+        """What was measured, in order."""
+        for board in self.boards:
+            for row in board.measured:
+                yield board.case, row, self.measured[board.case, row.contender]
+
+
+def views(records: Iterable[Record]) -> tuple[OpView, ...]:
+    """One view per op, by name."""
+    records = list(records)
+    found: dict[str, list[Board]] = {}
+    for board in boards(records):
+        found.setdefault(board.case.op, []).append(board)
+    measured = {
+        (r.case, r.contender): r.outcome for r in records if isinstance(r.outcome, Measured)
+    }
+    return tuple(_view(op, tuple(group), measured) for op, group in sorted(found.items()))
+
+
+def _view(
+    op: str, group: tuple[Board, ...], measured: Mapping[tuple[Case, str], Measured]
+) -> OpView:
+    cases = [board.case for board in group]
+    own = {key: outcome for key, outcome in measured.items() if key[0].op == op}
+    return OpView(op, group, labels(cases), series_labels(cases), own)

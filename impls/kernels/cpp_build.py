@@ -1,0 +1,182 @@
+"""Compile a C++ kernel at first use, keep the library in a cache, and load it into torch.
+
+A library is found again by the hash of everything that went into it: the source and the headers
+beside it, the flags, the compiler and torch. The namespace of its ops carries that hash, so two
+versions of one kernel can live in one process.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from harness.declare import Unavailable
+
+# No -ffast-math: NaN and infinities must come out right. The two -fno- flags only say that nobody
+# reads errno or the floating-point exception flags, which lets more loops become vector code.
+FLAGS = (
+    *("-O3", "-march=native", "-fPIC", "-shared", "-std=c++20"),
+    *("-fno-trapping-math", "-fno-math-errno"),
+    # Only what the stable ABI had in torch 2.10, the oldest version that is supported.
+    "-DTORCH_TARGET_VERSION=0x020a000000000000",
+)
+# Compilers hold back from the widest vectors for fear of lower clock rates; loops that wait for
+# memory gain from them.
+X86_FLAGS = ("-mprefer-vector-width=512",)
+COMPILERS = ("c++", "g++", "clang++")
+LOCAL_INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
+COMPILE_LIMIT_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A compiled kernel: the file, and the namespace that its ops have once it is loaded."""
+
+    path: Path
+    namespace: str
+
+
+def load(source: Path) -> Library:
+    """Compile `source` unless the cache has it, load it, and return where its ops are."""
+    library = build(source)
+    try:
+        torch.ops.load_library(library.path)  # type: ignore[no-untyped-call]
+    except OSError as error:
+        raise Unavailable(
+            f"{library.path} could not be loaded: {error.__cause__ or error}; delete it and retry"
+        ) from error
+    return library
+
+
+def build(source: Path) -> Library:
+    """Compile `source` unless the cache has it; raise `Unavailable` where that cannot be done."""
+    compiler = find_compiler()
+    key = _key(source, compiler)
+    library = Library(cache_folder() / key / f"{source.stem}.so", f"opbench_{key}")
+    if not library.path.exists():
+        _compile(source, library, compiler)
+    return library
+
+
+def cache_folder() -> Path:
+    """The folder that compiled kernels are kept in."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "opbench" / "kernels"
+
+
+def find_compiler() -> tuple[str, ...]:
+    """The command of the C++ compiler: $CXX, else the first common one on the PATH."""
+    asked = tuple(shlex.split(os.environ.get("CXX", "")))
+    for command in (asked,) if asked else tuple((name,) for name in COMPILERS):
+        if found := shutil.which(command[0]):
+            return (found, *command[1:])
+    wanted = f"$CXX ({asked[0]})" if asked else ", ".join(COMPILERS)
+    raise Unavailable(
+        f"no C++ compiler: {wanted} not found; install g++ or clang++, or set CXX to one"
+    )
+
+
+def flags() -> tuple[str, ...]:
+    """What every kernel is compiled with on this machine."""
+    return FLAGS + (X86_FLAGS if platform.machine() in ("x86_64", "AMD64") else ())
+
+
+def sources_of(source: Path) -> list[Path]:
+    """`source` and every header that it includes by a quoted name, each once."""
+    found: list[Path] = []
+    pending = [source]
+    while pending:
+        path = pending.pop()
+        if path in found:
+            continue
+        found.append(path)
+        names = LOCAL_INCLUDE.findall(path.read_text(encoding="utf-8"))
+        pending += [path.parent / name for name in names if (path.parent / name).exists()]
+    return sorted(found)
+
+
+def _key(source: Path, compiler: tuple[str, ...]) -> str:
+    digest = hashlib.sha256()
+    for part in (*flags(), *compiler, _version(compiler), _machine(), torch.__version__):
+        digest.update(part.encode() + b"\0")
+    for path in sources_of(source):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def _version(compiler: tuple[str, ...]) -> str:
+    return _output([*compiler, "--version"])
+
+
+@functools.cache
+def _machine() -> str:
+    """What -march=native stands for here: a cache may be shared by unlike machines."""
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text(encoding="utf-8").splitlines() if cpu.exists() else []
+    told = sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
+    return "\n".join((platform.machine(), *told))
+
+
+def _compile(source: Path, library: Library, compiler: tuple[str, ...]) -> None:
+    folder = library.path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # A name of its own until it is whole: several processes may compile the same kernel.
+        handle, name = tempfile.mkstemp(suffix=".so", prefix=".partial-", dir=folder)
+    except OSError as error:
+        raise Unavailable(
+            f"the kernel cache {folder} cannot be written: {error}; set XDG_CACHE_HOME to a "
+            "folder that can"
+        ) from error
+    os.close(handle)
+    partial = Path(name)
+    try:
+        _output(
+            [*compiler, *flags(), *_torch_flags(library), str(source), "-o", name, *_link_flags()]
+        )
+        partial.chmod(0o755)
+        partial.replace(library.path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _torch_flags(library: Library) -> list[str]:
+    include = Path(torch.__file__).parent / "include"
+    return [f"-DOPBENCH_NAMESPACE={library.namespace}", "-isystem", str(include)]
+
+
+def _link_flags() -> list[str]:
+    # Found by name among what the process has loaded; torch's threads come with it, so that no
+    # second OpenMP runtime is linked.
+    return [f"-L{Path(torch.__file__).parent / 'lib'}", "-ltorch_cpu"]
+
+
+def _output(command: list[str]) -> str:
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=COMPILE_LIMIT_S, check=True
+        )
+    except subprocess.CalledProcessError as error:
+        said = [line for line in error.stderr.splitlines() if "error" in line.lower()][:3]
+        reason = "\n".join(said or error.stderr.splitlines()[-3:])
+        raise Unavailable(
+            f"compiling failed: {shlex.join(command)}\n{reason}\n"
+            "set CXX to a compiler with C++20 and x86 or ARM vectors (g++ 11, clang++ 14 or newer)"
+        ) from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(
+            f"{command[0]} could not be run: {error}; set CXX to a working C++ compiler"
+        ) from error
+    return done.stdout

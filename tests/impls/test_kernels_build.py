@@ -1,0 +1,121 @@
+"""Compiling C++ kernels at first use: the cache, versions side by side, and what goes wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+
+from harness.declare import Unavailable
+from impls.kernels import cpp_build, pooling_cpp
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.skipif(
+    not any(map(shutil.which, cpp_build.COMPILERS)), reason="needs a C++ compiler"
+)
+
+
+def copy_of_kernel(folder, text=""):
+    for path in cpp_build.sources_of(pooling_cpp.SOURCE):
+        shutil.copy(path, folder)
+    source = folder / pooling_cpp.SOURCE.name
+    source.write_text(source.read_text() + text)
+    return source
+
+
+def test_two_versions_live_in_one_process(tmp_path):
+    first = pooling_cpp.load_ops(pooling_cpp.SOURCE)
+    second = pooling_cpp.load_ops(copy_of_kernel(tmp_path, "\n// another version\n"))
+    assert first.namespace != second.namespace
+    tokens, lengths = torch.randn(2, 6, 3), torch.tensor([[2, 0, 1], [1, 2, 3]])
+    outs = [ops.span_mean(tokens, lengths, -1.0) for ops in (first, second)]
+    assert torch.equal(*outs)
+
+
+def test_a_copy_of_a_kernel_is_the_same_version(tmp_path):
+    ops = pooling_cpp.load_ops(pooling_cpp.SOURCE)
+    assert pooling_cpp.load_ops(copy_of_kernel(tmp_path)) == ops
+
+
+def test_two_processes_compile_at_once(tmp_path):
+    program = (
+        "import torch\n"
+        "from impls.kernels.pooling_cpp import patch_pooling\n"
+        "print(patch_pooling(torch.ones(1, 2, 1), torch.tensor([[2]])).item())\n"
+    )
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program]
+    both = [
+        subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    assert [process.communicate()[0] for process in both] == ["1.0\n", "1.0\n"]
+    assert [path.name for path in tmp_path.rglob("*.so")] == ["segment_mean.so"]
+
+
+def test_a_changed_header_is_another_version(tmp_path, monkeypatch):
+    monkeypatch.setattr(cpp_build, "_compile", lambda *_: None)
+    source = copy_of_kernel(tmp_path)
+    before = cpp_build.build(source)
+    assert before == cpp_build.build(pooling_cpp.SOURCE)
+    with (tmp_path / "rows.h").open("a") as header:
+        header.write("// changed\n")
+    assert cpp_build.build(source).namespace != before.namespace
+
+
+def test_the_cache_is_used_and_can_be_moved(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    source = tmp_path / "tiny.cpp"
+    source.write_text("int opbench_answer() { return 42; }\n")
+    # Two at once: each sees a whole library, whoever is first.
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(cpp_build.build, [source, source])
+    assert first == second
+    assert first.path.parent.parent == tmp_path / "opbench" / "kernels"
+    assert [path.name for path in first.path.parent.iterdir()] == ["tiny.so"]
+    written = first.path.stat().st_mtime_ns
+    assert cpp_build.build(source).path.stat().st_mtime_ns == written
+
+
+def test_without_a_compiler(monkeypatch, tmp_path):
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Unavailable, match=r"no C\+\+ compiler.*install g\+\+"):
+        cpp_build.build(pooling_cpp.SOURCE)
+    monkeypatch.setenv("CXX", "no-such-compiler -m64")
+    with pytest.raises(Unavailable, match=r"\$CXX \(no-such-compiler\) not found"):
+        cpp_build.build(pooling_cpp.SOURCE)
+
+
+def test_a_source_that_does_not_compile(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    source = tmp_path / "broken.cpp"
+    source.write_text("int answer() { return undeclared; }\n")
+    with pytest.raises(Unavailable, match=r"(?s)compiling failed.*undeclared.*set CXX"):
+        cpp_build.build(source)
+    assert not list(tmp_path.rglob("*.so"))
+
+
+def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
+    with pytest.raises(Unavailable, match="set XDG_CACHE_HOME"):
+        cpp_build.build(pooling_cpp.SOURCE)
+
+
+def test_importing_compiles_and_registers_nothing(tmp_path):
+    program = (
+        "import sys, torch, impls.kernels.pooling_cpp\n"
+        "assert not [n for n in torch._C._dispatch_get_all_op_names() if 'opbench' in n]\n"
+    )
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", program], env=environment, cwd=ROOT, check=True)
+    assert not list(tmp_path.iterdir())

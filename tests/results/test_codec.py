@@ -1,0 +1,123 @@
+"""Records survive being written and read."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from results import codec, record
+from results.errors import RunFolderError, TruncatedLineError
+from tests.results.examples import case, info, measured
+from tests.results.examples import record as job
+
+NAMES = st.text(max_size=8)
+FLOATS = st.floats(allow_nan=False)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+COUNTS = st.integers(0, 2**60)
+PAIRS = st.lists(st.tuples(NAMES, NAMES), max_size=3).map(tuple)
+AXES = st.lists(st.tuples(NAMES, st.integers() | FINITE | NAMES | st.booleans()), max_size=3)
+CASES = st.builds(record.Case, NAMES, NAMES, AXES.map(tuple), NAMES, threads=COUNTS)
+MEASURED = st.builds(
+    record.Measured,
+    samples_s=st.lists(FLOATS, max_size=4).map(tuple),
+    rounds=st.lists(COUNTS, max_size=4).map(tuple),
+    calls=COUNTS,
+    preparation_s=FLOATS,
+    error=FLOATS,
+    flops=COUNTS,
+    bytes=COUNTS,
+    stopped=NAMES,
+    peak_bytes=st.none() | COUNTS,
+)
+OUTCOMES = (
+    MEASURED
+    | st.builds(record.Wrong, NAMES, NAMES, st.none() | FLOATS)
+    | st.builds(record.Unsupported, NAMES)
+    | st.builds(record.Failed, NAMES, NAMES, NAMES)
+)
+OPERATORS = st.builds(record.OperatorRow, NAMES, FLOATS, FLOATS, FLOATS, FLOATS)
+ENVIRONMENTS = st.builds(record.Environment, NAMES, PAIRS, PAIRS)
+RECORDS = (
+    CASES
+    | OUTCOMES
+    | st.builds(record.Right, FLOATS)
+    | st.builds(record.Started, NAMES, CASES)
+    | st.builds(record.Record, NAMES, CASES, OUTCOMES, NAMES, NAMES, PAIRS)
+    | st.builds(
+        record.Profile,
+        NAMES,
+        CASES,
+        NAMES,
+        st.lists(OPERATORS, max_size=2).map(tuple),
+        st.none() | COUNTS,
+    )
+    | st.builds(
+        record.RunInfo, NAMES, NAMES, st.lists(NAMES).map(tuple), ENVIRONMENTS, settings=PAIRS
+    )
+)
+
+
+@given(RECORDS)
+def test_every_record_survives(value):
+    line = codec.dumps(value)
+
+    assert "\n" not in line
+    json.loads(line, parse_constant=pytest.fail)
+    found = codec.loads(line)
+    assert type(found) is type(value)
+    assert found == value
+
+
+def test_numbers_keep_their_type():
+    found = codec.loads(codec.dumps(measured(preparation_s=1.0, error=math.inf)))
+
+    assert isinstance(found.preparation_s, float)
+    assert found.error == math.inf
+    assert math.isnan(codec.loads(codec.dumps(record.Right(math.nan))).error)
+
+
+def test_an_integer_is_read_as_the_float_it_stands_for():
+    assert isinstance(codec.loads('{"type":"Right","error":1}').error, float)
+
+
+def test_booleans_of_axes_stay_booleans():
+    found = codec.loads(codec.dumps(case(axes=(("causal", True), ("n", 1)))))
+
+    assert found.axes[0][1] is True
+    assert type(found.axes[1][1]) is int
+
+
+@pytest.mark.parametrize("text", ['{"type":"Record","conten', '{"type":"Rig', "{"])
+def test_a_cut_off_line_is_told_apart(text):
+    with pytest.raises(TruncatedLineError):
+        codec.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "not a record"),
+        ('{"type":"Nothing"}', "not a record"),
+        ('{"type":"Right","error":0.1,"extra":1}', "has no field extra.*another version"),
+        ('{"type":"Right"}', "Right cannot be read"),
+        ('{"type":"Right","error":"much"}', "Right cannot be read"),
+    ],
+)
+def test_what_is_no_record_is_an_error(text, message):
+    with pytest.raises(RunFolderError, match=message):
+        codec.loads(text)
+
+
+def test_an_unknown_record_inside_a_record_is_an_error():
+    text = codec.dumps(job()).replace('"type":"Measured"', '"type":"Guessed"')
+
+    with pytest.raises(RunFolderError, match="unknown record type 'Guessed'"):
+        codec.loads(text)
+
+
+def test_the_head_of_a_run_survives():
+    assert codec.loads(codec.dumps(info())) == info()

@@ -1,0 +1,115 @@
+"""Exports: what is written can be read by others."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from results import store
+from results.errors import RunFolderError
+from results.formats import FORMATS
+from results.formats.markdown import escape, render
+from results.table import Table
+from tests.results.examples import case, info, make_run, record, records
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("runs")).path
+
+
+@pytest.mark.parametrize("by", ["job", "sample"])
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [("csv", pd.read_csv), ("json", pd.read_json), ("parquet", pd.read_parquet)],
+)
+def test_tables_come_back(run, tmp_path, name, read, by):
+    target = tmp_path / f"run.{name}"
+    expected = store.read(run, by=by)
+
+    FORMATS[name](run, target, by=by)
+
+    found = read(target)
+    assert list(found.columns) == list(expected.columns)
+    assert len(found) == len(expected)
+    time = "median_s" if by == "job" else "time_s"
+    pd.testing.assert_series_equal(found[time], expected[time])
+    assert found["axis_S"].tolist() == expected["axis_S"].tolist()
+
+
+def test_json_has_no_nan(run, tmp_path):
+    FORMATS["json"](run, tmp_path / "run.json")
+
+    rows = json.loads((tmp_path / "run.json").read_text("utf-8"), parse_constant=pytest.fail)
+    assert rows[4]["median_s"] is None
+    assert rows[0]["calls"] == 5
+
+
+def test_parquet_takes_an_axis_of_several_types(tmp_path):
+    run = store.create(tmp_path, info())
+    for value in (1, "left", 2.5):
+        run.append(record(on=case(axes=(("side", value),))))
+    run.append(record(on=case(axes=())))
+
+    FORMATS["parquet"](run.path, tmp_path / "run.parquet")
+
+    found = pd.read_parquet(tmp_path / "run.parquet")["axis_side"]
+    assert found.tolist()[:3] == ["1", "left", "2.5"]
+    assert pd.isna(found[3])
+
+
+def test_markdown_has_a_leaderboard_per_case(run, tmp_path):
+    FORMATS["markdown"](run, tmp_path / "run.md")
+
+    text = (tmp_path / "run.md").read_text("utf-8")
+    assert text.startswith("# example\n")
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        "## boundary_upsample",
+        "## patch_pooling",
+    ]
+    assert text.count("### ") == len({r.case for r in records()})
+    assert r"0 \* NaN leaks \| spreads" in text
+
+
+def test_cells_are_taken_literally_and_empty_notes_left_out():
+    table = Table("a|b", ("contender", "note"), (("_x_ y_z", ""),))
+
+    assert render(table) == "### a\\|b\n\n| contender |\n| :--- |\n| \\_x\\_ y_z |\n"
+    assert escape("two\nlines <b> [l](u)") == r"two lines \<b> \[l\](u)"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_target_that_cannot_be_written(run, tmp_path, name):
+    with pytest.raises(RunFolderError, match="is a folder; name a file in it"):
+        FORMATS[name](run, tmp_path)
+    with pytest.raises(RunFolderError, match=r"there is no folder .*; make it"):
+        FORMATS[name](run, tmp_path / "missing" / "file")
+    with pytest.raises(RunFolderError, match=r"cannot be written: .*; name another file"):
+        FORMATS[name](run, tmp_path / ("x" * 300))
+
+
+def test_formats_are_imported_when_they_are_used():
+    code = (
+        "import sys, results.formats as f; "
+        "print(sorted(f.FORMATS), 'pandas' in sys.modules, 'results.formats.csv' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert found.stdout.strip() == "['csv', 'json', 'markdown', 'parquet'] False False"
+
+
+def test_results_do_not_need_torch():
+    code = (
+        "import sys, pkgutil, importlib, results\n"
+        "for module in pkgutil.walk_packages(results.__path__, 'results.'):\n"
+        "    importlib.import_module(module.name)\n"
+        "import pandas\n"
+        "print('torch' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert found.stdout.strip() == "False"

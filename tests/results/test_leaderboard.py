@@ -1,0 +1,122 @@
+"""Leaderboards: who is best, who ties, who is left out and why."""
+
+from __future__ import annotations
+
+import math
+
+from results.leaderboard import board, boards
+from results.record import Failed, Unsupported, Wrong
+from tests.results.examples import case, measured, record
+
+
+def verdicts(*records):
+    return {row.contender: row.verdict for row in board(case(), records).rows}
+
+
+def test_ties_slower_and_undecided():
+    found = board(
+        case(),
+        [
+            record("much slower", measured(3e-4, seed=1)),
+            record("same", measured(1.001e-4, seed=2)),
+            record("best", measured(1e-4, seed=3)),
+            record("unclear", measured(1.02e-4, range(6), noise=0.1, seed=4)),
+        ],
+    )
+
+    assert {row.contender: row.verdict for row in found.rows} == {
+        "best": "best",
+        "same": "tied",
+        "unclear": "undecided",
+        "much slower": "slower",
+    }
+    assert found.rows[0].contender == "best"
+    assert found.rows[-1].contender == "much slower"
+    assert found.measured == found.rows
+    ratio = found.rows[-1].ratio
+    assert 2.9 < ratio.low < ratio.value < ratio.high < 3.1
+
+
+def test_drift_of_the_machine_does_not_count():
+    """The one that left early only saw quiet rounds: its median is smaller, its ratio is not."""
+    slow_later = [1e-4] * 10 + [2e-4] * 30
+    steady = measured(1e-4, range(40))
+    best = steady.__class__(tuple(slow_later), tuple(range(40)), *fields(steady))
+    early = steady.__class__((1.1e-4,) * 10, tuple(range(10)), *fields(steady))
+
+    found = board(case(), [record("early", early), record("stayed", best)])
+
+    assert [row.contender for row in found.rows] == ["stayed", "early"]
+    assert found.rows[0].verdict == "best"
+    assert found.rows[0].time_s > found.rows[1].time_s
+    assert found.rows[1].verdict == "slower"
+
+
+def fields(value):
+    return [getattr(value, name) for name in value.__slots__[2:]]
+
+
+def test_contenders_that_share_no_round_are_undecided_and_last():
+    found = board(
+        case(),
+        [
+            record("other rounds", measured(2e-4, range(100, 110))),
+            record("slower", measured(3e-4, seed=5)),
+            record("best", measured(1e-4)),
+        ],
+    )
+
+    assert [row.contender for row in found.rows] == ["best", "slower", "other rounds"]
+    assert found.rows[2].verdict == "undecided"
+    assert math.isnan(found.rows[2].ratio.value)
+
+
+def test_what_was_not_measured_comes_last_with_its_reason():
+    found = board(
+        case(),
+        [
+            record("c", Unsupported("needs a GPU")),
+            record("b", Failed("measure", "crashed")),
+            record("z", Wrong("check", "off by 7", 7.0)),
+            record("a", Wrong("check", "wrong shape")),
+            record("right", measured(), caveats=(("nonfinite", "leaks"), ("empty", "raises"))),
+        ],
+    )
+
+    assert [row.contender for row in found.rows] == ["right", "a", "z", "b", "c"]
+    assert [row.verdict for row in found.rows] == [
+        "best",
+        "wrong",
+        "wrong",
+        "failed",
+        "unsupported",
+    ]
+    assert [row.note for row in found.rows[1:]] == [
+        "wrong shape",
+        "off by 7",
+        "crashed",
+        "needs a GPU",
+    ]
+    assert found.rows[0].note == "nonfinite: leaks; empty: raises"
+    assert found.rows[2].error == 7.0
+    assert len(found.measured) == 1
+
+
+def test_nobody_was_measured():
+    assert verdicts(record("a", Unsupported("no"))) == {"a": "unsupported"}
+
+
+def test_rates_come_from_the_compulsory_work():
+    row = board(case(), [record("a", measured(1e-3, drift=0, noise=0))]).rows[0]
+
+    assert math.isclose(row.gb_per_s, 1.0)
+    assert math.isclose(row.gflop_per_s, 2.0)
+
+
+def test_a_board_per_case_in_order():
+    cases = [case(shape=shape) for shape in ("b", "a", "b")]
+
+    found = boards(record(f"contender {n}", on=on) for n, on in enumerate(cases))
+
+    assert [b.case.shape for b in found] == ["b", "a"]
+    assert len(found[0].rows) == 2
