@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     words = options.parser().parse_args(argv)
     # The profiler's own log would print two lines per profile; it is read when torch is imported.
-    os.environ.setdefault("KINETO_LOG_LEVEL", "5")
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     try:
         return int(_HANDLERS[words.verb](words))
     except OpbenchError as error:

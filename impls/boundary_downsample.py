@@ -10,6 +10,8 @@ from harness.declare import cpu, cuda, floating, impl
 from impls.segments import accumulator, count_slots, pooling_matrix
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
 ZERO_TIMES_NAN = "0 * NaN and 0 * inf leak into the other groups of the sequence"
@@ -58,7 +60,11 @@ def index_add(
 # Of the formulations here, this is the one that Inductor makes the fastest code of: its own
 # lowering of index_add is one atomic addition per element.
 @impl("boundary_downsample")
-@impl("boundary_downsample", name="compile_scatter_add", prepare="torch:compile")
+@impl(
+    "boundary_downsample",
+    name="compile_scatter_add",
+    prepare="impls.boundary_downsample:compile_with_groups",
+)
 def scatter_add(
     boundaries: Tensor, hidden: Tensor, null_group: Tensor, *, groups: int | None = None
 ) -> Tensor:
@@ -107,6 +113,22 @@ def triton(
 ) -> Tensor:
     """One program per group and block of columns."""
     raise NotImplementedError
+
+
+def compile_with_groups(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The compiled function, its number of groups found outside: reading it would break the graph.
+
+    As the number is a size in the graph, it is compiled again, once, for any number.
+    """
+    compiled = torch.compile(function)
+
+    def call(
+        boundaries: Tensor, hidden: Tensor, null_group: Tensor, *, groups: int | None = None
+    ) -> Tensor:
+        number = _number_of_groups(boundaries, groups)
+        return compiled(boundaries, hidden, null_group, groups=number)
+
+    return call
 
 
 def _number_of_groups(boundaries: Tensor, groups: int | None) -> int:

@@ -14,7 +14,9 @@ from impls.segments import (
     length_slots,
     mean_of_sums,
     pooling_matrix,
+    running_means,
     runs,
+    widenable,
 )
 
 if TYPE_CHECKING:
@@ -173,19 +175,14 @@ def sparse_mm(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Tensor:
     return torch.where((lengths > 0).unsqueeze(2), means, fill).to(tokens.dtype).contiguous()
 
 
-@impl("patch_pooling", caveats={"nonfinite": RUNNING_NAN, "cancelling": RUNNING_SUM})
+@impl(
+    "patch_pooling",
+    supports=widenable,
+    caveats={"nonfinite": RUNNING_NAN, "cancelling": RUNNING_SUM},
+)
 def cumsum_difference(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Tensor:
-    """Differences of one running sum, kept in a type wider than the tokens' where there is one."""
-    half = accumulator(tokens.dtype) != tokens.dtype
-    if tokens.shape[1] == 0:
-        tokens = torch.nn.functional.pad(tokens, (0, 0, 0, 1))  # something for the index to meet
-    # Not by cumsum's own dtype: its gradient would be summed in the tokens' type.
-    totals = tokens.to(torch.float32 if half else torch.float64).cumsum(1)
-    ends = lengths.cumsum(1).unsqueeze(2)
-    at_ends = totals.gather(1, (ends - 1).clamp_(min=0).expand(-1, -1, tokens.shape[2]))
-    at_ends = at_ends.masked_fill_(ends == 0, 0)
-    sums = at_ends.diff(dim=1, prepend=at_ends.new_zeros(len(tokens), 1, tokens.shape[2]))
-    return mean_of_sums(sums, lengths, fill).to(tokens.dtype)
+    """Differences of a running sum along each sequence."""
+    return running_means(tokens, lengths, fill)
 
 
 @impl("patch_pooling", supports=paddable)

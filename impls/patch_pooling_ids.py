@@ -13,8 +13,9 @@ from impls.segments import (
     filled_rows,
     id_slots,
     inside_ids,
-    mean_of_sums,
     pooling_matrix,
+    running_means,
+    widenable,
 )
 
 if TYPE_CHECKING:
@@ -145,24 +146,18 @@ def sparse_mm(tokens: Tensor, ids: Tensor, num_patches: int, *, fill: float = -1
     return _kept(torch.where((kept > 0)[:, None], means, fill), tokens, num_patches)
 
 
-@impl("patch_pooling_ids", caveats={"nonfinite": RUNNING_NAN, "cancelling": RUNNING_SUM})
+@impl(
+    "patch_pooling_ids",
+    supports=widenable,
+    caveats={"nonfinite": RUNNING_NAN, "cancelling": RUNNING_SUM},
+)
 def cumsum_difference(
     tokens: Tensor, ids: Tensor, num_patches: int, *, fill: float = -1.0
 ) -> Tensor:
-    """Differences of one running sum over the sorted tokens of all sequences."""
-    half = accumulator(tokens.dtype) != tokens.dtype
-    slots, counts = id_slots(ids, num_patches)
-    ordered = tokens.flatten(0, 1).index_select(0, slots.argsort(stable=True))
-    if len(ordered) == 0:
-        ordered = torch.nn.functional.pad(ordered, (0, 0, 0, 1))  # something for the index to meet
-    # Not by cumsum's own dtype: its gradient would be summed in the tokens' type.
-    totals = ordered.to(torch.float32 if half else torch.float64).cumsum(0)
-    kept = counts[: len(tokens) * num_patches]
-    ends = kept.cumsum(0)
-    at_ends = totals.index_select(0, (ends - 1).clamp_(min=0))
-    at_ends = at_ends.masked_fill_((ends == 0)[:, None], 0)
-    sums = at_ends.diff(dim=0, prepend=at_ends.new_zeros(1, tokens.shape[2]))
-    return _kept(mean_of_sums(sums, kept, fill), tokens, num_patches)
+    """Differences of a running sum along each sorted sequence."""
+    inside, counts = _ids_and_counts(ids, num_patches)
+    order = inside.argsort(dim=1, stable=True).unsqueeze(2).expand(-1, -1, tokens.shape[2])
+    return running_means(tokens.gather(1, order), counts, fill)
 
 
 @impl(

@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from harness.declare import supported
+
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+@supported("keeps its running sum in a wider type, and float64 has none")
+def widenable(dtype: str) -> bool:
+    """Whether there is a type with more digits."""
+    return dtype != "float64"
 
 
 def accumulator(dtype: torch.dtype) -> torch.dtype:
@@ -87,3 +95,21 @@ def pooling_matrix(ids: Tensor, counts: Tensor, dtype: torch.dtype) -> Tensor:
     weights = torch.zeros(batch, patches + 1, size, dtype=dtype, device=ids.device)
     values = inverse.gather(1, ids).to(dtype)
     return weights.scatter_(1, ids[:, None], values[:, None])[:, :patches]
+
+
+def running_means(tokens: Tensor, lengths: Tensor, fill: float) -> Tensor:
+    """Means [B, P, D] of consecutive spans by differences of a running sum.
+
+    The sum is kept in float32 for half precision, else in float64: in the tokens' own type it
+    would be wrong on ordinary values too.
+    """
+    half = accumulator(tokens.dtype) != tokens.dtype
+    if tokens.shape[1] == 0:
+        tokens = torch.nn.functional.pad(tokens, (0, 0, 0, 1))  # something for the index to meet
+    # Not by cumsum's own dtype: its gradient would be summed in the tokens' type.
+    totals = tokens.to(torch.float32 if half else torch.float64).cumsum(1)
+    ends = lengths.cumsum(1).unsqueeze(2)
+    at_ends = totals.gather(1, (ends - 1).clamp_(min=0).expand(-1, -1, tokens.shape[2]))
+    at_ends = at_ends.masked_fill_(ends == 0, 0)
+    sums = at_ends.diff(dim=1, prepend=at_ends.new_zeros(len(tokens), 1, tokens.shape[2]))
+    return mean_of_sums(sums, lengths, fill).to(tokens.dtype)

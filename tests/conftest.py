@@ -5,7 +5,7 @@ import os
 import pytest
 
 # Read when torch is imported: the profiler's own log would print two lines per profile.
-os.environ.setdefault("KINETO_LOG_LEVEL", "5")
+os.environ.setdefault("KINETO_LOG_LEVEL", "6")
 
 
 @pytest.fixture(scope="session")

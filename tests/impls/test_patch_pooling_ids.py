@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from contenders import CATALOG, QUIET, admits, errors, function, make, names
+from contenders import CATALOG, QUIET, admits, errors, function, make, names, refuses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,6 +55,8 @@ def test_a_long_patch_of_halves_is_summed_in_float32(name, dtype):
 @pytest.mark.parametrize("name", NAMES)
 def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(name, dtype, kind):
     inputs = make(OP, kind, {"B": 2, "S": 101, "D": 5, "P": 17}, dtype=dtype)
+    if refuses(OP, name, inputs.values):
+        pytest.skip("not in this dtype")
     assert (max(errors(OP, inputs, function(OP, name), dtype)) > 1) == admits(OP, name, kind)
 
 
@@ -84,13 +86,16 @@ def test_edge_shapes(name, shape):
 )
 def test_agrees_with_the_contract(name, axes, kind, dtype, transposed, seed):
     inputs = make(OP, kind, axes, dtype=dtype, seed=seed, transposed=transposed)
-    assert max(errors(OP, inputs, function(OP, name), dtype)) <= 1
+    if not refuses(OP, name, inputs.values):
+        assert max(errors(OP, inputs, function(OP, name), dtype)) <= 1
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_gradient_by_differences(name):
     tokens = torch.randn(2, 5, 2, dtype=torch.float64, requires_grad=True)
     ids = torch.tensor([[2, 0, 2, -1, 0], [1, 1, 3, 0, 1]])
+    if refuses(OP, name, {"tokens": tokens, "ids": ids, "num_patches": 3}):
+        pytest.skip("not in float64")
     assert torch.autograd.gradcheck(lambda given: function(OP, name)(given, ids, 3), (tokens,))
 
 
