@@ -22,9 +22,10 @@ from results.record import Failed, Unsupported
 #: A contender with its arguments bound.
 Call = Callable[[], object]
 
-#: A block of a contender slower than this is not begun by an untimed call: it would double the
-#: time of the race, and a call so long brings its own caches along.
-LONG_CALL_S = 0.01
+#: A block is begun by this many untimed calls of the same contender, as far as they fit into
+#: LEAD_S: after one alone, threads that slept and memory that was given back still show.
+LEAD_CALLS = 3
+LEAD_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class _Lane:
 
     call: Call
     calls: int
-    lead: bool
+    lead: int
     samples: dict[int, float] = field(default_factory=dict)
     stopped: str = ""
 
@@ -103,9 +104,9 @@ def _run_rounds(
 
 
 def _block(lane: _Lane, clock: Clock) -> float:
-    """Seconds per call of one block, after an untimed call that makes the caches its own."""
+    """Seconds per call of one block, after untimed calls that make the caches its own."""
     call = lane.call
-    if lane.lead:
+    for _ in repeat(None, lane.lead):
         call()
     clock.synchronize()
     start = clock.now()
@@ -121,7 +122,7 @@ def _settle(call: Call, clock: Clock, policy: Policy) -> float:
     The first calls of a threaded op take up to 40 times its settled time, so the size of a block
     comes from settled calls.
     """
-    single = _Lane(call, calls=1, lead=False)
+    single = _Lane(call, calls=1, lead=0)
     start = clock.now()
     fastest, stale = float("inf"), 0
     while stale < 5 and clock.now() - start < policy.settle_s:
@@ -132,8 +133,9 @@ def _settle(call: Call, clock: Clock, policy: Policy) -> float:
 
 
 def _lane(call: Call, settled_s: float, policy: Policy) -> _Lane:
-    calls = max(1, round(policy.block_s / max(settled_s, 1e-9)))
-    return _Lane(call, calls, lead=settled_s < LONG_CALL_S)
+    settled_s = max(settled_s, 1e-9)
+    calls = max(1, round(policy.block_s / settled_s))
+    return _Lane(call, calls, lead=min(LEAD_CALLS, int(LEAD_S / settled_s)))
 
 
 @contextmanager

@@ -5,11 +5,36 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace rows {
+
+// Copies a row past the caches; the caller ends with `finish_streaming`. Plain where the addresses
+// are not aligned, or the machine has no such stores.
+inline void stream_row(void* target, const void* source, size_t bytes) {
+#if defined(__SSE2__)
+  if ((reinterpret_cast<uintptr_t>(target) | bytes) % 16 == 0) {
+    auto* const to = static_cast<__m128i*>(target);
+    const auto* const from = static_cast<const __m128i*>(source);
+    for (size_t i = 0; i < bytes / 16; ++i) _mm_stream_si128(to + i, _mm_loadu_si128(from + i));
+    return;
+  }
+#endif
+  std::memcpy(target, source, bytes);
+}
+
+inline void finish_streaming() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
 
 struct BFloat16 {
   uint16_t bits;

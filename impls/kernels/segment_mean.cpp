@@ -16,15 +16,12 @@ using namespace plans;
 
 // ---- tensors ------------------------------------------------------------------------------------
 
-// glibc serves requests from this size on by a mapping of their own, whatever its tuning.
-constexpr int64_t kOwnMapping = int64_t{32} << 20;
-
 // Most of the time of a large result goes into the page faults of its first touch. Huge pages make
 // them 512 times fewer; the advice goes away with the mapping, so nothing else ever sees it.
 void advise_huge_pages(const Tensor& tensor) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
   const auto bytes = static_cast<int64_t>(tensor.numel() * tensor.element_size());
-  if (bytes < kOwnMapping) return;
+  if (bytes < segments::kLeastFreshBytes) return;
   const auto start = reinterpret_cast<uintptr_t>(tensor.mutable_data_ptr());
   const uintptr_t aligned = (start + 4095) & ~uintptr_t{4095};
   madvise(reinterpret_cast<void*>(aligned), (start + bytes - aligned) & ~uintptr_t{4095},
