@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import options
-from harness.exits import Exit, of_outcomes, of_verdicts
+from harness.exits import Exit, code_of, of_outcomes, of_verdicts, worst
 from harness.lazy import import_lazily
 from results.errors import OpbenchError
 
@@ -42,7 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"opbench {words.verb}: {error}", file=sys.stderr)
         return Exit.USAGE
     except KeyboardInterrupt:
-        print(f"opbench {words.verb}: interrupted", file=sys.stderr)
+        print(
+            f"opbench {words.verb}: interrupted; a run goes on with `opbench run --resume RUN`",
+            file=sys.stderr,
+        )
         return 130
     except BrokenPipeError:
         # Whoever read the output has seen enough (`opbench show | head`).
@@ -127,13 +130,9 @@ def _profile(words: argparse.Namespace) -> Exit:
             assert not isinstance(record.outcome, Measured)
             print(f"{record.contender}: {record.outcome.reason}")
         print(f"run: {folder.path}")
-    nothing = not profiles
-    return Exit.NOTHING if nothing else of_profile(refused)
-
-
-def of_profile(refused: Iterable[Any]) -> Exit:
-    """The exit code of a profile in which at least one contender ran."""
-    return of_verdicts([*(record.outcome for record in refused)]) if refused else Exit.OK
+    if not profiles:
+        return Exit.NOTHING
+    return worst((Exit.OK, *(code_of(record.outcome) for record in refused)))
 
 
 def _show(words: argparse.Namespace) -> Exit:
@@ -172,7 +171,7 @@ def _dashboard(words: argparse.Namespace) -> Exit:
 
     folder = _recorded(words)
     with serve(folder.path, host=words.host, port=words.port) as server:
-        print(f"TensorBoard on {server.url}   Ctrl-C ends it", flush=True)
+        print(f"TensorBoard: {server.page('hparams')}\nCtrl-C ends it", flush=True)
         server.wait()
     return Exit.OK
 

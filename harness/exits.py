@@ -41,16 +41,16 @@ def of_outcomes(outcomes: Iterable[Outcome]) -> Exit:
     """The exit code of a run; nothing was measured where no outcome is."""
     outcomes = tuple(outcomes)
     measured = any(isinstance(outcome, Measured) for outcome in outcomes)
-    return worst((_code(outcomes), Exit.OK if measured else Exit.NOTHING))
+    return worst((*map(code_of, outcomes), Exit.OK if measured else Exit.NOTHING))
 
 
 def of_verdicts(verdicts: Iterable[Verdict]) -> Exit:
     """The exit code of a check; nothing was checked where every contender is unsupported."""
     verdicts = tuple(verdicts)
     checked = any(not isinstance(verdict, Unsupported) for verdict in verdicts)
-    return worst((_code(verdicts), Exit.OK if checked else Exit.NOTHING))
+    return worst((*map(code_of, verdicts), Exit.OK if checked else Exit.NOTHING))
 
 
-def _code(outcomes: Iterable[Outcome | Verdict]) -> Exit:
-    codes = {Wrong: Exit.WRONG, Failed: Exit.FAILED}
-    return worst(codes.get(type(outcome), Exit.OK) for outcome in outcomes)
+def code_of(outcome: Outcome | Verdict) -> Exit:
+    """The exit code that one outcome calls for by itself."""
+    return {Wrong: Exit.WRONG, Failed: Exit.FAILED}.get(type(outcome), Exit.OK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -282,11 +283,17 @@ def _measured(
 
 
 def _profiled(case: Case, name: str, ready: Ready, folder: RunFolder) -> Profile:
-    trace = folder.traces / case.op / f"{_file_name(case, name)}.pt.trace.json"
+    trace = folder.traces / _folder_name(case) / f"{_plain(name)}.pt.trace.json"
     operators = profiling.profile(ready.call, device=case.device, trace=trace)
     peak = profiling.peak_bytes(ready.call, device=case.device)
     return Profile(name, case, str(trace.relative_to(folder.path)), operators, peak)
 
 
-def _file_name(case: Case, name: str) -> str:
-    return "-".join((name, *case.label.split(), f"t{case.threads}", f"s{case.seed}"))
+def _folder_name(case: Case) -> str:
+    """torch-tb-profiler takes a folder for a run and a file's name for one of its workers."""
+    return _plain("-".join((case.op, *case.label.split(), f"t{case.threads}", f"s{case.seed}")))
+
+
+def _plain(name: str) -> str:
+    """Without the characters that mean something in the name of a trace, or in a path."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)

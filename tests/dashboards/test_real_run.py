@@ -1,0 +1,60 @@
+"""The main job from end to end: a real run, profiled and published, as a browser shows it."""
+
+import json
+import os
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from dashboards.serve import serve
+from harness.cli import main
+from harness.exits import Exit
+from tests.dashboards.browser import CHROME, look
+
+CONTENDERS = ("loop", "index_add", "einsum", "triton")
+
+
+@pytest.fixture(scope="module")
+def run_path(tmp_path_factory):
+    root = tmp_path_factory.mktemp("runs")
+    selection = ["patch_pooling", "-k", "tiny or blt", "--impl", ",".join(CONTENDERS)]
+    words = ["run", *selection, "--pass", "forward,backward", "--budget", "0.3"]
+    assert main([*words, "--out", str(root), "--id", "real"]) == Exit.OK
+    profile = ["patch_pooling", "-k", "tiny", "--impl", "index_add", "--run", str(root / "real")]
+    assert main(["profile", *profile]) == Exit.OK
+    return root / "real"
+
+
+@pytest.mark.skipif(CHROME is None, reason="no chromium; install it, or name one in CHROME")
+def test_tensorboard_shows_the_run(run_path):
+    screenshots = os.environ.get("SCREENSHOTS")
+    seen = look(run_path, screenshots=Path(screenshots) if screenshots else None)
+
+    # Two shapes, two passes, three contenders that ran.
+    assert len(seen.rows) == 12
+    assert {row["contender"] for row in seen.rows} == set(CONTENDERS) - {"triton"}
+    times = [row["time_us"] for row in seen.ascending]
+    assert times == sorted(times)
+    assert any("runs on CUDA devices only" in text for text in seen.texts)
+    assert any("aten::repeat_interleave" in text for text in seen.texts)
+    assert seen.charts
+    assert min(seen.charts) == 3
+    assert seen.pictures
+    assert all(width > 300 for width, _ in seen.pictures)
+
+
+def test_torch_tb_profiler_finds_the_trace(run_path):
+    with serve(run_path, port=0) as server:
+        url = f"{server.url}data/plugin/pytorch_profiler/runs"
+        for _ in range(200):
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                data = json.load(answer)
+            if data["runs"] and not data["loading"]:
+                break
+        assert data["runs"] == ["traces/patch_pooling-tiny-text-float32-forward-t2-s0"]
+        query = (
+            f"{server.url}data/plugin/pytorch_profiler/workers?run={data['runs'][0]}&view=Overview"
+        )
+        with urllib.request.urlopen(query, timeout=10) as answer:
+            assert json.load(answer) == ["index_add"]

@@ -1,0 +1,83 @@
+"""`pytest suites`, as a user of pytest-benchmark runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+LOADED = ROOT / "tests" / "loaded"
+BRIEF = ["--benchmark-max-time=0.01", "--benchmark-min-rounds=2", "-q", "-p", "no:cacheprovider"]
+
+
+def run_suites(*words):
+    command = [sys.executable, "-m", "pytest", "suites", *BRIEF, *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """The JSON of the pooling op's tiny case, and the storage that the run was saved to."""
+    folder = tmp_path_factory.mktemp("benchmarks")
+    done = run_suites(
+        "-k",
+        "patch_pooling-tiny and not compile",
+        f"--benchmark-json={folder / 'out.json'}",
+        f"--benchmark-storage={folder / 'storage'}",
+        "--benchmark-save=first",
+    )
+    assert done.returncode == 0, done.stdout
+    return json.loads((folder / "out.json").read_text()), folder
+
+
+def test_an_item_per_contender_grouped_by_case(saved):
+    items = saved[0]["benchmarks"]
+    assert {item["extra_info"]["contender"] for item in items} >= {"loop", "index_add", "einsum"}
+    (group,) = {item["group"] for item in items}
+    assert group == "patch_pooling tiny text float32 forward B=2 S=64 D=32 P=16"
+    for item in items:
+        assert item["extra_info"]["op"] == "patch_pooling"
+        assert item["extra_info"]["bytes"] > 0
+        assert 0 <= item["extra_info"]["error"] <= 1
+
+
+def test_storage_and_compare(saved):
+    done = run_suites(
+        "-k",
+        "patch_pooling-tiny and index_add and not compile",
+        f"--benchmark-storage={saved[1] / 'storage'}",
+        "--benchmark-compare",
+    )
+    assert done.returncode == 0, done.stdout
+    assert "(0001_first)" in done.stdout
+    assert "(NOW)" in done.stdout
+
+
+def test_wrong_contenders_fail_and_the_unsupported_are_skipped():
+    done = run_suites(
+        "-k",
+        "row_sum-tall",
+        "-rs",
+        f"--load={LOADED / 'row_sum.py'}",
+        f"--load={LOADED / 'row_sum_trouble.py'}",
+    )
+    assert done.returncode == 1
+    assert "planted_wrong of row_sum: value:" in done.stdout
+    assert "planted_raise of row_sum: prepare: RuntimeError: no luck today" in done.stdout
+    assert "takes at most 100 rows" in done.stdout
+    assert "2 failed, 2 passed, 2 skipped" in done.stdout
+
+
+def test_the_backward_pass_and_a_dtype():
+    words = ["-k", "row_sum-small-normal-float64-backward and summed", "--pass=backward"]
+    done = run_suites(*words, "--dtype=float64", f"--load={LOADED / 'row_sum.py'}")
+    # The pooling ops have float64 too; the op that was loaded is the one selected.
+    assert "1 passed" in done.stdout, done.stdout
+
+
+def test_what_cannot_be_loaded_ends_the_collection_and_says_why():
+    done = run_suites("--load=nowhere.py")
+    assert done.returncode == pytest.ExitCode.INTERRUPTED
+    assert "there is no file nowhere.py" in done.stdout
