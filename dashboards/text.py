@@ -11,14 +11,12 @@ from results.record import Profile, RunInfo
 from results.table import Table, operators_table
 
 RUN = "leaderboards"
-#: The page breaks words where a table is too wide; the HParams page has these.
-_LEFT_OUT = ("preparation", "samples")
 
 
 def entries(views: Iterable[OpView], profiles: Iterable[Profile], info: RunInfo) -> Iterator[Entry]:
     """The texts of a run."""
     for view in views:
-        yield text(RUN, f"leaderboard/{view.op}", leaderboards(view.boards, leave_out=_LEFT_OUT))
+        yield text(RUN, f"leaderboard/{view.op}", leaderboards(view.boards))
     operators: dict[str, list[str]] = {}
     for profile in profiles:
         operators.setdefault(profile.case.op, []).append(render(operators_table(profile)))

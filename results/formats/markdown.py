@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from results.leaderboard import Board, boards
@@ -12,7 +12,7 @@ from results.store import open_run
 from results.table import Table, leaderboard_table
 
 #: Columns of numbers are set flush right.
-_TEXT_COLUMNS = frozenset({"contender", "verdict", "note", "operator", "key", "value"})
+_TEXT_COLUMNS = frozenset({"contender", "verdict", "operator", "key", "value"})
 
 
 def export(run: str | Path, target: Path, *, by: str = "job") -> None:
@@ -25,18 +25,17 @@ def export(run: str | Path, target: Path, *, by: str = "job") -> None:
     target.write_text("\n".join(parts), encoding="utf-8")
 
 
-def leaderboards(group: Iterable[Board], *, leave_out: Collection[str] = ()) -> str:
-    """The leaderboards of some cases, each under its title, without the columns `leave_out`."""
-    return "\n".join(render(leaderboard_table(board), leave_out=leave_out) for board in group)
+def leaderboards(group: Iterable[Board]) -> str:
+    """The leaderboards of some cases, each under its title."""
+    return "\n".join(render(leaderboard_table(board)) for board in group)
 
 
-def render(table: Table, *, leave_out: Collection[str] = ()) -> str:
-    """A table under its title; a column of notes that has none is left out."""
-    kept = [
-        number
-        for number, name in enumerate(table.columns)
-        if name not in leave_out and (name != "note" or any(row[number] for row in table.rows))
-    ]
+def render(table: Table) -> str:
+    """A table under its title, and its column of notes as a list below it.
+
+    A note is a sentence or two: as a column it would squeeze the others until words break.
+    """
+    kept = [number for number, name in enumerate(table.columns) if name != "note"]
     marks = [":---" if table.columns[n] in _TEXT_COLUMNS else "---:" for n in kept]
     lines = [
         f"### {escape(table.title)}\n",
@@ -44,7 +43,16 @@ def render(table: Table, *, leave_out: Collection[str] = ()) -> str:
         _line(marks),
         *(_line(escape(row[n]) for n in kept) for row in table.rows),
     ]
-    return "\n".join(lines) + "\n"
+    notes = list(_notes(table))
+    return "\n".join([*lines, "", *notes] if notes else lines) + "\n"
+
+
+def _notes(table: Table) -> Iterator[str]:
+    if "note" in table.columns:
+        column = table.columns.index("note")
+        for row in table.rows:
+            if row[column]:
+                yield f"- **{escape(row[0])}**: {escape(row[column])}"
 
 
 def escape(text: str) -> str:
