@@ -11,7 +11,7 @@
 #include <type_traits>
 
 #if defined(__SSE2__)
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 namespace rows {
@@ -19,6 +19,14 @@ namespace rows {
 // Copies a row past the caches; the caller ends with `finish_streaming`. Plain where the addresses
 // are not aligned, or the machine has no such stores.
 inline void stream_row(void* target, const void* source, size_t bytes) {
+#if defined(__AVX512F__)
+  if ((reinterpret_cast<uintptr_t>(target) | bytes) % 64 == 0) {
+    auto* const to = static_cast<__m512i*>(target);
+    const auto* const from = static_cast<const __m512i*>(source);
+    for (size_t i = 0; i < bytes / 64; ++i) _mm512_stream_si512(to + i, _mm512_loadu_si512(from + i));
+    return;
+  }
+#endif
 #if defined(__SSE2__)
   if ((reinterpret_cast<uintptr_t>(target) | bytes) % 16 == 0) {
     auto* const to = static_cast<__m128i*>(target);
