@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -59,12 +60,22 @@ def check(
     resolved: dict[tuple[str, str], Callable[..., Any] | Unsupported | Failed] = {}
     checked: list[Checked] = []
     pairs: list[Pair] = []
-    for race in races:
-        (reporter or Silent()).case(race)
-        found, apart = _check_case(catalog, race, resolved, reporter or Silent())
-        checked += found
-        pairs += apart
+    with _compiling_for_every_case():
+        for race in races:
+            (reporter or Silent()).case(race)
+            found, apart = _check_case(catalog, race, resolved, reporter or Silent())
+            checked += found
+            pairs += apart
     return CheckReport(tuple(_verify_caveats(catalog, checked)), tuple(pairs))
+
+
+@contextmanager
+def _compiling_for_every_case() -> Iterator[None]:
+    """After a few shapes torch.compile would give up and quietly run, and let pass, eager code."""
+    import torch._dynamo
+
+    with torch._dynamo.config.patch(recompile_limit=256, fail_on_recompile_limit_hit=True):
+        yield
 
 
 def _check_case(

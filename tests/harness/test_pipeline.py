@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import harness
-from harness import profiling
+from harness import pipeline, profiling
 from harness.planning import Race, Selection
 from harness.policy import Policy
 from results.record import Failed, Measured, Profile, Record, Started, Unsupported, Wrong
@@ -152,3 +152,16 @@ def test_compiled_contenders_start_afresh_for_each_case(troubled, tmp_path):
     assert [type(record.outcome) for record in records] == [Measured] * 4
     assert len(seen) == 4
     assert isinstance(races[0], Race)
+
+
+def test_what_is_timed_of_a_compiled_contender_is_compiled(catalog):
+    """The exam before the race must not make torch.compile fall back to eager code."""
+    selection = Selection(("patch_pooling",), "tiny", impls=("compile_scatter_add",))
+    (race,) = harness.plan(catalog, selection)
+    with pipeline.settings(race.case):
+        exam = pipeline.exam_of(catalog, race.case)
+        ready = pipeline.make_ready(exam, catalog.impl("patch_pooling", race.contenders[0]))
+        with torch.autograd.profiler.profile() as profiled:
+            ready.call()
+    names = {event.name for event in profiled.function_events}
+    assert any(name.startswith("Torch-Compiled Region") for name in names)
