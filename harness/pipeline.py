@@ -131,7 +131,7 @@ def make_ready(exam: examine.Exam, contender: Impl) -> Ready | Outcome:
     if refusal is not None:
         return refusal
     start = time.perf_counter()
-    function = attempt("prepare", partial(_prepared, contender, exam.first, case))
+    function = attempt("prepare", partial(_prepared, contender, exam.first))
     if isinstance(function, Failed | Unsupported):
         return function
     preparation_s = time.perf_counter() - start
@@ -195,7 +195,9 @@ def settings(case: Case, *, reset_compiler: bool = True) -> Iterator[None]:
         # Shapes of an earlier case would make the compiler guess dynamic ones for this.
         torch.compiler.reset()
     try:
-        yield
+        # A graph whose backward pass runs more than once must not give its buffers away.
+        with torch._functorch.config.patch(donated_buffer=case.direction != "backward"):
+            yield
     finally:
         torch.set_num_threads(threads)
         torch.set_grad_enabled(graph)
@@ -232,15 +234,11 @@ def exam_of(catalog: Catalog, case: Case) -> examine.Exam:
     return examine.set_exam(catalog.op(case.op), case, gradients=case.direction != "forward")
 
 
-def _prepared(contender: Impl, given: Inputs, case: Case) -> Callable[..., Any]:
-    """Resolve and call once, so that compiling and the first call are behind it.
-
-    A graph whose backward pass runs more than once must not give its buffers away.
-    """
-    with torch._functorch.config.patch(donated_buffer=False):
-        function = resolve(contender)
-        function(*given.args, **given.options)
-        return function
+def _prepared(contender: Impl, given: Inputs) -> Callable[..., Any]:
+    """Resolve and call once, so that compiling and the first call are behind it."""
+    function = resolve(contender)
+    function(*given.args, **given.options)
+    return function
 
 
 def _clock(case: Case) -> Clock:
