@@ -7,6 +7,7 @@ A module declares an op by binding an `Op`, and a contender by tagging a functio
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,6 +81,10 @@ def supported(reason: str) -> Callable[[NamedCallable], Support]:
 
 cpu = supported("runs on the CPU only")(lambda device: device == "cpu")
 cuda = supported("runs on CUDA devices only")(lambda device: device.split(":")[0] == "cuda")
+#: For Triton kernels: the interpreter runs them on the CPU, to be checked and never to be timed.
+triton_device = supported("runs on CUDA devices only (TRITON_INTERPRET=1 checks it on the CPU)")(
+    lambda device: device.split(":")[0] == "cuda" or interprets_triton()
+)
 floating = supported("takes floating-point inputs only")(lambda dtype: "float" in dtype)
 forward_only = supported("has no gradient")(lambda direction: direction == "forward")
 
@@ -258,6 +263,11 @@ class Op:
                         f"op {self.name!r}: {grid}[{shape!r}] has the axes "
                         f"{', '.join(axes)}; the op has {', '.join(self.axes)}"
                     )
+
+
+def interprets_triton() -> bool:
+    """Whether Triton kernels run in Triton's interpreter in this process."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
 
 
 def parameter_names(function: NamedCallable) -> tuple[str, ...]:

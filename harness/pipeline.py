@@ -15,7 +15,7 @@ import torch
 from harness import examine, passes, profiling, racing
 from harness.catalog import Catalog
 from harness.clock import Clock, HostClock
-from harness.declare import Cost, Impl, call_named
+from harness.declare import Cost, Impl, call_named, interprets_triton
 from harness.device import ensure_device, waiter
 from harness.guard import attempt
 from harness.inputs import Inputs
@@ -124,6 +124,8 @@ def run_case(
 def make_ready(exam: examine.Exam, contender: Impl) -> Ready | Outcome:
     """Resolve, prepare and check a contender on a case, and bind its call."""
     case = exam.case
+    if "triton" in contender.requires and interprets_triton():
+        return Unsupported("is not timed under Triton's interpreter")
     refusal = attempt(
         "prepare",
         partial(ensure_supported, exam.op, contender, exam.first.values, direction=case.direction),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, cuda, floating, impl
+from harness.declare import cpu, floating, impl, triton_device
 from impls.segments import accumulator, count_slots, pooling_matrix
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def cpp(
 @impl(
     "boundary_downsample",
     requires="triton",
-    supports=cuda & floating,
+    supports=triton_device & floating,
     target="impls.kernels.pooling_triton:boundary_downsample",
 )
 def triton(

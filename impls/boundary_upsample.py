@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, cuda, floating, impl
+from harness.declare import cpu, floating, impl, triton_device
 from impls.segments import count_slots
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def cpp(boundaries: Tensor, shortened: Tensor) -> Tensor:
 @impl(
     "boundary_upsample",
     requires="triton",
-    supports=cuda & floating,
+    supports=triton_device & floating,
     target="impls.kernels.pooling_triton:boundary_upsample",
 )
 def triton(boundaries: Tensor, shortened: Tensor) -> Tensor:

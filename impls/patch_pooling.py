@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, cuda, floating, impl, supported
+from harness.declare import cpu, floating, impl, supported, triton_device
 from impls.segments import (
     accumulator,
     filled_rows,
@@ -233,7 +233,7 @@ def cpp(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Tensor:
 @impl(
     "patch_pooling",
     requires="triton",
-    supports=cuda & floating,
+    supports=triton_device & floating,
     target="impls.kernels.pooling_triton:patch_pooling",
 )
 def triton(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Tensor:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, cuda, floating, impl
+from harness.declare import cpu, floating, impl, triton_device
 from impls.segments import (
     accumulator,
     count_slots,
@@ -173,7 +173,7 @@ def cpp(tokens: Tensor, ids: Tensor, num_patches: int, *, fill: float = -1.0) ->
 @impl(
     "patch_pooling_ids",
     requires="triton",
-    supports=cuda & floating,
+    supports=triton_device & floating,
     target="impls.kernels.pooling_triton:patch_pooling_ids",
 )
 def triton(tokens: Tensor, ids: Tensor, num_patches: int, *, fill: float = -1.0) -> Tensor:

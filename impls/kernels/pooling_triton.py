@@ -49,7 +49,7 @@ def boundary_upsample(boundaries: Tensor, shortened: Tensor) -> Tensor:
 class _SpanMean(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, tokens: Tensor, lengths: Tensor, fill: float) -> Tensor:
-        lengths = lengths.long()
+        lengths = lengths.long().contiguous()
         firsts = torch.nn.functional.pad(lengths.cumsum(1), (1, 0))
         ctx.save_for_backward(lengths, firsts)
         ctx.size = tokens.shape[1]

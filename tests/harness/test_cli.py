@@ -1,6 +1,7 @@
 """The real command: what it prints, and every exit code."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -250,3 +251,21 @@ def test_a_lazy_module_wakes_up_when_it_is_used():
     import_lazily("json")
     import_lazily("a_module_that_nobody_has")
     assert "a_module_that_nobody_has" not in sys.modules
+
+
+def test_triton_is_checked_but_never_timed_under_its_interpreter(tmp_path):
+    pytest.importorskip("triton")
+
+    def opbench(*words):
+        command = [sys.executable, "-m", "harness.cli", *words, "--impl", "triton"]
+        environment = {**os.environ, "TRITON_INTERPRET": "1"}
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path
+        )
+
+    words = ("patch_pooling", "-k", "one", "--dtype", "float32")
+    checked = opbench("check", *words)
+    assert checked.returncode == Exit.OK, checked.stdout + checked.stderr
+    timed = opbench("run", "patch_pooling", "-k", "tiny")
+    assert timed.returncode == Exit.NOTHING
+    assert "is not timed under Triton's interpreter" in timed.stdout

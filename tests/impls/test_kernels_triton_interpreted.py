@@ -134,6 +134,17 @@ def test_rows_wider_than_a_block():
     )
 
 
+def test_strided_lengths():
+    lengths = torch.tensor([[2, 0, 4], [1, 5, 1]]).t().contiguous().t()
+    assert not lengths.is_contiguous()
+    ids = [slots_of_lengths(row, 7) for row in lengths.tolist()]
+    assert_same(
+        lambda tokens: pooling_triton.patch_pooling(tokens, lengths),
+        lambda tokens: expected_patches(tokens, ids, 3),
+        [torch.randn(2, 7, 5)],
+    )
+
+
 def test_strided_inputs():
     torch.manual_seed(0)
     spread = torch.randn(14, 10, 6, dtype=torch.float64)
