@@ -11,7 +11,6 @@ import dataclasses
 import json
 import os
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +23,6 @@ from results.errors import OpbenchError
 
 if TYPE_CHECKING:
     from harness.catalog import Catalog
-    from harness.checking import Checked, CheckReport
     from harness.pipeline import Reporter
     from harness.planning import Race
     from results.store import RunFolder
@@ -69,6 +67,7 @@ def _list(words: argparse.Namespace) -> Exit:
 def _check(words: argparse.Namespace) -> Exit:
     from harness.checking import check
     from harness.planning import plan_checks
+    from harness.verdicts import problems, tables
 
     catalog = _load(words)
     races = plan_checks(catalog, options.selection(words))
@@ -77,8 +76,8 @@ def _check(words: argparse.Namespace) -> Exit:
     if words.json:
         _print_json([_plain(checked) for checked in report.checked])
     else:
-        _draw(_check_tables(report, pairs=words.pairs))
-        _print_problems(report.checked)
+        _draw(tables(report, pairs=words.pairs))
+        print(*problems(report.checked), sep="\n")
     return of_verdicts(c.verdict for c in report.checked if not c.admitted)
 
 
@@ -90,6 +89,8 @@ def _run(words: argparse.Namespace) -> Exit:
     from results.store import open_run
     from results.table import leaderboard_table
 
+    if words.resume:
+        options.recall(words, open_run(words.resume).info.settings)
     catalog = _load(words)
     races = plan(catalog, options.selection(words))
     folder = open_run(words.resume) if words.resume else _create(words)
@@ -219,7 +220,9 @@ def _create(words: argparse.Namespace) -> RunFolder:
     now = datetime.now().astimezone()
     name = words.id or now.strftime("%Y%m%d-%H%M%S-%f")
     command = ("opbench", *sys.argv[1:])
-    return create(Path(words.out), RunInfo(name, now.isoformat(), command, describe()))
+    settings = options.remember(words)
+    info = RunInfo(name, now.isoformat(), command, describe(), settings=settings)
+    return create(Path(words.out), info)
 
 
 def _list_ops(catalog: Catalog, words: argparse.Namespace) -> tuple[tuple[str, ...], list[Any]]:
@@ -269,70 +272,6 @@ def _list_suites(catalog: Catalog, words: argparse.Namespace) -> tuple[tuple[str
 
 
 _LISTS = {"ops": _list_ops, "impls": _list_impls, "cases": _list_cases, "suites": _list_suites}
-
-
-def _check_tables(report: CheckReport, *, pairs: bool) -> Iterator[Table]:
-    """A table per op: each contender, how many checks it passed, and its largest error."""
-    from results.record import Right
-    from results.table import Table
-
-    columns = (
-        "contender",
-        "checks",
-        "right",
-        "wrong",
-        "admitted",
-        "failed",
-        "unsupported",
-        "error",
-    )
-    for op in dict.fromkeys(item.case.op for item in report.checked):
-        rows = []
-        for name in dict.fromkeys(c.contender for c in report.checked if c.case.op == op):
-            mine = [c for c in report.checked if (c.case.op, c.contender) == (op, name)]
-            kinds = Counter("Admitted" if c.admitted else type(c.verdict).__name__ for c in mine)
-            error = max((c.verdict.error for c in mine if isinstance(c.verdict, Right)), default=0)
-            counts = (kinds[k] for k in ("Right", "Wrong", "Admitted", "Failed", "Unsupported"))
-            rows.append((name, str(len(mine)), *map(str, counts), f"{error:.2f}"))
-        yield Table(f"{op}: error in units of the tolerance", columns, tuple(rows))
-        if pairs:
-            yield _pair_table(report, op)
-
-
-def _pair_table(report: CheckReport, op: str) -> Table:
-    from results.table import Table
-
-    worst: dict[tuple[str, str], float] = {}
-    for pair in report.pairs:
-        if pair.case.op == op:
-            key = (pair.one, pair.other)
-            worst[key] = max(worst.get(key, 0.0), pair.units)
-    rows = sorted(worst.items(), key=lambda item: -item[1])
-    return Table(
-        f"{op}: largest difference between contenders, in units of the tolerance",
-        ("one", "other", "difference"),
-        tuple((one, other, f"{units:.2f}") for (one, other), units in rows),
-    )
-
-
-def _print_problems(checked: Sequence[Checked]) -> None:
-    """A line for each thing wrong, failed or unsupported, with the first case it shows on."""
-    from results.record import Right
-
-    seen: dict[tuple[str, ...], list[Checked]] = {}
-    for item in checked:
-        if not isinstance(item.verdict, Right) and not item.admitted:
-            stage = getattr(item.verdict, "stage", "")
-            kind = type(item.verdict).__name__.upper()
-            # Numbers in a wrong value differ from case to case; one line for all of them will do.
-            reason = "" if stage in ("value", "gradient") else item.verdict.reason
-            seen.setdefault((kind, item.contender, item.case.op, stage, reason), []).append(item)
-    for (kind, contender, op, stage, _), items in sorted(seen.items()):
-        verdict, case = items[0].verdict, items[0].case
-        assert not isinstance(verdict, Right)
-        where = f"{len(items)} cases, first {case.label} ({case.sizes})"
-        print(f"{kind} {contender} of {op} on {where}: {stage and stage + ': '}{verdict.reason}")
-    print(f"{len(checked)} checks of {len({(c.case.op, c.contender) for c in checked})} contenders")
 
 
 def _draw(tables: Iterable[Table]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from harness.declare import LAYOUTS
@@ -22,6 +24,23 @@ exit codes:
   5  a contender crashed, hung or ran out of memory
   6  nothing could be measured, or the environments can't be compared
 """
+#: What a run keeps of its command line, so that it can be resumed.
+_REMEMBERED = (
+    "names",
+    "expression",
+    "impls",
+    "device",
+    "dtype",
+    "passes",
+    "inputs",
+    "layout",
+    "grid",
+    "cache",
+    "threads",
+    "seed",
+    "load",
+    "budget",
+)
 LISTS = ("ops", "impls", "cases", "suites")
 
 
@@ -64,6 +83,21 @@ def selection(words: argparse.Namespace) -> Selection:
     )
 
 
+def remember(words: argparse.Namespace) -> tuple[tuple[str, str], ...]:
+    """What was asked for, to be kept with a run: each option and its value in JSON."""
+    kept = {name: getattr(words, name) for name in _REMEMBERED if hasattr(words, name)}
+    # A run may be resumed from another folder.
+    kept["load"] = [str(Path(m).resolve()) if m.endswith(".py") else m for m in words.load]
+    return tuple((name, json.dumps(value)) for name, value in kept.items())
+
+
+def recall(words: argparse.Namespace, settings: tuple[tuple[str, str], ...]) -> None:
+    """Put what `remember` kept into `words`, in the place of what was given now."""
+    for name, text in settings:
+        if name in _REMEMBERED:
+            setattr(words, name, json.loads(text))
+
+
 def _add_list(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("what", nargs="?", choices=LISTS, default="ops", help="default: ops")
     _add_selection(verb)
@@ -80,7 +114,7 @@ def _add_run(verb: argparse.ArgumentParser) -> None:
     _add_selection(verb)
     _add_json(verb)
     _add_out(verb)
-    verb.add_argument("--resume", metavar="RUN", help="finish a run that was interrupted")
+    verb.add_argument("--resume", metavar="RUN", help="finish this run, as it was begun")
     verb.add_argument(
         "--budget", type=_positive(float), default=3.0, help="seconds per case (default: 3)"
     )

@@ -154,7 +154,22 @@ def test_a_run_is_never_overwritten(here, capsys):
     assert main(words) == Exit.OK
     assert main(words) == Exit.USAGE
     assert "exists already" in capsys.readouterr().err
-    assert main([*words[:-2], "--resume", "runs/one"]) == Exit.OK
+
+
+def test_resume_takes_up_what_was_asked_for(here, capsys, monkeypatch):
+    monkeypatch.chdir(LOADED)
+    words = ["run", "row_sum", "-k", "summed", "--load", "row_sum.py", *BRIEF]
+    assert main([*words, "--out", str(here), "--id", "one"]) == Exit.OK
+    lines = (here / "one" / "records.jsonl").read_text().splitlines(keepends=True)
+    # Two cases, each with a line when it starts and one when it ends.
+    assert len(lines) == 4
+    (here / "one" / "records.jsonl").write_text("".join(lines[:3]) + lines[3][:40])
+    monkeypatch.chdir(here)
+    capsys.readouterr()
+    assert main(["run", "--resume", "one", "--json"]) == Exit.OK
+    boards = json.loads(capsys.readouterr().out)["boards"]
+    assert [board["case"]["shape"] for board in boards] == ["small", "tall"]
+    assert [row["contender"] for board in boards for row in board["rows"]] == ["summed"] * 2
 
 
 def test_show(run_folder, capsys):
