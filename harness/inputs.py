@@ -85,11 +85,6 @@ def map_tensors(change: Callable[[Tensor], Tensor], value: Any) -> Any:
     return value
 
 
-def working_set_bytes(inputs: Inputs) -> int:
-    """Bytes of all input tensors."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in inputs.tensors())
-
-
 def _seed(case: Case, variant: int) -> int:
     # Neither the device, the dtype nor the direction, so that their cases share their values.
     text = f"{case.op}/{case.shape}/{case.axes}/{case.inputs}/{case.seed}/{variant}"

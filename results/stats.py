@@ -92,8 +92,3 @@ def _bootstrap_median(
     tail = (1 - confidence) / 2
     low, high = np.quantile(np.median(draws, axis=1), (tail, 1 - tail))
     return float(low), float(high)
-
-
-def geometric_mean(values: Sequence[float]) -> float:
-    """The geometric mean of positive values; NaN of none."""
-    return float(np.exp(np.mean(np.log(values)))) if len(values) else float("nan")
