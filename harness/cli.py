@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = options.parser().parse_args(argv)
     # The profiler's own log would print two lines per profile; it is read when torch is imported.
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
+    # Torch warns itself of how its nested tensors find out that they are being traced.
+    logging.getLogger("torch.fx._symbolic_trace").setLevel(logging.ERROR)
     try:
         return int(_HANDLERS[words.verb](words))
     except OpbenchError as error:
