@@ -19,6 +19,7 @@ the allocator keeps its memory, and the pages are fresh no more.
 from __future__ import annotations
 
 import argparse
+import itertools
 
 import torch
 
@@ -43,6 +44,7 @@ def main() -> None:
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     for direction in ("forward", "backward"):
         against_torch(catalog, direction, budget)
+    floor(catalog, budget)
     for mean_length in (4, 8):
         against_copy(catalog, budget, mean_length=mean_length)
 
@@ -65,6 +67,27 @@ def against_torch(catalog: harness.Catalog, direction: str, budget: float) -> No
     for name, seconds in sorted(times.items(), key=lambda item: item[1]):
         print(f"  {name:22} {seconds * 1e3:9.3f} ms")
     print(f"  best of torch ({best}) over cpp: {ratio(timings, best, 'cpp')}")
+
+
+def floor(catalog: harness.Catalog, budget: float) -> None:
+    """What the machine takes for the traffic alone, beside the kernel, in one race."""
+    tokens = torch.randn(8, 1024, 512)
+    lengths = torch.full((8, 256), 4)
+    means, warm = tokens.new_empty(8, 256, 512), torch.empty_like(tokens)
+    cold = itertools.cycle([torch.empty_like(tokens) for _ in range(32)])
+    kernel = resolve(catalog.impl("patch_pooling", "cpp"))
+    calls: dict[str, racing.Call] = {
+        "cpp": lambda: kernel(tokens, lengths),
+        "sum of the tokens": lambda: tokens.sum(),
+        "copy of the tokens": lambda: warm.copy_(tokens),
+        "fill of the means": lambda: means.fill_(1.0),
+        "fill in cache": lambda: warm.fill_(1.0),
+        "fill out of cache": lambda: next(cold).fill_(1.0),
+    }
+    policy = Policy(budget_s=budget, tie=0.0, precision=0.0, hopeless=float("inf"))
+    print("\nfloor, B=8 S=1024 D=512 P=256, patches of 4:")
+    for name, timing in raced(calls, policy).items():
+        print(f"  {name:22} {median(timing.samples_s) * 1e3:9.3f} ms")
 
 
 def against_copy(catalog: harness.Catalog, budget: float, *, mean_length: int) -> None:

@@ -102,6 +102,14 @@ class Impl:
     target: str | None = None
     prepare: str | Callable[..., Any] | None = None
 
+    def __post_init__(self) -> None:
+        for label, text in (("target", self.target), ("prepare", self.prepare)):
+            if isinstance(text, str) and text.count(":") != 1:
+                raise DeclarationError(
+                    f"contender {self.name!r} of {self.op!r} ({self.origin}): "
+                    f"{label}={text!r} is not of the form 'module:attribute'"
+                )
+
     @property
     def origin(self) -> str:
         """Where it was declared, for messages."""
@@ -140,12 +148,6 @@ def impl(
             target,
             prepare,
         )
-        for label, text in (("target", target), ("prepare", prepare)):
-            if isinstance(text, str) and text.count(":") != 1:
-                raise DeclarationError(
-                    f"contender {contender.name!r} of {op!r} ({contender.origin}): "
-                    f"{label}={text!r} is not of the form 'module:attribute'"
-                )
         function.__dict__.setdefault("__opbench__", []).append(contender)
         return function
 

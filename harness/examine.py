@@ -116,12 +116,11 @@ def _answer(
     exam: Exam, function: Callable[..., Any], given: Inputs, expected: oracle.Expected
 ) -> float:
     before = given.map(_clone)
+    result = _call(function, given)
     try:
-        outputs = as_tuple(_call(function, given))
+        outputs = as_tuple(result)
     except TypeError as error:
-        if "returned" in str(error):
-            raise WrongError("shape", str(error)) from error
-        raise
+        raise WrongError("shape", str(error)) from error
     _check_form(exam, outputs, given, expected)
     for old, new in zip(before.tensors(), given.tensors(), strict=True):
         if not agreement.same_bits(old, new):

@@ -78,8 +78,8 @@ def run(
     Returns the records of all races, those that were there already included.
     """
     environment_key = folder.info.environment.key
+    done = {(r.case, r.contender) for r in folder.records()}
     for race in races:
-        done = {(r.case, r.contender) for r in folder.records()}
         if all((race.case, name) in done for name in race.contenders):
             continue
         (reporter or Silent()).case(race)
@@ -98,6 +98,7 @@ def run_case(
         exam = attempt("inputs", partial(exam_of, catalog, case))
         if not isinstance(exam, examine.Exam):
             for name in race.contenders:
+                writer.start(case, name)
                 writer.finish(case, name, exam)
             return
         ready: dict[str, Ready] = {}
@@ -172,19 +173,24 @@ def profile(
     Returns a Profile for each contender that ran, a Record for each that did not.
     """
     found: list[Profile | Record] = []
+    writer = _Writer(catalog, folder, folder.info.environment.key)
+    recorded = {(r.case, r.contender) for r in folder.records()}
     for race in races:
         (reporter or Silent()).case(race)
-        writer = _Writer(catalog, folder, folder.info.environment.key)
         with settings(race.case):
-            exam = exam_of(catalog, race.case)
+            exam = attempt("inputs", partial(exam_of, catalog, race.case))
             for name in race.contenders:
                 (reporter or Silent()).contender(name, "profile")
-                ready = make_ready(exam, catalog.impl(race.case.op, name))
-                if not isinstance(ready, Ready):
-                    found.append(writer.finish(race.case, name, ready))
+                outcome = _profiled(exam, catalog.impl(race.case.op, name), folder)
+                if isinstance(outcome, Profile):
+                    found.append(outcome)
+                    folder.append(outcome)
                     continue
-                found.append(_profiled(race.case, name, ready, folder))
-                folder.append(found[-1])
+                record = writer.record(race.case, name, outcome)
+                found.append(record)
+                # What the run measured of it is not lost because it can't be profiled.
+                if (race.case, name) not in recorded:
+                    folder.append(record)
     return tuple(found)
 
 
@@ -216,18 +222,14 @@ class _Writer:
     def start(self, case: Case, name: str) -> None:
         self._folder.append(Started(name, case))
 
-    def finish(self, case: Case, name: str, outcome: Outcome) -> Record:
+    def record(self, case: Case, name: str, outcome: Outcome) -> Record:
         contender = self._catalog.impl(case.op, name)
-        record = Record(
-            name,
-            case,
-            outcome,
-            fingerprint(contender),
-            self._environment_key,
-            tuple(contender.caveats.items()),
-        )
-        self._folder.append(record)
-        return record
+        caveats = tuple(contender.caveats.items())
+        key = self._environment_key
+        return Record(name, case, outcome, fingerprint(contender), key, caveats)
+
+    def finish(self, case: Case, name: str, outcome: Outcome) -> None:
+        self._folder.append(self.record(case, name, outcome))
 
 
 def exam_of(catalog: Catalog, case: Case) -> examine.Exam:
@@ -282,10 +284,21 @@ def _measured(
     )
 
 
-def _profiled(case: Case, name: str, ready: Ready, folder: RunFolder) -> Profile:
+def _profiled(
+    exam: examine.Exam | Unsupported | Failed, contender: Impl, folder: RunFolder
+) -> Profile | Outcome:
+    if not isinstance(exam, examine.Exam):
+        return exam
+    ready = make_ready(exam, contender)
+    if not isinstance(ready, Ready):
+        return ready
+    return attempt("profile", partial(_trace, exam.case, contender.name, ready.call, folder))
+
+
+def _trace(case: Case, name: str, call: Callable[[], object], folder: RunFolder) -> Profile:
     trace = folder.traces / _folder_name(case) / f"{_plain(name)}.pt.trace.json"
-    operators = profiling.profile(ready.call, device=case.device, trace=trace)
-    peak = profiling.peak_bytes(ready.call, device=case.device)
+    operators = profiling.profile(call, device=case.device, trace=trace)
+    peak = profiling.peak_bytes(call, device=case.device)
     return Profile(name, case, str(trace.relative_to(folder.path)), operators, peak)
 
 

@@ -59,8 +59,8 @@ constexpr int64_t kLeastUnitBytes = 16 * 1024;
 constexpr int64_t kSerialBytes = 64 * 1024;
 
 // A result that is larger than the caches of a core, and smaller than what comes as fresh pages,
-// lies in memory that was used before and is mostly cold by now. A plain store would read it first:
-// writing 16 MB took 0.94 ms, past the caches 0.38 ms. Fresh pages were just cleared, in cache.
+// lies in memory that was used before and is mostly cold by now: a plain store would read it first.
+// Fresh pages were just cleared, in cache. benchmarks/pooling_kernels.py shows what both cost.
 constexpr int64_t kLeastStreamedBytes = 8 << 20;
 // glibc serves requests from this size on by a mapping of their own, whatever its tuning.
 constexpr int64_t kLeastFreshBytes = 32 << 20;

@@ -177,3 +177,23 @@ def test_what_is_timed_of_a_compiled_contender_is_compiled(catalog, direction, r
             ready.call()
     names = {event.name for event in profiled.function_events}
     assert any(name.startswith(region) for name in names), names
+
+
+def test_profiling_on_a_device_that_is_not_there_is_an_outcome(troubled, tmp_path):
+    races = harness.plan(troubled, Selection(impls=("summed",), devices=("xpu",)))
+    found = harness.profile(troubled, races, new_run(tmp_path))
+    assert {type(record.outcome) for record in found} == {Unsupported}
+
+
+def test_a_refused_profile_leaves_what_was_measured(troubled, tmp_path, monkeypatch):
+    folder = new_run(tmp_path)
+    races = harness.plan(troubled, Selection(impls=("summed",), expression="small"))
+    measured = harness.run(troubled, races, folder, policy=BRIEF)
+
+    def breaks(*_, **__):
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(profiling, "profile", breaks)
+    (record,) = harness.profile(troubled, races, folder)
+    assert record.outcome.stage == "profile"
+    assert folder.records() == measured
