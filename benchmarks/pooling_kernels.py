@@ -24,12 +24,13 @@ import itertools
 import torch
 
 import harness
-from harness import pipeline, racing
+from harness import racing, runner
 from harness.clock import HostClock
 from harness.planning import Selection
 from harness.policy import Policy
 from harness.prepare import resolve
-from results.stats import by_round, median, paired_log_ratios, ratio_interval
+from results.record import Rules
+from results.stats import median, paired_log_ratios, ratio_interval
 
 #: Names of contenders that are not made of torch ops.
 CUSTOM = {"cpp", "triton"}
@@ -53,13 +54,13 @@ def against_torch(catalog: harness.Catalog, direction: str, budget: float) -> No
     """Race every contender on the wide shape and print what the best of torch's ops takes."""
     selection = Selection(("patch_pooling",), "wide and text", directions=(direction,))
     (race,) = harness.plan(catalog, selection)
-    with pipeline.settings(race.case):
-        exam = pipeline.exam_of(catalog, race.case)
+    with runner.settings(race.case):
+        exam = runner.exam_of(catalog, race.case)
         ready = {
-            name: pipeline.make_ready(exam, catalog.impl("patch_pooling", name))
+            name: runner.make_ready(exam, catalog.impl("patch_pooling", name))
             for name in race.contenders
         }
-        calls = {n: lane.call for n, lane in ready.items() if isinstance(lane, pipeline.Ready)}
+        calls = {n: lane.call for n, lane in ready.items() if isinstance(lane, runner.Ready)}
         timings = raced(calls, Policy(budget_s=budget))
     times = {name: median(timing.samples_s) for name, timing in timings.items()}
     best = min(set(times) - CUSTOM, key=lambda name: times[name])
@@ -84,9 +85,8 @@ def floor(catalog: harness.Catalog, budget: float) -> None:
         "fill in cache": lambda: warm.fill_(1.0),
         "fill out of cache": lambda: next(cold).fill_(1.0),
     }
-    policy = Policy(budget_s=budget, tie=0.0, precision=0.0, hopeless=float("inf"))
     print("\nfloor, B=8 S=1024 D=512 P=256, patches of 4:")
-    for name, timing in raced(calls, policy).items():
+    for name, timing in raced(calls, everybody(budget)).items():
         print(f"  {name:22} {median(timing.samples_s) * 1e3:9.3f} ms")
 
 
@@ -104,13 +104,17 @@ def against_copy(catalog: harness.Catalog, budget: float, *, mean_length: int) -
         "clone": lambda: tokens.clone(),
     }
     # Nobody leaves: what is wanted are rates, not a winner.
-    policy = Policy(budget_s=budget, tie=0.0, precision=0.0, hopeless=float("inf"))
-    timings = raced(calls, policy)
+    timings = raced(calls, everybody(budget))
     moved = {"cpp": 4 * (b * s * d + b * p * d), "copy_": 8 * b * s * d, "clone": 8 * b * s * d}
     rates = {name: moved[name] / median(timings[name].samples_s) / 1e9 for name in calls}
     print(f"\nout of cache, B={b} S={s} D={d} P={p}:")
     for name, rate in rates.items():
         print(f"  {name:22} {rate:9.1f} GB/s  {rate / rates['copy_']:.2f} of copy_")
+
+
+def everybody(budget: float) -> Policy:
+    """A policy by which nobody leaves the race before its end."""
+    return Policy(Rules(tie=0.0, precision=0.0), budget_s=budget, hopeless=float("inf"))
 
 
 def raced(calls: dict[str, racing.Call], policy: Policy) -> dict[str, racing.Timing]:
@@ -125,11 +129,8 @@ def raced(calls: dict[str, racing.Call], policy: Policy) -> dict[str, racing.Tim
 def ratio(timings: dict[str, racing.Timing], slower: str, faster: str) -> str:
     """The paired ratio of two contenders with its 99% interval."""
     one, other = timings[slower], timings[faster]
-    interval = ratio_interval(
-        paired_log_ratios(
-            by_round(one.rounds, one.samples_s), by_round(other.rounds, other.samples_s)
-        )
-    )
+    pairs = (dict(zip(t.rounds, t.samples_s, strict=True)) for t in (one, other))
+    interval = ratio_interval(paired_log_ratios(*pairs), error=0.01)
     return f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
 
 

@@ -49,7 +49,7 @@ def _replace(run: RunFolder, info: RunInfo) -> None:
 
 
 def _entries(run: RunFolder, info: RunInfo, wall_time: float) -> Iterator[events.Entry]:
-    ops = views(run.records())
+    ops = views(run.records(), rules=info.rules, ceilings=run.ceilings())
     yield from text.entries(ops, run.profiles(), info)
     yield from pictures.entries(ops)
     yield from scalars.entries(ops)

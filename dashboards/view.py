@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboards.labels import labels, series_labels
 from results.leaderboard import Board, Row, boards
-from results.record import Case, Measured, Record
+from results.record import Case, Ceilings, Measured, Record, Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,13 @@ class OpView:
                 yield board.case, row, self.measured[board.case, row.contender]
 
 
-def views(records: Iterable[Record]) -> tuple[OpView, ...]:
-    """One view per op, by name."""
-    records = list(records)
+def views(
+    records: Iterable[Record], *, rules: Rules | None = None, ceilings: Sequence[Ceilings] = ()
+) -> tuple[OpView, ...]:
+    """One view per op, by name; as `boards`."""
+    records = tuple(records)
     found: dict[str, list[Board]] = {}
-    for board in boards(records):
+    for board in boards(records, rules=rules, ceilings=ceilings):
         found.setdefault(board.case.op, []).append(board)
     measured = {
         (r.case, r.contender): r.outcome for r in records if isinstance(r.outcome, Measured)

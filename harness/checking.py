@@ -12,9 +12,10 @@ from harness import examine
 from harness.catalog import Catalog
 from harness.declare import Impl
 from harness.guard import attempt
-from harness.pipeline import Reporter, Silent, settings
+from harness.pipeline import Reporter, Silent
 from harness.planning import Race
 from harness.prepare import ensure_supported, resolve
+from harness.runner import settings
 from results.record import Case, Failed, Right, Unsupported, Verdict, Wrong
 
 

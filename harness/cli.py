@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import options
-from harness.exits import Exit, code_of, of_outcomes, of_verdicts, worst
+from harness.exits import Exit, code_of, of_boards, of_outcomes, of_verdicts, worst
 from harness.lazy import import_lazily
 from results.errors import OpbenchError
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from harness.catalog import Catalog
     from harness.pipeline import Reporter
     from harness.planning import Race
+    from harness.supervisor import Supervisor
     from results.store import RunFolder
     from results.table import Table
 
@@ -55,9 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _list(words: argparse.Namespace) -> Exit:
+    from harness.listing import LISTS
+
     import_lazily("torch")
     catalog = _load(words)
-    columns, rows = _LISTS[words.what](catalog, words)
+    columns, rows = LISTS[words.what](catalog, options.selection(words))
     if words.json:
         _print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
@@ -88,25 +91,37 @@ def _run(words: argparse.Namespace) -> Exit:
     from harness.pipeline import run
     from harness.planning import plan
     from harness.policy import Policy
-    from results.leaderboard import boards
+    from results.leaderboard import boards_of
     from results.store import open_run
     from results.table import leaderboard_table
 
     if words.resume:
         options.recall(words, open_run(words.resume).info.settings)
-    catalog = _load(words)
-    races = plan(catalog, options.selection(words))
-    folder = open_run(words.resume) if words.resume else _create(words)
-    with _progress(races, quiet=words.json) as reporter:
-        policy = Policy(budget_s=words.budget)
-        records = run(catalog, races, folder, policy=policy, reporter=reporter)
-    found = boards(records)
+    with _supervised(words) as supervisor:
+        catalog = _load(words)
+        races = plan(catalog, options.selection(words))
+        folder = open_run(words.resume) if words.resume else _create(words, supervisor)
+        _set_up(folder, races)
+        policy = Policy(folder.info.rules, budget_s=words.budget)
+        with _progress(races, quiet=words.json) as reporter:
+            records = run(
+                catalog,
+                races,
+                folder,
+                policy=policy,
+                processes=words.processes,
+                supervisor=supervisor,
+                reporter=reporter,
+            )
+    found = boards_of(folder)
     if words.json:
         _print_json({"run": str(folder.path), "boards": [_plain(board) for board in found]})
     else:
         _draw(leaderboard_table(board) for board in found)
         print(f"\nrun: {folder.path}   dashboard: opbench dashboard {folder.path}")
-    return of_outcomes(record.outcome for record in records)
+    code = of_outcomes(record.outcome for record in records)
+    asked = words.precision is not None
+    return worst((code, of_boards(found, folder.info.rules))) if asked else code
 
 
 def _profile(words: argparse.Namespace) -> Exit:
@@ -116,11 +131,12 @@ def _profile(words: argparse.Namespace) -> Exit:
     from results.store import open_run
     from results.table import format_bytes, operators_table
 
-    catalog = _load(words)
-    races = plan(catalog, options.selection(words))
-    folder = open_run(words.run) if words.run else _create(words)
-    with _progress(races, quiet=words.json) as reporter:
-        found = profile(catalog, races, folder, reporter=reporter)
+    with _supervised(words) as supervisor:
+        catalog = _load(words)
+        races = plan(catalog, options.selection(words))
+        folder = open_run(words.run) if words.run else _create(words, supervisor)
+        with _progress(races, quiet=words.json) as reporter:
+            found = profile(catalog, races, folder, supervisor=supervisor, reporter=reporter)
     profiles = [item for item in found if isinstance(item, Profile)]
     refused = [item for item in found if isinstance(item, Record)]
     if words.json:
@@ -139,15 +155,35 @@ def _profile(words: argparse.Namespace) -> Exit:
     return worst((Exit.OK, *(code_of(record.outcome) for record in refused)))
 
 
+def _calibrate(words: argparse.Namespace) -> Exit:
+    from harness.ceilings import measure
+    from harness.environment import describe
+    from results.ceilings import save
+    from results.table import ceilings_table
+
+    key = describe().key
+    threads = words.threads or len(os.sched_getaffinity(0))
+    for device in words.device.split(",") if words.device else ("cpu",):
+        measured = measure(
+            device=device, threads=threads, budget_s=words.seconds, environment_key=key
+        )
+        kept = save(measured, fresh=words.fresh)
+        if words.json:
+            _print_json(_plain(kept))
+        else:
+            _draw(ceilings_table(kept))
+    return Exit.OK
+
+
 def _show(words: argparse.Namespace) -> Exit:
     from harness.planning import matches
-    from results.leaderboard import boards
+    from results.leaderboard import boards_of
     from results.table import leaderboard_table, operators_table
 
     folder = _recorded(words)
     found = [
         board
-        for board in boards(folder.records())
+        for board in boards_of(folder)
         if (not words.names or board.case.op in words.names)
         and matches(words.expression, board.case.key)
     ]
@@ -194,6 +230,7 @@ _HANDLERS = {
     "check": _check,
     "run": _run,
     "profile": _profile,
+    "calibrate": _calibrate,
     "show": _show,
     "publish": _publish,
     "dashboard": _dashboard,
@@ -213,68 +250,70 @@ def _recorded(words: argparse.Namespace) -> RunFolder:
     return open_run(words.run) if words.run else latest(Path("runs"))
 
 
-def _create(words: argparse.Namespace) -> RunFolder:
+@contextmanager
+def _supervised(words: argparse.Namespace) -> Iterator[Supervisor | None]:
+    """The supervisor of the processes that contenders run in; None where they run in this one."""
+    if words.in_process:
+        yield None
+        return
+    from harness.supervisor import Limits, Supervisor, usual_memory
+
+    # This process plans and records; only its workers wait for torch.
+    import_lazily("torch")
+    limits = Limits(words.timeout, words.memory_limit or usual_memory())
+    with Supervisor(tuple(words.load), limits=limits) as supervisor:
+        yield supervisor
+
+
+def _create(words: argparse.Namespace, supervisor: Supervisor | None) -> RunFolder:
     from datetime import datetime
 
-    from harness.environment import describe
+    from harness.conditions import warnings
     from results.record import RunInfo
     from results.store import create
 
+    if supervisor is None:
+        from harness.environment import describe
+
+        environment = describe()
+    else:
+        environment = supervisor.environment()
     now = datetime.now().astimezone()
-    name = words.id or now.strftime("%Y%m%d-%H%M%S-%f")
-    command = ("opbench", *sys.argv[1:])
-    settings = options.remember(words)
-    info = RunInfo(name, now.isoformat(), command, describe(), settings=settings)
+    seen = warnings(threads=words.threads or len(os.sched_getaffinity(0)))
+    for warning in seen:
+        print(f"opbench {words.verb}: warning: {warning}", file=sys.stderr)
+    info = RunInfo(
+        words.id or now.strftime("%Y%m%d-%H%M%S-%f"),
+        now.isoformat(),
+        ("opbench", *sys.argv[1:]),
+        environment,
+        settings=options.remember(words),
+        rules=options.rules(words),
+        warnings=seen,
+    )
     return create(Path(words.out), info)
 
 
-def _list_ops(catalog: Catalog, words: argparse.Namespace) -> tuple[tuple[str, ...], list[Any]]:
-    from harness.planning import selected_ops
+def _set_up(folder: RunFolder, races: Sequence[Race]) -> None:
+    """Put the machine's ceilings into the run, where they are known."""
+    from results.ceilings import find
 
-    homes = {op: suite for suite, members in catalog.suites.items() for op in members}
-    return ("op", "suite", "board", "contenders", "inputs", "contract"), [
-        (
-            op.name,
-            homes[op.name],
-            op.board,
-            str(len(catalog.impls[op.name])),
-            ", ".join(op.inputs),
-            op.doc.partition("\n\n")[0].replace("\n", " "),
+    key = folder.info.environment.key
+    there = {(c.device, c.threads) for c in folder.ceilings()}
+    wanted = dict.fromkeys((race.case.device, race.case.threads) for race in races)
+    for device, threads in wanted:
+        if (device, threads) in there:
+            continue
+        known = find(key, device, threads=threads)
+        if known is not None:
+            folder.append(known)
+            continue
+        words = f"--device {device} --threads {threads}"
+        print(
+            f"opbench run: the ceilings of this machine are not known; measure them once with "
+            f"`opbench calibrate --ceilings {words}`",
+            file=sys.stderr,
         )
-        for op in selected_ops(catalog, tuple(words.names))
-    ]
-
-
-def _list_impls(catalog: Catalog, words: argparse.Namespace) -> tuple[tuple[str, ...], list[Any]]:
-    from harness.planning import selected_ops
-
-    return ("op", "contender", "declared in", "requires", "caveats"), [
-        (
-            op.name,
-            contender.name,
-            contender.function.__module__,
-            ", ".join(contender.requires),
-            "; ".join(f"{kind}: {text}" for kind, text in contender.caveats.items()),
-        )
-        for op in selected_ops(catalog, tuple(words.names))
-        for contender in catalog.impls[op.name].values()
-    ]
-
-
-def _list_cases(catalog: Catalog, words: argparse.Namespace) -> tuple[tuple[str, ...], list[Any]]:
-    from harness.planning import plan
-
-    return ("op", "case", "axes", "contenders"), [
-        (race.case.op, race.case.label, race.case.sizes, str(len(race.contenders)))
-        for race in plan(catalog, options.selection(words))
-    ]
-
-
-def _list_suites(catalog: Catalog, words: argparse.Namespace) -> tuple[tuple[str, ...], list[Any]]:
-    return ("suite", "ops"), [(name, ", ".join(ops)) for name, ops in catalog.suites.items()]
-
-
-_LISTS = {"ops": _list_ops, "impls": _list_impls, "cases": _list_cases, "suites": _list_suites}
 
 
 def _draw(tables: Iterable[Table]) -> None:

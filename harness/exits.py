@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import IntEnum
 
-from results.record import Failed, Measured, Outcome, Unsupported, Verdict, Wrong
+from results.leaderboard import Board
+from results.record import Failed, Measured, Outcome, Rules, Unsupported, Verdict, Wrong
 
 
 class Exit(IntEnum):
@@ -42,6 +43,13 @@ def of_outcomes(outcomes: Iterable[Outcome]) -> Exit:
     outcomes = tuple(outcomes)
     measured = any(isinstance(outcome, Measured) for outcome in outcomes)
     return worst((*map(code_of, outcomes), Exit.OK if measured else Exit.NOTHING))
+
+
+def of_boards(boards: Iterable[Board], rules: Rules) -> Exit:
+    """Inconclusive where a contender was timed and its ratio isn't known as precisely as asked."""
+    ratios = (row.ratio for board in boards for row in board.measured)
+    told = all(ratio is None or ratio.relative_width <= rules.precision for ratio in ratios)
+    return Exit.OK if told else Exit.INCONCLUSIVE
 
 
 def of_verdicts(verdicts: Iterable[Verdict]) -> Exit:

@@ -22,7 +22,16 @@ def attempt(stage: str, function: Callable[[], T]) -> T | Unsupported | Failed:
     except UnsupportedError as error:
         return Unsupported(str(error))
     except Exception as error:  # noqa: BLE001 - foreign code may raise anything
-        return Failed(stage, _one_line(error), traceback.format_exc())
+        told = traceback.format_exc()
+        if _is_memory(error):
+            return Failed(stage, f"ran out of memory: {_one_line(error)}", told, "memory")
+        return Failed(stage, _one_line(error), told)
+
+
+def _is_memory(error: Exception) -> bool:
+    """Whether memory ran out; torch's CPU allocator raises a plain RuntimeError for it."""
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or "DefaultCPUAllocator" in str(error)
 
 
 def _one_line(error: Exception) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from harness.declare import LAYOUTS
 from harness.planning import DIRECTIONS, GRIDS, Selection
 from results.errors import SelectionError
 from results.formats import FORMATS
+from results.record import Rules
 
 EXIT_CODES = """\
 exit codes:
@@ -40,6 +42,9 @@ _REMEMBERED = (
     "seed",
     "load",
     "budget",
+    "precision",
+    "tie",
+    "processes",
 )
 LISTS = ("ops", "impls", "cases", "suites")
 
@@ -65,8 +70,6 @@ def selection(words: argparse.Namespace) -> Selection:
     for direction in directions:
         if direction not in DIRECTIONS:
             raise SelectionError(f"--pass {direction!r} is not one of {', '.join(DIRECTIONS)}")
-    if words.cache != "warm":
-        raise SelectionError("--cache cold can't be measured yet; only warm can")
     return Selection(
         names=tuple(words.names),
         expression=words.expression,
@@ -81,6 +84,13 @@ def selection(words: argparse.Namespace) -> Selection:
         threads=words.threads,
         seed=words.seed,
     )
+
+
+def rules(words: argparse.Namespace) -> Rules:
+    """By what the races are to be decided; the usual rules where nothing else was asked."""
+    usual = Rules()
+    asked = {name: getattr(words, name, None) for name in ("tie", "precision")}
+    return replace(usual, **{name: value for name, value in asked.items() if value is not None})
 
 
 def remember(words: argparse.Namespace) -> tuple[tuple[str, str], ...]:
@@ -115,9 +125,18 @@ def _add_run(verb: argparse.ArgumentParser) -> None:
     _add_json(verb)
     _add_out(verb)
     verb.add_argument("--resume", metavar="RUN", help="finish this run, as it was begun")
-    verb.add_argument(
-        "--budget", type=_positive(float), default=3.0, help="seconds per case (default: 3)"
+    add = verb.add_argument_group("race").add_argument
+    add("--budget", type=_positive(float), default=3.0, help="seconds per case (default: 3)")
+    add("--precision", type=_share, metavar="P", help="of ratios, 1%% say; exit 3 if not reached")
+    add("--tie", type=_share, metavar="P", help="who is closer than this ties (default: 1%%)")
+    add(
+        "--processes",
+        type=_positive(int),
+        default=1,
+        metavar="N",
+        help="race each case in N fresh processes, which are then the units of evidence",
     )
+    _add_isolation(verb)
 
 
 def _add_profile(verb: argparse.ArgumentParser) -> None:
@@ -125,7 +144,47 @@ def _add_profile(verb: argparse.ArgumentParser) -> None:
     _add_json(verb)
     _add_out(verb)
     verb.add_argument("--run", metavar="RUN", help="add the profiles to this run")
+    _add_isolation(verb)
     verb.add_argument("--top", type=_positive(int), default=8, help="operators shown (default: 8)")
+
+
+def _add_calibrate(verb: argparse.ArgumentParser) -> None:
+    _add_json(verb)
+    verb.add_argument(
+        "--ceilings",
+        action="store_true",
+        required=True,
+        help="measure what this machine can do at most, and keep it for later runs",
+    )
+    verb.add_argument("--device", default="", help="devices, by commas (default: cpu)")
+    verb.add_argument("--threads", type=_positive(int), default=0, help="default: every core")
+    verb.add_argument(
+        "--seconds", type=_positive(float), default=12.0, help="to spend on it (default: 12)"
+    )
+    verb.add_argument(
+        "--fresh",
+        action="store_true",
+        help="forget earlier measurements instead of the best of all",
+    )
+
+
+def _add_isolation(verb: argparse.ArgumentParser) -> None:
+    add = verb.add_argument_group("isolation").add_argument
+    add(
+        "--timeout",
+        type=_positive(float),
+        default=300.0,
+        metavar="S",
+        help="seconds a contender may take to be prepared and checked, or for a block "
+        "(default: 300)",
+    )
+    add(
+        "--memory-limit",
+        type=_bytes,
+        metavar="SIZE",
+        help="what contenders may use, 8G say (default: 80%% of what is free)",
+    )
+    add("--in-process", action="store_true", help="no child process: for a debugger")
 
 
 def _add_show(verb: argparse.ArgumentParser) -> None:
@@ -201,6 +260,29 @@ def _positive(kind: type[int] | type[float]) -> Callable[[str], Any]:
     return parse
 
 
+def _share(text: str) -> float:
+    """A share, as "1%" or "0.01"."""
+    value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    if not 0 < value < 1:
+        raise ValueError(text)
+    return value
+
+
+def _bytes(text: str) -> int:
+    """A size, as "8G", "512MiB" or in bytes."""
+    number = text.rstrip("iBb")
+    unit = _UNITS.get(number[-1:].upper(), 1)
+    value = int(float(number.rstrip("kKmMgGtT")) * unit)
+    if value <= 0:
+        raise ValueError(text)
+    return value
+
+
+_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+# What argparse calls them when it refuses a word.
+_share.__name__, _bytes.__name__ = "share", "size"
+
+
 def _split(text: str) -> tuple[str, ...]:
     return tuple(word for word in text.split(",") if word)
 
@@ -210,6 +292,7 @@ _VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "check": ("check contenders against the oracle and each other", _add_check),
     "run": ("race contenders and record the run", _add_run),
     "profile": ("profile contenders: traces, operators, memory", _add_profile),
+    "calibrate": ("measure what this machine can do at most", _add_calibrate),
     "show": ("print the leaderboards of a run", _add_show),
     "publish": ("write a run's TensorBoard dashboard", _add_publish),
     "dashboard": ("open a run in TensorBoard", _add_dashboard),

@@ -74,6 +74,22 @@ def selected_ops(catalog: Catalog, names: tuple[str, ...]) -> tuple[Op, ...]:
     return tuple(chosen.values())
 
 
+def is_as_large(case: Case, other: Case) -> bool:
+    """Whether whoever ran out of memory on `other` would on `case`: no axis of it is smaller."""
+    alike = ("op", "inputs", "device", "layout")
+    if any(getattr(case, name) != getattr(other, name) for name in alike):
+        return False
+    if other.direction not in (case.direction, "forward"):
+        return False
+    if case.dtype != other.dtype and _bits(case.dtype) < _bits(other.dtype):
+        return False
+    axes = dict(other.axes)
+    return all(
+        value >= axes[name] if isinstance(value, int | float) else value == axes[name]  # type: ignore[operator]
+        for name, value in case.axes
+    )
+
+
 def matches(expression: str, text: str) -> bool:
     """Whether `text` satisfies an expression of substrings with and, or, not and parentheses.
 
@@ -158,6 +174,11 @@ def _variants(
                         )
                     elif selection.directions == ("both",):
                         yield replace(base, device=device, dtype=dtype, layout=layout)
+
+
+def _bits(dtype: str) -> int:
+    """The width of a dtype, by its name."""
+    return int("".join(filter(str.isdigit, dtype)) or 0)
 
 
 def _known(names: tuple[str, ...], allowed: tuple[str, ...], op: Op, what: str) -> tuple[str, ...]:

@@ -2,65 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from results.leaderboard import TIE, verdict_of
-from results.stats import median, paired_log_ratios, ratio_interval
-
-#: Samples of a contender, by round.
-Samples = Mapping[int, float]
+from results.record import Rules
+from results.standings import Samples, standings
+from results.stats import median_interval
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How long a race goes on.
 
-    block_s: length of a timed block. min_rounds: before anything is decided. max_rounds, budget_s:
-    when the race ends at the latest. tie: contenders closer than this are equal. precision: how
-    narrow a loser's interval must be (half its width over the ratio) before it may leave, unless
-    it takes at least `hopeless` times as long. confidence: of the interval that a decision needs.
-    settle_s: longest warm-up of a contender.
+    rules: by what contenders are told apart, and how surely. budget_s: when the race ends at the
+    latest, and patience: how many times that it may take to reach the first look at which anything
+    can be decided. block_s: length of a timed block. max_rounds: bound on the samples that are
+    kept. hopeless: who surely takes so many times as long leaves however imprecise its ratio is.
+    settle_s: longest warm-up of a contender. recheck: share of the time that may go into checking
+    results again while the race is on. order: another number draws another order of blocks.
     """
 
-    block_s: float = 0.0005
-    min_rounds: int = 8
-    max_rounds: int = 2000
+    rules: Rules = field(default_factory=Rules)
     budget_s: float = 3.0
-    tie: float = TIE
-    precision: float = 0.03
+    patience: float = 4.0
+    block_s: float = 0.0005
+    max_rounds: int = 20_000
     hopeless: float = 3.0
-    confidence: float = 0.99
     settle_s: float = 0.3
-
-    def looks_at(self, rounds: int) -> bool:
-        """Whether to decide after so many rounds: seldom, as looking costs and tempts."""
-        look = self.min_rounds
-        while look < rounds:
-            look = look * 3 // 2
-        return look == rounds
+    recheck: float = 0.05
+    order: int = 0
 
 
-def decide(
-    samples: Mapping[str, Samples], active: Iterable[str], policy: Policy
-) -> Mapping[str, str]:
-    """Those of `active` that need no more samples, and why: "slower" or "tied".
+def settled(samples: Mapping[str, Samples], policy: Policy) -> Mapping[str, str]:
+    """The contenders that need no more samples, with their verdict.
 
-    The fastest is decided once nobody else is left.
+    It is asked anew at each look: who tied with a leader that was overtaken comes back into the
+    race. The best is settled once everybody is; who races alone, once its own time is precise.
     """
-    active = tuple(active)
-    best = min(samples, key=lambda name: median(tuple(samples[name].values())))
-    decided = {}
-    for name in active:
-        if name == best:
-            continue
-        ratio = ratio_interval(
-            paired_log_ratios(samples[name], samples[best]), confidence=policy.confidence
-        )
-        verdict = verdict_of(ratio, tie=policy.tie)
-        told = ratio.relative_width <= policy.precision or ratio.low >= policy.hopeless
-        if verdict == "tied" or (verdict == "slower" and told):
-            decided[name] = verdict
-    if set(active) - set(decided) <= {best}:
-        decided[best] = "best"
-    return decided
+    if len(samples) == 1:
+        ((name, alone),) = samples.items()
+        width = median_interval(tuple(alone.values())).relative_width
+        return {name: "best"} if width <= policy.rules.precision else {}
+    found = standings(samples, policy.rules)
+    done = {
+        name: standing.verdict
+        for name, standing in found.items()
+        if standing.settled(policy.rules, hopeless=policy.hopeless)
+    }
+    if len(done) < len(found):
+        done = {name: verdict for name, verdict in done.items() if verdict != "best"}
+    return done

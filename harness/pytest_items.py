@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness import pipeline
+from harness import runner
 from harness.catalog import Catalog
 from harness.device import waiter
 from harness.examine import Exam
@@ -60,10 +60,10 @@ def bench(benchmark: BenchmarkFixture, job: Job) -> None:
     Skips with the reason what doesn't run here, fails with the reason what is wrong.
     """
     case = job.case
-    with pipeline.settings(case):
+    with runner.settings(case):
         exam = _exam(job.catalog, case)
         ready = (
-            pipeline.make_ready(exam, job.catalog.impl(case.op, job.contender))
+            runner.make_ready(exam, job.catalog.impl(case.op, job.contender))
             if isinstance(exam, Exam)
             else exam
         )
@@ -71,9 +71,9 @@ def bench(benchmark: BenchmarkFixture, job: Job) -> None:
             pytest.skip(ready.reason)
         if isinstance(ready, Wrong | Failed):
             pytest.fail(f"{job.contender} of {case.op}: {ready.stage}: {ready.reason}")
-        assert isinstance(ready, pipeline.Ready)
+        assert isinstance(ready, runner.Ready)
         assert isinstance(exam, Exam)
-        cost = pipeline.cost_of(exam)
+        cost = runner.cost_of(exam)
         benchmark.extra_info.update(
             op=case.op,
             contender=job.contender,
@@ -88,4 +88,4 @@ def bench(benchmark: BenchmarkFixture, job: Job) -> None:
 @lru_cache(maxsize=1)
 def _exam(catalog: Catalog, case: Case) -> Exam | Unsupported | Failed:
     """The case's inputs and truths; items of a case follow each other, so one is enough."""
-    return attempt("inputs", lambda: pipeline.exam_of(catalog, case))
+    return attempt("inputs", lambda: runner.exam_of(catalog, case))

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import repeat
+from typing import Protocol
 
-from harness.clock import Clock
+from harness.clock import Clock, Reading, repeated
 from harness.guard import attempt
-from harness.policy import Policy, decide
-from results.record import Failed, Unsupported
+from harness.policy import Policy, settled
+from results.record import Failed, Unsupported, Wrong
+from results.standings import looks
 
 #: A contender with its arguments bound.
 Call = Callable[[], object]
+#: What a contender gets instead of times.
+Out = Failed | Unsupported | Wrong
 
 #: A block is begun by this many untimed calls of the same contender, as far as they fit into
 #: LEAD_S: after one alone, threads that slept and memory that was given back still show.
@@ -28,14 +31,46 @@ LEAD_CALLS = 3
 LEAD_S = 0.01
 
 
+class Referee(Protocol):
+    """Watches the race from outside of what is timed, and may put a contender out of it."""
+
+    def begin(self, name: str) -> None:
+        """A block of the contender is about to begin."""
+
+    def fault(self, name: str) -> Failed | Wrong | None:
+        """What the contender did in its last block that it must not do."""
+
+    def recheck(self, name: str) -> Out | None:
+        """What is wrong with the contender's result on inputs it has not seen."""
+
+
+class Lenient:
+    """A referee that sees nothing."""
+
+    def begin(self, name: str) -> None:
+        """Let it begin."""
+
+    def fault(self, name: str) -> Failed | Wrong | None:
+        """Nothing."""
+        return None
+
+    def recheck(self, name: str) -> Out | None:
+        """Nothing."""
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds per call of each block, the round of each, the calls in a block, and why it ended."""
+    """Seconds per call of each block, the round of each, the calls in a block, and why it ended.
+
+    device_s: seconds per call by the device's events, where it has any.
+    """
 
     samples_s: tuple[float, ...]
     rounds: tuple[int, ...]
     calls: int
     stopped: str
+    device_s: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
@@ -46,74 +81,131 @@ class _Lane:
     calls: int
     lead: int
     samples: dict[int, float] = field(default_factory=dict)
-    stopped: str = ""
+    device_s: list[float] = field(default_factory=list)
+    checked: bool = False
+
+
+@dataclass(slots=True)
+class _Race:
+    """A race under way: who is in it, and who is out of it for good."""
+
+    clock: Clock
+    policy: Policy
+    referee: Referee
+    rng: random.Random
+    evict: Call | None
+    lanes: dict[str, _Lane] = field(default_factory=dict)
+    out: dict[str, Out] = field(default_factory=dict)
+    stopped: dict[str, str] = field(default_factory=dict)
+    rechecking_s: float = 0.0
+
+    @property
+    def running(self) -> dict[str, _Lane]:
+        return {name: lane for name, lane in self.lanes.items() if name not in self.out}
 
 
 def measure(
-    contenders: Mapping[str, Call], *, clock: Clock, policy: Policy, seed: int = 0
-) -> dict[str, Timing | Failed | Unsupported]:
+    contenders: Mapping[str, Call],
+    *,
+    clock: Clock,
+    policy: Policy,
+    seed: int | str = 0,
+    evict: Call | None = None,
+    referee: Referee | None = None,
+) -> dict[str, Timing | Failed | Unsupported | Wrong]:
     """Time the contenders against each other until each is decided or the budget is spent.
 
     contenders: by name, each a function without arguments. What raises while it is timed is
-    `Failed` and the others go on.
+    `Failed` and the others go on. evict: empties the caches; called before each call that is then
+    timed by itself, cold. referee: may put a contender out of the race.
     """
-    outcomes: dict[str, Timing | Failed | Unsupported] = {}
-    lanes: dict[str, _Lane] = {}
+    race = _Race(clock, policy, referee or Lenient(), random.Random(seed), evict)
     with _quiet():
         for name, call in contenders.items():
-            settled = attempt("warm-up", partial(_settle, call, clock, policy))
-            if isinstance(settled, float):
-                lanes[name] = _lane(call, settled, policy)
-            else:
-                outcomes[name] = settled
-        outcomes |= _run_rounds(lanes, clock, policy, random.Random(seed))
-    for name, lane in lanes.items():
-        if name not in outcomes:
-            rounds, samples = tuple(lane.samples), tuple(lane.samples.values())
-            outcomes[name] = Timing(samples, rounds, lane.calls, lane.stopped)
-    return {name: outcomes[name] for name in contenders}
+            _warm_up(race, name, call)
+        _run_rounds(race)
+        for name in [name for name, lane in race.running.items() if not lane.checked]:
+            _recheck(race, name)
+    return {name: race.out.get(name) or _timing(race, name) for name in contenders}
 
 
-def _run_rounds(
-    lanes: Mapping[str, _Lane], clock: Clock, policy: Policy, rng: random.Random
-) -> dict[str, Failed | Unsupported]:
-    failures: dict[str, Failed | Unsupported] = {}
-    active = list(lanes)
-    start = clock.now()
-    for number in range(policy.max_rounds):
-        rng.shuffle(active)
-        for name in tuple(active):
-            lane = lanes[name]
-            sample = attempt("measure", partial(_block, lane, clock))
-            if isinstance(sample, float):
-                lane.samples[number] = sample
-            else:
-                failures[name] = sample
-                active.remove(name)
-        if policy.looks_at(number + 1):
-            samples = {n: lane.samples for n, lane in lanes.items() if n not in failures}
-            for name, reason in decide(samples, active, policy).items() if samples else ():
-                lanes[name].stopped = reason
-                active = [other for other in active if other != name]
-        spent = clock.now() - start
-        if not active or (number + 1 >= policy.min_rounds and spent > policy.budget_s):
+def _run_rounds(race: _Race) -> None:
+    order: list[str] = list(race.lanes)
+    upcoming: Iterator[int] = looks(len(order), race.policy.rules)
+    first = look = next(upcoming)
+    start = race.clock.now()
+    for number in range(race.policy.max_rounds):
+        race.rng.shuffle(order)
+        for name in order:
+            _time(race, name, number)
+        if number + 1 == look:
+            look = next(upcoming)
+            race.stopped = _settled(race)
+        order = [name for name in race.running if name not in race.stopped]
+        spent = race.clock.now() - start
+        allowed = race.policy.budget_s * (1 if number + 1 >= first else race.policy.patience)
+        if not order or spent > allowed:
             break
-    for name in active:
-        lanes[name].stopped = "budget"
-    return failures
+        _recheck_at_random(race, order, spent)
 
 
-def _block(lane: _Lane, clock: Clock) -> float:
-    """Seconds per call of one block, after untimed calls that make the caches its own."""
-    call = lane.call
-    for _ in repeat(None, lane.lead):
-        call()
-    clock.synchronize()
-    start = clock.now()
-    for _ in repeat(None, lane.calls):
-        call()
-    clock.synchronize()
-    return (clock.now() - start) / lane.calls
+def _settled(race: _Race) -> dict[str, str]:
+    samples = {name: lane.samples for name, lane in race.running.items()}
+    return dict(settled(samples, race.policy)) if samples else {}
+
+
+def _time(race: _Race, name: str, number: int) -> None:
+    """Time a block of the contender, or put it out of the race."""
+    lane = race.lanes[name]
+    race.referee.begin(name)
+    reading = attempt("measure", partial(_block, race, lane))
+    fault = race.referee.fault(name)
+    if not isinstance(reading, Reading):
+        race.out[name] = reading
+    elif fault is not None:
+        race.out[name] = fault
+    else:
+        lane.samples[number] = reading.host_s / lane.calls
+        if reading.device_s is not None:
+            lane.device_s.append(reading.device_s / lane.calls)
+
+
+def _block(race: _Race, lane: _Lane) -> Reading:
+    """A block, after untimed calls that make the caches its own, or after emptying them."""
+    repeated(lane.call, lane.lead)
+    if race.evict is not None:
+        race.evict()
+    race.clock.synchronize()
+    return race.clock.block(lane.call, lane.calls)
+
+
+def _recheck_at_random(race: _Race, active: Sequence[str], spent_s: float) -> None:
+    """Now and then, as long as it takes a small share of the time."""
+    if race.rng.random() < 0.5 and race.rechecking_s <= race.policy.recheck * spent_s:
+        _recheck(race, race.rng.choice(active))
+
+
+def _recheck(race: _Race, name: str) -> None:
+    start = race.clock.now()
+    race.referee.begin(name)
+    verdict = race.referee.recheck(name)
+    race.lanes[name].checked = True
+    if verdict is not None:
+        race.out[name] = verdict
+    race.rechecking_s += race.clock.now() - start
+
+
+def _warm_up(race: _Race, name: str, call: Call) -> None:
+    """Find how many calls make a block of the contender, or put it out of the race."""
+    race.referee.begin(name)
+    settled_s = attempt("warm-up", partial(_settle, call, race.clock, race.policy))
+    if not isinstance(settled_s, float):
+        race.out[name] = settled_s
+        return
+    settled_s = max(settled_s, 1e-9)
+    calls = max(1, round(race.policy.block_s / settled_s))
+    lead = min(LEAD_CALLS, int(LEAD_S / settled_s))
+    race.lanes[name] = _Lane(call, calls, lead) if race.evict is None else _Lane(call, 1, 0)
 
 
 def _settle(call: Call, clock: Clock, policy: Policy) -> float:
@@ -122,20 +214,21 @@ def _settle(call: Call, clock: Clock, policy: Policy) -> float:
     The first calls of a threaded op take up to 40 times its settled time, so the size of a block
     comes from settled calls.
     """
-    single = _Lane(call, calls=1, lead=0)
     start = clock.now()
     fastest, stale = float("inf"), 0
     while stale < 5 and clock.now() - start < policy.settle_s:
-        elapsed = _block(single, clock)
+        clock.synchronize()
+        elapsed = clock.block(call, 1).host_s
         stale = stale + 1 if elapsed > 0.95 * fastest else 0
         fastest = min(fastest, elapsed)
     return fastest
 
 
-def _lane(call: Call, settled_s: float, policy: Policy) -> _Lane:
-    settled_s = max(settled_s, 1e-9)
-    calls = max(1, round(policy.block_s / settled_s))
-    return _Lane(call, calls, lead=min(LEAD_CALLS, int(LEAD_S / settled_s)))
+def _timing(race: _Race, name: str) -> Timing:
+    lane = race.lanes[name]
+    samples, rounds = tuple(lane.samples.values()), tuple(lane.samples)
+    stopped = race.stopped.get(name, "budget")
+    return Timing(samples, rounds, lane.calls, stopped, tuple(lane.device_s))
 
 
 @contextmanager

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from results.record import Case, Measured, Record, Wrong
-from results.stats import Interval, by_round, median, paired_log_ratios, ratio_interval
-
-#: Contenders whose ratio to the best is surely below this are tied with it.
-TIE = 0.01
+from results.ceilings import Share, share
+from results.record import Case, Ceilings, Measured, Record, Rules, Wrong
+from results.standings import Samples, Standing, standings
+from results.stats import Interval, median
+from results.store import RunFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +18,21 @@ class Row:
     """One contender on a case. Times and ratio are None where it was not measured.
 
     verdict: "best", "tied", "slower", "undecided", "wrong", "unsupported" or "failed".
-    note: the reason where it was not measured, its caveats otherwise.
+    detectable: of the undecided, the ratio that would have been found slower.
+    share: how much of the machine's ceiling it reaches, where that is known.
+    device_s: the time by the device's own events.
+    note: the reason where it was not measured, its caveats otherwise; and what it printed.
     """
 
     contender: str
     verdict: str
     time_s: float | None = None
     ratio: Interval | None = None
+    detectable: float | None = None
+    share: Share | None = None
     gb_per_s: float | None = None
     gflop_per_s: float | None = None
+    device_s: float | None = None
     peak_bytes: int | None = None
     preparation_s: float | None = None
     error: float | None = None
@@ -47,20 +53,45 @@ class Board:
         return tuple(row for row in self.rows if row.time_s is not None)
 
 
-def boards(records: Iterable[Record], *, tie: float = TIE) -> tuple[Board, ...]:
+def boards(
+    records: Iterable[Record], *, rules: Rules | None = None, ceilings: Sequence[Ceilings] = ()
+) -> tuple[Board, ...]:
     """One board per case, in the order in which the cases first appear."""
     cases: dict[Case, list[Record]] = {}
     for record in records:
         cases.setdefault(record.case, []).append(record)
-    return tuple(board(case, group, tie=tie) for case, group in cases.items())
+    return tuple(
+        board(case, group, rules=rules, ceilings=ceilings) for case, group in cases.items()
+    )
 
 
-def board(case: Case, records: Iterable[Record], *, tie: float = TIE) -> Board:
-    """The board of one case from the records of its contenders."""
+def boards_of(run: RunFolder) -> tuple[Board, ...]:
+    """The boards of a run, decided by the rules that it was raced by."""
+    return boards(run.records(), rules=run.info.rules, ceilings=run.ceilings())
+
+
+def board(
+    case: Case,
+    records: Iterable[Record],
+    *,
+    rules: Rules | None = None,
+    ceilings: Sequence[Ceilings] = (),
+) -> Board:
+    """The board of one case from the records of its contenders.
+
+    ceilings: of the machine, to tell each contender's share of them.
+    """
     group = list(records)
-    timed = [(r, r.outcome) for r in group if isinstance(r.outcome, Measured)]
-    best = best_of([measured for _, measured in timed]) if timed else None
-    rows = [_timed_row(record, m, best or m, tie=tie) for record, m in timed]
+    timed = {r.contender: (r, r.outcome) for r in group if isinstance(r.outcome, Measured)}
+    race = {name: samples_of(measured) for name, (_, measured) in timed.items()}
+    found = standings(race, rules or Rules()) if race else {}
+    ceiling = next(
+        (c for c in ceilings if (c.device, c.threads) == (case.device, case.threads)), None
+    )
+    rows = [
+        _timed_row(record, measured, found[name], ceiling)
+        for name, (record, measured) in timed.items()
+    ]
     rows.sort(key=_rank)
     others = [_other_row(r) for r in group if not isinstance(r.outcome, Measured)]
     order = ("wrong", "failed", "unsupported")
@@ -68,41 +99,13 @@ def board(case: Case, records: Iterable[Record], *, tie: float = TIE) -> Board:
     return Board(case, (*rows, *others))
 
 
-def best_of(timed: Sequence[Measured]) -> Measured:
-    """The one, of at least one, that is quickest in the rounds it shares with the others.
-
-    The smallest median may belong to another: one that left the race early, and only knows its
-    quiet beginning.
-    """
-    best, *rest = sorted(timed, key=lambda measured: median(measured.samples_s))
-    for measured in rest:
-        if _log_ratio(measured, best) < 0:
-            best = measured
-    return best
-
-
-def ratio_to(measured: Measured, best: Measured) -> Interval:
-    """How many times as long as `best` it takes, from the rounds that both were timed in."""
-    if measured is best:
-        return Interval(1.0, 1.0, 1.0)
-    return ratio_interval(_log_ratios(measured, best))
-
-
-def verdict_of(ratio: Interval, *, tie: float) -> str:
-    """Tied where the interval ends below 1 + tie, slower where it begins above 1."""
-    if ratio.high <= 1 + tie:
-        return "tied"
-    return "slower" if ratio.low > 1 else "undecided"
-
-
-def _log_ratios(measured: Measured, best: Measured) -> Sequence[float]:
-    pair = (by_round(m.rounds, m.samples_s) for m in (measured, best))
-    return paired_log_ratios(*pair).tolist()
-
-
-def _log_ratio(measured: Measured, best: Measured) -> float:
-    ratios = _log_ratios(measured, best)
-    return median(ratios) if ratios else 0.0
+def samples_of(measured: Measured) -> Samples:
+    """The samples by round, or by process and round where there were several processes."""
+    if len(set(measured.units)) > 1:
+        keys: Iterable[Hashable] = zip(measured.units, measured.rounds, strict=True)
+    else:
+        keys = measured.rounds
+    return dict(zip(keys, measured.samples_s, strict=True))
 
 
 def _rank(row: Row) -> tuple[bool, float]:
@@ -110,26 +113,52 @@ def _rank(row: Row) -> tuple[bool, float]:
     return row.verdict != "best", math.inf if math.isnan(ratio) else ratio
 
 
-def _timed_row(record: Record, measured: Measured, best: Measured, *, tie: float) -> Row:
-    ratio = ratio_to(measured, best)
+def _timed_row(
+    record: Record, measured: Measured, standing: Standing, ceilings: Ceilings | None
+) -> Row:
     time_s = median(measured.samples_s)
     return Row(
         record.contender,
-        "best" if measured is best else verdict_of(ratio, tie=tie),
+        standing.verdict,
         time_s=time_s,
-        ratio=ratio,
+        ratio=standing.ratio,
+        detectable=standing.detectable,
+        share=_share_of(record.case, measured, time_s, ceilings),
         gb_per_s=measured.bytes / time_s / 1e9,
         gflop_per_s=measured.flops / time_s / 1e9,
+        device_s=median(measured.device_s) if measured.device_s else None,
         peak_bytes=measured.peak_bytes,
         preparation_s=measured.preparation_s,
         error=measured.error,
         samples=len(measured.samples_s),
-        note="; ".join(f"{kind}: {text}" for kind, text in record.caveats),
+        note="; ".join((*(f"{kind}: {text}" for kind, text in record.caveats), *_printed(record))),
     )
+
+
+def _share_of(
+    case: Case, measured: Measured, time_s: float, ceilings: Ceilings | None
+) -> Share | None:
+    if ceilings is None:
+        return None
+    return share(
+        time_s,
+        flops=measured.flops,
+        bytes=measured.bytes,
+        dtype=case.dtype,
+        cache=case.cache,
+        ceilings=ceilings,
+    )
+
+
+def _printed(record: Record) -> tuple[str, ...]:
+    """That it printed something, with the beginning of it in one line."""
+    text = " ".join(record.output.split())
+    return (f"printed {text[:60]!r}",) if text else ()
 
 
 def _other_row(record: Record) -> Row:
     outcome = record.outcome
     assert not isinstance(outcome, Measured)
     error = outcome.error if isinstance(outcome, Wrong) else None
-    return Row(record.contender, type(outcome).__name__.lower(), error=error, note=outcome.reason)
+    note = "; ".join((outcome.reason, *_printed(record)))
+    return Row(record.contender, type(outcome).__name__.lower(), error=error, note=note)

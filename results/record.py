@@ -5,11 +5,13 @@ Raw samples are kept; every statistic is derived from them when a run is read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 #: Version of what is written to disk. History:
 #: 1  first version.
-SCHEMA = 1
+#: 2  Ceilings; Failed.cause, Measured.units and device_s, Record.output, RunInfo.rules and
+#:    warnings.
+SCHEMA = 2
 
 AxisValue = int | float | str | bool
 
@@ -62,6 +64,8 @@ class Measured:
     preparation_s: compiling and the first call. error: largest error found by the check, in units
     of the tolerance. flops, bytes: compulsory work of a call. peak_bytes: most memory that a call
     held at once, None where it was not measured. stopped: why no more samples were taken.
+    units: the fresh process that each block was timed in; empty where there was one process.
+    device_s: seconds per call of each block by the device's own events; empty on the CPU.
     """
 
     samples_s: tuple[float, ...]
@@ -73,6 +77,8 @@ class Measured:
     bytes: int
     stopped: str
     peak_bytes: int | None = None
+    units: tuple[int, ...] = ()
+    device_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +97,21 @@ class Unsupported:
     reason: str
 
 
+#: What can become of a contender that fails.
+CAUSES = ("raised", "crashed", "exited", "hung", "memory", "recompiled")
+
+
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A contender that raised, crashed, hung or ran out of memory, and at which stage."""
+    """A contender that raised, crashed, hung or ran out of memory, and at which stage.
+
+    cause: one of CAUSES.
+    """
 
     stage: str
     reason: str
     traceback: str = ""
+    cause: str = "raised"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +135,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One finished job: what a contender did on a case."""
+    """One finished job: what a contender did on a case.
+
+    output: the beginning of what it printed while it was prepared and checked.
+    """
 
     contender: str
     case: Case
@@ -129,6 +146,7 @@ class Record:
     fingerprint: str
     environment_key: str
     caveats: tuple[tuple[str, str], ...] = ()
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,15 +183,50 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True)
+class Ceilings:
+    """The speed of light of a machine, measured: what no op on it can beat.
+
+    memory: (bytes moved by a call, bytes per second) by rising size, the best of copying, reading
+    and writing. matmul: (dtype, FLOP/s) of a square matrix product. dispatch_s: seconds per call
+    of an op that does nothing. All with so many threads, on that device.
+    """
+
+    environment_key: str
+    device: str
+    threads: int
+    memory: tuple[tuple[int, float], ...]
+    matmul: tuple[tuple[str, float], ...]
+    dispatch_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """By what a race is decided.
+
+    tie: contenders closer than this are equal. precision: how narrow an interval must be (half its
+    width over the ratio). error: the chance that any verdict of a race is wrong.
+    """
+
+    tie: float = 0.01
+    precision: float = 0.03
+    error: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
-    """The head of a run folder (`run.json`)."""
+    """The head of a run folder (`run.json`).
+
+    warnings: what was wrong with the machine when the run began.
+    """
 
     id: str
     created: str
     command: tuple[str, ...]
     environment: Environment
     schema: int = SCHEMA
-    settings: tuple[tuple[str, str], ...] = field(default=())
+    settings: tuple[tuple[str, str], ...] = ()
+    rules: Rules = Rules()
+    warnings: tuple[str, ...] = ()
 
 
-Line = Started | Record | Profile
+Line = Started | Record | Profile | Ceilings

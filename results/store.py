@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING
 
 from results import codec
 from results.errors import RunFolderError, TruncatedLineError
-from results.record import SCHEMA, Case, Line, Measured, Profile, Record, RunInfo, Started
+from results.record import (
+    SCHEMA,
+    Case,
+    Ceilings,
+    Line,
+    Measured,
+    Profile,
+    Record,
+    RunInfo,
+    Started,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,6 +93,11 @@ class RunFolder:
         found = {(p.case, p.contender): p for p in self.lines() if isinstance(p, Profile)}
         return tuple(found.values())
 
+    def ceilings(self) -> tuple[Ceilings, ...]:
+        """The machine's ceilings, the latest for each device and number of threads."""
+        found = {(c.device, c.threads): c for c in self.lines() if isinstance(c, Ceilings)}
+        return tuple(found.values())
+
     def unfinished(self) -> tuple[Started, ...]:
         """The jobs that were begun and left no record."""
         done = {(r.case, r.contender) for r in self.records()}
@@ -144,13 +159,23 @@ def _frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     return pd.DataFrame(columns).astype(dict.fromkeys(holes, "Int64"))
 
 
+#: What a job has one of per sample, and a row of the table by sample has one of.
+_PER_SAMPLE = ("samples_s", "rounds", "units", "device_s")
+
+
 def _sample_rows(record: Record) -> Iterator[dict[str, object]]:
     outcome = record.outcome
     if isinstance(outcome, Measured):
         row = _job_row(record)
         del row["median_s"]
-        for number, time_s in zip(outcome.rounds, outcome.samples_s, strict=True):
-            yield row | {"round": number, "time_s": time_s}
+        count = len(outcome.samples_s)
+        units = outcome.units or (0,) * count
+        device = outcome.device_s or (None,) * count
+        for unit, number, time_s, device_s in zip(
+            units, outcome.rounds, outcome.samples_s, device, strict=True
+        ):
+            sample = {"process": unit, "round": number, "time_s": time_s, "device_s": device_s}
+            yield row | sample
 
 
 def _job_row(record: Record) -> dict[str, object]:
@@ -164,9 +189,10 @@ def _job_row(record: Record) -> dict[str, object]:
         "fingerprint": record.fingerprint,
         "environment_key": record.environment_key,
         "caveats": "; ".join(f"{kind}: {text}" for kind, text in record.caveats),
+        "output": record.output,
     }
     names = (n for cls in type(outcome).__mro__ for n in getattr(cls, "__slots__", ()))
-    row |= {name: getattr(outcome, name) for name in names if name not in ("samples_s", "rounds")}
+    row |= {name: getattr(outcome, name) for name in names if name not in _PER_SAMPLE}
     if isinstance(outcome, Measured):
         row["median_s"] = median(outcome.samples_s)
     return row

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from results.ceilings import Share, suspicious
 from results.leaderboard import Board, Row
-from results.record import Profile
+from results.record import Ceilings, Profile
 from results.stats import Interval
 
 #: Shown where there is nothing to show.
@@ -22,6 +23,7 @@ COLUMNS = (
     "verdict",
     "GB/s",
     "GFLOP/s",
+    "ceiling",
     "peak memory",
     "preparation",
     "samples",
@@ -72,6 +74,20 @@ def operators_table(profile: Profile) -> Table:
     )
 
 
+def ceilings_table(ceilings: Ceilings) -> list[Table]:
+    """What a machine can do at most."""
+    on = f"{ceilings.device}, {ceilings.threads} threads"
+    memory = ((format_bytes(size), format_number(rate / 1e9)) for size, rate in ceilings.memory)
+    matmul = ((dtype, format_number(rate / 1e9)) for dtype, rate in ceilings.matmul)
+    return [
+        Table(f"memory · {on}", ("bytes moved by a call", "GB/s"), tuple(memory)),
+        Table(f"matrix product · {on}", ("dtype", "GFLOP/s"), tuple(matmul)),
+        Table(
+            f"dispatch · {on}", ("an op that does nothing",), ((format_time(ceilings.dispatch_s),),)
+        ),
+    ]
+
+
 def format_time(seconds: float | None) -> str:
     """Three digits and the unit that fits: "12.3 µs"."""
     return _in_unit(seconds, _TIME_UNITS)
@@ -86,7 +102,9 @@ def format_bytes(count: float | None) -> str:
 
 def format_ratio(ratio: float | None) -> str:
     """How many times as long: "1.23x"."""
-    return NOTHING if ratio is None or math.isnan(ratio) else f"{_digits(ratio)}x"
+    if ratio is None or not math.isfinite(ratio):
+        return NOTHING
+    return f"{_digits(ratio)}x"
 
 
 def format_interval(interval: Interval | None) -> str:
@@ -96,6 +114,13 @@ def format_interval(interval: Interval | None) -> str:
     low = _digits(interval.low) if interval.low > 0 else "?"
     high = _digits(interval.high) if math.isfinite(interval.high) else "?"
     return f"[{low}, {high}]"
+
+
+def format_share(share: Share | None) -> str:
+    """The share of a ceiling and which one: "83% memory"; with "!" where it can't be true."""
+    if share is None:
+        return NOTHING
+    return f"{share.value:.0%} {share.bound}{'!' if suspicious(share) else ''}"
 
 
 def format_number(value: float | None) -> str:
@@ -110,7 +135,11 @@ def format_number(value: float | None) -> str:
 
 
 def _leaderboard_row(row: Row, *, tie: bool) -> tuple[str, ...]:
-    verdict = {"best": "best (tied)" if tie else "best", "tied": "tied with best"}
+    verdict = {
+        "best": "best (tied)" if tie else "best",
+        "tied": "tied with best",
+        "undecided": _undecided(row),
+    }
     return (
         row.contender,
         format_time(row.time_s),
@@ -119,11 +148,18 @@ def _leaderboard_row(row: Row, *, tie: bool) -> tuple[str, ...]:
         verdict.get(row.verdict, row.verdict),
         _rate(row.gb_per_s),
         _rate(row.gflop_per_s),
+        format_share(row.share),
         format_bytes(row.peak_bytes),
         format_time(row.preparation_s),
         str(row.samples) if row.samples else NOTHING,
         row.note,
     )
+
+
+def _undecided(row: Row) -> str:
+    """With the ratio that would have been seen, where any would."""
+    seen = format_ratio(row.detectable)
+    return "undecided" if seen == NOTHING else f"undecided (could see {seen})"
 
 
 def _rate(value: float | None) -> str:

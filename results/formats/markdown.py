@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from results.leaderboard import Board, boards
+from results.leaderboard import Board, boards_of
 from results.store import open_run
 from results.table import Table, leaderboard_table
 
@@ -18,7 +18,7 @@ _TEXT_COLUMNS = frozenset({"contender", "verdict", "operator", "key", "value"})
 def export(run: str | Path, target: Path, *, by: str = "job") -> None:
     """Write the leaderboards of `run` to `target`. `by` makes no difference here."""
     folder = open_run(run)
-    ordered = sorted(boards(folder.records()), key=lambda board: board.case.op)
+    ordered = sorted(boards_of(folder), key=lambda board: board.case.op)
     parts = [f"# {escape(folder.info.id)}\n"]
     for op, group in itertools.groupby(ordered, key=lambda board: board.case.op):
         parts.append(f"## {escape(op)}\n\n{leaderboards(group)}")

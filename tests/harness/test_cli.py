@@ -13,7 +13,8 @@ import pytest
 from harness.cli import main
 from harness.exits import Exit, of_outcomes, of_verdicts, worst
 from harness.lazy import import_lazily
-from results.record import Failed, Right, Unsupported, Wrong
+from results.record import Failed, Right, Rules, Unsupported, Wrong
+from results.store import open_run
 
 LOADED = Path(__file__).parent.parent / "loaded"
 MINE = ["--load", str(LOADED / "row_sum.py")]
@@ -114,6 +115,52 @@ def test_one_that_raises_is_5_and_the_others_are_measured(here, capsys):
     assert re.search(r"summed .*(µs|ms)", text)
 
 
+def test_a_precision_that_was_asked_for_and_not_reached_is_3(here, capsys):
+    words = ["run", "row_sum", "-k", "small", "--impl", "summed,without_gradient", *MINE]
+    assert main([*words, *BRIEF, "--precision", "0.001%"]) == Exit.INCONCLUSIVE
+    assert main([*words, *BRIEF, "--precision", "90%"]) == Exit.OK
+
+
+def test_the_rules_of_a_run_are_kept_with_it(here, capsys):
+    words = ["run", "row_sum", "-k", "small", "--impl", "summed,loop", *MINE, *BRIEF]
+    assert main([*words, "--tie", "99%", "--precision", "10%", "--id", "one"]) in (0, 3)
+    assert open_run("runs/one").info.rules == Rules(tie=0.99, precision=0.1)
+    assert main(["run", "--resume", "runs/one"]) in (0, 3)
+
+
+def test_cold_is_a_case_of_its_own_and_slower(here, capsys):
+    words = ["run", "row_sum", "-k", "small", "--impl", "summed", *MINE, *BRIEF, "--json"]
+    times = {}
+    for cache in ("warm", "cold"):
+        assert main([*words, "--cache", cache]) == Exit.OK
+        (board,) = json.loads(capsys.readouterr().out)["boards"]
+        assert board["case"]["cache"] == cache
+        times[cache] = board["rows"][0]["time_s"]
+    assert times["cold"] > times["warm"]
+
+
+def test_in_this_process_for_a_debugger(here, capsys):
+    words = ["run", "row_sum", "-k", "small", "--impl", "summed", *MINE, *BRIEF, "--in-process"]
+    assert main(words) == Exit.OK
+    assert "best" in capsys.readouterr().out
+
+
+def test_ceilings_are_measured_kept_and_told(here, capsys, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
+    words = ["run", "row_sum", "-k", "small", "--impl", "summed", *MINE, *BRIEF]
+    assert main(words) == Exit.OK
+    assert "opbench calibrate --ceilings --device cpu --threads 1" in capsys.readouterr().err
+    ask = ["calibrate", "--ceilings", "--threads", "1", "--seconds", "0.5"]
+    assert main(ask) == Exit.OK
+    assert "an op that does nothing" in capsys.readouterr().out
+    assert main([*ask, "--json"]) == Exit.OK
+    assert json.loads(capsys.readouterr().out)["type"] == "Ceilings"
+    assert main(words) == Exit.OK
+    printed = capsys.readouterr()
+    assert "opbench calibrate" not in printed.err
+    assert re.search(r"summed .*% (memory|compute|dispatch)", printed.out)
+
+
 def test_nothing_measured_is_6(here):
     words = ["run", "row_sum", "--impl", "elsewhere", *MINE, *BRIEF]
     assert main(words) == Exit.NOTHING
@@ -126,7 +173,6 @@ def test_nothing_measured_is_6(here):
         (["run", "-k", "zzz"], "the selection is empty"),
         (["run", "--load", "nowhere.py"], "there is no file nowhere.py"),
         (["run", "--pass", "sideways"], "--pass 'sideways' is not one of forward"),
-        (["run", "--cache", "cold"], "--cache cold can't be measured yet"),
         (["run", "--resume", "nowhere"], "nowhere is not a run"),
         (["show", "nowhere"], "nowhere is not a run: it has no run.json"),
         (["show"], "there is no run in runs; make one with `opbench run`"),

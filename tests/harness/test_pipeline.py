@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import harness
-from harness import pipeline, profiling
+from harness import profiling, runner
 from harness.planning import Race, Selection
 from harness.policy import Policy
 from results.record import Failed, Measured, Profile, Record, Started, Unsupported, Wrong
@@ -168,9 +168,9 @@ def test_what_is_timed_of_a_compiled_contender_is_compiled(catalog, direction, r
         ("patch_pooling",), "tiny", impls=("compile_scatter_add",), directions=(direction,)
     )
     (race,) = harness.plan(catalog, selection)
-    with pipeline.settings(race.case):
-        exam = pipeline.exam_of(catalog, race.case)
-        ready = pipeline.make_ready(exam, catalog.impl("patch_pooling", race.contenders[0]))
+    with runner.settings(race.case):
+        exam = runner.exam_of(catalog, race.case)
+        ready = runner.make_ready(exam, catalog.impl("patch_pooling", race.contenders[0]))
         with torch.autograd.profiler.profile() as profiled:
             ready.call()
             # Again: a backward pass is timed on one graph, many times.

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from harness.clock import FakeClock, HostClock
-from harness.policy import Policy, decide
-from harness.racing import Timing, measure
-from results.record import Failed
+from harness.clock import FakeClock, HostClock, Reading
+from harness.policy import Policy, settled
+from harness.racing import Lenient, Timing, measure
+from results.record import Failed, Rules, Wrong
 from results.stats import median
 
 
@@ -26,8 +26,14 @@ class World:
         slow = 1 + self._drift * self.clock.now()
         self.clock.advance(seconds * slow * self._rng.lognormvariate(0, self._noise))
 
-    def race(self, **policy):
-        return measure(self.contenders, clock=self.clock, policy=Policy(**policy))
+    def race(self, *, evict=None, referee=None, **policy):
+        return measure(
+            self.contenders,
+            clock=self.clock,
+            policy=Policy(**policy),
+            evict=evict,
+            referee=referee,
+        )
 
 
 def test_exact_times():
@@ -114,24 +120,139 @@ def test_order_is_drawn_anew_and_from_the_seed():
     assert len(set(rounds)) > 1
 
 
-def test_looks_grow_apart():
-    policy = Policy(min_rounds=8)
-    looks = [n for n in range(1, 100) if policy.looks_at(n)]
-    assert looks == [8, 12, 18, 27, 40, 60, 90]
+def rounds(values):
+    return dict(enumerate(values))
+
+
+BEST = rounds([1.0] * 20)
 
 
 def test_a_loser_stays_until_its_ratio_is_known():
-    noisy = {i: 1.5 + 0.4 * (-1) ** i for i in range(8)}
-    best = {i: 1.0 for i in range(8)}
-    assert decide({"best": best, "noisy": noisy}, ("best", "noisy"), Policy()) == {}
-    told = decide({"best": best, "noisy": noisy}, ("best", "noisy"), Policy(precision=1.0))
+    race = {"best": BEST, "noisy": rounds([1.5 + 0.4 * (-1) ** i for i in range(20)])}
+    assert settled(race, Policy()) == {}
+    told = settled(race, Policy(Rules(precision=1.0)))
     assert told == {"noisy": "slower", "best": "best"}
 
 
 def test_the_hopeless_leave_whatever_their_precision():
-    hopeless = {i: 9.0 + 5 * (-1) ** i for i in range(8)}
-    best = {i: 1.0 for i in range(8)}
-    assert decide({"best": best, "h": hopeless}, ("best", "h"), Policy())["h"] == "slower"
+    race = {"best": BEST, "h": rounds([9.0 + 5 * (-1) ** i for i in range(20)])}
+    assert settled(race, Policy())["h"] == "slower"
+
+
+def test_the_best_stays_as_long_as_anybody_does():
+    race = {
+        "best": BEST,
+        "lost": rounds([5.0] * 20),
+        "close": rounds([1.0 + 0.02 * (-1) ** i for i in range(20)]),
+    }
+    assert settled(race, Policy()) == {"lost": "slower"}
+
+
+def test_who_races_alone_goes_on_until_its_own_time_is_precise():
+    precise = World({"alone": 1e-4}, noise=0.002).race()
+    noisy = World({"alone": 1e-4}, noise=0.1).race()
+    assert (precise["alone"].stopped, noisy["alone"].stopped) == ("best", "best")
+    assert len(precise["alone"].samples_s) < len(noisy["alone"].samples_s)
+
+
+def test_who_tied_with_a_leader_that_is_overtaken_comes_back():
+    """The verdict at the end is of the whole race, whoever led when it was first given."""
+    early = {"leader": rounds([1.0] * 12), "tied": rounds([1.0] * 12)}
+    late = {
+        "leader": rounds([1.0] * 40),
+        "tied": rounds([1.0] * 12),
+        "overtook": rounds([1.2, 0.9] * 6 + [0.9] * 28),
+    }
+    assert settled(early, Policy()) == {"leader": "best", "tied": "tied"}
+    assert "tied" not in settled(late, Policy())
+
+
+def test_the_budget_waits_for_the_first_look_but_not_for_ever():
+    timings = World({"a": 1.0, "b": 1.2}).race(budget_s=10.0, settle_s=0.1)
+    assert len(timings["a"].samples_s) == 9
+    assert timings["b"].stopped == "slower"
+    timings = World({"a": 1.0, "b": 1.2}).race(budget_s=1.0, settle_s=0.1)
+    assert len(timings["a"].samples_s) == 2
+    assert timings["b"].stopped == "budget"
+
+
+class Strict(Lenient):
+    """A referee that notes what it sees, and finds one contender guilty after so many blocks."""
+
+    def __init__(self, *, faulty=None, wrong=None, after=3):
+        self.begun, self.rechecked = [], []
+        self._faulty, self._wrong, self._after = faulty, wrong, after
+
+    def begin(self, name):
+        self.begun.append(name)
+
+    def fault(self, name):
+        if name == self._faulty and self.begun.count(name) > self._after:
+            return Failed("measure", "did it", cause="recompiled")
+        return None
+
+    def recheck(self, name):
+        self.rechecked.append(name)
+        return Wrong("race", "is off") if name == self._wrong else None
+
+
+def test_a_fault_puts_a_contender_out_of_the_race_and_its_sample_away():
+    referee = Strict(faulty="a")
+    timings = World({"a": 1e-4, "b": 2e-4}).race(referee=referee)
+    assert timings["a"] == Failed("measure", "did it", cause="recompiled")
+    assert timings["b"].stopped == "best"
+
+
+def test_a_wrong_result_found_while_racing_disqualifies():
+    referee = Strict(wrong="quick_but_wrong")
+    timings = World({"quick_but_wrong": 1e-5, "b": 2e-4, "c": 4e-4}).race(referee=referee)
+    assert timings["quick_but_wrong"] == Wrong("race", "is off")
+    assert timings["b"].stopped == "best"
+
+
+def test_everybody_is_rechecked_at_least_once_and_at_moments_drawn_anew():
+    referees = [Strict(), Strict()]
+    for referee, seed in zip(referees, (1, 2), strict=True):
+        world = World({name: 1e-4 * 1.02**n for n, name in enumerate("abcdef")}, noise=0.02)
+        measure(world.contenders, clock=world.clock, policy=Policy(), seed=seed, referee=referee)
+        assert set(referee.rechecked) == set("abcdef")
+    assert referees[0].rechecked != referees[1].rechecked
+
+
+def test_rechecking_takes_a_small_share_of_the_time():
+    world = World({"a": 1e-4, "b": 1.012e-4}, noise=0.3)
+    spent = []
+
+    class Slow(Lenient):
+        def recheck(self, name):
+            spent.append(name)
+            world.clock.advance(0.05)
+
+    world.race(budget_s=10.0, referee=Slow())
+    assert 2 < len(spent) <= 0.05 * 10 / 0.05 + 2
+
+
+def test_cold_calls_are_timed_one_by_one_each_after_an_eviction():
+    world = World({"a": 1e-5, "b": 1e-5})
+    order = []
+    for name, call in tuple(world.contenders.items()):
+        world.contenders[name] = lambda n=name, c=call: (order.append(n), c())
+    timings = world.race(evict=lambda: order.append("evict"), max_rounds=20)
+    assert timings["a"].calls == 1
+    blocks = order[order.index("evict") :]
+    assert set(blocks[::2]) == {"evict"}
+    assert "evict" not in blocks[1::2]
+
+
+def test_device_times_are_kept_beside_the_host_times():
+    class Device(FakeClock):
+        def block(self, call, calls):
+            return Reading(super().block(call, calls).host_s, device_s=calls * 7e-5)
+
+    clock = Device()
+    timings = measure({"a": lambda: clock.advance(1e-4)}, clock=clock, policy=Policy())
+    assert timings["a"].device_s == pytest.approx([7e-5] * len(timings["a"].device_s))
+    assert len(timings["a"].device_s) == len(timings["a"].samples_s)
 
 
 def test_real_time():

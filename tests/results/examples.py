@@ -93,6 +93,7 @@ def _race(on: Case, size: int) -> list[Record]:
             fixed + per_byte * size,
             range(40 if number < 2 else 12),
             seed=number,
+            noise=0.002,
             bytes=size,
             flops=size // 2,
             peak_bytes=None if name == "loop" else size * (number + 1),

@@ -18,8 +18,8 @@ def test_ties_slower_and_undecided():
         case(),
         [
             record("much slower", measured(3e-4, seed=1)),
-            record("same", measured(1.001e-4, seed=2)),
-            record("best", measured(1e-4, seed=3)),
+            record("same", measured(1.001e-4, range(300), seed=2)),
+            record("best", measured(1e-4, range(300), seed=3)),
             record("unclear", measured(1.02e-4, range(6), noise=0.1, seed=4)),
         ],
     )
@@ -39,10 +39,10 @@ def test_ties_slower_and_undecided():
 
 def test_drift_of_the_machine_does_not_count():
     """The one that left early only saw quiet rounds: its median is smaller, its ratio is not."""
-    slow_later = [1e-4] * 10 + [2e-4] * 30
+    slow_later = [1e-4] * 12 + [2e-4] * 28
     steady = measured(1e-4, range(40))
     best = steady.__class__(tuple(slow_later), tuple(range(40)), *fields(steady))
-    early = steady.__class__((1.1e-4,) * 10, tuple(range(10)), *fields(steady))
+    early = steady.__class__((1.1e-4,) * 12, tuple(range(12)), *fields(steady))
 
     found = board(case(), [record("early", early), record("stayed", best)])
 

@@ -1,0 +1,79 @@
+"""Watches a race: whoever compiles, changes torch's state or answers wrongly is put out of it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harness import examine, state
+from results.record import Failed, Right, Unsupported, Wrong
+
+#: New inputs are drawn when their truth takes at most this share of the time since the last ones.
+SHARE = 0.05
+
+
+class CaseReferee:
+    """The referee of the race of one case."""
+
+    def __init__(
+        self,
+        exam: examine.Exam,
+        functions: Mapping[str, Callable[..., Any]],
+        calls: Mapping[str, Callable[[], object]],
+        *,
+        announce: Callable[[str], None],
+    ) -> None:
+        """functions, calls: of each contender, plain and bound; announce: told whose turn it is."""
+        self._exam = exam
+        self._functions = functions
+        self._calls = calls
+        self._announce = announce
+        self._state: state.State | None = None
+        self._quick: tuple[object, ...] = ()
+        self._compilations = 0
+        self._unseen: examine.Exam | None = None
+        self._drawn_at = 0.0
+        self._draw_s = 0.0
+
+    def begin(self, name: str) -> None:
+        """Note what may not have changed when the contender's block is over."""
+        self._announce(name)
+        if self._state is None:
+            self._state, self._quick = state.read(), state.quick()
+        self._compilations = compilations()
+
+    def fault(self, name: str) -> Failed | Wrong | None:
+        """Whether it compiled while it was timed, or changed torch's state."""
+        if compilations() != self._compilations:
+            reason = "compiled again while it was timed: its times are of the compiler"
+            return Failed("measure", reason, cause="recompiled")
+        if self._state is not None and state.quick() != self._quick:
+            return Wrong("state", f"changed {'; '.join(state.restore(self._state))}")
+        return None
+
+    def recheck(self, name: str) -> Failed | Unsupported | Wrong | None:
+        """What is wrong with its result on inputs that it has not seen.
+
+        Where the graph of the timed call can take other inputs they are put into the very memory
+        that is timed, so that who answers from memory is found out.
+        """
+        unseen = self._draw()
+        timed = examine.Timed(self._calls[name], self._exam.first)
+        verdict = examine.recheck(unseen, self._functions[name], timed)
+        return None if isinstance(verdict, Right) else verdict
+
+    def _draw(self) -> examine.Exam:
+        now = time.perf_counter()
+        if self._unseen is None or self._draw_s <= SHARE * (now - self._drawn_at):
+            self._unseen = examine.unseen(self._exam)
+            self._drawn_at = time.perf_counter()
+            self._draw_s = self._drawn_at - now
+        return self._unseen
+
+
+def compilations() -> int:
+    """How often torch.compile has compiled anything in this process."""
+    utils = sys.modules.get("torch._dynamo.utils")
+    return 0 if utils is None else int(utils.counters["frames"]["total"])

@@ -1,0 +1,190 @@
+"""The child process in which contenders run, started by a supervisor.
+
+It takes jobs from a pipe, does them, and tells what became of each contender. Whatever happens to
+it, the supervisor lives on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from harness.catalog import Catalog, load
+from harness.notice import NOBODY, Board
+from harness.planning import Race
+from harness.policy import Policy
+from results.errors import OpbenchError
+from results.record import Environment, Outcome, Profile
+
+#: How much of what a contender prints is kept with its record, in characters.
+OUTPUT = 500
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What a worker is told when it starts: modules to load, and the bytes it may use."""
+
+    modules: tuple[str, ...]
+    memory_limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A case to do with its contenders: to race by a policy, or to profile below a folder."""
+
+    race: Race
+    policy: Policy
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The worker is ready; or it is not, and `error` says why."""
+
+    environment: Environment | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A contender begins to be prepared or profiled. The worker waits for an answer."""
+
+    contender: str
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a contender, and what it printed."""
+
+    contender: str
+    outcome: Outcome | Profile
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The job is over. spoiled: this process is going to end; the rest needs another."""
+
+    spoiled: bool = False
+
+
+class PipeWitness:
+    """Tells the supervisor what goes on."""
+
+    def __init__(self, connection: Connection, board: Board, contenders: Sequence[str]) -> None:
+        self._connection = connection
+        self._board = board
+        self._numbers = {name: number for number, name in enumerate(contenders)} | {"": NOBODY}
+        self._current, self._printed = "", 0
+        self._output: dict[str, str] = {}
+
+    def begin(self, name: str, stage: str) -> None:
+        """Put it on the board; what begins a contender is also told, and waited for."""
+        if name != self._current and stage != "race":
+            self._keep_output()
+            self._current, self._printed = name, printed()
+        self._board.write(self._numbers[name], stage, log=self._printed)
+        if name and stage != "race":
+            self._connection.send(Began(name, stage))
+            self._connection.recv()
+            self._board.write(self._numbers[name], stage, log=self._printed)
+
+    def done(self, name: str, outcome: Outcome | Profile) -> None:
+        """Tell what became of it, and what it printed while it was prepared and checked."""
+        self._keep_output()
+        self._connection.send(Done(name, outcome, self._output.get(name, "")))
+
+    def _keep_output(self) -> None:
+        """In a race it isn't known who prints."""
+        if self._current:
+            self._output[self._current] = read_log(self._printed)
+            self._current = ""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Serve the supervisor at the other end of the pipe until it closes it."""
+    pipe, board = Connection(int(argv[0])), Board(int(argv[1]))
+    _die_with_parent()
+    faulthandler.enable(file=sys.stderr, all_threads=False)
+    try:
+        brief: Brief = pipe.recv()
+        board.write(NOBODY, "start", log=0)
+        try:
+            catalog = load(*brief.modules)
+        except OpbenchError as error:
+            pipe.send(Hello(None, str(error)))
+            return
+        from harness.environment import describe
+
+        pipe.send(Hello(describe()))
+        _limit_memory(brief.memory_limit)
+        spoiled = False
+        while not spoiled:
+            board.write(NOBODY, "idle", log=printed())
+            job: Job = pipe.recv()
+            spoiled = _do(catalog, job, PipeWitness(pipe, board, job.race.contenders))
+            pipe.send(Finished(spoiled))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+def printed() -> int:
+    """How many bytes this process has printed."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return os.fstat(1).st_size
+
+
+def read_log(start: int) -> str:
+    """The beginning of what was printed since `start`."""
+    end = printed()
+    with Path("/proc/self/fd/1").open("rb") as file:
+        file.seek(start)
+        return file.read(min(end - start, 4 * OUTPUT)).decode(errors="replace")[:OUTPUT]
+
+
+def _do(catalog: Catalog, job: Job, witness: PipeWitness) -> bool:
+    """Do a job; whether it spoiled this process."""
+    from harness.runner import SpoiledError, profile_case, run_case
+
+    if job.folder is None:
+        work = partial(run_case, policy=job.policy)
+    else:
+        work = partial(profile_case, folder=job.folder)
+    try:
+        work(catalog, job.race, witness=witness)
+    except SpoiledError:
+        return True
+    return False
+
+
+def _limit_memory(limit: int | None) -> None:
+    """Let allocations fail beyond the limit, instead of the machine."""
+    if limit is not None:
+        used = _data_bytes()
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (used + limit, hard))
+
+
+def _data_bytes() -> int:
+    """Bytes of private memory that this process has mapped, used or not."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmData:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _die_with_parent() -> None:
+    """Be killed when the supervisor is, so that nothing goes on running behind it."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,230 @@
+"""Hostile contenders in real processes: contained or undone and named, and the others unharmed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+import harness
+from harness.planning import Selection
+from harness.policy import Policy
+from harness.supervisor import MARK, Limits, Supervisor, WorkerError
+from results.record import Failed, Measured, Profile, Unsupported, Wrong
+from results.store import open_run
+from tests.harness.runs import new_run
+
+LOADED = Path(__file__).parent.parent / "loaded"
+FILES = tuple(str(LOADED / name) for name in ("row_sum.py", "hostile.py"))
+BRIEF = Policy(budget_s=0.3, settle_s=0.02)
+LIMITS = Limits(timeout_s=5.0, memory=1 << 30)
+HONEST = ("summed", "loop", "without_gradient")
+
+#: What becomes of each: its outcome, the cause of a failure or the stage of a wrong answer, and
+#: what is said of it.
+FATES = {
+    "segfaults": (Failed, "crashed", "killed by SIGSEGV"),
+    "segfaults_in_the_race": (Failed, "crashed", "killed by SIGSEGV"),
+    "exits": (Failed, "exited", "exited with code 0"),
+    "raises_system_exit": (Failed, "exited", "exited with code 3"),
+    "raises": (Failed, "raised", "no luck today"),
+    "hangs": (Failed, "hung", "longer than 5 s"),
+    "hangs_in_the_race": (Failed, "hung", "longer than 5 s"),
+    "hoards": (Failed, "memory", "ran out of memory"),
+    "leaves_children": (Wrong, "state", "processes running (sleep); they were stopped"),
+    "leaves_orphans_and_crashes": (Failed, "crashed", "killed by SIGSEGV"),
+    "leaves_a_thread": (Wrong, "leftovers", "threads running (in hostile"),
+    "sets_threads": (Wrong, "state", "the number of threads (2 -> 1)"),
+    "sets_default_dtype": (Wrong, "state", "the default dtype"),
+    "turns_gradients_off": (Wrong, "state", "grad mode"),
+    "sets_deterministic": (Wrong, "state", "deterministic algorithms"),
+    "sets_threads_in_the_race": (Wrong, "state", "the number of threads (2 -> 1)"),
+    "recompiles_in_the_race": (Failed, "recompiled", "compiled again while it was timed"),
+    "remembers_in_the_race": (Wrong, "value", "elements are off"),
+}
+
+
+@pytest.fixture(scope="module")
+def hostile():
+    return harness.load(*FILES, entry_points=False)
+
+
+@pytest.fixture(scope="module")
+def survived(hostile, tmp_path_factory):
+    """The run of all of them on one case, and its records by contender."""
+    races = harness.plan(hostile, Selection(expression="small", threads=2))
+    folder = new_run(tmp_path_factory.mktemp("runs"))
+    with Supervisor(FILES, limits=LIMITS) as supervisor:
+        records = harness.run(hostile, races, folder, policy=BRIEF, supervisor=supervisor)
+    return folder, {record.contender: record for record in records}
+
+
+def test_everyone_is_accounted_for(hostile, survived):
+    assert set(survived[1]) == set(hostile.impls["row_sum"])
+    assert set(FATES) | {*HONEST, "prints", "elsewhere"} == set(survived[1])
+
+
+@pytest.mark.parametrize("name", FATES)
+def test_each_is_contained_and_named(survived, name):
+    outcome = survived[1][name].outcome
+    kind, why, words = FATES[name]
+    assert type(outcome) is kind
+    assert (outcome.cause if kind is Failed else outcome.stage) == why
+    assert words in outcome.reason
+
+
+@pytest.mark.parametrize("name", ["segfaults", "segfaults_in_the_race"])
+def test_a_crash_tells_where(survived, name):
+    text = survived[1][name].outcome.traceback
+    assert "Segmentation fault" in text
+    assert f"in {name}" in text
+
+
+def test_what_is_printed_is_kept_with_who_printed_it(survived):
+    assert "garbage" in survived[1]["prints"].output
+    assert all(not record.output for name, record in survived[1].items() if name in HONEST)
+
+
+@pytest.mark.parametrize("name", [*HONEST, "prints"])
+def test_the_others_are_measured(survived, name):
+    outcome = survived[1][name].outcome
+    assert isinstance(outcome, Measured)
+    assert outcome.stopped in ("best", "slower", "tied", "budget")
+
+
+def test_the_others_stand_to_each_other_as_they_do_without_them(hostile, survived, tmp_path):
+    races = harness.plan(hostile, Selection(expression="small", threads=2, impls=HONEST))
+    with Supervisor(FILES, limits=LIMITS) as supervisor:
+        alone = harness.run(hostile, races, new_run(tmp_path), policy=BRIEF, supervisor=supervisor)
+
+    def quickest_of(records):
+        return {r.contender: min(r.outcome.samples_s) for r in records if r.contender in HONEST}
+
+    without, beside = quickest_of(alone), quickest_of(survived[1].values())
+    # Of two processes on a shared machine, so with room; a changed thread count or dtype, a
+    # spinning thread or a hoard of memory would show many times over in the loop of 64 sums.
+    for name in HONEST:
+        assert beside[name] / without[name] < 3
+
+
+def test_nothing_is_left_running(survived):
+    for process in psutil.process_iter():
+        try:
+            assert MARK not in process.environ(), process
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+
+
+def test_the_run_folder_is_whole(survived):
+    folder, records = survived
+    assert folder.unfinished() == ()
+    assert {record.contender for record in open_run(folder.path).records()} == set(records)
+
+
+def test_larger_shapes_of_one_that_ran_out_of_memory_are_skipped(hostile, tmp_path):
+    races = harness.plan(
+        hostile, Selection(impls=("hoards", "summed"), grid="quick", threads=1)
+    ) + harness.plan(hostile, Selection(impls=("hoards", "summed"), grid="full", threads=1))
+    with Supervisor(FILES, limits=LIMITS) as supervisor:
+        records = harness.run(
+            hostile, races, new_run(tmp_path), policy=BRIEF, supervisor=supervisor
+        )
+    found = {r.case.shape: r.outcome for r in records if r.contender == "hoards"}
+    assert isinstance(found["small"], Failed)
+    # Taller, but not as wide: it may fit.
+    assert isinstance(found["tall"], Failed)
+    assert isinstance(found["big"], Unsupported)
+    assert found["big"].reason.startswith("skipped: it ran out of memory on small (N=64 M=64)")
+    assert all(isinstance(r.outcome, Measured) for r in records if r.contender == "summed")
+
+
+def test_profiling_survives_as_well(hostile, tmp_path):
+    names = ("summed", "segfaults", "exits")
+    races = harness.plan(hostile, Selection(expression="small", impls=names, threads=1))
+    folder = new_run(tmp_path)
+    with Supervisor(FILES, limits=LIMITS) as supervisor:
+        found = harness.profile(hostile, races, folder, supervisor=supervisor)
+    assert [type(item) for item in found if item.contender == "summed"] == [Profile]
+    assert {r.contender: r.outcome.cause for r in found if not isinstance(r, Profile)} == {
+        "segfaults": "crashed",
+        "exits": "exited",
+    }
+    assert (folder.path / folder.profiles()[0].trace).is_file()
+
+
+def test_several_processes_are_units_of_evidence(hostile, tmp_path):
+    names = ("summed", "loop", "raises")
+    races = harness.plan(hostile, Selection(expression="small", impls=names, threads=1))
+    with Supervisor(FILES, limits=LIMITS) as supervisor:
+        records = harness.run(
+            hostile, races, new_run(tmp_path), policy=BRIEF, processes=3, supervisor=supervisor
+        )
+    found = {record.contender: record.outcome for record in records}
+    assert set(found["summed"].units) == set(found["loop"].units) == {0, 1, 2}
+    assert len(found["loop"].units) == len(found["loop"].samples_s)
+    assert isinstance(found["raises"], Failed)
+    with pytest.raises(ValueError, match="need a supervisor"):
+        harness.run(hostile, races, new_run(tmp_path, "two"), processes=2)
+
+
+def test_a_worker_that_cannot_load_says_why(tmp_path):
+    broken = tmp_path / "broken.py"
+    broken.write_text("import a_module_that_nobody_has\n")
+    with Supervisor((str(broken),)) as supervisor, pytest.raises(WorkerError, match="nobody_has"):
+        supervisor.environment()
+
+
+def test_a_killed_parent_takes_its_worker_with_it_and_leaves_a_run_that_resumes(tmp_path):
+    """Again and again, until a resumed run gets through: the same jobs, each of them once."""
+    words = ["run", "row_sum", "--load", FILES[0], "--grid", "full", "--budget", "0.2"]
+    command = [sys.executable, "-m", "harness.cli", *words, "--threads", "1", "--out"]
+    folder = tmp_path / "one"
+    resume = [sys.executable, "-m", "harness.cli", "run", "--resume", str(folder)]
+    begin = [*command, str(tmp_path), "--id", "one", "--pass", "forward,backward,both"]
+    kills = 0
+    for patience in (1, 2, 3, 5, 60):
+        started = (folder / "run.json").is_file()
+        process = subprocess.Popen(
+            resume if started else begin,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "TOKEN": str(tmp_path)},
+        )
+        try:
+            process.wait(timeout=patience + 3)
+            break
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+        assert gone(str(tmp_path))
+    assert kills
+    run = open_run(folder)
+    wanted = harness.plan(
+        harness.load(FILES[0], entry_points=False),
+        Selection(grid="full", threads=1, directions=("forward", "backward", "both")),
+    )
+    jobs = {(race.case.key, name) for race in wanted for name in race.contenders}
+    assert {(r.case.key, r.contender) for r in run.records()} == jobs
+    assert run.unfinished() == ()
+
+
+def gone(token):
+    """Whether every process with the token in its environment ends within seconds."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if not any(map(lambda p: has(p, token), psutil.process_iter())):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def has(process, token):
+    try:
+        return process.environ().get("TOKEN") == token
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
