@@ -272,16 +272,16 @@ def _create(words: argparse.Namespace, supervisor: Supervisor | None) -> RunFold
     from results.record import RunInfo
     from results.store import create
 
+    now = datetime.now().astimezone()
+    seen = warnings(threads=words.threads or len(os.sched_getaffinity(0)))
+    for warning in seen:
+        print(f"opbench {words.verb}: warning: {warning}", file=sys.stderr)
     if supervisor is None:
         from harness.environment import describe
 
         environment = describe()
     else:
         environment = supervisor.environment()
-    now = datetime.now().astimezone()
-    seen = warnings(threads=words.threads or len(os.sched_getaffinity(0)))
-    for warning in seen:
-        print(f"opbench {words.verb}: warning: {warning}", file=sys.stderr)
     info = RunInfo(
         words.id or now.strftime("%Y%m%d-%H%M%S-%f"),
         now.isoformat(),

@@ -50,7 +50,7 @@ def _software() -> dict[str, str]:
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "torch_build": hashlib.sha256(torch.__config__.show().encode()).hexdigest()[:8],
         "openmp": str(torch._C.has_openmp),
         "mkl": str(torch._C.has_mkl),

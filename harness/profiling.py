@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.autograd import profiler as autograd_profiler
 from torch.profiler import ProfilerActivity
 
 from results.record import OperatorRow
@@ -26,7 +25,7 @@ def profile(
     """
     call()
     trace.parent.mkdir(parents=True, exist_ok=True)
-    with _profiler(device, shapes=True) as profiler:
+    with _profiler(device) as profiler:
         for index in range(calls):
             with torch.profiler.record_function(f"call#{index}"):
                 call()
@@ -54,33 +53,26 @@ def peak_bytes(call: Callable[[], object], *, device: str) -> int:
 
 def _peak_of_trace(call: Callable[[], object]) -> int:
     """The CPU allocator keeps no peak; the profiler reports each of its allocations."""
-    with _profiler("cpu", shapes=False) as profiler:
+    # The small profiler: torch.profiler would first import the compiler, which takes seconds.
+    with autograd_profiler.profile(profile_memory=True) as profiled:
         # The result must die inside, or the next call's profile would see it go.
         call()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "memory.json"
-        profiler.export_chrome_trace(str(path))
-        events = json.loads(path.read_text(encoding="utf-8"))["traceEvents"]
-    return peak_of_events(events)
-
-
-def peak_of_events(events: list[Mapping[str, Any]]) -> int:
-    """The highest running sum of the allocations in a Chrome trace of the CPU."""
-    memory = [e for e in events if e.get("name") == "[memory]" and e["args"]["Device Type"] == 0]
+    assert profiled.kineto_results is not None
+    events = [e for e in profiled.kineto_results.events() if e.name() == "[memory]"]
     held = peak = 0
-    for event in sorted(memory, key=lambda e: e["ts"]):
-        held += event["args"]["Bytes"]
+    for event in sorted(events, key=lambda e: e.start_ns()):
+        held += event.nbytes()
         peak = max(peak, held)
     return peak
 
 
-def _profiler(device: str, *, shapes: bool) -> torch.profiler.profile:
+def _profiler(device: str) -> torch.profiler.profile:
     activities = [ProfilerActivity.CPU]
     kind = torch.device(device).type.upper()
     if kind != "CPU" and hasattr(ProfilerActivity, kind):
         activities.append(getattr(ProfilerActivity, kind))
     return torch.profiler.profile(
-        activities=activities, record_shapes=shapes, profile_memory=True, acc_events=True
+        activities=activities, record_shapes=True, profile_memory=True, acc_events=True
     )
 
 

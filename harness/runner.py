@@ -6,6 +6,7 @@ Outcomes are told to a witness one by one, as this process may not live to see t
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from torch._functorch import config as functorch_config
 
 from harness import examine, leftovers, passes, profiling, racing
 from harness.catalog import Catalog
@@ -130,12 +132,13 @@ def settings(case: Case, *, reset_compiler: bool = True) -> Iterator[None]:
     """The case's threads and a clean compiler while it runs; what it changed is put back."""
     threads, graph = torch.get_num_threads(), torch.is_grad_enabled()
     torch.set_num_threads(case.threads)
-    if reset_compiler:
-        # Shapes of an earlier case would make the compiler guess dynamic ones for this.
+    if reset_compiler and "torch._dynamo" in sys.modules:
+        # Shapes of an earlier case would make the compiler guess dynamic ones for this. (Where
+        # nothing was compiled yet there is nothing to reset, and importing it takes seconds.)
         torch.compiler.reset()
     try:
         # A graph whose backward pass runs more than once must not give its buffers away.
-        with torch._functorch.config.patch(donated_buffer=case.direction != "backward"):
+        with functorch_config.patch(donated_buffer=case.direction != "backward"):
             yield
     finally:
         torch.set_num_threads(threads)

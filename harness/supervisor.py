@@ -81,6 +81,8 @@ class Supervisor:
         self._worker: _Worker | None = None
 
     def __enter__(self) -> Supervisor:
+        """Start a worker, which imports torch while the caller goes on."""
+        self._worker = _Worker(Brief(self._modules, self._limits.memory))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -88,7 +90,7 @@ class Supervisor:
 
     def environment(self) -> Environment:
         """The environment that contenders run in. Raises WorkerError where no worker starts."""
-        return self._ready().environment
+        return self._ready().greet()
 
     def renew(self) -> None:
         """End the worker, if there is one, so that the next job has a fresh process."""
@@ -147,8 +149,14 @@ class Supervisor:
             return told, worker.death(job.race.contenders)
 
     def _ready(self) -> _Worker:
+        """A worker that has loaded everything."""
         if self._worker is None:
             self._worker = _Worker(Brief(self._modules, self._limits.memory))
+        try:
+            self._worker.greet()
+        except WorkerError:
+            self.renew()
+            raise
         return self._worker
 
 
@@ -172,15 +180,17 @@ class _Worker:
             self.pipe, theirs = Pipe()
             self._process = _spawn(theirs, shared.fileno(), self._log, self._mark)
             theirs.close()
-        try:
-            self.environment = self._greet(brief)
-        except BaseException:
-            self.end()
-            raise
+        self._environment: Environment | None = None
+        self.pipe.send(brief)
 
-    def _greet(self, brief: Brief) -> Environment:
+    def greet(self) -> Environment:
+        """Wait until the worker is ready. Raises WorkerError where it can't be."""
+        if self._environment is None:
+            self._environment = self._greeting()
+        return self._environment
+
+    def _greeting(self) -> Environment:
         try:
-            self.pipe.send(brief)
             if not self.pipe.poll(START_S):
                 raise WorkerError(f"a worker process did not start within {START_S:.0f} s")
             hello: Hello = self.pipe.recv()
@@ -247,7 +257,8 @@ class _Worker:
         seen = self._board.read()
         name = contenders[seen.contender] if seen.contender != notice.NOBODY else ""
         text = self._printed(seen.log)
-        where = reason if name else f"{reason}, which no contender did"
+        last = text.rpartition("\n")[2]
+        where = reason if name else f"{reason}, which no contender did: {last}"
         return _Death(name, Failed(seen.stage, where, text, cause))
 
     def _printed(self, start: int) -> str:

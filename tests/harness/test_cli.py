@@ -91,6 +91,21 @@ def test_run_prints_a_leaderboard_per_case(here, capsys):
     assert (here / "runs" / "one" / "records.jsonl").is_file()
 
 
+def test_only_the_worker_waits_for_torch(here):
+    """Two imports of torch would double the start-up of every run."""
+    words = ["run", "row_sum", "-k", "small", "--impl", "summed", *MINE, *BRIEF]
+    program = f"""
+import sys
+from harness.cli import main
+code = main({words!r})
+print(code, "torch._C" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "0 False"
+
+
 def test_run_as_json(here, capsys):
     assert main(["run", "row_sum", "-k", "small", *MINE, *BRIEF, "--json"]) == Exit.OK
     data = json.loads(capsys.readouterr().out)
