@@ -1,6 +1,6 @@
 """How the C++ pooling kernels stand against torch's own ops and against the machine's copy rate.
 
-    python benchmarks/pooling_kernels.py [--budget SECONDS]
+    python -m benchmarks.pooling_kernels [--budget SECONDS]
 
 All contenders of a comparison are raced in one process, interleaved, so that the ratios hold
 whatever the machine was doing. Three figures for `patch_pooling`, float32:

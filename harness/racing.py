@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import repeat
 from typing import Protocol
 
-from harness.clock import Clock, Reading, repeated
+from harness.clock import Clock, Reading
 from harness.guard import attempt
 from harness.policy import Policy, settled
 from results.record import Failed, Unsupported, Wrong
@@ -172,7 +173,8 @@ def _time(race: _Race, name: str, number: int) -> None:
 
 def _block(race: _Race, lane: _Lane) -> Reading:
     """A block, after untimed calls that make the caches its own, or after emptying them."""
-    repeated(lane.call, lane.lead)
+    for _ in repeat(None, lane.lead):
+        lane.call()
     if race.evict is not None:
         race.evict()
     race.clock.synchronize()
@@ -203,8 +205,9 @@ def _warm_up(race: _Race, name: str, call: Call) -> None:
         race.out[name] = settled_s
         return
     settled_s = max(settled_s, 1e-9)
-    calls = max(1, round(race.policy.block_s / settled_s))
     lead = min(LEAD_CALLS, int(LEAD_S / settled_s))
+    # Where leading takes longer than the block, a longer block is the better use of the time.
+    calls = max(1, round(race.policy.block_s / settled_s), (lead + 1) // 2)
     race.lanes[name] = _Lane(call, calls, lead) if race.evict is None else _Lane(call, 1, 0)
 
 

@@ -234,10 +234,9 @@ def _race(
 
 
 def _clock(case: Case) -> Clock:
-    wait = waiter(case.device)
     if torch.device(case.device).type == "cpu":
-        return HostClock(wait)
-    return EventClock(wait, partial(torch.Event, case.device, enable_timing=True))
+        return HostClock()
+    return EventClock(waiter(case.device), partial(torch.Event, case.device, enable_timing=True))
 
 
 def _measured(timing: racing.Timing | racing.Out, ready: Ready, case: Case, cost: Cost) -> Outcome:

@@ -43,10 +43,13 @@ def test_exact_times():
     assert (timings["fast"].stopped, timings["slow"].stopped) == ("best", "slower")
 
 
-def test_blocks_are_half_a_millisecond_or_one_call():
-    timings = World({"tiny": 1e-5, "long": 0.1}).race()
-    assert timings["tiny"].calls == 50
-    assert timings["long"].calls == 1
+def test_blocks_are_a_fifth_of_a_millisecond_or_one_call_or_half_of_what_leads_them():
+    timings = World({"tiny": 1e-5, "middle": 1e-3, "long": 0.1}).race()
+    assert {name: timing.calls for name, timing in timings.items()} == {
+        "tiny": 20,
+        "middle": 2,
+        "long": 1,
+    }
 
 
 def test_a_tie_is_found_and_ends_the_race():

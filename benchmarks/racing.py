@@ -1,0 +1,326 @@
+"""How far the race can be trusted, how soon it is over, and what it costs; and what others do.
+
+    python -m benchmarks.racing equal      two names for one function: who calls them different?
+    python -m benchmarks.racing slowdown   a slowdown of known size: who finds the winner?
+    python -m benchmarks.racing sooner     patch pooling to ±1%: how long does it take?
+    python -m benchmarks.racing overhead   what the race costs beside the calls it times
+
+Everything that is compared runs in turn in one process, as times drift between processes. Leave the
+machine alone meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import repeat
+from pathlib import Path
+
+import torch
+
+import harness
+from benchmarks.rivals import (
+    Call,
+    adaptive_autorange,
+    blocked_autorange,
+    pytest_benchmark,
+)
+from harness import racing, runner
+from harness.clock import HostClock
+from harness.planning import Selection
+from harness.policy import Policy
+from results.record import Rules
+from results.standings import Standing, standings
+from results.stats import median
+
+
+def main() -> None:
+    """Run the experiment that is asked for and print its table."""
+    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    words.add_argument("experiment", choices=sorted(_EXPERIMENTS))
+    words.add_argument("--races", type=int, help="how many, where an experiment repeats them")
+    given = words.parse_args()
+    torch.manual_seed(0)
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
+    _EXPERIMENTS[given.experiment](given.races)
+
+
+def equal(races: int | None) -> None:
+    """Two names for one function, over six ops from tiny to large."""
+    races = races or 200
+    ops = list(workloads().items())
+    took: dict[str, float] = {}
+    wrong: dict[str, int] = dict.fromkeys(("opbench", *_RIVAL_GATES), 0)
+    verdicts: dict[str, int] = {}
+    by_op: dict[str, int] = {name: 0 for name, _ in ops}
+    for number in range(races):
+        name, call = ops[number % len(ops)]
+        with clocked(took, "opbench"):
+            found = race({"one": call, "other": call})
+        told = next(s.verdict for s in found.values() if s.verdict != "best")
+        verdicts[told] = verdicts.get(told, 0) + 1
+        wrong["opbench"] += told == "slower"
+        by_op[name] += told == "slower"
+        for rival, measure in (("torch", blocked_autorange), ("pytest", pytest_benchmark)):
+            with clocked(took, rival):
+                one, other = measure(call), measure(call)
+            for gate, (whose, bound) in _RIVAL_GATES.items():
+                wrong[gate] += whose == rival and max(one, other) / min(one, other) > 1 + bound
+    print(f"{races} races of equal contenders over {len(ops)} ops: called different")
+    for gate, count in wrong.items():
+        whose = _RIVAL_GATES.get(gate, (gate, 0.0))[0]
+        print(f"  {gate:55} {count:4} ({count / races:.1%})  {took[whose] / races:.2f} s each")
+    print(f"opbench's verdicts: {verdicts}; called different, by op: {by_op}")
+
+
+_RIVAL_GATES = {
+    "torch.utils.benchmark blocked_autorange, medians at 1%": ("torch", 0.01),
+    "torch.utils.benchmark blocked_autorange, medians at 3%": ("torch", 0.03),
+    "pytest-benchmark, medians at 1%": ("pytest", 0.01),
+    "pytest-benchmark, medians at 3%": ("pytest", 0.03),
+}
+
+
+def slowdown(races: int | None) -> None:
+    """A calibrated spin inside of one of two calls that are otherwise equal."""
+    races = races or 60
+    ops = {n: c for n, c in workloads().items() if n in ("add 64", "sum 64x64", "softmax 256x256")}
+    print(f"{races} races for each slowdown, over {', '.join(ops)}: right verdict, and wall time")
+    print("  slowdown     opbench: slower  undecided  wrong  wall    torch: medians right    wall")
+    for share in (0.02, 0.03, 0.05, 0.10):
+        tally = {"slower": 0, "undecided": 0, "tied": 0, "best": 0, "torch": 0}
+        took: dict[str, float] = {}
+        for number in range(races):
+            call = list(ops.values())[number % len(ops)]
+            plain, slowed = spinning(call, 0), spinning(call, spins(call, share))
+            with clocked(took, "torch"):
+                tally["torch"] += blocked_autorange(slowed) > (1 + share / 2) * blocked_autorange(
+                    plain
+                )
+            budget = 0.9 * took["torch"] / (number + 1)
+            with clocked(took, "opbench"):
+                found = race({"plain": plain, "slowed": slowed}, Policy(budget_s=budget))
+            tally[found["slowed"].verdict] += 1
+        wrong = tally["tied"] + tally["best"]
+        print(
+            f"  {share:8.0%} {tally['slower'] / races:19.1%} {tally['undecided'] / races:9.1%} "
+            f"{wrong / races:8.1%} {took['opbench'] / races:6.2f} s "
+            f"{tally['torch'] / races:17.1%} {took['torch'] / races:9.2f} s"
+        )
+
+
+def sooner(races: int | None) -> None:
+    """Patch pooling with all its contenders, to a leaderboard at ±1%."""
+    catalog = harness.load()
+    (case_race,) = harness.plan(catalog, Selection(("patch_pooling",), "wide and text"))
+    with runner.settings(case_race.case):
+        exam = runner.exam_of(catalog, case_race.case)
+        ready = {
+            name: runner.make_ready(exam, catalog.impl("patch_pooling", name))
+            for name in case_race.contenders
+        }
+        calls = {n: lane.call for n, lane in ready.items() if isinstance(lane, runner.Ready)}
+        print(f"patch_pooling, {case_race.case.sizes}, {len(calls)} contenders, to ±1%")
+        took: dict[str, float] = {}
+        for number in range(races or 3):
+            rules = Rules(precision=0.01)
+            with clocked(took, "opbench"):
+                found = race(calls, Policy(rules, budget_s=120.0))
+            undecided = [n for n, s in found.items() if not s.settled(rules, hopeless=3.0)]
+            with clocked(took, "torch"):
+                times = {n: adaptive_autorange(call, threshold=0.01) for n, call in calls.items()}
+            best = next(n for n, s in found.items() if s.verdict == "best")
+            print(
+                f"  run {number + 1}: opbench {took.pop('opbench'):.1f} s, best {best}, undecided: "
+                f"{undecided or 'nobody'}; adaptive_autorange(0.01) {took.pop('torch'):.1f} s, "
+                f"best {min(times, key=lambda name: times[name])}"
+            )
+
+
+def overhead(races: int | None) -> None:
+    """The share of the time that is timed calls, the cost of a timed call, and the start-up."""
+    print("share of a race's wall time that is spent inside timed calls, of two contenders")
+    for seconds in (10e-6, 1e-3, 100e-3):
+        call = busy(seconds)
+        start = time.perf_counter()
+        timings = measured({"one": call, "other": call}, Policy(Rules(tie=1e-9), budget_s=3.0))
+        wall = time.perf_counter() - start
+        inside = sum(sum(t.samples_s) * t.calls for t in timings.values())
+        print(f"  calls of {seconds * 1e6:9.0f} µs: {inside / wall:.1%} of {wall:.2f} s")
+    for seconds in (10e-6, 1e-3, 100e-3):
+        calls = max(1, round(Policy().block_s / seconds))
+        added = added_per_call(calls)
+        print(
+            f"  cost added to each call of {seconds * 1e6:9.0f} µs, in blocks of {calls}: "
+            f"{added * 1e9:.1f} ns, {added / seconds:.4%}"
+        )
+    start_up(races or 5)
+
+
+def start_up(times: int) -> None:
+    """What `opbench run` takes with ten contenders beyond importing torch and its budget."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "ten.py").write_text(_TEN, encoding="utf-8")
+        words = [
+            "run",
+            "row_total",
+            "--load",
+            f"{folder}/ten.py",
+            "--budget",
+            "0.1",
+            "--out",
+            folder,
+        ]
+        command = [sys.executable, "-m", "harness.cli", *words]
+        beyond = []
+        for _ in repeat(None, times):
+            torch_s = spent([sys.executable, "-c", "import torch"])
+            beyond.append(spent(command) - torch_s)
+    print(
+        f"`opbench run` of 10 contenders with a budget of 0.1 s, beyond `import torch`: "
+        f"{min(beyond):.2f} to {max(beyond):.2f} s, median {median(beyond):.2f} s"
+    )
+
+
+def race(calls: Mapping[str, Call], policy: Policy | None = None) -> dict[str, Standing]:
+    """How the contenders stand at the end of a race."""
+    policy = policy or Policy()
+    timings = measured(calls, policy)
+    samples = {n: dict(zip(t.rounds, t.samples_s, strict=True)) for n, t in timings.items()}
+    return standings(samples, policy.rules)
+
+
+def measured(calls: Mapping[str, Call], policy: Policy) -> dict[str, racing.Timing]:
+    """The timings of a race in which nobody may fail."""
+    timings = racing.measure(calls, clock=HostClock(), policy=policy, seed=time.time_ns())
+    return {name: t for name, t in timings.items() if isinstance(t, racing.Timing)}
+
+
+def workloads() -> dict[str, Call]:
+    """Six ops from tiny to large."""
+    small, square = torch.randn(64), torch.randn(64, 64)
+    softmax, product, large = torch.randn(256, 256), torch.randn(384, 384), torch.randn(8 << 20)
+    tokens = torch.randn(8, 1024, 512)
+    lengths = torch.full((8, 256), 4)
+    pooling = harness.load().impl("patch_pooling", "index_add").function
+    return {
+        "add 64": lambda: small + small,
+        "sum 64x64": lambda: square.sum(1),
+        "softmax 256x256": lambda: softmax.softmax(1),
+        "mm 384": lambda: product @ product,
+        "patch_pooling index_add 8x1024x512": lambda: pooling(tokens, lengths),
+        "neg 32 MiB": lambda: -large,
+    }
+
+
+def spinning(call: Call, count: int) -> Call:
+    """The call, followed by so many turns of a loop that does nothing."""
+
+    def spun() -> None:
+        call()
+        for _ in repeat(None, count):
+            pass
+
+    return spun
+
+
+def spins(call: Call, share: float) -> int:
+    """How many turns take that share of the call's time, both measured in turn now."""
+    many = 10_000
+    loop, plain = spinning(lambda: None, many), spinning(call, 0)
+    turns, calls = [], []
+    for _ in repeat(None, 40):
+        clock = HostClock()
+        turns.append(clock.block(loop, 1).host_s / many)
+        calls.append(clock.block(plain, 40).host_s / 40)
+    return max(1, round(share * median(calls) / median(turns)))
+
+
+def busy(seconds: float) -> Call:
+    """A call that takes so long and does nothing else."""
+
+    def spin() -> None:
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            pass
+
+    return spin
+
+
+def added_per_call(calls: int) -> float:
+    """Seconds that timing adds to each call of a block of so many, beside the call itself.
+
+    The median difference between a block of calls that do nothing, and the same calls written out
+    one below the other.
+    """
+    nothing: Call = [].__len__
+    namespace: dict[str, Callable[[Call], None]] = {}
+    exec("def bare(call):\n" + "    call()\n" * 500, namespace)
+    bare, clock, added = namespace["bare"], HostClock(), []
+    for _ in repeat(None, 4000):
+        start = time.perf_counter()
+        bare(nothing)
+        each = (time.perf_counter() - start) / 500
+        added.append(clock.block(nothing, calls).host_s / calls - each)
+    return median(added)
+
+
+def spent(command: list[str]) -> float:
+    """Seconds that a command takes."""
+    start = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+@contextmanager
+def clocked(took: dict[str, float], name: str) -> Iterator[None]:
+    """Add the wall time of the block to `took`."""
+    start = time.perf_counter()
+    yield
+    took[name] = took.get(name, 0.0) + time.perf_counter() - start
+
+
+_TEN = '''
+import torch
+from harness.declare import Cost, Op, impl
+
+
+def oracle(x):
+    """The sum of each row."""
+    return x.sum(1)
+
+
+row_total = Op(
+    name="row_total",
+    oracle=oracle,
+    axes={"N": "rows"},
+    inputs={"normal": lambda N, rng: {"x": torch.randn(N, N, generator=rng)}},
+    quick={"small": {"N": 64}},
+    cost=lambda N, e: Cost(N * N, e * N * N),
+)
+
+
+def contender(number):
+    def total(x):
+        return x.sum(1)
+
+    return impl("row_total", name=f"number_{number}")(total)
+
+
+c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 = map(contender, range(10))
+'''
+
+_EXPERIMENTS: Mapping[str, Callable[[int | None], None]] = {
+    "equal": equal,
+    "overhead": overhead,
+    "slowdown": slowdown,
+    "sooner": sooner,
+}
+
+if __name__ == "__main__":
+    main()
