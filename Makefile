@@ -10,6 +10,7 @@ RUN := runs/bench
 
 bench: $(READY)
 	rm -rf $(RUN)
+	$(BIN)/opbench calibrate --ceilings
 	$(BIN)/opbench run pooling --grid quick --pass forward,backward --id bench
 	$(BIN)/opbench publish $(RUN)
 	@echo

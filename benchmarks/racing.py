@@ -34,6 +34,7 @@ from harness import racing, runner
 from harness.clock import HostClock
 from harness.planning import Selection
 from harness.policy import Policy
+from harness.worker import hush
 from results.record import Rules
 from results.standings import Standing, standings
 from results.stats import median
@@ -45,6 +46,7 @@ def main() -> None:
     words.add_argument("experiment", choices=sorted(_EXPERIMENTS))
     words.add_argument("--races", type=int, help="how many, where an experiment repeats them")
     given = words.parse_args()
+    hush()
     torch.manual_seed(0)
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
     _EXPERIMENTS[given.experiment](given.races)
@@ -125,21 +127,44 @@ def sooner(races: int | None) -> None:
             for name in case_race.contenders
         }
         calls = {n: lane.call for n, lane in ready.items() if isinstance(lane, runner.Ready)}
-        print(f"patch_pooling, {case_race.case.sizes}, {len(calls)} contenders, to ±1%")
-        took: dict[str, float] = {}
+        print(f"patch_pooling, {case_race.case.sizes}, {len(calls)} contenders")
         for number in range(races or 3):
-            rules = Rules(precision=0.01)
-            with clocked(took, "opbench"):
-                found = race(calls, Policy(rules, budget_s=120.0))
-            undecided = [n for n, s in found.items() if not s.settled(rules, hopeless=3.0)]
-            with clocked(took, "torch"):
-                times = {n: adaptive_autorange(call, threshold=0.01) for n, call in calls.items()}
-            best = next(n for n, s in found.items() if s.verdict == "best")
-            print(
-                f"  run {number + 1}: opbench {took.pop('opbench'):.1f} s, best {best}, undecided: "
-                f"{undecided or 'nobody'}; adaptive_autorange(0.01) {took.pop('torch'):.1f} s, "
-                f"best {min(times, key=lambda name: times[name])}"
-            )
+            print(f"  run {number + 1}")
+            for precision in (1.0, 0.03):
+                decide(calls, Rules(tie=0.01, precision=precision))
+            time_each(calls, threshold=0.01)
+
+
+def decide(calls: Mapping[str, Call], rules: Rules) -> None:
+    """Race until everybody is known to be best, tied within 1%, or slower."""
+    took: dict[str, float] = {}
+    with clocked(took, "race"):
+        found = race(calls, Policy(rules, budget_s=60.0))
+    best = next(n for n, s in found.items() if s.verdict == "best")
+    undecided = [n for n, s in found.items() if s.verdict == "undecided"]
+    near = {n: s.ratio.relative_width for n, s in found.items() if s.ratio.low < 3}
+    widest = max(near, key=lambda name: near[name])
+    known = f", ratios below 3 to ±{rules.precision:.0%}" if rules.precision < 1 else ""
+    print(
+        f"    opbench, verdicts at a tie of 1%{known}: {took['race']:.1f} s; best {best}; "
+        f"undecided: {', '.join(undecided) or 'nobody'}; widest interval ±{near[widest]:.1%} "
+        f"({widest})"
+    )
+
+
+def time_each(calls: Mapping[str, Call], *, threshold: float) -> None:
+    """Time one after another until the interquartile range is below that share of the median."""
+    took: dict[str, float] = {}
+    with clocked(took, "each"):
+        found = {
+            name: adaptive_autorange(call, threshold=threshold) for name, call in calls.items()
+        }
+    best = min(found, key=lambda name: float(found[name].median))
+    reached = sum(m.meets_confidence(threshold) for m in found.values())
+    print(
+        f"    adaptive_autorange({threshold}) of each: {took['each']:.1f} s; best {best}; "
+        f"{reached} of {len(found)} reached it within its 10 s"
+    )
 
 
 def overhead(races: int | None) -> None:

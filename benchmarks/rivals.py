@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from pytest_benchmark.utils import NameWrapper
-from torch.utils.benchmark import Timer
+from torch.utils.benchmark import Measurement, Timer
 
 Call = Callable[[], object]
 
@@ -20,9 +20,9 @@ def blocked_autorange(call: Call) -> float:
     return float(_timer(call).blocked_autorange().median)
 
 
-def adaptive_autorange(call: Call, *, threshold: float) -> float:
-    """Median seconds per call by `Timer.adaptive_autorange`, which stops after 10 s at most."""
-    return float(_timer(call).adaptive_autorange(threshold=threshold).median)
+def adaptive_autorange(call: Call, *, threshold: float) -> Measurement:
+    """What `Timer.adaptive_autorange` finds, which stops after 10 s at most."""
+    return _timer(call).adaptive_autorange(threshold=threshold)
 
 
 def pytest_benchmark(call: Call) -> float:

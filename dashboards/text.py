@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 
 from dashboards.events import Entry, text
 from dashboards.view import OpView
@@ -32,5 +33,7 @@ def _about(info: RunInfo) -> Iterator[Table]:
         ("run", (*head, *info.settings)),
         ("environment", (("key", environment.key), *environment.stable)),
         ("state of the machine", environment.volatile),
+        ("rules", tuple((name, str(value)) for name, value in asdict(info.rules).items())),
+        ("warnings", tuple(("", warning) for warning in info.warnings)),
     ):
         yield Table(title, ("key", "value"), rows)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
-from harness import examine
 from harness.catalog import Catalog
-from harness.declare import Impl
-from harness.guard import attempt
-from harness.pipeline import Reporter, Silent
+from harness.pipeline import Here, Reporter, Silent
 from harness.planning import Race
-from harness.prepare import ensure_supported, resolve
-from harness.runner import settings
-from results.record import Case, Failed, Right, Unsupported, Verdict, Wrong
+from harness.supervisor import Supervisor
+from harness.worker import Told
+from results.record import Case, Measured, Outcome, Profile, Right, Verdict, Wrong
+
+#: Stages of a check that a caveat excuses: being wrong, not misbehaving.
+EXCUSABLE = ("value", "gradient")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,79 +48,73 @@ class CheckReport:
 
 
 def check(
-    catalog: Catalog, races: Iterable[Race], *, reporter: Reporter | None = None
+    catalog: Catalog,
+    races: Iterable[Race],
+    *,
+    supervisor: Supervisor | None = None,
+    reporter: Reporter | None = None,
 ) -> CheckReport:
     """Examine every contender of every race against the oracle, and right ones pairwise.
 
     A contender that admits a weakness which shows on none of its cases is Wrong, at the stage
     "caveat", on the first of them.
+    supervisor: in whose child processes the contenders run; in this process where None.
     """
-    resolved: dict[tuple[str, str], Callable[..., Any] | Unsupported | Failed] = {}
-    checked: list[Checked] = []
-    pairs: list[Pair] = []
-    with _compiling_for_every_case():
-        for race in races:
-            (reporter or Silent()).case(race)
-            found, apart = _check_case(catalog, race, resolved, reporter or Silent())
-            checked += found
-            pairs += apart
-    return CheckReport(tuple(_verify_caveats(catalog, checked)), tuple(pairs))
+    reporter = reporter or Silent()
+    listener = _Listener(catalog, reporter)
+    check_case = supervisor.check if supervisor is not None else _checks_here(catalog)
+    for race in races:
+        reporter.case(race)
+        listener.case = race.case
+        apart = check_case(race, listener)
+        listener.pairs += [Pair(*pair, race.case, units) for pair, units in apart.items()]
+    return CheckReport(tuple(_verify_caveats(catalog, listener.checked)), tuple(listener.pairs))
 
 
-@contextmanager
-def _compiling_for_every_case() -> Iterator[None]:
-    """After a few shapes torch.compile would give up and quietly run, and let pass, eager code."""
-    import torch._dynamo
+@dataclass(slots=True)
+class _Listener:
+    """Gathers verdicts, excused where the contender admits to be wrong."""
 
-    with torch._dynamo.config.patch(recompile_limit=256, fail_on_recompile_limit_hit=True):
-        yield
+    catalog: Catalog
+    reporter: Reporter
+    checked: list[Checked] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
+    case: Case = field(init=False)
 
+    def begin(self, name: str, stage: str) -> None:
+        self.reporter.contender(name, stage)
 
-def _check_case(
-    catalog: Catalog,
-    race: Race,
-    resolved: dict[tuple[str, str], Callable[..., Any] | Unsupported | Failed],
-    reporter: Reporter,
-) -> tuple[list[Checked], list[Pair]]:
-    case, op = race.case, catalog.op(race.case.op)
-    with settings(case, reset_compiler=False):
-        exam = attempt("inputs", partial(examine.set_exam, op, case))
-        if not isinstance(exam, examine.Exam):
-            return [Checked(name, case, exam) for name in race.contenders], []
-        found, right = [], {}
-        for name in race.contenders:
-            reporter.contender(name, "check")
-            contender = catalog.impl(op.name, name)
-            function = _function(exam, contender, resolved)
-            verdict = function if not callable(function) else examine.examine(exam, function)
-            if isinstance(verdict, Right) and callable(function):
-                right[name] = function
-            found.append(_excuse(Checked(name, case, verdict), contender))
-        apart = examine.disagreement(exam, right)
-    return found, [Pair(one, other, case, units) for (one, other), units in apart.items()]
+    def done(self, name: str, outcome: Told, output: str = "") -> None:
+        assert not isinstance(outcome, Measured | Profile)
+        caveats = self.catalog.impl(self.case.op, name).caveats
+        admitted = excuse(outcome, caveats, self.case)
+        self.checked.append(Checked(name, self.case, outcome, admitted))
 
 
-def _function(
-    exam: examine.Exam,
-    contender: Impl,
-    resolved: dict[tuple[str, str], Callable[..., Any] | Unsupported | Failed],
-) -> Callable[..., Any] | Unsupported | Failed:
-    """The contender's function, resolved once for all cases, or why it doesn't run on this one."""
-    supported = partial(
-        ensure_supported, exam.op, contender, exam.first.values, direction=exam.case.direction
-    )
-    refusal = attempt("prepare", supported)
-    if refusal is not None:
-        return refusal
-    key = (contender.op, contender.name)
-    if key not in resolved:
-        resolved[key] = attempt("prepare", partial(resolve, contender))
-    return resolved[key]
+def excuse(verdict: Outcome | Verdict, caveats: Mapping[str, str], case: Case) -> str:
+    """The caveat that excuses a wrong answer on this kind of input or layout; "" where none."""
+    if isinstance(verdict, Wrong) and verdict.stage in EXCUSABLE:
+        return caveats.get(case.inputs) or caveats.get(case.layout) or ""
+    return ""
 
 
-def _excuse(checked: Checked, contender: Impl) -> Checked:
-    admitted = examine.admitted(checked.verdict, contender.caveats, checked.case)
-    return Checked(checked.contender, checked.case, checked.verdict, admitted)
+def _checks_here(catalog: Catalog) -> Callable[[Race, _Listener], Mapping[tuple[str, str], float]]:
+    """Checks cases in this process."""
+    from harness.runner import SpoiledError
+    from harness.verifying import Verifier
+
+    verifier = Verifier(catalog)
+
+    def check_case(race: Race, listener: _Listener) -> Mapping[tuple[str, str], float]:
+        witness = Here(listener)
+        while waiting := witness.waiting(race):
+            try:
+                return verifier.check_case(waiting, witness=witness)
+            except SpoiledError:
+                continue
+        return {}
+
+    return check_case
 
 
 def _verify_caveats(catalog: Catalog, checked: list[Checked]) -> list[Checked]:

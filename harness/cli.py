@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,10 +33,6 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     words = options.parser().parse_args(argv)
-    # The profiler's own log would print two lines per profile; it is read when torch is imported.
-    os.environ.setdefault("KINETO_LOG_LEVEL", "6")
-    # Torch warns itself of how its nested tensors find out that they are being traced.
-    logging.getLogger("torch.fx._symbolic_trace").setLevel(logging.ERROR)
     try:
         return int(_HANDLERS[words.verb](words))
     except OpbenchError as error:
@@ -75,10 +70,11 @@ def _check(words: argparse.Namespace) -> Exit:
     from harness.planning import plan_checks
     from harness.verdicts import problems, tables
 
-    catalog = _load(words)
-    races = plan_checks(catalog, options.selection(words))
-    with _progress(races, quiet=words.json) as reporter:
-        report = check(catalog, races, reporter=reporter)
+    with _supervised(words) as supervisor:
+        catalog = _load(words)
+        races = plan_checks(catalog, options.selection(words))
+        with _progress(races, quiet=words.json) as reporter:
+            report = check(catalog, races, supervisor=supervisor, reporter=reporter)
     if words.json:
         _print_json([_plain(checked) for checked in report.checked])
     else:
@@ -254,6 +250,9 @@ def _recorded(words: argparse.Namespace) -> RunFolder:
 def _supervised(words: argparse.Namespace) -> Iterator[Supervisor | None]:
     """The supervisor of the processes that contenders run in; None where they run in this one."""
     if words.in_process:
+        from harness.worker import hush
+
+        hush()
         yield None
         return
     from harness.supervisor import Limits, Supervisor, usual_memory

@@ -20,8 +20,6 @@ from results.record import Case, Right, Verdict, Wrong
 
 #: How often inputs are drawn in the hope of the same shapes.
 _DRAWS = 5
-#: Stages of a check that a caveat excuses: being wrong, not misbehaving.
-EXCUSABLE = ("value", "gradient")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +108,6 @@ def examine(exam: Exam, function: Callable[..., Any]) -> Verdict:
             return wrong.verdict
 
     return attempt("check", sit)
-
-
-def admitted(verdict: Verdict, caveats: Mapping[str, str], case: Case) -> str:
-    """The caveat that excuses a wrong answer on this kind of input or layout; "" where none."""
-    if isinstance(verdict, Wrong) and verdict.stage in EXCUSABLE:
-        return caveats.get(case.inputs) or caveats.get(case.layout) or ""
-    return ""
 
 
 def disagreement(

@@ -117,6 +117,7 @@ def _add_list(verb: argparse.ArgumentParser) -> None:
 def _add_check(verb: argparse.ArgumentParser) -> None:
     _add_selection(verb)
     _add_json(verb)
+    _add_isolation(verb)
     verb.add_argument("--pairs", action="store_true", help="print how far contenders differ")
 
 

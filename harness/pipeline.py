@@ -5,6 +5,7 @@ Contenders run in the processes of a supervisor, or in this one. Torch isn't imp
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -13,8 +14,19 @@ from harness.catalog import Catalog
 from harness.planning import Race, is_as_large
 from harness.policy import Policy
 from harness.prepare import fingerprint
-from harness.supervisor import Supervisor
-from results.record import Case, Failed, Measured, Outcome, Profile, Record, Started, Unsupported
+from harness.supervisor import Listener, Supervisor
+from harness.worker import Told
+from results.record import (
+    Case,
+    Failed,
+    Measured,
+    Outcome,
+    Profile,
+    Record,
+    Right,
+    Started,
+    Unsupported,
+)
 from results.store import RunFolder
 
 
@@ -117,9 +129,9 @@ class _Recorder:
         self.reporter.contender(name, stage)
         self.folder.append(Started(name, self.case))
 
-    def done(self, name: str, outcome: Outcome | Profile, output: str) -> None:
+    def done(self, name: str, outcome: Told, output: str) -> None:
         """A line for what became of it."""
-        assert not isinstance(outcome, Profile)
+        assert not isinstance(outcome, Profile | Right)
         self.folder.append(self.record(name, outcome, output))
 
     def record(self, name: str, outcome: Outcome, output: str) -> Record:
@@ -140,12 +152,13 @@ class _ProfileRecorder(_Recorder):
         """Profiling anew loses nothing: no line."""
         self.reporter.contender(name, stage)
 
-    def done(self, name: str, outcome: Outcome | Profile, output: str) -> None:
+    def done(self, name: str, outcome: Told, output: str) -> None:
         """A line; what the run measured of a contender stays though it can't be profiled."""
         if isinstance(outcome, Profile):
             self.folder.append(outcome)
             self.found.append(outcome)
             return
+        assert not isinstance(outcome, Right)
         record = self.record(name, outcome, output)
         self.found.append(record)
         measured = {(r.case, r.contender) for r in self.folder.records()}
@@ -165,26 +178,36 @@ class _Gatherer:
         if name not in self.output:
             self.recorder.begin(name, stage)
 
-    def done(self, name: str, outcome: Outcome | Profile, output: str) -> None:
-        assert not isinstance(outcome, Profile)
+    def done(self, name: str, outcome: Told, output: str) -> None:
+        assert not isinstance(outcome, Profile | Right)
         self.outcomes.setdefault(name, []).append(outcome)
         self.output.setdefault(name, output)
 
 
 @dataclass(frozen=True, slots=True)
-class _Here:
-    """Passes on what goes on in this process."""
+class Here:
+    """Passes on to a listener what goes on in this process, as a supervisor does of its workers."""
 
-    recorder: _Recorder
+    listener: Listener
     told: set[str] = field(default_factory=set)
 
     def begin(self, name: str, stage: str) -> None:
+        """A contender begins a stage; blocks of a race are not told of."""
         if name and stage != "race":
-            self.recorder.begin(name, stage)
+            self.listener.begin(name, stage)
 
-    def done(self, name: str, outcome: Outcome | Profile) -> None:
+    def done(self, name: str, outcome: Told) -> None:
+        """What became of a contender."""
         self.told.add(name)
-        self.recorder.done(name, outcome, "")
+        self.listener.done(name, outcome, "")
+
+    def waiting(self, race: Race) -> Race | None:
+        """The race with those contenders that nothing was told of yet; None where there are none.
+
+        There is no fresh process to be had here: they go on in a spoiled one.
+        """
+        names = tuple(name for name in race.contenders if name not in self.told)
+        return replace(race, contenders=names) if names else None
 
 
 def _race_in_processes(
@@ -227,14 +250,10 @@ def _joined(outcomes: list[Outcome]) -> Outcome:
 def _race_here(catalog: Catalog, race: Race, policy: Policy, recorder: _Recorder) -> None:
     from harness.runner import SpoiledError, run_case
 
-    witness = _Here(recorder)
-    while waiting := tuple(name for name in race.contenders if name not in witness.told):
-        left = replace(race, contenders=waiting)
-        try:
-            run_case(catalog, left, policy=policy, witness=witness)
-        except SpoiledError:
-            # There is no fresh process to be had here.
-            continue
+    witness = Here(recorder)
+    while waiting := witness.waiting(race):
+        with contextlib.suppress(SpoiledError):
+            run_case(catalog, waiting, policy=policy, witness=witness)
 
 
 def _profile_here(
@@ -242,13 +261,10 @@ def _profile_here(
 ) -> None:
     from harness.runner import SpoiledError, profile_case
 
-    witness = _Here(recorder)
-    while waiting := tuple(name for name in race.contenders if name not in witness.told):
-        left = replace(race, contenders=waiting)
-        try:
-            profile_case(catalog, left, folder=folder.path, witness=witness)
-        except SpoiledError:
-            continue
+    witness = Here(recorder)
+    while waiting := witness.waiting(race):
+        with contextlib.suppress(SpoiledError):
+            profile_case(catalog, waiting, folder=folder.path, witness=witness)
 
 
 def _affordable(race: Race, recorder: _Recorder) -> Race:

@@ -17,8 +17,9 @@ class Policy:
     rules: by what contenders are told apart, and how surely. budget_s: when the race ends at the
     latest, and patience: how many times that it may take to reach the first look at which anything
     can be decided. block_s: length of a timed block; the shorter, the fewer of them are hit by
-    whatever else the machine does, and the more the clock costs. max_rounds: bound on the samples that are
-    kept. hopeless: who surely takes so many times as long leaves however imprecise its ratio is.
+    whatever else the machine does, and the more the clock costs. max_rounds: bound on the samples
+    that are kept. hopeless: who surely takes so many times as long leaves however imprecise its
+    ratio is.
     settle_s: longest warm-up of a contender. recheck: share of the time that may go into checking
     results again while the race is on. order: another number draws another order of blocks.
     """

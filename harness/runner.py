@@ -20,6 +20,7 @@ from torch._functorch import config as functorch_config
 
 from harness import examine, leftovers, passes, profiling, racing
 from harness.catalog import Catalog
+from harness.checking import excuse
 from harness.clock import Clock, EventClock, HostClock
 from harness.declare import Cost, Impl, call_named, interprets_triton
 from harness.device import ensure_device, waiter
@@ -42,7 +43,7 @@ class Witness(Protocol):
     def begin(self, name: str, stage: str) -> None:
         """A contender ("" for the harness) begins a stage: "prepare", "race" or "profile"."""
 
-    def done(self, name: str, outcome: Outcome | Profile) -> None:
+    def done(self, name: str, outcome: Outcome | Profile | Right) -> None:
         """What became of a contender."""
 
 
@@ -195,9 +196,9 @@ def _make_ready(exam: examine.Exam, contender: Impl) -> Ready | Outcome:
         return function
     preparation_s = time.perf_counter() - start
     verdict = examine.examine(exam, function)
-    excuse = examine.admitted(verdict, contender.caveats, case)
-    if excuse:
-        return Unsupported(f"admits to be wrong here: {excuse}")
+    admitted = excuse(verdict, contender.caveats, case)
+    if admitted:
+        return Unsupported(f"admits to be wrong here: {admitted}")
     if not isinstance(verdict, Right):
         return verdict
     call = attempt("bind", partial(bound_call, exam, function))

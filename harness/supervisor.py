@@ -26,9 +26,9 @@ import psutil
 from harness import notice
 from harness.planning import Race
 from harness.policy import Policy
-from harness.worker import OUTPUT, Began, Brief, Done, Finished, Hello, Job
+from harness.worker import OUTPUT, Began, Brief, Done, Finished, Hello, Job, Told
 from results.errors import OpbenchError
-from results.record import Environment, Failed, Outcome, Profile
+from results.record import Environment, Failed
 
 #: Seconds between two looks at the worker: seldom enough not to disturb what it times.
 WATCH_S = 0.2
@@ -61,7 +61,7 @@ class Listener(Protocol):
     def begin(self, name: str, stage: str) -> None:
         """A contender is about to begin."""
 
-    def done(self, name: str, outcome: Outcome | Profile, output: str) -> None:
+    def done(self, name: str, outcome: Told, output: str) -> None:
         """What became of a contender, and the beginning of what it printed."""
 
 
@@ -100,13 +100,20 @@ class Supervisor:
 
     def race(self, race: Race, policy: Policy, listener: Listener) -> None:
         """Race the contenders of a case."""
-        self._do(Job(race, policy), listener)
+        self._do(Job("race", race, policy), listener)
 
     def profile(self, race: Race, folder: Path, listener: Listener) -> None:
         """Profile the contenders of a case; a trace each below `folder`/traces."""
-        self._do(Job(race, Policy(), folder), listener)
+        self._do(Job("profile", race, folder=folder), listener)
 
-    def _do(self, job: Job, listener: Listener) -> None:
+    def check(self, race: Race, listener: Listener) -> dict[tuple[str, str], float]:
+        """Check the contenders of a case, and tell how far the right ones are from each other.
+
+        Those who were checked by different workers are not compared.
+        """
+        return self._do(Job("check", race), listener)
+
+    def _do(self, job: Job, listener: Listener) -> dict[tuple[str, str], float]:
         """Do the job; where the worker ends over one contender, with another for the rest."""
         waiting = list(job.race.contenders)
         while waiting:
@@ -117,7 +124,7 @@ class Supervisor:
                 if end.spoiled:
                     self.renew()
                     continue
-                return
+                return dict(end.apart)
             self.renew()
             if end.contender in waiting:
                 guilty = [end.contender]
@@ -127,6 +134,7 @@ class Supervisor:
             for name in guilty:
                 listener.done(name, end.failed, "")
                 waiting.remove(name)
+        return {}
 
     def _attempt(self, job: Job, listener: Listener) -> tuple[set[str], Finished | _Death]:
         """Who was told of before the job was finished, or the worker died."""
@@ -289,7 +297,6 @@ def _spawn(pipe: Connection, board: int, log: IO[bytes], mark: str) -> subproces
     environment: Mapping[str, str] = {
         # Compiling in processes of its own would look like what a contender left behind.
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
-        "KINETO_LOG_LEVEL": "6",
         **os.environ,
         MARK: mark,
     }

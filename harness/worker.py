@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
+import logging
 import os
 import resource
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.catalog import Catalog, load
 from harness.notice import NOBODY, Board
 from harness.planning import Race
 from harness.policy import Policy
 from results.errors import OpbenchError
-from results.record import Environment, Outcome, Profile
+from results.record import Environment, Outcome, Profile, Right
 
+if TYPE_CHECKING:
+    from harness.verifying import Verifier
+
+#: What can be told of a contender.
+Told = Outcome | Profile | Right
 #: How much of what a contender prints is kept with its record, in characters.
 OUTPUT = 500
 _PR_SET_PDEATHSIG = 1
@@ -40,11 +46,14 @@ class Brief:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A case to do with its contenders: to race by a policy, or to profile below a folder."""
+    """A case to do with its contenders: to "race" by a policy, to "profile" below a folder, or to
+    "check".
+    """
 
+    task: str
     race: Race
-    policy: Policy
-    folder: Path | None = None
+    policy: Policy = field(default_factory=Policy)
+    folder: Path = Path()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +77,20 @@ class Done:
     """What became of a contender, and what it printed."""
 
     contender: str
-    outcome: Outcome | Profile
+    outcome: Told
     output: str
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The job is over. spoiled: this process is going to end; the rest needs another."""
+    """The job is over.
+
+    spoiled: this process is going to end; the rest needs another. apart: of a check, how far each
+    two right contenders are from each other.
+    """
 
     spoiled: bool = False
+    apart: tuple[tuple[tuple[str, str], float], ...] = ()
 
 
 class PipeWitness:
@@ -100,7 +114,7 @@ class PipeWitness:
             self._connection.recv()
             self._board.write(self._numbers[name], stage, log=self._printed)
 
-    def done(self, name: str, outcome: Outcome | Profile) -> None:
+    def done(self, name: str, outcome: Told) -> None:
         """Tell what became of it, and what it printed while it was prepared and checked."""
         self._keep_output()
         self._connection.send(Done(name, outcome, self._output.get(name, "")))
@@ -117,6 +131,7 @@ def main(argv: Sequence[str]) -> None:
     pipe, board = Connection(int(argv[0])), Board(int(argv[1]))
     _die_with_parent()
     faulthandler.enable(file=sys.stderr, all_threads=False)
+    hush()
     try:
         brief: Brief = pipe.recv()
         board.write(NOBODY, "start", log=0)
@@ -129,14 +144,24 @@ def main(argv: Sequence[str]) -> None:
 
         pipe.send(Hello(describe()))
         _limit_memory(brief.memory_limit)
+        work = _Work(catalog)
         spoiled = False
         while not spoiled:
             board.write(NOBODY, "idle", log=printed())
             job: Job = pipe.recv()
-            spoiled = _do(catalog, job, PipeWitness(pipe, board, job.race.contenders))
-            pipe.send(Finished(spoiled))
+            finished = work.do(job, PipeWitness(pipe, board, job.race.contenders))
+            pipe.send(finished)
+            spoiled = finished.spoiled
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
+
+
+def hush() -> None:
+    """Keep torch from telling users what is for its developers; before it is imported."""
+    # The profiler's own log: two lines per profile.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")
+    # How nested tensors find out that they are being traced.
+    logging.getLogger("torch.fx._symbolic_trace").setLevel(logging.ERROR)
 
 
 def printed() -> int:
@@ -154,19 +179,34 @@ def read_log(start: int) -> str:
         return file.read(min(end - start, 4 * OUTPUT)).decode(errors="replace")[:OUTPUT]
 
 
-def _do(catalog: Catalog, job: Job, witness: PipeWitness) -> bool:
-    """Do a job; whether it spoiled this process."""
-    from harness.runner import SpoiledError, profile_case, run_case
+class _Work:
+    """Does jobs. Torch is there by now: importing it is what a worker spends its start on."""
 
-    if job.folder is None:
-        work = partial(run_case, policy=job.policy)
-    else:
-        work = partial(profile_case, folder=job.folder)
-    try:
-        work(catalog, job.race, witness=witness)
-    except SpoiledError:
-        return True
-    return False
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._verifier: Verifier | None = None
+
+    def do(self, job: Job, witness: PipeWitness) -> Finished:
+        """Do a job, and tell whether it spoiled this process."""
+        from harness import runner
+
+        try:
+            if job.task == "race":
+                runner.run_case(self._catalog, job.race, policy=job.policy, witness=witness)
+            elif job.task == "profile":
+                runner.profile_case(self._catalog, job.race, folder=job.folder, witness=witness)
+            else:
+                return Finished(apart=self._check(job.race, witness))
+        except runner.SpoiledError:
+            return Finished(spoiled=True)
+        return Finished()
+
+    def _check(self, race: Race, witness: PipeWitness) -> tuple[tuple[tuple[str, str], float], ...]:
+        # Kept for all cases; imported only for checks, as the compiler comes with it.
+        from harness.verifying import Verifier
+
+        self._verifier = self._verifier or Verifier(self._catalog)
+        return tuple(self._verifier.check_case(race, witness=witness).items())
 
 
 def _limit_memory(limit: int | None) -> None:

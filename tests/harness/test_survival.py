@@ -14,7 +14,7 @@ import harness
 from harness.planning import Selection
 from harness.policy import Policy
 from harness.supervisor import MARK, Limits, Supervisor, WorkerError
-from results.record import Failed, Measured, Profile, Unsupported, Wrong
+from results.record import Failed, Measured, Profile, Right, Unsupported, Wrong
 from results.store import open_run
 from tests.harness.runs import new_run
 
@@ -154,6 +154,26 @@ def test_profiling_survives_as_well(hostile, tmp_path):
         "exits": "exited",
     }
     assert (folder.path / folder.profiles()[0].trace).is_file()
+
+
+def test_checking_survives_as_well(hostile):
+    names = ("summed", "segfaults", "exits", "loop", "sets_threads", "hangs", "hoards")
+    races = harness.plan_checks(
+        hostile, Selection(expression="odd and normal and contiguous", impls=names, threads=2)
+    )
+    with Supervisor(FILES, limits=LIMITS) as supervisor:
+        report = harness.check(hostile, races[:1], supervisor=supervisor)
+    found = {checked.contender: checked.verdict for checked in report.checked}
+    assert set(found) == set(names)
+    assert {n: v.cause for n, v in found.items() if isinstance(v, Failed)} == {
+        "segfaults": "crashed",
+        "exits": "exited",
+        "hangs": "hung",
+        "hoards": "memory",
+    }
+    assert isinstance(found["sets_threads"], Wrong)
+    assert isinstance(found["summed"], Right)
+    assert isinstance(found["loop"], Right)
 
 
 def test_several_processes_are_units_of_evidence(hostile, tmp_path):

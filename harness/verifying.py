@@ -1,0 +1,85 @@
+"""What happens to the contenders of one case when they are checked, in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch._dynamo
+
+from harness import examine, state
+from harness.catalog import Catalog
+from harness.declare import Impl
+from harness.guard import attempt
+from harness.planning import Race
+from harness.prepare import ensure_supported, resolve
+from harness.runner import SpoiledError, Witness, settings
+from results.record import Failed, Right, Unsupported, Verdict, Wrong
+
+#: For each pair of contenders, their largest difference in units of the tolerance.
+Apart = dict[tuple[str, str], float]
+
+
+class Verifier:
+    """Checks one case after another. A contender's function is resolved once for all of them."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._resolved: dict[tuple[str, str], Callable[..., Any] | Unsupported | Failed] = {}
+
+    def check_case(self, race: Race, *, witness: Witness) -> Apart:
+        """Examine every contender, telling each verdict, and compare the right ones pairwise.
+
+        Raises SpoiledError where one of them ran out of memory, which it may still hold.
+        """
+        # After a few shapes torch.compile would give up and quietly run, and let pass, eager code.
+        patient = torch._dynamo.config.patch(recompile_limit=256, fail_on_recompile_limit_hit=True)
+        with patient, settings(race.case, reset_compiler=False):
+            return self._check_case(race, witness)
+
+    def _check_case(self, race: Race, witness: Witness) -> Apart:
+        case, op = race.case, self._catalog.op(race.case.op)
+        witness.begin("", "inputs")
+        exam = attempt("inputs", partial(examine.set_exam, op, case))
+        right: dict[str, Callable[..., Any]] = {}
+        for name in race.contenders:
+            witness.begin(name, "check")
+            if not isinstance(exam, examine.Exam):
+                witness.done(name, exam)
+                continue
+            function = self._function(exam, self._catalog.impl(op.name, name))
+            verdict = _verdict(exam, function)
+            witness.done(name, verdict)
+            if isinstance(verdict, Failed) and verdict.cause == "memory":
+                raise SpoiledError(verdict.reason)
+            if isinstance(verdict, Right) and callable(function):
+                right[name] = function
+        witness.begin("", "check")
+        return examine.disagreement(exam, right) if isinstance(exam, examine.Exam) else {}
+
+    def _function(
+        self, exam: examine.Exam, contender: Impl
+    ) -> Callable[..., Any] | Unsupported | Failed:
+        """The contender's function, or why it doesn't run on this case."""
+        values, direction = exam.first.values, exam.case.direction
+        supported = partial(ensure_supported, exam.op, contender, values, direction=direction)
+        refusal = attempt("prepare", supported)
+        if refusal is not None:
+            return refusal
+        key = (contender.op, contender.name)
+        if key not in self._resolved:
+            self._resolved[key] = attempt("prepare", partial(resolve, contender))
+        return self._resolved[key]
+
+
+def _verdict(exam: examine.Exam, function: Callable[..., Any] | Unsupported | Failed) -> Verdict:
+    """The verdict of the exam; right answers don't excuse changed state, which is put back."""
+    if isinstance(function, Unsupported | Failed):
+        return function
+    before = state.read()
+    verdict = examine.examine(exam, function)
+    changes = state.restore(before)
+    if changes and isinstance(verdict, Right):
+        return Wrong("state", f"changed {', '.join(changes)}")
+    return verdict

@@ -1,0 +1,38 @@
+"""Emptying the caches: what was in them is slow to read again."""
+
+import time
+
+import pytest
+import torch
+
+from harness.eviction import _size, cache_bytes, evictor
+from results.stats import median
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("48M\n", 48 << 20), ("1280K", 1280 << 10), ("1G", 1 << 30), ("512", 512)]
+)
+def test_sizes_as_the_system_writes_them(text, size):
+    assert _size(text) == size
+
+
+def test_the_last_cache_is_the_largest():
+    assert 1 << 16 <= cache_bytes("cpu") <= 1 << 32
+
+
+def test_what_was_in_cache_is_slow_to_read_again():
+    """A megabyte fits into any last-level cache; ratios within one run, with room."""
+    data, evict = torch.ones(1 << 18), evictor("cpu")
+
+    def read():
+        start = time.perf_counter()
+        data.sum()
+        return time.perf_counter() - start
+
+    warm, cold = [], []
+    for _ in range(15):
+        evict()
+        cold.append(read())
+        read()
+        warm.append(read())
+    assert median(cold) > 1.5 * median(warm)

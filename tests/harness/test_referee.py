@@ -1,0 +1,143 @@
+"""What the referee of a race sees: wrong results on unseen inputs, compiling, changed state."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import harness
+from harness import runner
+from harness.planning import Selection
+from harness.referee import CaseReferee, compilations
+from results.record import Failed, Wrong
+
+LOADED = Path(__file__).parent.parent / "loaded"
+
+
+@pytest.fixture(scope="module")
+def sums():
+    return harness.load(LOADED / "row_sum.py", entry_points=False)
+
+
+def watched(catalog, function, *, direction="forward", op="row_sum", expression="small"):
+    """A referee of a race of one contender, and the inputs that are timed."""
+    selection = Selection((op,), expression, directions=(direction,))
+    race = harness.plan(catalog, selection)[0]
+    exam = runner.exam_of(catalog, race.case)
+    call = runner.bound_call(exam, function)
+    announced = []
+    referee = CaseReferee(exam, {"it": function}, {"it": call}, announce=announced.append)
+    return referee, exam, call, announced
+
+
+def honest(x, *, scale=1.0):
+    return x.sum(1) * scale
+
+
+class Remembers:
+    """Right until it has seen the same memory often enough."""
+
+    def __init__(self, patience):
+        self._patience = patience
+        self._seen = {}
+
+    def __call__(self, x, *, scale=1.0):
+        calls, answer = self._seen.get(x.data_ptr(), (0, None))
+        answer = honest(x, scale=scale) if calls < self._patience else answer
+        self._seen[x.data_ptr()] = (calls + 1, answer)
+        return answer
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward", "both"])
+def test_the_honest_pass_again_and_again_and_keep_their_inputs(sums, direction):
+    referee, exam, call, _ = watched(sums, honest, direction=direction)
+    before = [tensor.clone() for tensor in exam.first.tensors()]
+    for _ in range(5):
+        assert referee.recheck("it") is None
+        call()
+    assert all(map(torch.equal, before, exam.first.tensors()))
+
+
+def test_answers_from_memory_are_found_out_in_the_very_memory_that_is_timed(sums):
+    referee, _, call, _ = watched(sums, Remembers(patience=3))
+    assert referee.recheck("it") is None
+    for _ in range(4):
+        call()
+    verdict = referee.recheck("it")
+    assert isinstance(verdict, Wrong)
+    assert "elements are off" in verdict.reason
+
+
+@pytest.mark.parametrize("direction", ["backward", "both"])
+def test_a_gradient_that_turns_wrong_is_found(sums, direction):
+    state = {"wrong": False}
+
+    class Sum(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.columns = x.shape[1]
+            return x.sum(1)
+
+        @staticmethod
+        def backward(ctx, slope):
+            right = slope[:, None].expand(-1, ctx.columns).contiguous()
+            return right * 2 if state["wrong"] else right
+
+    referee, *_ = watched(sums, lambda x, *, scale=1.0: Sum.apply(x) * scale, direction=direction)
+    assert referee.recheck("it") is None
+    state["wrong"] = True
+    verdict = referee.recheck("it")
+    assert isinstance(verdict, Wrong)
+    assert verdict.stage == "gradient"
+
+
+def test_one_that_raises_on_unseen_inputs_has_failed(sums):
+    def picky(x, *, scale=1.0):
+        if x[0, 0] != first:
+            raise RuntimeError("never seen that")
+        return honest(x, scale=scale)
+
+    referee, exam, *_ = watched(sums, honest)
+    first = exam.first.tensors()[0][0, 0].clone()
+    referee, *_ = watched(sums, picky)
+    verdict = referee.recheck("it")
+    assert isinstance(verdict, Failed)
+    assert "never seen that" in verdict.reason
+
+
+def test_inputs_whose_shapes_follow_from_their_values_are_given_afresh(catalog):
+    """The ids of patches repeat as often as the patches are long: some shapes can't be refilled."""
+    contender = catalog.impl("boundary_upsample", "gather").function
+    referee, *_ = watched(catalog, contender, op="boundary_upsample", expression="tiny")
+    assert [referee.recheck("it") for _ in range(3)] == [None] * 3
+
+
+def test_compiling_in_a_timed_block_is_a_failure(sums):
+    referee, _, call, announced = watched(sums, honest)
+    referee.begin("it")
+    call()
+    assert referee.fault("it") is None
+    before = compilations()
+    referee.begin("it")
+    torch.compile(lambda x: x + 1, backend="eager")(torch.ones(3))
+    assert compilations() > before
+    fault = referee.fault("it")
+    assert isinstance(fault, Failed)
+    assert fault.cause == "recompiled"
+    assert announced == ["it", "it"]
+    # What was compiled between blocks is nobody's fault.
+    torch.compile(lambda x: x + 2, backend="eager")(torch.ones(3))
+    referee.begin("it")
+    assert referee.fault("it") is None
+
+
+def test_changed_state_is_put_back_and_named(sums):
+    referee, *_ = watched(sums, honest)
+    referee.begin("it")
+    torch.set_default_dtype(torch.float64)
+    fault = referee.fault("it")
+    assert isinstance(fault, Wrong)
+    assert "the default dtype (torch.float32 -> torch.float64)" in fault.reason
+    assert torch.get_default_dtype() is torch.float32
+    referee.begin("it")
+    assert referee.fault("it") is None
