@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness import examine, state
+from harness.compiler import compilations
 from results.record import Failed, Right, Unsupported, Wrong
 
 #: New inputs are drawn when their truth takes at most this share of the time since the last ones.
@@ -71,9 +71,3 @@ class CaseReferee:
             self._drawn_at = time.perf_counter()
             self._draw_s = self._drawn_at - now
         return self._unseen
-
-
-def compilations() -> int:
-    """How often torch.compile has compiled anything in this process."""
-    utils = sys.modules.get("torch._dynamo.utils")
-    return 0 if utils is None else int(utils.counters["frames"]["total"])

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -294,12 +294,7 @@ _PROGRAM = (
 
 
 def _spawn(pipe: Connection, board: int, log: IO[bytes], mark: str) -> subprocess.Popen[bytes]:
-    environment: Mapping[str, str] = {
-        # Compiling in processes of its own would look like what a contender left behind.
-        "TORCHINDUCTOR_COMPILE_THREADS": "1",
-        **os.environ,
-        MARK: mark,
-    }
+    environment = {**os.environ, MARK: mark}
     return subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, str(pipe.fileno()), str(board), *sys.path],
         stdin=subprocess.DEVNULL,

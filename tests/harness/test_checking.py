@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 import harness
+from harness import examine
 from harness.checking import check
 from harness.planning import Selection, plan_checks
 from results.record import Right, Unsupported, Wrong
@@ -120,3 +122,21 @@ def test_pairs_are_measured_in_units_of_the_tolerance(catalog):
     names = {frozenset((pair.one, pair.other)) for pair in report.pairs}
     assert len(names) == 3
     assert all(0 <= pair.units < 1 for pair in report.pairs)
+
+
+def test_compiling_for_unseen_shapes_is_not_taken_for_a_memory(catalog):
+    """The groups that boundaries make follow from their values, and so do shapes."""
+    shapes = set()
+
+    def compiles_anew(boundaries, *rest, **options):
+        """As torch.compile with static shapes: the first call of each kind does more."""
+        kind = int(boundaries.sum()) % 2
+        if kind not in shapes:
+            shapes.add(kind)
+            torch.compile(lambda x: x + 1, backend="eager")(torch.ones(len(shapes)))
+        return contender.function(boundaries, *rest, **options)
+
+    contender = catalog.impl("boundary_downsample", "index_add")
+    (race,) = harness.plan(catalog, Selection(("boundary_downsample",), "tiny", ("index_add",)))
+    exam = examine.set_exam(catalog.op("boundary_downsample"), race.case, gradients=False)
+    assert isinstance(examine.examine(exam, compiles_anew), Right)

@@ -7,8 +7,9 @@ import torch
 
 import harness
 from harness import runner
+from harness.compiler import compilations
 from harness.planning import Selection
-from harness.referee import CaseReferee, compilations
+from harness.referee import CaseReferee
 from results.record import Failed, Wrong
 
 LOADED = Path(__file__).parent.parent / "loaded"
