@@ -18,16 +18,21 @@ if TYPE_CHECKING:
     from harness.planning import Race, Selection, plan, plan_checks
     from harness.policy import Policy
     from harness.racing import measure
+    from harness.supervisor import Limits, Supervisor
+    from results.record import Rules
 
 _HOMES = {
     "Catalog": "harness.catalog",
     "Cost": "harness.declare",
     "FakeClock": "harness.clock",
     "Impl": "harness.declare",
+    "Limits": "harness.supervisor",
     "Op": "harness.declare",
     "Policy": "harness.policy",
     "Race": "harness.planning",
+    "Rules": "results.record",
     "Selection": "harness.planning",
+    "Supervisor": "harness.supervisor",
     "Support": "harness.declare",
     "Unavailable": "harness.declare",
     "check": "harness.checking",
@@ -53,10 +58,13 @@ __all__ = [
     "Cost",
     "FakeClock",
     "Impl",
+    "Limits",
     "Op",
     "Policy",
     "Race",
+    "Rules",
     "Selection",
+    "Supervisor",
     "Support",
     "Unavailable",
     "check",

@@ -47,7 +47,13 @@ def leaderboard_table(board: Board) -> Table:
     case = board.case
     title = " · ".join(part for part in (case.op, case.label, case.sizes) if part)
     tie = any(row.verdict == "tied" for row in board.rows)
-    return Table(title, COLUMNS, tuple(_leaderboard_row(row, tie=tie) for row in board.rows))
+    rows = [_leaderboard_row(row, tie=tie) for row in board.rows]
+    if not any(row.device_s for row in board.rows):
+        return Table(title, COLUMNS, tuple(rows))
+    # Beside the host's time, where a device has events of its own.
+    times = (format_time(row.device_s) for row in board.rows)
+    beside = tuple((*cells[:2], time, *cells[2:]) for cells, time in zip(rows, times, strict=True))
+    return Table(title, (*COLUMNS[:2], "device time", *COLUMNS[2:]), beside)
 
 
 def operators_table(profile: Profile) -> Table:

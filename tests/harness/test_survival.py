@@ -198,8 +198,8 @@ def test_a_worker_that_cannot_load_says_why(tmp_path):
         supervisor.environment()
 
 
-def test_a_killed_parent_takes_its_worker_with_it_and_leaves_a_run_that_resumes(tmp_path):
-    """Again and again, until a resumed run gets through: the same jobs, each of them once."""
+def test_a_parent_that_ends_takes_its_worker_along_and_leaves_a_run_that_resumes(tmp_path):
+    """Killed and interrupted until a resumed run gets through: the same jobs, each of them once."""
     words = ["run", "row_sum", "--load", FILES[0], "--grid", "full", "--budget", "0.2"]
     command = [sys.executable, "-m", "harness.cli", *words, "--threads", "1", "--out"]
     folder = tmp_path / "one"
@@ -218,8 +218,8 @@ def test_a_killed_parent_takes_its_worker_with_it_and_leaves_a_run_that_resumes(
             process.wait(timeout=patience + 3)
             break
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.send_signal((signal.SIGKILL, signal.SIGINT)[kills % 2])
+            process.wait(timeout=20)
             kills += 1
         assert gone(str(tmp_path))
     assert kills

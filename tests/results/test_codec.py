@@ -20,6 +20,7 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
 COUNTS = st.integers(0, 2**60)
 PAIRS = st.lists(st.tuples(NAMES, NAMES), max_size=3).map(tuple)
 AXES = st.lists(st.tuples(NAMES, st.integers() | FINITE | NAMES | st.booleans()), max_size=3)
+RULES = st.builds(record.Rules, FLOATS, FLOATS, FLOATS)
 CASES = st.builds(record.Case, NAMES, NAMES, AXES.map(tuple), NAMES, threads=COUNTS)
 MEASURED = st.builds(
     record.Measured,
@@ -32,12 +33,14 @@ MEASURED = st.builds(
     bytes=COUNTS,
     stopped=NAMES,
     peak_bytes=st.none() | COUNTS,
+    units=st.lists(COUNTS, max_size=4).map(tuple),
+    device_s=st.lists(FLOATS, max_size=4).map(tuple),
 )
 OUTCOMES = (
     MEASURED
     | st.builds(record.Wrong, NAMES, NAMES, st.none() | FLOATS)
     | st.builds(record.Unsupported, NAMES)
-    | st.builds(record.Failed, NAMES, NAMES, NAMES)
+    | st.builds(record.Failed, NAMES, NAMES, NAMES, st.sampled_from(record.CAUSES))
 )
 OPERATORS = st.builds(record.OperatorRow, NAMES, FLOATS, FLOATS, FLOATS, FLOATS)
 ENVIRONMENTS = st.builds(record.Environment, NAMES, PAIRS, PAIRS)
@@ -46,7 +49,7 @@ RECORDS = (
     | OUTCOMES
     | st.builds(record.Right, FLOATS)
     | st.builds(record.Started, NAMES, CASES)
-    | st.builds(record.Record, NAMES, CASES, OUTCOMES, NAMES, NAMES, PAIRS)
+    | st.builds(record.Record, NAMES, CASES, OUTCOMES, NAMES, NAMES, PAIRS, NAMES)
     | st.builds(
         record.Profile,
         NAMES,
@@ -56,7 +59,24 @@ RECORDS = (
         st.none() | COUNTS,
     )
     | st.builds(
-        record.RunInfo, NAMES, NAMES, st.lists(NAMES).map(tuple), ENVIRONMENTS, settings=PAIRS
+        record.RunInfo,
+        NAMES,
+        NAMES,
+        st.lists(NAMES).map(tuple),
+        ENVIRONMENTS,
+        settings=PAIRS,
+        rules=RULES,
+        warnings=st.lists(NAMES).map(tuple),
+    )
+    | RULES
+    | st.builds(
+        record.Ceilings,
+        NAMES,
+        NAMES,
+        COUNTS,
+        st.lists(st.tuples(COUNTS, FLOATS), max_size=3).map(tuple),
+        st.lists(st.tuples(NAMES, FLOATS), max_size=3).map(tuple),
+        FLOATS,
     )
 )
 

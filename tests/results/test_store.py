@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
 
-from results import store
+from results import codec, store
 from results.errors import RunFolderError
-from results.record import Record, Started, Unsupported
+from results.record import Failed, Record, Rules, Started, Unsupported
 from results.stats import median
 from tests.results.examples import case, info, make_run, measured, profile, record, records
 
@@ -155,3 +156,17 @@ def test_read_by_sample_where_nothing_was_measured(run):
 def test_read_by_something_else(run):
     with pytest.raises(ValueError, match="by='week' is not one of job, sample"):
         store.read(run.path, by="week")
+
+
+def test_a_run_of_schema_1_is_read(tmp_path):
+    """As it was written before failures had a cause and runs had rules."""
+    folder = store.create(tmp_path, info())
+    head = json.loads((folder.path / "run.json").read_text())
+    del head["rules"], head["warnings"]
+    (folder.path / "run.json").write_text(json.dumps(head | {"schema": 1}))
+    line = json.loads(codec.dumps(record("a", Failed("measure", "crashed"))))
+    del line["output"], line["outcome"]["cause"]
+    (folder.path / "records.jsonl").write_text(json.dumps(line) + "\n")
+
+    assert folder.info.rules == Rules()
+    assert folder.records() == (record("a", Failed("measure", "crashed")),)

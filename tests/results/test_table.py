@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from results.ceilings import Share
 from results.leaderboard import board
 from results.record import Unsupported
 from results.stats import Interval
@@ -16,6 +17,7 @@ from results.table import (
     format_interval,
     format_number,
     format_ratio,
+    format_share,
     format_time,
     leaderboard_table,
     operators_table,
@@ -110,6 +112,20 @@ def test_a_leaderboard():
     assert triton["verdict"] == "unsupported"
     assert triton["note"] == "no GPU"
     assert {triton[name] for name in COLUMNS[1:4]} == {"-"}
+
+
+def test_the_time_by_the_devices_events_stands_beside_the_hosts():
+    timed = measured(2e-4, range(3), device_s=(1.5e-4, 1.6e-4, 1.7e-4))
+    found = leaderboard_table(board(case(), [record("a", timed), record("b", Unsupported("no"))]))
+
+    assert found.columns[:4] == ("contender", "time", "device time", "ratio")
+    assert [row[2] for row in found.rows] == ["160 µs", "-"]
+
+
+def test_shares_of_a_ceiling_and_those_that_cannot_be_true():
+    assert format_share(None) == "-"
+    assert format_share(Share(0.834, "memory")) == "83% memory"
+    assert format_share(Share(1.2, "compute")) == "120% compute!"
 
 
 def test_a_tie_is_told_on_both_sides():
