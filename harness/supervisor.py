@@ -115,7 +115,7 @@ class Supervisor:
 
     def _do(self, job: Job, listener: Listener) -> dict[tuple[str, str], float]:
         """Do the job; where the worker ends over one contender, with another for the rest."""
-        waiting = list(job.race.contenders)
+        waiting, retried = list(job.race.contenders), False
         while waiting:
             race = replace(job.race, contenders=tuple(waiting))
             told, end = self._attempt(replace(job, race=race), listener)
@@ -128,9 +128,11 @@ class Supervisor:
             self.renew()
             if end.contender in waiting:
                 guilty = [end.contender]
+            elif told or (end.failed.stage == "idle" and not retried):
+                # Whoever was told of is through; who hadn't begun dies of an earlier job's doings.
+                guilty, retried = [], not told
             else:
-                # Whoever was told of is through; where nobody was, nobody else will get further.
-                guilty = [] if told else list(waiting)
+                guilty = list(waiting)
             for name in guilty:
                 listener.done(name, end.failed, "")
                 waiting.remove(name)
@@ -275,14 +277,10 @@ class _Worker:
         return self._log.read().decode(errors="replace").strip()
 
     def _memory(self) -> int:
-        """Bytes that the worker and its children have in use."""
-        total = 0
+        """Bytes that the worker has in use. What it starts has the worker's limit by itself."""
         with contextlib.suppress(psutil.NoSuchProcess):
-            worker = psutil.Process(self._process.pid)
-            for process in (worker, *worker.children(recursive=True)):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    total += process.memory_info().rss
-        return total
+            return int(psutil.Process(self._process.pid).memory_info().rss)
+        return 0
 
 
 #: Bytes that a worker takes by itself, with torch and its libraries.

@@ -20,6 +20,8 @@ LOADED = Path(__file__).parent.parent / "loaded"
 MINE = ["--load", str(LOADED / "row_sum.py")]
 TROUBLE = [*MINE, "--load", str(LOADED / "row_sum_trouble.py")]
 BRIEF = ["--budget", "0.1", "--threads", "1"]
+#: Without a worker that imports torch first: for tests of what has nothing to do with workers.
+HERE = [*BRIEF, "--in-process"]
 
 
 @pytest.fixture
@@ -115,7 +117,7 @@ def test_run_as_json(here, capsys):
 
 
 def test_a_planted_wrong_contender_is_named_with_4(here, capsys):
-    words = ["run", "row_sum", "-k", "small and not planted_raise", *TROUBLE, *BRIEF]
+    words = ["run", "row_sum", "-k", "small and not planted_raise", *TROUBLE, *HERE]
     assert main(words) == Exit.WRONG
     line = next(x for x in capsys.readouterr().out.splitlines() if "planted_wrong" in x)
     assert "wrong" in line
@@ -123,7 +125,7 @@ def test_a_planted_wrong_contender_is_named_with_4(here, capsys):
 
 
 def test_one_that_raises_is_5_and_the_others_are_measured(here, capsys):
-    words = ["run", "row_sum", "-k", "small and not planted_wrong", *TROUBLE, *BRIEF]
+    words = ["run", "row_sum", "-k", "small and not planted_wrong", *TROUBLE, *HERE]
     assert main(words) == Exit.FAILED
     text = capsys.readouterr().out
     assert "RuntimeError: no luck today" in text
@@ -132,19 +134,19 @@ def test_one_that_raises_is_5_and_the_others_are_measured(here, capsys):
 
 def test_a_precision_that_was_asked_for_and_not_reached_is_3(here, capsys):
     words = ["run", "row_sum", "-k", "small", "--impl", "summed,without_gradient", *MINE]
-    assert main([*words, *BRIEF, "--precision", "0.001%"]) == Exit.INCONCLUSIVE
-    assert main([*words, *BRIEF, "--precision", "90%"]) == Exit.OK
+    assert main([*words, *HERE, "--precision", "0.001%"]) == Exit.INCONCLUSIVE
+    assert main([*words, *HERE, "--precision", "90%"]) == Exit.OK
 
 
 def test_the_rules_of_a_run_are_kept_with_it(here, capsys):
-    words = ["run", "row_sum", "-k", "small", "--impl", "summed,loop", *MINE, *BRIEF]
+    words = ["run", "row_sum", "-k", "small", "--impl", "summed,loop", *MINE, *HERE]
     assert main([*words, "--tie", "99%", "--precision", "10%", "--id", "one"]) in (0, 3)
     assert open_run("runs/one").info.rules == Rules(tie=0.99, precision=0.1)
     assert main(["run", "--resume", "runs/one"]) in (0, 3)
 
 
 def test_cold_is_a_case_of_its_own_and_slower(here, capsys):
-    words = ["run", "row_sum", "-k", "small", "--impl", "summed", *MINE, *BRIEF, "--json"]
+    words = ["run", "row_sum", "-k", "small", "--impl", "summed", *MINE, *HERE, "--json"]
     times = {}
     for cache in ("warm", "cold"):
         assert main([*words, "--cache", cache]) == Exit.OK
@@ -155,14 +157,14 @@ def test_cold_is_a_case_of_its_own_and_slower(here, capsys):
 
 
 def test_in_this_process_for_a_debugger(here, capsys):
-    words = ["run", "row_sum", "-k", "small", "--impl", "summed", *MINE, *BRIEF, "--in-process"]
+    words = ["run", "row_sum", "-k", "small", "--impl", "summed", *MINE, *HERE]
     assert main(words) == Exit.OK
     assert "best" in capsys.readouterr().out
 
 
 def test_ceilings_are_measured_kept_and_told(here, capsys, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
-    words = ["run", "row_sum", "-k", "small", "--impl", "summed", *MINE, *BRIEF]
+    words = ["run", "row_sum", "-k", "small", "--impl", "summed", *MINE, *HERE]
     assert main(words) == Exit.OK
     assert "opbench calibrate --ceilings --device cpu --threads 1" in capsys.readouterr().err
     ask = ["calibrate", "--ceilings", "--threads", "1", "--seconds", "0.5"]
@@ -177,7 +179,7 @@ def test_ceilings_are_measured_kept_and_told(here, capsys, monkeypatch):
 
 
 def test_nothing_measured_is_6(here):
-    words = ["run", "row_sum", "--impl", "elsewhere", *MINE, *BRIEF]
+    words = ["run", "row_sum", "--impl", "elsewhere", *MINE, *HERE]
     assert main(words) == Exit.NOTHING
 
 
@@ -211,7 +213,7 @@ def test_argparse_errors_are_2_too(words, capsys):
 
 
 def test_a_run_is_never_overwritten(here, capsys):
-    words = ["run", "row_sum", "-k", "small", *MINE, *BRIEF, "--id", "one"]
+    words = ["run", "row_sum", "-k", "small", *MINE, *HERE, "--id", "one"]
     assert main(words) == Exit.OK
     assert main(words) == Exit.USAGE
     assert "exists already" in capsys.readouterr().err
@@ -219,7 +221,7 @@ def test_a_run_is_never_overwritten(here, capsys):
 
 def test_resume_takes_up_what_was_asked_for(here, capsys, monkeypatch):
     monkeypatch.chdir(LOADED)
-    words = ["run", "row_sum", "-k", "summed", "--load", "row_sum.py", *BRIEF]
+    words = ["run", "row_sum", "-k", "summed", "--load", "row_sum.py", *HERE]
     assert main([*words, "--out", str(here), "--id", "one"]) == Exit.OK
     lines = (here / "one" / "records.jsonl").read_text().splitlines(keepends=True)
     # Two cases, each with a line when it starts and one when it ends.
@@ -270,9 +272,11 @@ def test_profile(here, capsys):
 
 def test_profile_into_a_run_and_with_trouble(here, capsys):
     words = ["row_sum", "-k", "small", *TROUBLE]
-    assert main(["run", *words, *BRIEF, "--id", "r"]) == Exit.WRONG
+    assert main(["run", *words, *HERE, "--id", "r"]) == Exit.WRONG
     assert main(["profile", *words, "--run", "runs/r"]) == Exit.WRONG
-    assert main(["profile", "row_sum", *MINE, "--impl", "elsewhere"]) == Exit.NOTHING
+    assert (
+        main(["profile", "row_sum", *MINE, "--impl", "elsewhere", "--in-process"]) == Exit.NOTHING
+    )
 
 
 def test_check(capsys):
@@ -283,7 +287,7 @@ def test_check(capsys):
 
 
 def test_check_with_trouble_and_pairs(capsys):
-    assert main(["check", "row_sum", "--pairs", *TROUBLE]) == Exit.WRONG
+    assert main(["check", "row_sum", "--pairs", "--in-process", *TROUBLE]) == Exit.WRONG
     text = capsys.readouterr().out
     assert "WRONG planted_wrong of row_sum" in text
     assert "FAILED planted_raise of row_sum" in text
@@ -291,7 +295,7 @@ def test_check_with_trouble_and_pairs(capsys):
 
 
 def test_check_as_json(capsys):
-    main(["check", "row_sum", "--json", "--impl", "planted_raise", *TROUBLE])
+    main(["check", "row_sum", "--json", "--in-process", "--impl", "planted_raise", *TROUBLE])
     rows = json.loads(capsys.readouterr().out)
     assert {row["verdict"]["type"] for row in rows} == {"Failed"}
 

@@ -213,6 +213,14 @@ def test_a_wrong_result_found_while_racing_disqualifies():
     assert timings["b"].stopped == "best"
 
 
+def test_who_turns_wrong_in_the_last_block_is_found_out():
+    referee = Strict()
+    timings = World({"a": 1e-4, "b": 2e-4}).race(referee=referee)
+    assert set(referee.rechecked[-2:]) == {"a", "b"}
+    assert referee.begun[-2:] == referee.rechecked[-2:]
+    assert timings["a"].stopped == "best"
+
+
 def test_everybody_is_rechecked_at_least_once_and_at_moments_drawn_anew():
     referees = [Strict(), Strict()]
     for referee, seed in zip(referees, (1, 2), strict=True):

@@ -17,11 +17,12 @@ from harness.supervisor import MARK, Limits, Supervisor, WorkerError
 from results.record import Failed, Measured, Profile, Right, Unsupported, Wrong
 from results.store import open_run
 from tests.harness.runs import new_run
+from tests.loaded.hostile import BOMB_S
 
 LOADED = Path(__file__).parent.parent / "loaded"
 FILES = tuple(str(LOADED / name) for name in ("row_sum.py", "hostile.py"))
 BRIEF = Policy(budget_s=0.3, settle_s=0.02)
-LIMITS = Limits(timeout_s=5.0, memory=1 << 30)
+LIMITS = Limits(timeout_s=4.0, memory=1 << 30)
 HONEST = ("summed", "loop", "without_gradient")
 
 #: What becomes of each: its outcome, the cause of a failure or the stage of a wrong answer, and
@@ -32,8 +33,8 @@ FATES = {
     "exits": (Failed, "exited", "exited with code 0"),
     "raises_system_exit": (Failed, "exited", "exited with code 3"),
     "raises": (Failed, "raised", "no luck today"),
-    "hangs": (Failed, "hung", "longer than 5 s"),
-    "hangs_in_the_race": (Failed, "hung", "longer than 5 s"),
+    "hangs": (Failed, "hung", "longer than 4 s"),
+    "hangs_in_the_race": (Failed, "hung", "longer than 4 s"),
     "hoards": (Failed, "memory", "ran out of memory"),
     "leaves_children": (Wrong, "state", "processes running (sleep); they were stopped"),
     "leaves_orphans_and_crashes": (Failed, "crashed", "killed by SIGSEGV"),
@@ -56,7 +57,7 @@ def hostile():
 @pytest.fixture(scope="module")
 def survived(hostile, tmp_path_factory):
     """The run of all of them on one case, and its records by contender."""
-    races = harness.plan(hostile, Selection(expression="small", threads=2))
+    races = harness.plan(hostile, Selection(expression="small and not dies_after", threads=2))
     folder = new_run(tmp_path_factory.mktemp("runs"))
     with Supervisor(FILES, limits=LIMITS) as supervisor:
         records = harness.run(hostile, races, folder, policy=BRIEF, supervisor=supervisor)
@@ -64,7 +65,7 @@ def survived(hostile, tmp_path_factory):
 
 
 def test_everyone_is_accounted_for(hostile, survived):
-    assert set(survived[1]) == set(hostile.impls["row_sum"])
+    assert set(survived[1]) == set(hostile.impls["row_sum"]) - {"dies_after_its_job"}
     assert set(FATES) | {*HONEST, "prints", "elsewhere"} == set(survived[1])
 
 
@@ -174,6 +175,18 @@ def test_checking_survives_as_well(hostile):
     assert isinstance(found["sets_threads"], Wrong)
     assert isinstance(found["summed"], Right)
     assert isinstance(found["loop"], Right)
+
+
+def test_a_worker_that_dies_between_two_jobs_is_replaced(hostile, tmp_path):
+    """Nobody is blamed for what a contender of an earlier case left behind."""
+    folder = new_run(tmp_path)
+    with Supervisor(FILES, limits=LIMITS) as supervisor:
+        for expression, name in (("small", "dies_after_its_job"), ("tall", "summed")):
+            selection = Selection(expression=expression, impls=(name,), threads=1)
+            races = harness.plan(hostile, selection)
+            (record,) = harness.run(hostile, races, folder, policy=BRIEF, supervisor=supervisor)
+            assert isinstance(record.outcome, Measured)
+            time.sleep(BOMB_S + 0.5)
 
 
 def test_several_processes_are_units_of_evidence(hostile, tmp_path):
