@@ -200,8 +200,13 @@ def _warm_up(race: _Race, name: str, call: Call) -> None:
     """Find how many calls make a block of the contender, or put it out of the race."""
     race.referee.begin(name)
     settled_s = attempt("warm-up", partial(_settle, call, race.clock, race.policy))
+    fault = race.referee.fault(name)
     if not isinstance(settled_s, float):
         race.out[name] = settled_s
+        return
+    if isinstance(fault, Wrong):
+        # Compiling is what warming up is for; anything else that it must not do counts.
+        race.out[name] = fault
         return
     settled_s = max(settled_s, 1e-9)
     lead = min(LEAD_CALLS, int(LEAD_S / settled_s))

@@ -206,6 +206,24 @@ def test_a_fault_puts_a_contender_out_of_the_race_and_its_sample_away():
     assert timings["b"].stopped == "best"
 
 
+def test_compiling_while_it_warms_up_is_no_fault_but_changed_state_is():
+    class AtOnce(Lenient):
+        """Finds both contenders guilty after their first block, which is their warm-up."""
+
+        def __init__(self):
+            self.guilty = {
+                "changes": Wrong("state", "changed it"),
+                "compiles": Failed("measure", "compiled", cause="recompiled"),
+            }
+
+        def fault(self, name):
+            return self.guilty.pop(name, None)
+
+    timings = World({"changes": 1e-4, "compiles": 1e-4}).race(referee=AtOnce())
+    assert timings["changes"] == Wrong("state", "changed it")
+    assert timings["compiles"].stopped == "best"
+
+
 def test_a_wrong_result_found_while_racing_disqualifies():
     referee = Strict(wrong="quick_but_wrong")
     timings = World({"quick_but_wrong": 1e-5, "b": 2e-4, "c": 4e-4}).race(referee=referee)
