@@ -40,10 +40,11 @@ class Exam:
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """The very call that is timed, and the inputs that it is bound to."""
+    """The very call that is timed, the inputs it is bound to, and the gradients of its outputs."""
 
     call: Callable[[], object]
     inputs: Inputs
+    upstream: tuple[Tensor, ...]
 
 
 class WrongError(Exception):
@@ -87,7 +88,9 @@ def recheck(exam: Exam, function: Callable[..., Any], timed: Timed) -> Verdict:
     They are put into the memory that the timed call reads, unless their shapes don't fit or the
     call goes on from an earlier forward pass; then they are given to the function itself.
     """
-    fits = [t.shape for t in timed.inputs.tensors()] == [t.shape for t in exam.first.tensors()]
+    old = (*timed.inputs.tensors(), *timed.upstream)
+    new = (*exam.first.tensors(), *exam.expected_first.upstream)
+    fits = [t.shape for t in old] == [t.shape for t in new]
     check = _recheck_timed if fits and exam.case.direction != "backward" else _recheck_fresh
 
     def sit() -> Right | Wrong:

@@ -60,7 +60,9 @@ class CaseReferee:
         that is timed, so that who answers from memory is found out.
         """
         unseen = self._draw()
-        timed = examine.Timed(self._calls[name], self._exam.first)
+        timed = examine.Timed(
+            self._calls[name], self._exam.first, self._exam.expected_first.upstream
+        )
         verdict = examine.recheck(unseen, self._functions[name], timed)
         return None if isinstance(verdict, Right) else verdict
 

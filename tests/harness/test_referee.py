@@ -113,6 +113,17 @@ def test_inputs_whose_shapes_follow_from_their_values_are_given_afresh(catalog):
     assert [referee.recheck("it") for _ in range(3)] == [None] * 3
 
 
+@pytest.mark.parametrize("direction", ["forward", "backward", "both"])
+def test_outputs_whose_shapes_follow_from_the_values(catalog, direction):
+    """Other boundaries make another number of groups, to which the timed gradient doesn't fit."""
+    contender = catalog.impl("boundary_downsample", "index_add").function
+    referee, *_ = watched(
+        catalog, contender, op="boundary_downsample", expression="tiny", direction=direction
+    )
+    for _ in range(3):
+        assert referee.recheck("it") is None
+
+
 def test_compiling_in_a_timed_block_is_a_failure(sums):
     referee, _, call, announced = watched(sums, honest)
     referee.begin("it")
