@@ -5,19 +5,13 @@
 
 #include "segments.h"
 
-#include <torch/csrc/stable/tensor.h>
-
 namespace plans {
 
 using segments::Segments;
 using segments::View;
+using tensors::check_shape;
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
-
-inline void check_shape(const Tensor& tensor, const char* name, int64_t dim) {
-  STD_TORCH_CHECK(tensor.is_cpu(), name, " must be a CPU tensor");
-  STD_TORCH_CHECK(tensor.dim() == dim, name, " must have ", dim, " axes, found ", tensor.dim());
-}
 
 // `batch` is the axis that counts batches: 0 in [B, S, D], 1 in [L, B, D]; rows are the other.
 template <typename T>

@@ -1,40 +1,14 @@
 // The pooling ops on CPU tensors: reads the segments from lengths, ids or boundaries, then reduces
-// or expands rows. OPBENCH_NAMESPACE comes from the command line and carries the source's hash.
+// or expands rows.
 #include "plans.h"
 
-#include <torch/csrc/stable/library.h>
-
 #include <optional>
-
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 namespace {
 
 using namespace plans;
 
 // ---- tensors ------------------------------------------------------------------------------------
-
-// Most of the time of a large result goes into the page faults of its first touch. Huge pages make
-// them 512 times fewer; the advice goes away with the mapping, so nothing else ever sees it.
-void advise_huge_pages(const Tensor& tensor) {
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-  const auto bytes = static_cast<int64_t>(tensor.numel() * tensor.element_size());
-  if (bytes < segments::kLeastFreshBytes) return;
-  const auto start = reinterpret_cast<uintptr_t>(tensor.mutable_data_ptr());
-  const uintptr_t aligned = (start + 4095) & ~uintptr_t{4095};
-  madvise(reinterpret_cast<void*>(aligned), (start + bytes - aligned) & ~uintptr_t{4095},
-          MADV_HUGEPAGE);
-#endif
-}
-
-Tensor fresh(const Tensor& like, int64_t a, int64_t b, int64_t c) {
-  const int64_t sizes[] = {a, b, c};
-  Tensor result = torch::stable::empty({sizes, 3}, like.scalar_type());
-  advise_huge_pages(result);
-  return result;
-}
 
 Tensor with_adjacent_columns(const Tensor& tensor) {
   if (tensor.size(2) == 1 || tensor.stride(2) == 1) return tensor;
@@ -47,21 +21,10 @@ View<T> writing(const Tensor& tensor, int64_t batch) {
           tensor.stride(1 - batch)};
 }
 
-template <typename Call>
-void with_element_type(const Tensor& tensor, const Call& call) {
-  switch (tensor.scalar_type()) {
-    case ScalarType::Float: return call(float{});
-    case ScalarType::Double: return call(double{});
-    case ScalarType::Half: return call(rows::Float16{});
-    case ScalarType::BFloat16: return call(rows::BFloat16{});
-    default: STD_TORCH_CHECK(false, "only float16, bfloat16, float32 and float64 are averaged");
-  }
-}
-
 void reduce(const Tensor& from, const Tensor& to, const Segments& plan, int64_t batch, double fill,
             bool mean, int64_t skipped_rows = 0) {
   const Tensor source = with_adjacent_columns(from);
-  with_element_type(source, [&](auto type) {
+  tensors::with_float_type(source, [&](auto type) {
     using T = decltype(type);
     View<T> target = writing<T>(to, batch);
     target.data += skipped_rows * target.row;
@@ -73,7 +36,7 @@ void reduce(const Tensor& from, const Tensor& to, const Segments& plan, int64_t 
 void expand(const Tensor& from, const Tensor& to, const Segments& plan, int64_t batch, bool mean,
             int64_t skipped_rows = 0) {
   const Tensor source = with_adjacent_columns(from);
-  with_element_type(source, [&](auto type) {
+  tensors::with_float_type(source, [&](auto type) {
     using T = decltype(type);
     View<const T> view = reading<T>(source, batch);
     view.data += skipped_rows * view.row;
@@ -87,7 +50,7 @@ Tensor span_mean(Tensor tokens, Tensor lengths, double fill) {
   check_shape(tokens, "tokens", 3);
   const Segments plan = segments_of_lengths(lengths, tokens.size(1));
   STD_TORCH_CHECK(tokens.size(0) == plan.batches, "tokens and lengths differ in batches");
-  Tensor out = fresh(tokens, plan.batches, plan.slots, tokens.size(2));
+  Tensor out = tensors::fresh(tokens, {plan.batches, plan.slots, tokens.size(2)});
   reduce(tokens, out, plan, 0, fill, true);
   return out;
 }
@@ -95,7 +58,7 @@ Tensor span_mean(Tensor tokens, Tensor lengths, double fill) {
 Tensor span_mean_backward(Tensor grad, Tensor lengths, int64_t rows) {
   check_shape(grad, "grad", 3);
   const Segments plan = segments_of_lengths(lengths, rows);
-  Tensor out = fresh(grad, plan.batches, rows, grad.size(2));
+  Tensor out = tensors::fresh(grad, {plan.batches, rows, grad.size(2)});
   expand(grad, out, plan, 0, true);
   return out;
 }
@@ -105,7 +68,7 @@ Tensor id_mean(Tensor tokens, Tensor ids, int64_t slots, double fill) {
   const Segments plan = segments_of_ids(ids, slots);
   STD_TORCH_CHECK(tokens.size(0) == plan.batches && tokens.size(1) == plan.rows,
                   "tokens and ids differ in batches or tokens");
-  Tensor out = fresh(tokens, plan.batches, slots, tokens.size(2));
+  Tensor out = tensors::fresh(tokens, {plan.batches, slots, tokens.size(2)});
   reduce(tokens, out, plan, 0, fill, true);
   return out;
 }
@@ -113,7 +76,7 @@ Tensor id_mean(Tensor tokens, Tensor ids, int64_t slots, double fill) {
 Tensor id_mean_backward(Tensor grad, Tensor ids) {
   check_shape(grad, "grad", 3);
   const Segments plan = segments_of_ids(ids, grad.size(1));
-  Tensor out = fresh(grad, plan.batches, plan.rows, grad.size(2));
+  Tensor out = tensors::fresh(grad, {plan.batches, plan.rows, grad.size(2)});
   expand(grad, out, plan, 0, true);
   return out;
 }
@@ -130,7 +93,7 @@ Tensor group_mean(
   STD_TORCH_CHECK(null_group.numel() == width && null_group.size(2) == width &&
                   null_group.scalar_type() == hidden.scalar_type(),
                   "null_group must be one row of hidden");
-  Tensor out = fresh(hidden, slots + 1, plan.batches, width);
+  Tensor out = tensors::fresh(hidden, {slots + 1, plan.batches, width});
   const Tensor null_row = torch::stable::contiguous(null_group);
   const size_t row_bytes = width * hidden.element_size();
   auto* const row = static_cast<char*>(out.mutable_data_ptr());
@@ -144,7 +107,7 @@ Tensor group_mean(
 Tensor group_mean_backward(Tensor grad, Tensor boundaries) {
   check_shape(grad, "grad", 3);
   const Segments plan = segments_of_marks(boundaries, grad.size(0) - 1, true);
-  Tensor out = fresh(grad, plan.rows, plan.batches, grad.size(2));
+  Tensor out = tensors::fresh(grad, {plan.rows, plan.batches, grad.size(2)});
   expand(grad, out, plan, 1, true, 1);
   return out;
 }
@@ -153,7 +116,7 @@ Tensor group_read(Tensor boundaries, Tensor shortened) {
   check_shape(shortened, "shortened", 3);
   const Segments plan = segments_of_marks(boundaries, shortened.size(0), false);
   STD_TORCH_CHECK(shortened.size(1) == plan.batches, "boundaries and shortened differ in batches");
-  Tensor out = fresh(shortened, plan.rows, plan.batches, shortened.size(2));
+  Tensor out = tensors::fresh(shortened, {plan.rows, plan.batches, shortened.size(2)});
   expand(shortened, out, plan, 1, false);
   return out;
 }
@@ -161,16 +124,12 @@ Tensor group_read(Tensor boundaries, Tensor shortened) {
 Tensor group_read_backward(Tensor grad, Tensor boundaries, int64_t slots) {
   check_shape(grad, "grad", 3);
   const Segments plan = segments_of_marks(boundaries, slots, false);
-  Tensor out = fresh(grad, slots, plan.batches, grad.size(2));
+  Tensor out = tensors::fresh(grad, {slots, plan.batches, grad.size(2)});
   reduce(grad, out, plan, 1, 0.0, false);
   return out;
 }
 
 } // namespace
-
-// One more level of macro, so that the namespace is expanded before the library pastes it.
-#define OPBENCH_LIBRARY(name, m) STABLE_TORCH_LIBRARY(name, m)
-#define OPBENCH_LIBRARY_IMPL(name, key, m) STABLE_TORCH_LIBRARY_IMPL(name, key, m)
 
 OPBENCH_LIBRARY(OPBENCH_NAMESPACE, m) {
   m.def("span_mean(Tensor tokens, Tensor lengths, float fill) -> Tensor");

@@ -5,9 +5,7 @@
 // them busy.
 #pragma once
 
-#include "rows.h"
-
-#include <torch/csrc/stable/ops.h>
+#include "tensors.h"
 
 #include <atomic>
 #include <memory>
@@ -15,6 +13,8 @@
 namespace segments {
 
 using rows::Wide;
+using tensors::kLeastFreshBytes;
+using tensors::kSerialBytes;
 
 // Row r of batch b starts at data + b * batch + r * row; its elements are adjacent.
 template <typename T>
@@ -56,14 +56,11 @@ struct Segments {
 // time both clear it, and one of them for nothing.
 constexpr int64_t kMostUnitBytes = 64 * 1024 * 1024;
 constexpr int64_t kLeastUnitBytes = 16 * 1024;
-constexpr int64_t kSerialBytes = 64 * 1024;
 
 // A result that is larger than the caches of a core, and smaller than what comes as fresh pages,
 // lies in memory that was used before and is mostly cold by now: a plain store would read it first.
 // Fresh pages were just cleared, in cache. benchmarks/pooling_kernels.py shows what both cost.
 constexpr int64_t kLeastStreamedBytes = 8 << 20;
-// glibc serves requests from this size on by a mapping of their own, whatever its tuning.
-constexpr int64_t kLeastFreshBytes = 32 << 20;
 
 inline bool is_streamed(int64_t bytes) {
   return kLeastStreamedBytes <= bytes && bytes < kLeastFreshBytes;

@@ -1,0 +1,17 @@
+"""Preparations that compile a contender."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+
+def dynamic(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The compiled function, its code made for any sizes from the start."""
+    return torch.compile(function, dynamic=True)

@@ -1,0 +1,78 @@
+"""Make the ops of a compiled C++ source known to torch: their shapes and their gradients."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from impls.kernels import cpp_build
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """What torch has to be told of one op of a C++ source.
+
+    shape: of the op's arguments; the tensor, or tensors, that it would return, with their sizes and
+        dtypes but without data.
+    backward: of the ops of the source, the context and the outputs' gradients; one gradient, or
+        None, for every argument. None where the op isn't differentiable.
+    keep: of the context, the op's arguments and its output; saves what backward needs.
+    """
+
+    shape: Callable[..., Any]
+    backward: Callable[..., Any] | None = None
+    keep: Callable[..., None] | None = None
+
+
+_LOADING = threading.RLock()
+
+
+def load(source: Path, kernels: Mapping[str, Kernel]) -> SimpleNamespace:
+    """The ops of `source`, compiled and registered if need be, by the names of `kernels`.
+
+    Each is resolved once: a call pays for no look-up. Raises `Unavailable` where it can't be
+    compiled.
+    """
+    with _LOADING:
+        return _loaded(source, tuple(kernels.items()))
+
+
+def keep(*saved: int, **sizes: tuple[int, int]) -> Callable[..., None]:
+    """Keep the inputs number `saved`, and the size (input, axis) under each of the names."""
+
+    def setup(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.save_for_backward(*(inputs[index] for index in saved))
+        for name, (index, axis) in sizes.items():
+            setattr(ctx, name, inputs[index].shape[axis])
+
+    return setup
+
+
+@functools.cache
+def _loaded(source: Path, kernels: tuple[tuple[str, Kernel], ...]) -> SimpleNamespace:
+    return _registered(cpp_build.load(source).namespace, kernels)
+
+
+@functools.cache
+def _registered(namespace: str, kernels: tuple[tuple[str, Kernel], ...]) -> SimpleNamespace:
+    # By namespace, since two copies of one source are one library: it registers once.
+    found = getattr(torch.ops, namespace)
+    ops = SimpleNamespace(
+        namespace=namespace, **{name: getattr(found, name).default for name, _ in kernels}
+    )
+    for name, kernel in kernels:
+        torch.library.register_fake(f"{namespace}::{name}", kernel.shape)
+        if kernel.backward is not None:
+            torch.library.register_autograd(
+                f"{namespace}::{name}",
+                functools.partial(kernel.backward, ops),
+                setup_context=kernel.keep,
+            )
+    return ops
