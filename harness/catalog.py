@@ -172,6 +172,7 @@ def _validate(contender: Impl, ops: Mapping[str, Op]) -> None:
         )
     for what, given, allowed in (
         ("option", names[len(op.arguments) :], set(op.options)),
+        ("board", (contender.board,) if contender.board else (), set(op.boards)),
         ("caveat on", tuple(contender.caveats), {*op.inputs, *LAYOUTS}),
         (
             "supports asks for",

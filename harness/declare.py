@@ -21,7 +21,7 @@ Shape = Mapping[str, int | float | str | bool]
 
 BOARDS = ("compute", "materialise", "view", "consume")
 #: What callables may name besides the op's own axes, arguments and options.
-CASE_NAMES = frozenset({"dtype", "device", "direction"})
+CASE_NAMES = frozenset({"dtype", "device", "direction", "board"})
 LAYOUTS = ("contiguous", "transposed", "sliced")
 
 #: Units of rounding that a right answer may be off by, per unit of magnitude summed over.
@@ -30,6 +30,7 @@ DEFAULT_TOLERANCE: Mapping[str, float] = {
     "float32": 5e-6,
     "float16": 2e-3,
     "bfloat16": 1.6e-2,
+    "int64": 0.0,
 }
 
 
@@ -69,8 +70,8 @@ class Support:
 def supported(reason: str) -> Callable[[NamedCallable], Support]:
     """Make a `Support` of a function; `reason` says why a case is refused.
 
-    The function may name the op's arguments and options, `dtype`, `device` (both strings) and
-    `direction` ("forward", "backward" or "both").
+    The function may name the op's arguments and options, `dtype` and `device` (both strings),
+    `direction` ("forward", "backward" or "both") and `board`.
     """
 
     def wrap(test: NamedCallable) -> Support:
@@ -101,6 +102,7 @@ class Impl:
     requires: tuple[str, ...] = ()
     target: str | None = None
     prepare: str | Callable[..., Any] | None = None
+    board: str = ""
 
     def __post_init__(self) -> None:
         for label, text in (("target", self.target), ("prepare", self.prepare)):
@@ -125,6 +127,7 @@ def impl(
     requires: str | tuple[str, ...] = (),
     target: str | None = None,
     prepare: str | Callable[..., Any] | None = None,
+    board: str = "",
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Tag a function as a contender of `op`; the function itself is left as it is.
 
@@ -134,6 +137,8 @@ def impl(
     requires: modules that must be importable; found without importing them.
     target: "module:attribute" of the function that really runs, imported at preparation.
     prepare: callable, or its "module:attribute", applied to the function before it is timed.
+    board: what it returns, for an op with several boards: "view" of an argument, which the harness
+        also copies for the materialise board, or "materialise" for fresh memory, the default.
     Raises DeclarationError where `target` or `prepare` isn't of that form.
     """
 
@@ -147,6 +152,7 @@ def impl(
             (requires,) if isinstance(requires, str) else tuple(requires),
             target,
             prepare,
+            board,
         )
         function.__dict__.setdefault("__opbench__", []).append(contender)
         return function
@@ -175,7 +181,13 @@ class Op:
         `direction`.
     validate: raises ValueError or TypeError for arguments outside the contract.
     grad: names of the differentiable arguments.
-    board: one of BOARDS; never ranked across.
+    boards: some of BOARDS, never ranked across: what a contender's result may be, and what is
+        done with it.
+    consumer: of the output, for the board "consume": the op that reads it, timed with it.
+    canonical: of `output` and any arguments and options: what is compared in place of the outputs,
+        where several outputs are right.
+    ungraded: the input kinds on which several gradients are right.
+    output_dtype: of floating-point outputs, where it isn't that of the inputs.
     source: where the op comes from.
     """
 
@@ -193,7 +205,11 @@ class Op:
     magnitude: NamedCallable | None = None
     validate: NamedCallable | None = None
     grad: tuple[str, ...] = ()
-    board: str = "compute"
+    boards: tuple[str, ...] = ("compute",)
+    consumer: Callable[[Any], Any] | None = None
+    canonical: NamedCallable | None = None
+    ungraded: tuple[str, ...] = ()
+    output_dtype: str = ""
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -205,6 +221,9 @@ class Op:
             self._check_names("validate", self.validate, known - {*self.axes} | {*self.options})
         if self.magnitude is not None:
             self._check_names("magnitude", self.magnitude, {*self.arguments, *self.options})
+        if self.canonical is not None:
+            allowed = {*self.arguments, *self.options, "output"}
+            self._check_names("canonical", self.canonical, allowed)
         self._check_values()
 
     @property
@@ -244,12 +263,12 @@ class Op:
     def _check_values(self) -> None:
         if not self.inputs:
             raise DeclarationError(f"op {self.name!r}: inputs is empty; declare at least one kind")
-        if self.board not in BOARDS:
-            raise DeclarationError(
-                f"op {self.name!r}: board={self.board!r} is not one of {', '.join(BOARDS)}"
-            )
+        if not self.boards:
+            raise DeclarationError(f"op {self.name!r}: boards is empty; declare at least one")
         for what, names, allowed in (
+            ("board", self.boards, BOARDS),
             ("timed", self.timed, tuple(self.inputs)),
+            ("ungraded", self.ungraded, tuple(self.inputs)),
             ("grad", self.grad, self.arguments),
             ("dtypes without a tolerance:", self.dtypes, tuple(self.tolerance)),
         ):
@@ -265,6 +284,19 @@ class Op:
                         f"op {self.name!r}: {grid}[{shape!r}] has the axes "
                         f"{', '.join(axes)}; the op has {', '.join(self.axes)}"
                     )
+
+
+def board_of(op: Op, contender: Impl) -> str:
+    """The board that says what a contender returns."""
+    return contender.board or ("materialise" if "materialise" in op.boards else op.boards[0])
+
+
+def races_on(op: Op, contender: Impl, board: str) -> bool:
+    """Whether a contender is raced on a board: its own, or one that its result is made fit for."""
+    own = board_of(op, contender)
+    if board == "consume" and op.consumer is not None:
+        return True
+    return own == board or (own == "view" and board == "materialise")
 
 
 def interprets_triton() -> bool:

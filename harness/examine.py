@@ -13,6 +13,7 @@ from torch.autograd import profiler
 
 from harness import agreement, inputs, oracle
 from harness.agreement import Truth, as_tuple
+from harness.boards import contract_on
 from harness.compiler import compilations
 from harness.declare import Op
 from harness.guard import attempt
@@ -61,6 +62,8 @@ def set_exam(op: Op, case: Case, *, gradients: bool = True) -> Exam:
     gradients: whether gradients are checked too. Raises ValueError or TypeError where the op
     refuses its own inputs.
     """
+    op = contract_on(op, case.board)
+    gradients = gradients and case.inputs not in op.ungraded
     built = [inputs.build(op, case, variant=variant) for variant in (0, 1)]
     expected = [
         oracle.expect(op, given, dtype=case.dtype, seed=case.seed, gradients=gradients)
@@ -91,7 +94,9 @@ def recheck(exam: Exam, function: Callable[..., Any], timed: Timed) -> Verdict:
     old = (*timed.inputs.tensors(), *timed.upstream)
     new = (*exam.first.tensors(), *exam.expected_first.upstream)
     fits = [t.shape for t in old] == [t.shape for t in new]
-    check = _recheck_timed if fits and exam.case.direction != "backward" else _recheck_fresh
+    forward, graded = exam.case.direction == "forward", bool(exam.expected_first.gradients)
+    timed_again = fits and (forward or (graded and exam.case.direction == "both"))
+    check = _recheck_timed if timed_again else _recheck_fresh
 
     def sit() -> Right | Wrong:
         try:
@@ -118,7 +123,10 @@ def disagreement(
     exam: Exam, functions: Mapping[str, Callable[..., Any]]
 ) -> dict[tuple[str, str], float]:
     """For each pair of contenders, their largest difference in units of the tolerance."""
-    outputs = {name: as_tuple(_call(f, exam.first)) for name, f in functions.items()}
+    outputs = {
+        name: oracle.comparable(exam.op, as_tuple(_call(f, exam.first)), exam.first)
+        for name, f in functions.items()
+    }
     names = list(outputs)
     tolerance = exam.op.tolerance[exam.case.dtype]
     pairs: dict[tuple[str, str], float] = {}
@@ -129,7 +137,7 @@ def disagreement(
                     agreement.error_units(a.detach(), Truth(b.detach(), t.magnitude), tolerance)
                 )
                 for a, b, t in zip(
-                    outputs[one], outputs[other], exam.expected_first.outputs, strict=True
+                    outputs[one], outputs[other], exam.expected_first.compared, strict=True
                 )
             )
     return pairs
@@ -159,14 +167,19 @@ def _recheck_timed(exam: Exam, function: Callable[..., Any], timed: Timed) -> fl
     before = timed.inputs.map(_clone)
     try:
         _refilled(timed.inputs, exam.first)
-        result = timed.call()
+        # Judged before the inputs are put back: a view would show the old values then.
+        return _judge_timed(exam, timed)
     finally:
         _refilled(timed.inputs, before)
-    expected = exam.expected_first
+
+
+def _judge_timed(exam: Exam, timed: Timed) -> float:
+    result, expected = timed.call(), exam.expected_first
     if exam.case.direction == "forward":
         outputs = as_tuple(result)
         _check_form(exam, outputs, timed.inputs, expected)
-        return _check_values(exam, "value", outputs, expected.outputs)
+        compared = oracle.comparable(exam.op, outputs, exam.first)
+        return _check_values(exam, "value", compared, expected.compared)
     assert isinstance(result, tuple)
     pairs = zip(result, expected.gradients, strict=True)
     slopes = tuple(torch.zeros_like(t.value) if g is None else g for g, t in pairs)
@@ -186,7 +199,8 @@ def _answer(
     for old, new in zip(before.tensors(), given.tensors(), strict=True):
         if not agreement.same_bits(old, new):
             raise WrongError("inputs", f"changed an input of shape {list(new.shape)}")
-    return _check_values(exam, "value", outputs, expected.outputs)
+    compared = oracle.comparable(exam.op, outputs, given)
+    return _check_values(exam, "value", compared, expected.compared)
 
 
 def _check_form(
@@ -196,7 +210,8 @@ def _check_form(
         raise WrongError("shape", f"{len(outputs)} outputs instead of {len(expected.outputs)}")
     for output, truth in zip(outputs, expected.outputs, strict=True):
         floating = truth.value.is_floating_point()
-        wanted = getattr(torch, exam.case.dtype) if floating else truth.value.dtype
+        named = getattr(torch, exam.op.output_dtype or exam.case.dtype)
+        wanted = named if floating else truth.value.dtype
         for stage, found, want in (
             ("shape", list(output.shape), list(truth.value.shape)),
             ("dtype", output.dtype, wanted),

@@ -63,8 +63,7 @@ def build(op: Op, case: Case, *, variant: int = 0) -> Inputs:
     dtype = getattr(torch, case.dtype)
 
     def place(tensor: Tensor) -> Tensor:
-        cast = tensor.to(dtype) if tensor.is_floating_point() else tensor
-        return _laid_out(cast.to(case.device), case.layout)
+        return _laid_out(_cast(tensor, dtype).to(case.device), case.layout)
 
     args = tuple(made[name] for name in op.arguments)
     # A contender may lack an option as long as the default will do.
@@ -91,10 +90,20 @@ def _seed(case: Case, variant: int) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7])
 
 
+def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """Floating values in `dtype`; as integers in the hundreds where it is one."""
+    if not tensor.is_floating_point() or dtype.is_floating_point:
+        return tensor.to(dtype) if tensor.is_floating_point() else tensor
+    return tensor.nan_to_num(posinf=0, neginf=0).mul(100).to(dtype)
+
+
 def _laid_out(tensor: Tensor, layout: str) -> Tensor:
-    """The same values, contiguous, with first and last axis swapped in memory, or with gaps."""
+    """The same values as they were made, with first and last axis swapped in memory, or with gaps.
+
+    Kinds make contiguous tensors, but for those that are about another order of the axes.
+    """
     if layout == "contiguous" or tensor.ndim == 0:
-        return tensor.contiguous()
+        return tensor.clone()  # what was expanded, or cut out of something, becomes contiguous
     if layout == "transposed":
         return tensor.transpose(0, -1).contiguous().transpose(0, -1)
     gaps = tensor.new_full((*tensor.shape[:-1], 2 * tensor.shape[-1] + 1), _GARBAGE[_kind(tensor)])

@@ -11,11 +11,11 @@ Listing = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 def _ops(catalog: Catalog, selection: Selection) -> Listing:
     homes = {op: suite for suite, members in catalog.suites.items() for op in members}
-    return ("op", "suite", "board", "contenders", "inputs", "contract"), [
+    return ("op", "suite", "boards", "contenders", "inputs", "contract"), [
         (
             op.name,
             homes[op.name],
-            op.board,
+            ", ".join(op.boards),
             str(len(catalog.impls[op.name])),
             ", ".join(op.inputs),
             op.doc.partition("\n\n")[0].replace("\n", " "),

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness.declare import LAYOUTS
+from harness.declare import BOARDS, LAYOUTS
 from harness.planning import DIRECTIONS, GRIDS, Selection
 from results.errors import SelectionError
 from results.formats import FORMATS
@@ -36,6 +36,7 @@ _REMEMBERED = (
     "passes",
     "inputs",
     "layout",
+    "board",
     "grid",
     "cache",
     "threads",
@@ -79,6 +80,7 @@ def selection(words: argparse.Namespace) -> Selection:
         directions=directions,
         inputs=_split(words.inputs),
         layouts=_split(words.layout) or LAYOUTS[:1],
+        boards=_boards(words.board),
         grid=words.grid,
         cache=words.cache,
         threads=words.threads,
@@ -236,6 +238,7 @@ def _add_selection(verb: argparse.ArgumentParser) -> None:
     add("--dtype", default="", help="float32, bfloat16, …, by commas")
     add("--pass", dest="passes", default="", help="forward, backward, both, by commas")
     add("--inputs", default="", metavar="KINDS", help="input kinds, by commas")
+    add("--board", default="", help=f"{', '.join(BOARDS)} (default: those that an op has)")
     add("--layout", default="", help=f"{', '.join(LAYOUTS)} (default: {LAYOUTS[0]})")
     add("--grid", choices=GRIDS, default="quick")
     add("--cache", choices=("warm", "cold"), default="warm")
@@ -282,6 +285,13 @@ def _bytes(text: str) -> int:
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 # What argparse calls them when it refuses a word.
 _share.__name__, _bytes.__name__ = "share", "size"
+
+
+def _boards(text: str) -> tuple[str, ...]:
+    for word in _split(text):
+        if word not in BOARDS:
+            raise SelectionError(f"there is no board {word!r}; boards: {', '.join(BOARDS)}")
+    return _split(text) or BOARDS
 
 
 def _split(text: str) -> tuple[str, ...]:

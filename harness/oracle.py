@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from harness.agreement import Truth, as_tuple
-from harness.declare import Op
+from harness.declare import Op, call_named
 from harness.inputs import Inputs
 
 
@@ -18,11 +18,13 @@ from harness.inputs import Inputs
 class Expected:
     """The truth about one set of inputs.
 
-    upstream: the seeded gradient of each output, in the case's dtype; gradients: one per
+    outputs: what the op returns; compared: what of it is compared, the same unless the op says
+    otherwise; upstream: the seeded gradient of each output, in the case's dtype; gradients: one per
     differentiable argument, in the order of `Op.grad`'s arguments.
     """
 
     outputs: tuple[Truth, ...]
+    compared: tuple[Truth, ...]
     upstream: tuple[Tensor, ...]
     gradients: tuple[Truth, ...]
 
@@ -35,15 +37,22 @@ def expect(op: Op, inputs: Inputs, *, dtype: str, seed: int, gradients: bool) ->
     with_grad = op.grad if gradients else ()
     outputs, leaves = _forward(op.oracle, exact, with_grad)
     sizes, size_leaves = _forward(measure, absolute, with_grad)
-    upstream = _upstream(outputs, dtype=dtype, seed=seed)
-    truths = tuple(Truth(o.detach(), s.detach().abs()) for o, s in zip(outputs, sizes, strict=True))
+    upstream = _upstream(outputs, dtype=op.output_dtype or dtype, seed=seed)
+    truths = _truths(outputs, sizes)
+    compared = _truths(comparable(op, outputs, exact), comparable(op, sizes, absolute))
     if not leaves:
-        return Expected(truths, upstream, ())
+        return Expected(truths, compared, upstream, ())
     slopes = gradient(outputs, leaves, tuple(g.double() for g in upstream))
     spans = gradient(sizes, size_leaves, tuple(g.double().abs() for g in upstream))
-    return Expected(
-        truths, upstream, tuple(Truth(g, s.abs()) for g, s in zip(slopes, spans, strict=True))
-    )
+    return Expected(truths, compared, upstream, _truths(slopes, spans))
+
+
+def comparable(op: Op, outputs: tuple[Tensor, ...], given: Inputs) -> tuple[Tensor, ...]:
+    """What is compared of an op's outputs on these inputs."""
+    if op.canonical is None:
+        return outputs
+    output = outputs[0] if len(outputs) == 1 else outputs
+    return as_tuple(call_named(op.canonical, {**op.defaults, **given.values, "output": output}))
 
 
 def gradient(
@@ -67,6 +76,10 @@ def _forward(
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     bound, leaves = inputs.leaves(names)
     return as_tuple(function(*bound.args, **bound.options)), leaves
+
+
+def _truths(values: tuple[Tensor, ...], sizes: tuple[Tensor, ...]) -> tuple[Truth, ...]:
+    return tuple(Truth(v.detach(), s.detach().abs()) for v, s in zip(values, sizes, strict=True))
 
 
 def _upstream(outputs: tuple[Tensor, ...], *, dtype: str, seed: int) -> tuple[Tensor, ...]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from harness.catalog import Catalog
-from harness.declare import LAYOUTS, Op, Shape
+from harness.declare import BOARDS, LAYOUTS, Impl, Op, Shape, board_of, races_on
 from results.errors import SelectionError
 from results.record import Case
 
@@ -21,7 +21,8 @@ class Selection:
     """What is asked for. Empty tuples mean what each op declares as its usual choice.
 
     names: ops or suites, all where empty. expression: as pytest's -k, over the case and the
-    contender. threads: 0 means every core that this process may use.
+    contender. boards: those that an op has, of these. threads: 0 means every core that this
+    process may use.
     """
 
     names: tuple[str, ...] = ()
@@ -34,6 +35,7 @@ class Selection:
     layouts: tuple[str, ...] = ("contiguous",)
     grid: str = "quick"
     cache: str = "warm"
+    boards: tuple[str, ...] = BOARDS
     threads: int = 0
     seed: int = 0
 
@@ -48,7 +50,7 @@ class Race:
 
 def plan(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
     """The races to time. Raises SelectionError where nothing, or nothing known, is selected."""
-    return _select(catalog, selection, _timed_cases)
+    return _select(catalog, selection, _timed_cases, races_on)
 
 
 def plan_checks(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
@@ -57,7 +59,7 @@ def plan_checks(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
     Every input kind and layout meets the first edge shape, and the first kind every edge shape,
     each in every dtype. Raises SelectionError as `plan`.
     """
-    return _select(catalog, selection, _checked_cases)
+    return _select(catalog, selection, _checked_cases, _checked_on)
 
 
 def selected_ops(catalog: Catalog, names: tuple[str, ...]) -> tuple[Op, ...]:
@@ -76,7 +78,7 @@ def selected_ops(catalog: Catalog, names: tuple[str, ...]) -> tuple[Op, ...]:
 
 def is_as_large(case: Case, other: Case) -> bool:
     """Whether whoever ran out of memory on `other` would on `case`: no axis of it is smaller."""
-    alike = ("op", "inputs", "device", "layout")
+    alike = ("op", "board", "inputs", "device", "layout")
     if any(getattr(case, name) != getattr(other, name) for name in alike):
         return False
     if other.direction not in (case.direction, "forward"):
@@ -106,13 +108,22 @@ def matches(expression: str, text: str) -> bool:
         ) from error
 
 
-def _select(catalog: Catalog, selection: Selection, cases_of: object) -> tuple[Race, ...]:
-    assert callable(cases_of)
+def _select(
+    catalog: Catalog,
+    selection: Selection,
+    cases_of: Callable[[Op, Selection], Iterator[Case]],
+    enters: Callable[[Op, Impl, str], bool],
+) -> tuple[Race, ...]:
     races = []
     for op in selected_ops(catalog, selection.names):
         names = _contenders(catalog, op, selection)
         for case in cases_of(op, selection):
-            kept = tuple(n for n in names if matches(selection.expression, f"{case.key}/{n}"))
+            kept = tuple(
+                name
+                for name in names
+                if enters(op, catalog.impls[op.name][name], case.board)
+                and matches(selection.expression, f"{case.key}/{name}")
+            )
             if kept:
                 races.append(Race(case, kept))
     if not races:
@@ -132,9 +143,11 @@ def _contenders(catalog: Catalog, op: Op, selection: Selection) -> tuple[str, ..
 
 def _timed_cases(op: Op, selection: Selection) -> Iterator[Case]:
     shapes = op.full if selection.grid == "full" else op.quick
-    for shape, axes in shapes.items():
-        for kind in _known(selection.inputs or op.timed_kinds, tuple(op.inputs), op, "input kind"):
-            yield from _variants(op, selection, (shape, axes), kind, dtypes=op.dtypes[:1])
+    kinds = _known(selection.inputs or op.timed_kinds, tuple(op.inputs), op, "input kind")
+    for board in _boards(op, selection):
+        for shape in shapes.items():
+            for kind in kinds:
+                yield from _variants(op, selection, shape, (board, kind), dtypes=op.dtypes[:1])
 
 
 def _checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
@@ -142,18 +155,37 @@ def _checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
     usual = next(iter(op.inputs))
     kinds = _known(selection.inputs or tuple(op.inputs), tuple(op.inputs), op, "input kind")
     plain = replace(selection, layouts=LAYOUTS[:1], directions=("both",))
-    for kind in kinds:
-        yield from _variants(op, plain, shapes[0], kind, dtypes=op.dtypes)
-    if usual in kinds:
-        for shape in shapes[1:]:
-            yield from _variants(op, plain, shape, usual, dtypes=op.dtypes)
-        bent = replace(plain, layouts=LAYOUTS[1:])
-        yield from _variants(op, bent, shapes[0], usual, dtypes=op.dtypes)
+    bent = replace(plain, layouts=LAYOUTS[1:])
+    for board in _boards(op, selection):
+        for kind in kinds:
+            yield from _variants(op, plain, shapes[0], (board, kind), dtypes=op.dtypes)
+        if usual in kinds:
+            for shape in shapes[1:]:
+                yield from _variants(op, plain, shape, (board, usual), dtypes=op.dtypes)
+            yield from _variants(op, bent, shapes[0], (board, usual), dtypes=op.dtypes)
+
+
+def _checked_on(op: Op, contender: Impl, board: str) -> bool:
+    """Checked on its own board, and where its result is handed on.
+
+    The copy that makes a view fit for the materialise board is the harness's.
+    """
+    return board in (board_of(op, contender), "consume") and races_on(op, contender, board)
+
+
+def _boards(op: Op, selection: Selection) -> tuple[str, ...]:
+    return tuple(board for board in op.boards if board in selection.boards)
 
 
 def _variants(
-    op: Op, selection: Selection, shape: tuple[str, Shape], kind: str, *, dtypes: tuple[str, ...]
+    op: Op,
+    selection: Selection,
+    shape: tuple[str, Shape],
+    setting: tuple[str, str],
+    *,
+    dtypes: tuple[str, ...],
 ) -> Iterator[Case]:
+    board, kind = setting
     base = Case(
         op.name,
         shape[0],
@@ -162,13 +194,13 @@ def _variants(
         cache=selection.cache,
         threads=selection.threads or len(os.sched_getaffinity(0)),
         seed=selection.seed,
-        board=op.board,
+        board=board,
     )
     for device in selection.devices:
         for dtype in _known(selection.dtypes or dtypes, op.dtypes, op, "dtype"):
             for layout in _known(selection.layouts, LAYOUTS, op, "layout"):
                 for direction in selection.directions:
-                    if direction == "forward" or op.grad:
+                    if direction == "forward" or (op.grad and "float" in dtype):
                         yield replace(
                             base, device=device, dtype=dtype, layout=layout, direction=direction
                         )

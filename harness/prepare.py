@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.declare import Impl, Op
+from harness.declare import Impl, Op, board_of
 from results.errors import DeclarationError, UnsupportedError
+from results.record import Case
 
 _SOURCE_SUFFIXES = {".py", ".cpp", ".h", ".cu", ".cuh"}
 
@@ -30,12 +31,19 @@ def bind_arguments(
 
 
 def ensure_supported(
-    op: Op, contender: Impl, values: Mapping[str, Any], *, direction: str = "forward"
+    op: Op, contender: Impl, values: Mapping[str, Any], case: Case | None = None
 ) -> None:
-    """Raise UnsupportedError with the reason where `contender` can't run on these values."""
+    """Raise UnsupportedError with the reason where `contender` can't run on these values.
+
+    case: for the pass and the board; a forward pass on the contender's own board where None.
+    """
     ensure_installed(contender)
     values = {**op.defaults, **values}
-    reason = contender.supports.refusal({**values, **_traits(values), "direction": direction})
+    asked = {
+        "direction": case.direction if case else "forward",
+        "board": case.board if case else board_of(op, contender),
+    }
+    reason = contender.supports.refusal({**values, **_traits(values), **asked})
     if reason is not None:
         raise UnsupportedError(reason)
     accepted = inspect.signature(contender.function).parameters

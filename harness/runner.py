@@ -19,6 +19,7 @@ import torch
 from torch._functorch import config as functorch_config
 
 from harness import examine, leftovers, passes, profiling, racing
+from harness.boards import function_on
 from harness.catalog import Catalog
 from harness.checking import excuse
 from harness.clock import Clock, EventClock, HostClock
@@ -26,7 +27,6 @@ from harness.declare import Cost, Impl, call_named, interprets_triton
 from harness.device import ensure_device, waiter
 from harness.eviction import evictor
 from harness.guard import attempt
-from harness.inputs import Inputs
 from harness.planning import Race
 from harness.policy import Policy
 from harness.prepare import ensure_supported, resolve
@@ -153,7 +153,9 @@ def exam_of(catalog: Catalog, case: Case) -> examine.Exam:
 
 
 def cost_of(exam: examine.Exam) -> Cost:
-    """The compulsory work of one call on the case's inputs."""
+    """The compulsory work of one call on the case's inputs; a view has none."""
+    if exam.case.board == "view":
+        return Cost(0, 0)
     size = torch.empty((), dtype=getattr(torch, exam.case.dtype)).element_size()
     values: Mapping[str, object] = {
         **dict(exam.case.axes),
@@ -163,6 +165,7 @@ def cost_of(exam: examine.Exam) -> Cost:
         "dtype": exam.case.dtype,
         "device": exam.case.device,
         "direction": exam.case.direction,
+        "board": exam.case.board,
     }
     cost: Cost = call_named(exam.op.cost, values)
     return cost
@@ -186,12 +189,12 @@ def _make_ready(exam: examine.Exam, contender: Impl) -> Ready | Outcome:
         return Unsupported("is not timed under Triton's interpreter")
     refusal = attempt(
         "prepare",
-        partial(ensure_supported, exam.op, contender, exam.first.values, direction=case.direction),
+        partial(ensure_supported, exam.op, contender, exam.first.values, case),
     )
     if refusal is not None:
         return refusal
     start = time.perf_counter()
-    function = attempt("prepare", partial(_prepared, contender, exam.first))
+    function = attempt("prepare", partial(_prepared, exam, contender))
     if isinstance(function, Failed | Unsupported):
         return function
     preparation_s = time.perf_counter() - start
@@ -207,9 +210,10 @@ def _make_ready(exam: examine.Exam, contender: Impl) -> Ready | Outcome:
     return Ready(function, call, preparation_s, verdict.error)
 
 
-def _prepared(contender: Impl, given: Inputs) -> Callable[..., Any]:
+def _prepared(exam: examine.Exam, contender: Impl) -> Callable[..., Any]:
     """Resolve and call once, so that compiling and the first call are behind it."""
-    function = resolve(contender)
+    given = exam.first
+    function = function_on(exam.op, contender, resolve(contender), exam.case.board)
     function(*given.args, **given.options)
     return function
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch._dynamo
 
 from harness import examine, state
+from harness.boards import function_on
 from harness.catalog import Catalog
 from harness.declare import Impl
 from harness.guard import attempt
@@ -62,15 +63,18 @@ class Verifier:
         self, exam: examine.Exam, contender: Impl
     ) -> Callable[..., Any] | Unsupported | Failed:
         """The contender's function, or why it doesn't run on this case."""
-        values, direction = exam.first.values, exam.case.direction
-        supported = partial(ensure_supported, exam.op, contender, values, direction=direction)
-        refusal = attempt("prepare", supported)
+        refusal = attempt(
+            "prepare", partial(ensure_supported, exam.op, contender, exam.first.values, exam.case)
+        )
         if refusal is not None:
             return refusal
         key = (contender.op, contender.name)
         if key not in self._resolved:
             self._resolved[key] = attempt("prepare", partial(resolve, contender))
-        return self._resolved[key]
+        function = self._resolved[key]
+        if isinstance(function, Unsupported | Failed):
+            return function
+        return function_on(exam.op, contender, function, exam.case.board)
 
 
 def _verdict(exam: examine.Exam, function: Callable[..., Any] | Unsupported | Failed) -> Verdict:

@@ -45,12 +45,17 @@ class Case:
         return (
             f"{self.op}/{self.shape}({axes})/{self.inputs}/{self.layout}/{self.dtype}/"
             f"{self.device}/{self.direction}/{self.cache}/t{self.threads}/s{self.seed}"
+            # Left out where it says nothing, as in the keys of runs that knew no boards.
+            + ("" if self.board == "compute" else f"/{self.board}")
         )
 
     @property
     def label(self) -> str:
         """Short name for tables and charts: what differs between the cases of one op."""
-        usual = (("layout", "contiguous"), ("cache", "warm"), ("device", "cpu"))
+        usual = (
+            *(("layout", "contiguous"), ("cache", "warm"), ("device", "cpu")),
+            ("board", "compute"),
+        )
         rest = [getattr(self, name) for name, value in usual if getattr(self, name) != value]
         return " ".join((self.shape, self.inputs, self.dtype, self.direction, *rest))
 

@@ -34,7 +34,7 @@ def test_arguments_and_options_come_from_the_oracle():
         ({"validate": lambda N: None}, "validate asks for 'N'"),
         ({"magnitude": lambda N: None}, "magnitude asks for 'N'"),
         ({"inputs": {}}, "inputs is empty"),
-        ({"board": "surf"}, "board='surf' is not one of compute, materialise, view, consume"),
+        ({"boards": ("surf",)}, "board 'surf' is not one of compute, materialise, view, consume"),
         ({"timed": ("text",)}, "timed 'text' is not one of normal"),
         ({"grad": ("y",)}, "grad 'y' is not one of x"),
         ({"dtypes": ("int4",)}, "dtypes without a tolerance: 'int4'"),

@@ -1,4 +1,4 @@
-"""Every contender of an op that runs here, and how to hold one against the op's contract."""
+"""Every contender of a family that runs here, and how to hold one against its op's contract."""
 
 import importlib.util
 import shutil
@@ -7,89 +7,99 @@ import pytest
 import torch
 
 from harness import load
-from harness.agreement import error_units, largest
-from harness.inputs import Inputs
-from harness.oracle import expect, gradient
+from harness.agreement import as_tuple, error_units, largest
+from harness.boards import contract_on, function_on
+from harness.declare import BOARDS, board_of, races_on
+from harness.inputs import Inputs, build
+from harness.oracle import comparable, expect, gradient
 from harness.prepare import resolve
+from results.record import Case
 
-CATALOG = load(
-    "suites.pooling",
-    "suites.boundaries",
-    "impls.patch_pooling",
-    "impls.patch_pooling_ids",
-    "impls.boundary_downsample",
-    "impls.boundary_upsample",
-    entry_points=False,
-)
 COMPILER = shutil.which("c++") or shutil.which("g++")
+DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 # Inductor's import trips over a deprecation inside torch itself.
 QUIET = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 
 
-def names(op, *, compiled=False):
-    """The contenders of `op` in eager mode; those that are compiled are tested apart."""
-    found = []
-    for name, contender in CATALOG.impls[op].items():
-        if (contender.prepare is not None) != compiled or name == "triton":
-            continue
-        if name == "cpp" and COMPILER is None:
-            continue
-        if all(importlib.util.find_spec(module) for module in contender.requires):
-            found.append(name)
-    return found
+class Kit:
+    """The ops and contenders of some modules."""
 
+    def __init__(self, *modules):
+        self.catalog = load(*modules, entry_points=False)
 
-def function(op, name):
-    """What runs when the contender is called."""
-    return resolve(CATALOG.impls[op][name])
+    def names(self, op, *, compiled=False):
+        """The contenders of `op` in eager mode; those that are compiled are tested apart."""
+        found = []
+        for name, contender in self.catalog.impls[op].items():
+            if (contender.prepare is not None) != compiled or name == "triton":
+                continue
+            if name == "cpp" and COMPILER is None:
+                continue
+            if all(importlib.util.find_spec(module) for module in contender.requires):
+                found.append(name)
+        return found
 
+    def pairs(self, *ops, compiled=False):
+        """(op, contender) of the ops, of all of them where none is named."""
+        named = ops or tuple(self.catalog.ops)
+        return [(op, name) for op in named for name in self.names(op, compiled=compiled)]
 
-def admits(op, name, kind):
-    """Whether the contender declares a weakness on that kind of input."""
-    return kind in CATALOG.impls[op][name].caveats
+    def boards(self, op, name):
+        """The boards that the contender races on."""
+        declared, contender = self.catalog.ops[op], self.catalog.impls[op][name]
+        return [board for board in BOARDS if races_on(declared, contender, board)]
 
+    def function(self, op, name, board=""):
+        """What runs when the contender is called, on its own board where none is named."""
+        contender = self.catalog.impls[op][name]
+        plain = resolve(contender)
+        return function_on(self.catalog.ops[op], contender, plain, board) if board else plain
 
-def refuses(op, name, values):
-    """Whether the contender says that it doesn't take these values."""
-    dtype = next(v for v in values.values() if torch.is_tensor(v) and v.is_floating_point()).dtype
-    traits = {"dtype": str(dtype).removeprefix("torch."), "device": "cpu", "direction": "both"}
-    return CATALOG.impls[op][name].supports.refusal({**values, **traits})
+    def admits(self, op, name, kind):
+        """Whether the contender declares a weakness on that kind of input."""
+        return kind in self.catalog.impls[op][name].caveats
 
+    def refuses(self, op, name, given, board=""):
+        """Why the contender doesn't take these inputs, or values by name; None where it does."""
+        declared, contender = self.catalog.ops[op], self.catalog.impls[op][name]
+        values = {**declared.defaults, **(given.values if isinstance(given, Inputs) else given)}
+        tensors = [value for value in values.values() if torch.is_tensor(value)]
+        first = next((t for t in tensors if t.is_floating_point()), next(iter(tensors), None))
+        dtype = "none" if first is None else str(first.dtype).removeprefix("torch.")
+        traits = {"dtype": dtype, "device": "cpu", "direction": "both"}
+        board = board or board_of(declared, contender)
+        return contender.supports.refusal({**values, **traits, "board": board})
 
-def make(op, kind, axes, *, dtype=torch.float32, seed=0, transposed=False):
-    """Inputs of that kind, in `dtype`, with the tensors' memory turned around if asked."""
-    rng = torch.Generator().manual_seed(seed)
-    made = CATALOG.ops[op].inputs[kind](**axes, rng=rng)
-    declared = CATALOG.ops[op]
+    def make(self, op, kind, axes, *, dtype=torch.float32, seed=0, layout="contiguous"):
+        """Inputs of that kind, in `dtype` and `layout`."""
+        label = str(dtype).removeprefix("torch.")
+        case = Case(op, "test", tuple(axes.items()), kind, label, layout=layout, seed=seed)
+        return build(self.catalog.ops[op], case)
 
-    def place(tensor):
-        cast = tensor.to(dtype) if tensor.is_floating_point() else tensor
-        return cast.transpose(0, -1).contiguous().transpose(0, -1) if transposed else cast
-
-    options = {name: made[name] for name in declared.options if name in made}
-    args = tuple(made[name] for name in declared.arguments)
-    return Inputs(declared.arguments, args, options).map(place)
-
-
-def errors(op, given, run, dtype, *, gradients=True):
-    """The largest errors of the outputs and gradients of `run`, in units of the tolerance."""
-    declared = CATALOG.ops[op]
-    label = str(dtype).removeprefix("torch.")
-    truth = expect(declared, given, dtype=label, seed=0, gradients=gradients)
-    before = [tensor.clone() for tensor in given.tensors()]
-    bound, leaves = given.leaves(declared.grad if gradients else ())
-    output = run(*bound.args, **bound.options)
-    assert output.dtype == dtype
-    assert output.shape == truth.outputs[0].value.shape
-    assert output.is_contiguous()
-    for old, new in zip(before, given.tensors(), strict=True):
-        assert torch.equal(old.nan_to_num(), new.nan_to_num())
-        assert new.numel() == 0 or output.numel() == 0 or not shares(output, new)
-    pairs = [(output.detach(), truth.outputs[0])]
-    if gradients:
-        slopes = gradient((output,), leaves, truth.upstream)
-        pairs += list(zip(slopes, truth.gradients, strict=True))
-    return [largest(error_units(found, want, declared.tolerance[label])) for found, want in pairs]
+    def errors(self, op, given, run, dtype, *, gradients=True, board=""):
+        """The largest errors of the outputs and gradients of `run`, in units of the tolerance."""
+        declared = contract_on(self.catalog.ops[op], board)
+        label = str(dtype).removeprefix("torch.")
+        truth = expect(declared, given, dtype=label, seed=0, gradients=gradients)
+        before = [tensor.clone() for tensor in given.tensors()]
+        bound, leaves = given.leaves(declared.grad if gradients else ())
+        outputs = as_tuple(run(*bound.args, **bound.options))
+        assert len(outputs) == len(truth.outputs)
+        for output, want in zip(outputs, truth.outputs, strict=True):
+            floating = want.value.is_floating_point()
+            named = getattr(torch, declared.output_dtype) if declared.output_dtype else dtype
+            assert output.dtype == (named if floating else want.value.dtype)
+            assert output.shape == want.value.shape
+        for old, new in zip(before, given.tensors(), strict=True):
+            assert torch.equal(old.nan_to_num(), new.nan_to_num())
+        with torch.no_grad():
+            found = comparable(declared, outputs, given)
+        pairs = list(zip(found, truth.compared, strict=True))
+        if truth.gradients:
+            slopes = gradient(outputs, leaves, truth.upstream)
+            pairs += list(zip(slopes, truth.gradients, strict=True))
+        tolerance = declared.tolerance[label]
+        return [largest(error_units(found.detach(), want, tolerance)) for found, want in pairs]
 
 
 def shares(one, other):

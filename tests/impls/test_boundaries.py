@@ -2,13 +2,15 @@
 
 import pytest
 import torch
-from contenders import CATALOG, QUIET, admits, errors, function, make, names
+from contenders import DTYPES, QUIET, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.declare import LAYOUTS
+
+KIT = Kit("suites.boundaries", "impls.boundary_downsample", "impls.boundary_upsample")
 DOWN, UP = "boundary_downsample", "boundary_upsample"
-BOTH = [(op, name) for op in (DOWN, UP) for name in names(op)]
-DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+BOTH = [(op, name) for op in (DOWN, UP) for name in KIT.names(op)]
 KINDS = ["normal", "none", "all", "dense", "tails", "bool", "int64", "uint8"]
 
 
@@ -18,40 +20,40 @@ def column(*values, width=2):
 
 
 @pytest.mark.parametrize("kind", [torch.bool, torch.int64, torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("name", names(DOWN))
+@pytest.mark.parametrize("name", KIT.names(DOWN))
 def test_a_boundary_ends_its_group(name, kind):
     marks = torch.tensor([[0, 0, 1, 1, 0, 1, 0]]).to(kind)
-    found = function(DOWN, name)(marks, column(1, 2, 6, 5, 3, 4, 9), column(-7))
+    found = KIT.function(DOWN, name)(marks, column(1, 2, 6, 5, 3, 4, 9), column(-7))
     torch.testing.assert_close(found, column(-7, 3, 5, 3.5))
 
 
-@pytest.mark.parametrize("name", names(DOWN))
+@pytest.mark.parametrize("name", KIT.names(DOWN))
 def test_rows_with_fewer_boundaries_keep_their_tail(name):
     marks = torch.tensor([[1, 0, 1, 0, 1, 0], [0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]])
     hidden = torch.arange(1.0, 7.0)[:, None, None].repeat(1, 3, 2)
-    found = function(DOWN, name)(marks, hidden, torch.zeros(1, 1, 2))
+    found = KIT.function(DOWN, name)(marks, hidden, torch.zeros(1, 1, 2))
     expected = torch.tensor([[0.0, 1, 2.5, 4.5], [0, 1.5, 4.5, 0], [0, 3.5, 0, 0]])
     torch.testing.assert_close(found[..., 0], expected.T)
 
 
 @pytest.mark.parametrize(("groups", "expected"), [(0, [9]), (1, [9, 1]), (4, [9, 1, 2.5, 4, 0])])
-@pytest.mark.parametrize("name", names(DOWN))
+@pytest.mark.parametrize("name", KIT.names(DOWN))
 def test_a_given_number_of_groups(name, groups, expected):
     marks = torch.tensor([[1, 0, 1, 0]])
-    found = function(DOWN, name)(marks, column(1, 2, 3, 4), column(9), groups=groups)
+    found = KIT.function(DOWN, name)(marks, column(1, 2, 3, 4), column(9), groups=groups)
     torch.testing.assert_close(found, column(*expected))
 
 
-@pytest.mark.parametrize("name", names(DOWN))
+@pytest.mark.parametrize("name", KIT.names(DOWN))
 def test_without_boundaries_there_is_the_null_group_alone(name):
-    found = function(DOWN, name)(torch.zeros(1, 3), column(1, 2, 3), column(9))
+    found = KIT.function(DOWN, name)(torch.zeros(1, 3), column(1, 2, 3), column(9))
     torch.testing.assert_close(found, column(9))
 
 
-@pytest.mark.parametrize("name", names(UP))
+@pytest.mark.parametrize("name", KIT.names(UP))
 def test_a_token_reads_the_last_group_that_ended(name):
     marks = torch.tensor([[0, 0, 1, 1, 0, 1, 0]])
-    found = function(UP, name)(marks, column(-7, 1, 2, 3))
+    found = KIT.function(UP, name)(marks, column(-7, 1, 2, 3))
     torch.testing.assert_close(found, column(-7, -7, 1, 2, 2, 3, 3))
 
 
@@ -62,26 +64,26 @@ def test_boundaries_are_not_counted_in_half_precision(op, name, kind):
     marks = torch.ones(1, size, dtype=kind)
     tokens = torch.arange(size + 1.0)[:, None, None]
     if op == DOWN:
-        found = function(op, name)(marks, tokens[1:], tokens[:1])
+        found = KIT.function(op, name)(marks, tokens[1:], tokens[:1])
         assert torch.equal(found, tokens)
     else:
-        assert torch.equal(function(op, name)(marks, tokens), tokens[1:])
+        assert torch.equal(KIT.function(op, name)(marks, tokens), tokens[1:])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("op", "name"), BOTH)
 def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(op, name, dtype):
-    inputs = make(op, "nonfinite", {"L": 101, "B": 2, "D": 5}, dtype=dtype)
-    worst = max(errors(op, inputs, function(op, name), dtype))
-    assert (worst > 1) == admits(op, name, "nonfinite")
+    inputs = KIT.make(op, "nonfinite", {"L": 101, "B": 2, "D": 5}, dtype=dtype)
+    worst = max(KIT.errors(op, inputs, KIT.function(op, name), dtype))
+    assert (worst > 1) == KIT.admits(op, name, "nonfinite")
 
 
-@pytest.mark.parametrize("shape", list(CATALOG.ops[DOWN].edge))
+@pytest.mark.parametrize("shape", list(KIT.catalog.ops[DOWN].edge))
 @pytest.mark.parametrize(("op", "name"), BOTH)
 def test_edge_shapes(op, name, shape):
     for kind in ("normal", "tails", "known_groups" if op == DOWN else "spare_rows"):
-        inputs = make(op, kind, CATALOG.ops[op].edge[shape])
-        assert max(errors(op, inputs, function(op, name), torch.float32)) <= 1
+        inputs = KIT.make(op, kind, KIT.catalog.ops[op].edge[shape])
+        assert max(KIT.errors(op, inputs, KIT.function(op, name), torch.float32)) <= 1
 
 
 @pytest.mark.parametrize(("op", "name"), BOTH)
@@ -92,12 +94,12 @@ def test_edge_shapes(op, name, shape):
     ),
     kind=st.sampled_from(KINDS),
     dtype=st.sampled_from(DTYPES),
-    transposed=st.booleans(),
+    layout=st.sampled_from(LAYOUTS),
     seed=st.integers(0, 99),
 )
-def test_agrees_with_the_contract(op, name, axes, kind, dtype, transposed, seed):
-    inputs = make(op, kind, axes, dtype=dtype, seed=seed, transposed=transposed)
-    assert max(errors(op, inputs, function(op, name), dtype)) <= 1
+def test_agrees_with_the_contract(op, name, axes, kind, dtype, layout, seed):
+    inputs = KIT.make(op, kind, axes, dtype=dtype, seed=seed, layout=layout)
+    assert max(KIT.errors(op, inputs, KIT.function(op, name), dtype)) <= 1
 
 
 @pytest.mark.parametrize(("op", "name"), BOTH)
@@ -105,19 +107,19 @@ def test_gradient_by_differences(op, name):
     marks = torch.tensor([[0, 1, 0, 1, 0], [1, 0, 0, 0, 0]])
     given = [torch.randn(5, 2, 2), torch.randn(1, 1, 2)] if op == DOWN else [torch.randn(3, 2, 2)]
     leaves = tuple(tensor.double().requires_grad_() for tensor in given)
-    assert torch.autograd.gradcheck(lambda *args: function(op, name)(marks, *args), leaves)
+    assert torch.autograd.gradcheck(lambda *args: KIT.function(op, name)(marks, *args), leaves)
 
 
 @pytest.mark.parametrize("name", ["gather", "index_select", "loop", "repeat_interleave"])
 def test_integers_are_moved_as_they_are(name):
     marks = torch.tensor([[0, 1, 1]])
-    found = function(UP, name)(marks, torch.tensor([[[1]], [[2]], [[3]]]))
+    found = KIT.function(UP, name)(marks, torch.tensor([[[1]], [[2]], [[3]]]))
     assert found.dtype == torch.int64
     assert found.flatten().tolist() == [1, 2, 3]
 
 
 @QUIET
-@pytest.mark.parametrize("name", names(DOWN, compiled=True))
+@pytest.mark.parametrize("name", KIT.names(DOWN, compiled=True))
 def test_compiled(name):
-    inputs = make(DOWN, "nonfinite", {"L": 40, "B": 2, "D": 9})
-    assert max(errors(DOWN, inputs, function(DOWN, name), torch.float32)) <= 1
+    inputs = KIT.make(DOWN, "nonfinite", {"L": 40, "B": 2, "D": 9})
+    assert max(KIT.errors(DOWN, inputs, KIT.function(DOWN, name), torch.float32)) <= 1

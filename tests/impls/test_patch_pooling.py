@@ -2,13 +2,15 @@
 
 import pytest
 import torch
-from contenders import CATALOG, QUIET, admits, errors, function, make, names, refuses
+from contenders import DTYPES, QUIET, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.declare import LAYOUTS
+
+KIT = Kit("suites.pooling", "impls.patch_pooling")
 OP = "patch_pooling"
-NAMES = names(OP)
-DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+NAMES = KIT.names(OP)
 
 
 def rows(*values, width=5):
@@ -16,10 +18,10 @@ def rows(*values, width=5):
 
 
 def run(name, tokens, lengths, **options):
-    reason = refuses(OP, name, {"tokens": tokens, "lengths": lengths})
+    reason = KIT.refuses(OP, name, {"tokens": tokens, "lengths": lengths})
     if reason:
         pytest.skip(reason)
-    return function(OP, name)(tokens, lengths, **options)
+    return KIT.function(OP, name)(tokens, lengths, **options)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -60,7 +62,7 @@ def test_a_long_patch_of_halves_is_summed_in_float32(name, dtype):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_tokens_past_the_sum_are_ignored(name):
-    if admits(OP, name, "nonfinite"):
+    if KIT.admits(OP, name, "nonfinite"):
         pytest.skip("admits that it leaks")
     tokens = rows([1, 3, float("nan"), float("inf")])
     torch.testing.assert_close(run(name, tokens, torch.tensor([[1, 1]])), rows([1, 3]))
@@ -70,19 +72,21 @@ def test_tokens_past_the_sum_are_ignored(name):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", NAMES)
 def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(name, dtype, kind):
-    inputs = make(OP, kind, {"B": 2, "S": 101, "D": 5, "P": 17}, dtype=dtype)
-    if refuses(OP, name, inputs.values):
+    inputs = KIT.make(OP, kind, {"B": 2, "S": 101, "D": 5, "P": 17}, dtype=dtype)
+    if KIT.refuses(OP, name, inputs):
         pytest.skip("not on ragged lengths, or not in this dtype")
-    assert (max(errors(OP, inputs, function(OP, name), dtype)) > 1) == admits(OP, name, kind)
+    assert (max(KIT.errors(OP, inputs, KIT.function(OP, name), dtype)) > 1) == KIT.admits(
+        OP, name, kind
+    )
 
 
-@pytest.mark.parametrize("shape", list(CATALOG.ops[OP].edge))
+@pytest.mark.parametrize("shape", list(KIT.catalog.ops[OP].edge))
 @pytest.mark.parametrize("name", NAMES)
 def test_edge_shapes(name, shape):
     for kind in ("normal", "empty", "equal"):
-        inputs = make(OP, kind, CATALOG.ops[OP].edge[shape])
-        if not refuses(OP, name, inputs.values):
-            assert max(errors(OP, inputs, function(OP, name), torch.float32)) <= 1
+        inputs = KIT.make(OP, kind, KIT.catalog.ops[OP].edge[shape])
+        if not KIT.refuses(OP, name, inputs):
+            assert max(KIT.errors(OP, inputs, KIT.function(OP, name), torch.float32)) <= 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -98,13 +102,13 @@ def test_edge_shapes(name, shape):
     ),
     kind=st.sampled_from(["normal", "text", "skewed", "giant", "empty", "short", "equal", "int32"]),
     dtype=st.sampled_from(DTYPES),
-    transposed=st.booleans(),
+    layout=st.sampled_from(LAYOUTS),
     seed=st.integers(0, 99),
 )
-def test_agrees_with_the_contract(name, axes, kind, dtype, transposed, seed):
-    inputs = make(OP, kind, axes, dtype=dtype, seed=seed, transposed=transposed)
-    if not refuses(OP, name, inputs.values):
-        assert max(errors(OP, inputs, function(OP, name), dtype)) <= 1
+def test_agrees_with_the_contract(name, axes, kind, dtype, layout, seed):
+    inputs = KIT.make(OP, kind, axes, dtype=dtype, seed=seed, layout=layout)
+    if not KIT.refuses(OP, name, inputs):
+        assert max(KIT.errors(OP, inputs, KIT.function(OP, name), dtype)) <= 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -112,23 +116,23 @@ def test_gradient_by_differences(name):
     tokens = torch.randn(2, 6, 2, dtype=torch.float64, requires_grad=True)
     ragged = torch.tensor([[2, 0, 3], [1, 4, 1]])
     lengths = ragged
-    if refuses(OP, name, {"tokens": tokens, "lengths": ragged}):
+    if KIT.refuses(OP, name, {"tokens": tokens, "lengths": ragged}):
         lengths = torch.full((2, 3), 2)
-    if refuses(OP, name, {"tokens": tokens, "lengths": lengths}):
+    if KIT.refuses(OP, name, {"tokens": tokens, "lengths": lengths}):
         pytest.skip("not in float64")
-    assert torch.autograd.gradcheck(lambda given: function(OP, name)(given, lengths), (tokens,))
+    assert torch.autograd.gradcheck(lambda given: KIT.function(OP, name)(given, lengths), (tokens,))
 
 
 def test_padding_contenders_refuse_what_would_not_fit():
     tokens = torch.empty(1, 1).expand(1 << 20, 1, 1024).expand(1 << 20, 1 << 10, 1024)
     lengths = torch.full((1 << 20, 1), 1 << 10)
-    assert "4 GiB" in refuses(OP, "padded_gather", {"tokens": tokens, "lengths": lengths})
+    assert "4 GiB" in KIT.refuses(OP, "padded_gather", {"tokens": tokens, "lengths": lengths})
 
 
 @QUIET
-@pytest.mark.parametrize("name", names(OP, compiled=True))
+@pytest.mark.parametrize("name", KIT.names(OP, compiled=True))
 def test_compiled(name):
-    compiled = function(OP, name)
+    compiled = KIT.function(OP, name)
     for kind in ("normal", "empty", "nonfinite"):
-        inputs = make(OP, kind, {"B": 2, "S": 40, "D": 9, "P": 7})
-        assert max(errors(OP, inputs, compiled, torch.float32)) <= 1
+        inputs = KIT.make(OP, kind, {"B": 2, "S": 40, "D": 9, "P": 7})
+        assert max(KIT.errors(OP, inputs, compiled, torch.float32)) <= 1

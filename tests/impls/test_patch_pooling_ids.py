@@ -2,13 +2,15 @@
 
 import pytest
 import torch
-from contenders import CATALOG, QUIET, admits, errors, function, make, names, refuses
+from contenders import DTYPES, QUIET, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.declare import LAYOUTS
+
+KIT = Kit("suites.pooling", "impls.patch_pooling_ids")
 OP = "patch_pooling_ids"
-NAMES = names(OP)
-DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+NAMES = KIT.names(OP)
 KINDS = ["normal", "text", "giant", "empty", "short", "int32", "unsorted", "outside"]
 
 
@@ -21,7 +23,7 @@ def test_worked_example(name):
     tokens = rows([1, 1, 1, 2, 3, 3], [4, 4, 4, 4, 5, -1], [6, -1, -1, -1, -1, -1])
     ids = torch.tensor([[0, 0, 0, 1, 2, 2], [0, 0, 0, 0, 1, -1], [0, 3, 7, -5, 3, 3]])
     torch.testing.assert_close(
-        function(OP, name)(tokens, ids, 3), rows([1, 2, 3], [4, 5, -1], [6, -1, -1])
+        KIT.function(OP, name)(tokens, ids, 3), rows([1, 2, 3], [4, 5, -1], [6, -1, -1])
     )
 
 
@@ -29,24 +31,26 @@ def test_worked_example(name):
 def test_ids_in_any_order(name):
     tokens = rows([1, 2, 3, 4, 5])
     ids = torch.tensor([[2, 0, 2, 1, 0]], dtype=torch.int32)
-    torch.testing.assert_close(function(OP, name)(tokens, ids, 4, fill=9.0), rows([3.5, 4, 2, 9]))
+    torch.testing.assert_close(
+        KIT.function(OP, name)(tokens, ids, 4, fill=9.0), rows([3.5, 4, 2, 9])
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_dropped_tokens_stay_out_of_the_neighbouring_sequence(name):
-    if admits(OP, name, "nonfinite"):
+    if KIT.admits(OP, name, "nonfinite"):
         pytest.skip("admits that it leaks")
     bad = float("nan")
     tokens = rows([bad, 1, bad], [bad, 2, bad])
     ids = torch.tensor([[-1, 0, 2], [2, 1, -1]])
-    torch.testing.assert_close(function(OP, name)(tokens, ids, 2), rows([1, -1], [-1, 2]))
+    torch.testing.assert_close(KIT.function(OP, name)(tokens, ids, 2), rows([1, -1], [-1, 2]))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_long_patch_of_halves_is_summed_in_float32(name, dtype):
     tokens = torch.full((1, 1000, 2), 100.0, dtype=dtype)
-    found = function(OP, name)(tokens, torch.zeros(1, 1000, dtype=torch.int64), 1)
+    found = KIT.function(OP, name)(tokens, torch.zeros(1, 1000, dtype=torch.int64), 1)
     torch.testing.assert_close(found, tokens[:, :1])
 
 
@@ -54,18 +58,20 @@ def test_a_long_patch_of_halves_is_summed_in_float32(name, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", NAMES)
 def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(name, dtype, kind):
-    inputs = make(OP, kind, {"B": 2, "S": 101, "D": 5, "P": 17}, dtype=dtype)
-    if refuses(OP, name, inputs.values):
+    inputs = KIT.make(OP, kind, {"B": 2, "S": 101, "D": 5, "P": 17}, dtype=dtype)
+    if KIT.refuses(OP, name, inputs):
         pytest.skip("not in this dtype")
-    assert (max(errors(OP, inputs, function(OP, name), dtype)) > 1) == admits(OP, name, kind)
+    assert (max(KIT.errors(OP, inputs, KIT.function(OP, name), dtype)) > 1) == KIT.admits(
+        OP, name, kind
+    )
 
 
-@pytest.mark.parametrize("shape", list(CATALOG.ops[OP].edge))
+@pytest.mark.parametrize("shape", list(KIT.catalog.ops[OP].edge))
 @pytest.mark.parametrize("name", NAMES)
 def test_edge_shapes(name, shape):
     for kind in ("normal", "outside"):
-        inputs = make(OP, kind, CATALOG.ops[OP].edge[shape])
-        assert max(errors(OP, inputs, function(OP, name), torch.float32)) <= 1
+        inputs = KIT.make(OP, kind, KIT.catalog.ops[OP].edge[shape])
+        assert max(KIT.errors(OP, inputs, KIT.function(OP, name), torch.float32)) <= 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -81,28 +87,28 @@ def test_edge_shapes(name, shape):
     ),
     kind=st.sampled_from(KINDS),
     dtype=st.sampled_from(DTYPES),
-    transposed=st.booleans(),
+    layout=st.sampled_from(LAYOUTS),
     seed=st.integers(0, 99),
 )
-def test_agrees_with_the_contract(name, axes, kind, dtype, transposed, seed):
-    inputs = make(OP, kind, axes, dtype=dtype, seed=seed, transposed=transposed)
-    if not refuses(OP, name, inputs.values):
-        assert max(errors(OP, inputs, function(OP, name), dtype)) <= 1
+def test_agrees_with_the_contract(name, axes, kind, dtype, layout, seed):
+    inputs = KIT.make(OP, kind, axes, dtype=dtype, seed=seed, layout=layout)
+    if not KIT.refuses(OP, name, inputs):
+        assert max(KIT.errors(OP, inputs, KIT.function(OP, name), dtype)) <= 1
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_gradient_by_differences(name):
     tokens = torch.randn(2, 5, 2, dtype=torch.float64, requires_grad=True)
     ids = torch.tensor([[2, 0, 2, -1, 0], [1, 1, 3, 0, 1]])
-    if refuses(OP, name, {"tokens": tokens, "ids": ids, "num_patches": 3}):
+    if KIT.refuses(OP, name, {"tokens": tokens, "ids": ids, "num_patches": 3}):
         pytest.skip("not in float64")
-    assert torch.autograd.gradcheck(lambda given: function(OP, name)(given, ids, 3), (tokens,))
+    assert torch.autograd.gradcheck(lambda given: KIT.function(OP, name)(given, ids, 3), (tokens,))
 
 
 @QUIET
-@pytest.mark.parametrize("name", names(OP, compiled=True))
+@pytest.mark.parametrize("name", KIT.names(OP, compiled=True))
 def test_compiled(name):
-    compiled = function(OP, name)
+    compiled = KIT.function(OP, name)
     for kind in ("unsorted", "outside", "nonfinite"):
-        inputs = make(OP, kind, {"B": 2, "S": 40, "D": 9, "P": 7})
-        assert max(errors(OP, inputs, compiled, torch.float32)) <= 1
+        inputs = KIT.make(OP, kind, {"B": 2, "S": 40, "D": 9, "P": 7})
+        assert max(KIT.errors(OP, inputs, compiled, torch.float32)) <= 1
