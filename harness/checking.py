@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 
 from harness.catalog import Catalog
 from harness.pipeline import Here, Reporter, Silent
@@ -51,24 +53,77 @@ def check(
     catalog: Catalog,
     races: Iterable[Race],
     *,
-    supervisor: Supervisor | None = None,
+    supervisors: Sequence[Supervisor] = (),
     reporter: Reporter | None = None,
 ) -> CheckReport:
     """Examine every contender of every race against the oracle, and right ones pairwise.
 
     A contender that admits a weakness which shows on none of its cases is Wrong, at the stage
     "caveat", on the first of them.
-    supervisor: in whose child processes the contenders run; in this process where None.
+    supervisors: in whose child processes the contenders run, several at a time; in this process
+        where there are none.
     """
-    reporter = reporter or Silent()
-    listener = _Listener(catalog, reporter)
-    check_case = supervisor.check if supervisor is not None else _checks_here(catalog)
+    checker = _Checker(catalog, reporter or Silent())
+    if supervisors:
+        found = _side_by_side(checker, _shares(races), supervisors)
+    else:
+        found = [checker.check(races, _checks_here(catalog))]
+    checked = [item for listener in found for item in listener.checked]
+    pairs = tuple(pair for listener in found for pair in listener.pairs)
+    return CheckReport(tuple(_verify_caveats(catalog, checked)), pairs)
+
+
+#: Checks the contenders of a case, and tells how far the right ones are from each other.
+CheckCase = Callable[[Race, "_Listener"], Mapping[tuple[str, str], float]]
+
+
+def _shares(races: Iterable[Race]) -> list[list[Race]]:
+    """The races of each op in each dtype: what is compiled for one of them serves the others."""
+    shares: dict[tuple[str, str], list[Race]] = {}
     for race in races:
-        reporter.case(race)
-        listener.case = race.case
-        apart = check_case(race, listener)
-        listener.pairs += [Pair(*pair, race.case, units) for pair, units in apart.items()]
-    return CheckReport(tuple(_verify_caveats(catalog, listener.checked)), tuple(listener.pairs))
+        shares.setdefault((race.case.op, race.case.dtype), []).append(race)
+    return list(shares.values())
+
+
+def _side_by_side(
+    checker: _Checker, shares: list[list[Race]], supervisors: Sequence[Supervisor]
+) -> list[_Listener]:
+    """Every share checked by one of the supervisors, whichever is free."""
+    free: SimpleQueue[Supervisor] = SimpleQueue()
+    for supervisor in supervisors:
+        free.put(supervisor)
+
+    def check_share(share: list[Race]) -> _Listener:
+        supervisor = free.get()
+        try:
+            return checker.check(share, supervisor.check)
+        finally:
+            free.put(supervisor)
+
+    pool = ThreadPoolExecutor(len(supervisors))
+    try:
+        return list(pool.map(check_share, shares))
+    finally:
+        # After Ctrl-C nothing new begins; what goes on ends with its supervisor.
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checker:
+    """Checks races one after the other, telling a reporter."""
+
+    catalog: Catalog
+    reporter: Reporter
+
+    def check(self, races: Iterable[Race], check_case: CheckCase) -> _Listener:
+        """What was found out about the races."""
+        listener = _Listener(self.catalog, self.reporter)
+        for race in races:
+            self.reporter.case(race)
+            listener.case = race.case
+            apart = check_case(race, listener)
+            listener.pairs += [Pair(*pair, race.case, units) for pair, units in apart.items()]
+        return listener
 
 
 @dataclass(slots=True)
@@ -98,7 +153,7 @@ def excuse(verdict: Outcome | Verdict, caveats: Mapping[str, str], case: Case) -
     return ""
 
 
-def _checks_here(catalog: Catalog) -> Callable[[Race, _Listener], Mapping[tuple[str, str], float]]:
+def _checks_here(catalog: Catalog) -> CheckCase:
     """Checks cases in this process."""
     from harness.runner import SpoiledError
     from harness.verifying import Verifier

@@ -11,23 +11,22 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import options
 from harness.exits import Exit, code_of, of_boards, of_outcomes, of_verdicts, worst
 from harness.lazy import import_lazily
+from harness.terminal import draw, progress
 from results.errors import OpbenchError
 
 if TYPE_CHECKING:
     from harness.catalog import Catalog
-    from harness.pipeline import Reporter
     from harness.planning import Race
     from harness.supervisor import Supervisor
     from results.store import RunFolder
-    from results.table import Table
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,7 +60,7 @@ def _list(words: argparse.Namespace) -> Exit:
     else:
         from results.table import Table
 
-        _draw([Table(words.what, columns, tuple(rows))])
+        draw([Table(words.what, columns, tuple(rows))])
     return Exit.OK
 
 
@@ -70,15 +69,15 @@ def _check(words: argparse.Namespace) -> Exit:
     from harness.planning import plan_checks
     from harness.verdicts import problems, tables
 
-    with _supervised(words) as supervisor:
+    with _supervisors(words, words.jobs) as supervisors:
         catalog = _load(words)
         races = plan_checks(catalog, options.selection(words))
-        with _progress(races, quiet=words.json) as reporter:
-            report = check(catalog, races, supervisor=supervisor, reporter=reporter)
+        with progress(races, quiet=words.json) as reporter:
+            report = check(catalog, races, supervisors=supervisors, reporter=reporter)
     if words.json:
         _print_json([_plain(checked) for checked in report.checked])
     else:
-        _draw(tables(report, pairs=words.pairs))
+        draw(tables(report, pairs=words.pairs))
         print(*problems(report.checked), sep="\n")
     return of_verdicts(c.verdict for c in report.checked if not c.admitted)
 
@@ -99,7 +98,7 @@ def _run(words: argparse.Namespace) -> Exit:
         folder = open_run(words.resume) if words.resume else _create(words, supervisor)
         _set_up(folder, races)
         policy = Policy(folder.info.rules, budget_s=words.budget)
-        with _progress(races, quiet=words.json) as reporter:
+        with progress(races, quiet=words.json) as reporter:
             records = run(
                 catalog,
                 races,
@@ -113,7 +112,7 @@ def _run(words: argparse.Namespace) -> Exit:
     if words.json:
         _print_json({"run": str(folder.path), "boards": [_plain(board) for board in found]})
     else:
-        _draw(leaderboard_table(board) for board in found)
+        draw(leaderboard_table(board) for board in found)
         print(f"\nrun: {folder.path}   dashboard: opbench dashboard {folder.path}")
     code = of_outcomes(record.outcome for record in records)
     asked = words.precision is not None
@@ -131,7 +130,7 @@ def _profile(words: argparse.Namespace) -> Exit:
         catalog = _load(words)
         races = plan(catalog, options.selection(words))
         folder = open_run(words.run) if words.run else _create(words, supervisor)
-        with _progress(races, quiet=words.json) as reporter:
+        with progress(races, quiet=words.json) as reporter:
             found = profile(catalog, races, folder, supervisor=supervisor, reporter=reporter)
     profiles = [item for item in found if isinstance(item, Profile)]
     refused = [item for item in found if isinstance(item, Record)]
@@ -140,7 +139,7 @@ def _profile(words: argparse.Namespace) -> Exit:
     else:
         for item in profiles:
             table = operators_table(item)
-            _draw([dataclasses.replace(table, rows=table.rows[: words.top])])
+            draw([dataclasses.replace(table, rows=table.rows[: words.top])])
             print(f"peak memory per call: {format_bytes(item.peak_bytes)}   trace: {item.trace}\n")
         for record in refused:
             assert not isinstance(record.outcome, Measured)
@@ -167,7 +166,7 @@ def _calibrate(words: argparse.Namespace) -> Exit:
         if words.json:
             _print_json(_plain(kept))
         else:
-            _draw(ceilings_table(kept))
+            draw(ceilings_table(kept))
     return Exit.OK
 
 
@@ -186,8 +185,8 @@ def _show(words: argparse.Namespace) -> Exit:
     if words.json:
         _print_json({"run": str(folder.path), "boards": [_plain(board) for board in found]})
     else:
-        _draw(leaderboard_table(board) for board in found)
-        _draw(operators_table(item) for item in folder.profiles())
+        draw(leaderboard_table(board) for board in found)
+        draw(operators_table(item) for item in folder.profiles())
         for job in folder.unfinished():
             print(f"unfinished: {job.contender} on {job.case.op} {job.case.label}")
     return of_outcomes(r.outcome for r in folder.records())
@@ -249,19 +248,27 @@ def _recorded(words: argparse.Namespace) -> RunFolder:
 @contextmanager
 def _supervised(words: argparse.Namespace) -> Iterator[Supervisor | None]:
     """The supervisor of the processes that contenders run in; None where they run in this one."""
+    with _supervisors(words, 1) as supervisors:
+        yield supervisors[0] if supervisors else None
+
+
+@contextmanager
+def _supervisors(words: argparse.Namespace, number: int) -> Iterator[Sequence[Supervisor]]:
+    """Supervisors for work that is done side by side; none where all is done in this process."""
     if words.in_process:
         from harness.worker import hush
 
         hush()
-        yield None
+        yield ()
         return
     from harness.supervisor import Limits, Supervisor, usual_memory
 
     # This process plans and records; only its workers wait for torch.
     import_lazily("torch")
-    limits = Limits(words.timeout, words.memory_limit or usual_memory())
-    with Supervisor(tuple(words.load), limits=limits) as supervisor:
-        yield supervisor
+    limits = Limits(words.timeout, words.memory_limit or usual_memory() // number)
+    with ExitStack() as stack:
+        modules = tuple(words.load)
+        yield [stack.enter_context(Supervisor(modules, limits=limits)) for _ in range(number)]
 
 
 def _create(words: argparse.Namespace, supervisor: Supervisor | None) -> RunFolder:
@@ -313,53 +320,6 @@ def _set_up(folder: RunFolder, races: Sequence[Race]) -> None:
             f"`opbench calibrate --ceilings {words}`",
             file=sys.stderr,
         )
-
-
-def _draw(tables: Iterable[Table]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table as RichTable
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        # A pipe has no width; lines are cut by whoever reads them.
-        console = Console(highlight=False, width=200)
-    for table in tables:
-        # Above the table and not its title, which would be folded to the table's width.
-        console.print(table.title, style="bold", markup=False, soft_wrap=True)
-        drawn = RichTable()
-        for name in table.columns:
-            drawn.add_column(name, overflow="fold")
-        for row in table.rows:
-            drawn.add_row(*map(escape, row))
-        console.print(drawn)
-
-
-@contextmanager
-def _progress(races: Sequence[Race], *, quiet: bool) -> Iterator[Reporter]:
-    """A reporter that draws a bar with the time left, where there is a terminal to draw on."""
-    from harness.pipeline import Silent
-
-    if quiet or not sys.stderr.isatty():
-        yield Silent()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as TimeLeft
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeLeft())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=len(races))
-
-        class Bar:
-            def case(self, race: Race) -> None:
-                text = f"{race.case.op} {race.case.label}"
-                bar.update(task, description=text, completed=races.index(race))
-
-            def contender(self, name: str, stage: str) -> None:
-                del name, stage
-
-        yield Bar()
 
 
 def _plain(value: object) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
@@ -120,6 +121,13 @@ def _add_check(verb: argparse.ArgumentParser) -> None:
     _add_selection(verb)
     _add_json(verb)
     _add_isolation(verb)
+    verb.add_argument(
+        "--jobs",
+        type=_positive(int),
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="processes that check side by side (default: one for every core)",
+    )
     verb.add_argument("--pairs", action="store_true", help="print how far contenders differ")
 
 

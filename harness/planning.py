@@ -50,14 +50,15 @@ class Race:
 
 def plan(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
     """The races to time. Raises SelectionError where nothing, or nothing known, is selected."""
-    return _select(catalog, selection, _timed_cases, races_on)
+    return _select(catalog, selection, _timed_cases, _raced_on)
 
 
 def plan_checks(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
     """The races to check: every kind, layout, dtype and edge shape of each op.
 
     Every input kind and layout meets the first edge shape, and the first kind every edge shape,
-    each in every dtype. Raises SelectionError as `plan`.
+    each in every dtype, on one thread; the plainest of these cases is also run on every core.
+    Raises SelectionError as `plan`.
     """
     return _select(catalog, selection, _checked_cases, _checked_on)
 
@@ -112,7 +113,7 @@ def _select(
     catalog: Catalog,
     selection: Selection,
     cases_of: Callable[[Op, Selection], Iterator[Case]],
-    enters: Callable[[Op, Impl, str], bool],
+    enters: Callable[[Op, Impl, Case], bool],
 ) -> tuple[Race, ...]:
     races = []
     for op in selected_ops(catalog, selection.names):
@@ -121,7 +122,7 @@ def _select(
             kept = tuple(
                 name
                 for name in names
-                if enters(op, catalog.impls[op.name][name], case.board)
+                if enters(op, catalog.impls[op.name][name], case)
                 and matches(selection.expression, f"{case.key}/{name}")
             )
             if kept:
@@ -154,7 +155,10 @@ def _checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
     shapes = tuple((op.edge or op.quick).items())
     usual = next(iter(op.inputs))
     kinds = _known(selection.inputs or tuple(op.inputs), tuple(op.inputs), op, "input kind")
-    plain = replace(selection, layouts=LAYOUTS[:1], directions=("both",))
+    # Several cases are checked at a time, each on one thread.
+    plain = replace(
+        selection, layouts=LAYOUTS[:1], directions=("both",), threads=selection.threads or 1
+    )
     bent = replace(plain, layouts=LAYOUTS[1:])
     for board in _boards(op, selection):
         for kind in kinds:
@@ -163,14 +167,28 @@ def _checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
             for shape in shapes[1:]:
                 yield from _variants(op, plain, shape, (board, usual), dtypes=op.dtypes)
             yield from _variants(op, bent, shapes[0], (board, usual), dtypes=op.dtypes)
+            if not selection.threads and _cores() > 1:
+                every = replace(plain, threads=_cores())
+                yield from _variants(op, every, shapes[0], (board, usual), dtypes=op.dtypes[:1])
 
 
-def _checked_on(op: Op, contender: Impl, board: str) -> bool:
-    """Checked on its own board, and where its result is handed on.
+def _raced_on(op: Op, contender: Impl, case: Case) -> bool:
+    return races_on(op, contender, case.board)
 
-    The copy that makes a view fit for the materialise board is the harness's.
+
+def _checked_on(op: Op, contender: Impl, case: Case) -> bool:
+    """Whether a contender is checked on a case that its op is checked on.
+
+    It is on its own board, and where its result is handed on; the copy that makes a view fit for
+    the materialise board is the harness's. What is compiled anew for every dtype, layout, shape
+    and number of threads is checked in each of them, but not in each combination.
     """
-    return board in (board_of(op, contender), "consume") and races_on(op, contender, board)
+    if case.board not in (board_of(op, contender), "consume"):
+        return False
+    if contender.prepare is not None and case.dtype != op.dtypes[0]:
+        if case.shape != next(iter(op.edge or op.quick)) or case.layout != LAYOUTS[0]:
+            return False
+    return _raced_on(op, contender, case)
 
 
 def _boards(op: Op, selection: Selection) -> tuple[str, ...]:
@@ -192,7 +210,7 @@ def _variants(
         tuple(shape[1].items()),
         kind,
         cache=selection.cache,
-        threads=selection.threads or len(os.sched_getaffinity(0)),
+        threads=selection.threads or _cores(),
         seed=selection.seed,
         board=board,
     )
@@ -206,6 +224,10 @@ def _variants(
                         )
                     elif selection.directions == ("both",):
                         yield replace(base, device=device, dtype=dtype, layout=layout)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def _bits(dtype: str) -> int:

@@ -79,6 +79,7 @@ class Supervisor:
         self._modules = modules
         self._limits = limits or Limits()
         self._worker: _Worker | None = None
+        self._over = False
 
     def __enter__(self) -> Supervisor:
         """Start a worker, which imports torch while the caller goes on."""
@@ -86,6 +87,8 @@ class Supervisor:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # Another thread may still be at a job: its worker dies, and there won't be a new one.
+        self._over = True
         self.renew()
 
     def environment(self) -> Environment:
@@ -160,6 +163,8 @@ class Supervisor:
 
     def _ready(self) -> _Worker:
         """A worker that has loaded everything."""
+        if self._over:
+            raise WorkerError("the work was broken off")
         if self._worker is None:
             self._worker = _Worker(Brief(self._modules, self._limits.memory))
         try:

@@ -8,7 +8,9 @@ import torch
 import harness
 from harness import examine
 from harness.checking import check
+from harness.pipeline import Silent
 from harness.planning import Selection, plan_checks
+from harness.supervisor import Supervisor, WorkerError
 from results.record import Right, Unsupported, Wrong
 from tests.harness.runs import new_run
 
@@ -140,3 +142,34 @@ def test_compiling_for_unseen_shapes_is_not_taken_for_a_memory(catalog):
     (race,) = harness.plan(catalog, Selection(("boundary_downsample",), "tiny", ("index_add",)))
     exam = examine.set_exam(catalog.op("boundary_downsample"), race.case, gradients=False)
     assert isinstance(examine.examine(exam, compiles_anew), Right)
+
+
+def test_side_by_side_as_one_after_the_other(wrong_catalog, report):
+    chosen = Selection(
+        names=("patch_pooling",),
+        impls=("first_token", "changes_input", "no_gradient"),
+        dtypes=("float32", "float64"),
+        threads=1,
+    )
+    races = plan_checks(wrong_catalog, chosen)
+    modules = (str(LOADED / "wrong_patch_pooling.py"),)
+    with Supervisor(modules) as one, Supervisor(modules) as other:
+        found = check(wrong_catalog, races, supervisors=[one, other])
+    alone = check(wrong_catalog, races)
+    assert {(c.contender, c.case.key, c.verdict) for c in found.checked} == {
+        (c.contender, c.case.key, c.verdict) for c in alone.checked
+    }
+
+
+def test_work_that_is_broken_off_ends(wrong_catalog):
+    races = plan_checks(wrong_catalog, Selection(names=("patch_pooling",), impls=("first_token",)))
+
+    class Impatient(Silent):
+        def case(self, race):
+            raise KeyboardInterrupt
+
+    supervisor = Supervisor((str(LOADED / "wrong_patch_pooling.py"),))
+    with pytest.raises(KeyboardInterrupt), supervisor:
+        check(wrong_catalog, races, supervisors=[supervisor], reporter=Impatient())
+    with pytest.raises(WorkerError, match="broken off"):
+        supervisor.environment()

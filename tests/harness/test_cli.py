@@ -119,9 +119,10 @@ def test_run_as_json(here, capsys):
 def test_a_planted_wrong_contender_is_named_with_4(here, capsys):
     words = ["run", "row_sum", "-k", "small and not planted_raise", *TROUBLE, *HERE]
     assert main(words) == Exit.WRONG
-    line = next(x for x in capsys.readouterr().out.splitlines() if "planted_wrong" in x)
+    printed = capsys.readouterr().out
+    line = next(x for x in printed.splitlines() if "planted_wrong" in x)
     assert "wrong" in line
-    assert "instead of" in line
+    assert "instead of" in printed  # perhaps on a line of its own: the column is folded
 
 
 def test_one_that_raises_is_5_and_the_others_are_measured(here, capsys):

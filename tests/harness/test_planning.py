@@ -99,3 +99,27 @@ def test_expressions_mean_what_they_say(one, other, text):
     assert matches(f"not {one}", text) == (one not in text)
     assert matches(f"{one} and {other}", text) == (one in text and other in text)
     assert matches(f"({one} or {other})", text) == (one in text or other in text)
+
+
+def test_what_is_compiled_is_not_checked_in_every_combination():
+    catalog = harness.load("suites.pooling", "impls.patch_pooling", entry_points=False)
+    races = plan_checks(catalog, Selection(names=("patch_pooling",)))
+    op = catalog.ops["patch_pooling"]
+    eager, compiled = (
+        [race.case for race in races if name in race.contenders]
+        for name in ("scatter_add", "compile_scatter_add")
+    )
+    assert len(eager) == len({case.key for case in eager})
+    assert {case.shape for case in compiled} == {case.shape for case in eager} == set(op.edge)
+    assert {case.layout for case in compiled} == {case.layout for case in eager}
+    assert {(c.inputs, c.dtype) for c in compiled} == {(c.inputs, c.dtype) for c in eager}
+    bent = [c for c in compiled if c.layout != "contiguous" or c.shape != "odd"]
+    assert {case.dtype for case in bent} == {"float32"}
+
+
+def test_checks_run_on_one_thread_and_once_on_all(strangers, monkeypatch):
+    monkeypatch.setattr(harness.planning, "_cores", lambda: 4)
+    races = plan_checks(strangers, Selection())
+    (wide,) = [race.case for race in races if race.case.threads != 1]
+    assert (wide.threads, wide.shape, wide.dtype) == (4, "odd", "float32")
+    assert {r.case.threads for r in plan_checks(strangers, Selection(threads=2))} == {2}

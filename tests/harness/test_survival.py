@@ -163,7 +163,7 @@ def test_checking_survives_as_well(hostile):
         hostile, Selection(expression="odd and normal and contiguous", impls=names, threads=2)
     )
     with Supervisor(FILES, limits=LIMITS) as supervisor:
-        report = harness.check(hostile, races[:1], supervisor=supervisor)
+        report = harness.check(hostile, races[:1], supervisors=[supervisor])
     found = {checked.contender: checked.verdict for checked in report.checked}
     assert set(found) == set(names)
     assert {n: v.cause for n, v in found.items() if isinstance(v, Failed)} == {
