@@ -6,6 +6,7 @@ Nothing is drawn here: the command line, Markdown and the dashboard each draw a 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.ceilings import Share, suspicious
@@ -54,6 +55,12 @@ def leaderboard_table(board: Board) -> Table:
     times = (format_time(row.device_s) for row in board.rows)
     beside = tuple((*cells[:2], time, *cells[2:]) for cells, time in zip(rows, times, strict=True))
     return Table(title, (*COLUMNS[:2], "device time", *COLUMNS[2:]), beside)
+
+
+def winners_table(boards: Sequence[Board], *, title: str) -> Table:
+    """Who won each case: the best, who can't be told from it, who comes next, and who last."""
+    columns = ("case", "sizes", "best", "time", "ceiling", "as good", "next", "slowest")
+    return Table(title, columns, tuple(map(_winners_row, boards)))
 
 
 def operators_table(profile: Profile) -> Table:
@@ -160,6 +167,28 @@ def _leaderboard_row(row: Row, *, tie: bool) -> tuple[str, ...]:
         str(row.samples) if row.samples else NOTHING,
         row.note,
     )
+
+
+def _winners_row(board: Board) -> tuple[str, ...]:
+    start = (board.case.label, board.case.sizes)
+    if not board.measured:
+        return (*start, *[NOTHING] * 6)
+    best, *others = board.measured
+    near = [row for row in others if row.verdict in ("tied", "undecided")]
+    slower = [row for row in others if row.verdict == "slower"]
+    return (
+        *start,
+        best.contender,
+        format_time(best.time_s),
+        format_share(best.share),
+        ", ".join(row.contender + ("" if row.verdict == "tied" else " (perhaps)") for row in near),
+        _at_ratio(slower[0]) if slower else "",
+        _at_ratio(slower[-1]) if len(slower) > 1 else "",
+    )
+
+
+def _at_ratio(row: Row) -> str:
+    return f"{row.contender} {format_ratio(row.ratio.value if row.ratio else None)}"
 
 
 def _undecided(row: Row) -> str:

@@ -43,5 +43,5 @@ def _write(export: Export, run: str | Path, target: Path, *, by: str) -> None:
 
 #: Name of the format to what writes it.
 FORMATS: Mapping[str, Export] = MappingProxyType(
-    {name: _lazy(name) for name in ("csv", "json", "markdown", "parquet")}
+    {name: _lazy(name) for name in ("csv", "json", "markdown", "parquet", "winners")}
 )

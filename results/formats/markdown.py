@@ -12,7 +12,12 @@ from results.store import open_run
 from results.table import Table, leaderboard_table
 
 #: Columns of numbers are set flush right.
-_TEXT_COLUMNS = frozenset({"contender", "verdict", "operator", "key", "value"})
+_TEXT_COLUMNS = frozenset(
+    {
+        *("contender", "verdict", "operator", "key", "value"),
+        *("case", "sizes", "best", "as good", "next", "slowest"),
+    }
+)
 
 
 def export(run: str | Path, target: Path, *, by: str = "job") -> None:

@@ -99,7 +99,7 @@ def test_formats_are_imported_when_they_are_used():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert found.stdout.strip() == "['csv', 'json', 'markdown', 'parquet'] False False"
+    assert found.stdout.strip() == "['csv', 'json', 'markdown', 'parquet', 'winners'] False False"
 
 
 def test_results_do_not_need_torch():
@@ -113,3 +113,20 @@ def test_results_do_not_need_torch():
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == "False"
+
+
+def test_winners(run, tmp_path):
+    FORMATS["winners"](run, tmp_path / "winners.md")
+
+    text = (tmp_path / "winners.md").read_text("utf-8")
+    assert "`opbench run patch_pooling` on 2026-01-02" in text
+    assert "8 of 9 cases have a contender that was timed" in text
+    assert r"- cpu: Example \| 2 cores" in text
+    (line,) = [x for x in text.splitlines() if x.startswith("| large normal float32 forward |")]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[2] == "index_add"
+    assert cells[5] == "segment_reduce"  # within 1% of the best
+    assert cells[6].startswith("einsum 2.")
+    assert cells[7].startswith("loop 9.0")
+    (nobody,) = [x for x in text.splitlines() if x.startswith("| nobody ")]
+    assert nobody.count("| -") == 6

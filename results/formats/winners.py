@@ -1,0 +1,32 @@
+"""A run as Markdown: who won each case of each op, with where and how it was measured."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from pathlib import Path
+
+from results.formats.markdown import escape, render
+from results.leaderboard import boards_of
+from results.store import open_run
+from results.table import winners_table
+
+
+def export(run: str | Path, target: Path, *, by: str = "job") -> None:
+    """Write the winners of `run` to `target`. `by` makes no difference here."""
+    folder = open_run(run)
+    info, boards = folder.info, sorted(boards_of(folder), key=lambda board: board.case.op)
+    measured = sum(bool(board.measured) for board in boards)
+    command = shlex.join((Path(info.command[0]).name, *info.command[1:]))
+    parts = [
+        "# Who won\n",
+        f"Measured by `{command}` on {info.created[:10]}; written by `opbench export --format "
+        f"winners`. {measured} of {len(boards)} cases have a contender that was timed.\n",
+        'Times are of this machine in that hour; ratios were taken within a race. "As good" are '
+        f'those shown to be within {info.rules.tie:.0%} of the best, and, marked "perhaps", those '
+        "that could not be told from it in the time given.\n",
+        "".join(f"- {escape(name)}: {escape(value)}\n" for name, value in info.environment.stable),
+    ]
+    for op, group in itertools.groupby(boards, key=lambda board: board.case.op):
+        parts.append(render(winners_table(list(group), title=op)))
+    target.write_text("\n".join(parts), encoding="utf-8")
