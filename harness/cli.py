@@ -54,6 +54,12 @@ def _list(words: argparse.Namespace) -> Exit:
 
     import_lazily("torch")
     catalog = _load(words)
+    if words.markdown:
+        from harness.pages import write_pages
+
+        for path in write_pages(catalog, options.selection(words).names, Path(words.markdown)):
+            print(f"wrote {path}")
+        return Exit.OK
     columns, rows = LISTS[words.what](catalog, options.selection(words))
     if words.json:
         _print_json([dict(zip(columns, row, strict=True)) for row in rows])

@@ -115,6 +115,9 @@ def _add_list(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("what", nargs="?", choices=LISTS, default="ops", help="default: ops")
     _add_selection(verb)
     _add_json(verb)
+    verb.add_argument(
+        "--markdown", metavar="DIR", help="write a page for every suite into this folder instead"
+    )
 
 
 def _add_check(verb: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ _TEXT_COLUMNS = frozenset(
     {
         *("contender", "verdict", "operator", "key", "value"),
         *("case", "sizes", "best", "as good", "next", "slowest"),
+        *("what", "board", "runs", "caveats", "kind", "grid", "shape"),
     }
 )
 
