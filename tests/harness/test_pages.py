@@ -20,7 +20,8 @@ def test_the_pages_in_docs_are_what_the_command_writes(tmp_path):
 
 def test_a_page_tells_what_is_declared(tmp_path, capsys):
     loaded = str(ROOT / "tests" / "loaded" / "turned.py")
-    assert main(["list", "--markdown", str(tmp_path / "pages"), "turned", "--load", loaded]) == 0
+    words = ["list", "ops", "turned", "--markdown", str(tmp_path / "pages"), "--load", loaded]
+    assert main(words) == 0
     (page,) = (tmp_path / "pages").iterdir()
     assert capsys.readouterr().out == f"wrote {page}\n"
     text = page.read_text("utf-8")
