@@ -34,14 +34,23 @@ class Inputs:
         return Inputs(self.names, args, options)
 
     def leaves(self, names: tuple[str, ...]) -> tuple[Inputs, tuple[Tensor, ...]]:
-        """The same inputs with fresh leaves, in order, for the arguments to differentiate."""
-        fresh = {
-            name: value.detach().requires_grad_()
+        """The same inputs with fresh leaves, in order, for the arguments to differentiate.
+
+        A list of tensors has a leaf for each of them.
+        """
+        found: list[Tensor] = []
+
+        def fresh(tensor: Tensor) -> Tensor:
+            if not tensor.is_floating_point():
+                return tensor
+            found.append(tensor.detach().requires_grad_())
+            return found[-1]
+
+        args = tuple(
+            map_tensors(fresh, value) if name in names else value
             for name, value in zip(self.names, self.args, strict=True)
-            if name in names and value.is_floating_point()
-        }
-        args = tuple(fresh.get(n, v) for n, v in zip(self.names, self.args, strict=True))
-        return Inputs(self.names, args, self.options), tuple(fresh.values())
+        )
+        return Inputs(self.names, args, self.options), tuple(found)
 
     def tensors(self) -> tuple[Tensor, ...]:
         """Every tensor of the arguments and options."""

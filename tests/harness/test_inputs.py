@@ -73,3 +73,11 @@ def test_lists_of_tensors_are_walked():
     given = inputs.Inputs(("parts",), ([torch.ones(2), torch.ones(3)],), {})
     doubled = given.map(lambda t: t * 2)
     assert [t.tolist() for t in doubled.tensors()] == [[2, 2], [2, 2, 2]]
+
+
+def test_a_list_of_tensors_has_a_leaf_for_each():
+    given = inputs.Inputs(("parts", "x"), ([torch.ones(2), torch.arange(3), torch.zeros(1)], 3), {})
+    bound, leaves = given.leaves(("parts", "x"))
+    assert [leaf.tolist() for leaf in leaves] == [[1, 1], [0]]
+    assert bound.args[0][0] is leaves[0]
+    assert not given.args[0][0].requires_grad
