@@ -1,0 +1,387 @@
+"""The reduction races: means, maxima, dot products, and what is made of sums of exponentials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from harness.declare import Cost, Op
+from suites import reduction_inputs as made
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+# --- the contracts ---------------------------------------------------------------------------
+
+
+def _global_average_pool(x: Tensor) -> Tensor:
+    """The mean of each channel of each example.
+
+    x[B, C, H, W] -> [B, C], of a floating-point type. H and W are 1 and more. Sums of
+    half-precision values are kept in float32, so the mean of values near the largest float16 is
+    finite. What is not finite stays in its own channel.
+    """
+    return x.sum((2, 3)) / (x.shape[2] * x.shape[3])
+
+
+def _channel_max(x: Tensor) -> Tensor:
+    """The largest channel at each place.
+
+    x[B, C, H, W] -> [B, H, W], of any real type. C is 1 and more. NaN counts as the largest, at
+    its own place only. The gradient goes to the largest channel; where several are, to any of
+    them or to all in shares.
+    """
+    largest = x[:, 0]
+    for channel in x.unbind(1)[1:]:
+        largest = torch.where((channel > largest) | channel.isnan(), channel, largest)
+    return largest.clone()
+
+
+def _batched_dot_product_nd(a: Tensor, b: Tensor) -> Tensor:
+    """The sum of the products of each example's elements.
+
+    a and b [B, ...], of one shape of 2 axes and more and of one type -> [B]. Integers are exact
+    as long as the result fits. Products of half-precision values are made and summed in float32.
+    What is not finite stays in its own example.
+    """
+    return (a * b).flatten(1).sum(1)
+
+
+def _batched_logsumexp(matrix: Tensor) -> Tensor:
+    """The logarithm of the sum of the exponentials of each row.
+
+    matrix[B, N] -> [B], of a floating-point type. It is as exact for values around 1000 as around
+    0. A row of nothing (N=0) or of nothing but -inf gives -inf; otherwise NaN gives NaN, and +inf
+    gives +inf. The gradient is the softmax of the row; of rows that give no finite number it is
+    left open.
+    """
+    return torch.cat([matrix[:0].sum(1), *(_logsumexp(row)[None] for row in matrix)])
+
+
+def _batched_softmax(matrix: Tensor) -> Tensor:
+    """The exponentials of each row, divided by their sum.
+
+    matrix[B, N] -> [B, N], of a floating-point type. Values around 1000 give the same as around
+    0. -inf gives 0. Rows with NaN, or of nothing but -inf, are NaN throughout; other rows are not
+    touched by them. What +inf gives is left open.
+    """
+    return torch.cat([matrix[:0], *(_shifted(row).softmax(0)[None] for row in matrix)])
+
+
+def _batched_logsoftmax(matrix: Tensor) -> Tensor:
+    """The logarithm of the softmax of each row: each value minus the row's logsumexp.
+
+    matrix[B, N] -> [B, N], of a floating-point type. It is as exact for values around 1000 as
+    around 0. -inf gives -inf. Rows with NaN, or of nothing but -inf, are NaN throughout; other
+    rows are not touched by them. What +inf gives is left open.
+    """
+    rows = ((row - _logsumexp(row))[None] for row in matrix)
+    return torch.cat([matrix[:0], *rows])
+
+
+def _batched_cross_entropy_loss(logits: Tensor, true_labels: Tensor) -> Tensor:
+    """The negative logarithm of the probability that softmax gives to the label of each row.
+
+    logits[B, C], of a floating-point type, and true_labels[B], int64 of 0..C-1 -> [B]. A class
+    whose logit is -inf is impossible: the loss is 0 where all classes but the label are, and inf
+    where the label is, whatever the others are. It is never NaN but in rows with NaN. What +inf
+    gives is left open, and so is the gradient where the loss is infinite.
+    """
+    losses = [logits[:0].sum(1)]
+    for row, label in zip(logits, true_labels.tolist(), strict=True):
+        own = row[label]
+        losses.append((-own if own == -torch.inf else _logsumexp(row) - own)[None])
+    return torch.cat(losses)
+
+
+def _classifier_accuracy(scores: Tensor, true_classes: Tensor) -> Tensor:
+    """The fraction of rows whose largest score is that of the true class.
+
+    scores[B, C], of any real type, and true_classes[B], int64 of 0..C-1 -> float32 without axes.
+    C is 1 and more. NaN counts as the largest score. Of several that are largest, any may be taken.
+    Of no rows (B=0) the fraction is NaN.
+    """
+    right = 0
+    for row, wanted in zip(scores, true_classes.tolist(), strict=True):
+        top = row.isnan() if row.isnan().any() else row == row.max()
+        right += int(top.nonzero()[0]) == wanted
+    return torch.tensor(right / len(scores) if len(scores) else torch.nan, dtype=torch.float64)
+
+
+def _logsumexp(row: Tensor) -> Tensor:
+    """Of one row, shifted by its largest value where that is finite."""
+    if len(row) == 0:
+        return row.sum() - torch.inf
+    top = row.detach().max()
+    shift = top if top.isfinite() else torch.zeros_like(top)
+    return (row - shift).exp().sum().log() + shift
+
+
+def _shifted(row: Tensor) -> Tensor:
+    """One row, its largest value moved to 0."""
+    return row - row.detach().max() if len(row) else row
+
+
+# --- the work that cannot be avoided ---------------------------------------------------------
+
+
+def _cost_average(B: int, C: int, H: int, W: int, e: int, direction: str) -> Cost:
+    size = B * C * H * W
+    moved = e * (size + B * C)
+    return _directed(Cost(size, moved), Cost(B * C, moved), direction)
+
+
+def _cost_max(B: int, C: int, H: int, W: int, e: int, direction: str) -> Cost:
+    places = B * H * W
+    moved = e * (places * C + places)
+    return _directed(Cost(places * C, moved), Cost(0, moved), direction)
+
+
+def _cost_dot(B: int, I: int, J: int, e: int, direction: str) -> Cost:  # noqa: E741
+    size = B * I * J
+    backward = Cost(2 * size, e * (4 * size + B))
+    return _directed(Cost(2 * size, e * (2 * size + B)), backward, direction)
+
+
+def _cost_logsumexp(B: int, N: int, e: int, direction: str) -> Cost:
+    # An exponential counts as one operation. Backward, the row is read again.
+    size = B * N
+    backward = Cost(3 * size, e * (2 * size + 2 * B))
+    return _directed(Cost(3 * size, e * (size + B)), backward, direction)
+
+
+def _cost_rows(B: int, N: int, e: int, direction: str) -> Cost:
+    size = B * N
+    return _directed(Cost(4 * size, 2 * e * size), Cost(4 * size, 3 * e * size), direction)
+
+
+def _cost_loss(B: int, C: int, e: int, direction: str) -> Cost:
+    size = B * C
+    backward = Cost(3 * size, e * (2 * size + 2 * B) + 8 * B)
+    return _directed(Cost(3 * size, e * (size + B) + 8 * B), backward, direction)
+
+
+def _cost_accuracy(B: int, C: int, e: int) -> Cost:
+    return Cost(B * C, e * B * C + 8 * B + 4)
+
+
+def _directed(forward: Cost, backward: Cost, direction: str) -> Cost:
+    if direction == "both":
+        return Cost(forward.flops + backward.flops, forward.bytes + backward.bytes)
+    return forward if direction == "forward" else backward
+
+
+# --- the races -------------------------------------------------------------------------------
+
+_DTYPES = ("float32", "float64", "float16", "bfloat16")
+_VISION = "exercises with einops on feature maps"
+_ARRAYS = "exercises with arrays: reductions and losses in a batch"
+_MAP_AXES = {"B": "examples", "C": "channels", "H": "height", "W": "width"}
+_MAP_QUICK = {
+    "tiny": {"B": 1, "C": 16, "H": 7, "W": 7},
+    "resnet_head": {"B": 32, "C": 2048, "H": 7, "W": 7},
+    "resnet_early": {"B": 8, "C": 256, "H": 56, "W": 56},
+}
+_MAP_FULL = {
+    "cuda_head": {"B": 256, "C": 2048, "H": 7, "W": 7},
+    "cuda_early": {"B": 64, "C": 256, "H": 56, "W": 56},
+}
+_MAP_EDGE = {
+    "odd": {"B": 3, "C": 19, "H": 5, "W": 7},
+    "one": {"B": 1, "C": 1, "H": 1, "W": 1},
+    "no_example": {"B": 0, "C": 3, "H": 2, "W": 2},
+}
+_ROW_AXES = {"B": "rows", "N": "values of a row"}
+_ROW_QUICK = {
+    "tiny": {"B": 8, "N": 10},
+    "llama2": {"B": 64, "N": 32000},
+    "gpt2": {"B": 64, "N": 50257},
+}
+_ROW_FULL = {
+    "attention": {"B": 8192, "N": 1024},
+    "llama3": {"B": 512, "N": 128256},
+    "cuda_gpt2": {"B": 4096, "N": 50257},
+    "cuda_llama2": {"B": 16384, "N": 32000},
+}
+_ROW_EDGE = {
+    "odd": {"B": 11, "N": 133},
+    "one": {"B": 1, "N": 1},
+    "no_row": {"B": 0, "N": 5},
+    "no_value": {"B": 3, "N": 0},
+    "long": {"B": 2, "N": 5003},
+}
+_ROW_KINDS = {
+    "normal": made.matrices(made.same),
+    "large": made.matrices(made.far),
+    "masked": made.matrices(made.masked),
+}
+
+
+def _labelled(shapes: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    """The shapes of rows as those of classes, which there are for every row."""
+    return {
+        name: {"B": axes["B"], "C": axes["N"]} for name, axes in shapes.items() if axes["N"] > 0
+    }
+
+
+def _of_rows(
+    name: str, oracle: Callable[[Tensor], Tensor], magnitude: Callable[[Tensor], Tensor]
+) -> Op:
+    return Op(
+        name=name,
+        oracle=oracle,
+        axes=_ROW_AXES,
+        inputs={**_ROW_KINDS, "nonfinite": made.matrices(made.with_nan)},
+        quick=_ROW_QUICK,
+        full=_ROW_FULL,
+        edge=_ROW_EDGE,
+        dtypes=_DTYPES,
+        magnitude=magnitude,
+        cost=_cost_rows,
+        validate=made.floating_matrix(name),
+        grad=("matrix",),
+        source=_ARRAYS,
+    )
+
+
+global_average_pool = Op(
+    name="global_average_pool",
+    oracle=_global_average_pool,
+    axes=_MAP_AXES,
+    inputs={
+        "normal": made.maps(made.same),
+        "large": made.maps(made.near_the_top),
+        "nonfinite": made.maps(made.holes),
+    },
+    quick=_MAP_QUICK,
+    full=_MAP_FULL,
+    edge={**_MAP_EDGE, "no_channel": {"B": 2, "C": 0, "H": 3, "W": 3}},
+    dtypes=_DTYPES,
+    cost=_cost_average,
+    validate=made.validate_average,
+    grad=("x",),
+    source=_VISION,
+)
+
+channel_max = Op(
+    name="channel_max",
+    oracle=_channel_max,
+    axes=_MAP_AXES,
+    inputs={
+        "normal": made.maps(made.with_winner),
+        "ties": made.maps(made.rounded),
+        "nonfinite": made.maps(made.holes),
+    },
+    quick=_MAP_QUICK,
+    full=_MAP_FULL,
+    edge={**_MAP_EDGE, "no_place": {"B": 2, "C": 3, "H": 0, "W": 3}},
+    dtypes=(*_DTYPES, "int64"),
+    cost=_cost_max,
+    validate=made.validate_max,
+    grad=("x",),
+    ungraded=("ties", "nonfinite"),
+    source=_VISION,
+)
+
+batched_dot_product_nd = Op(
+    name="batched_dot_product_nd",
+    oracle=_batched_dot_product_nd,
+    axes={"B": "examples", "I": "elements of one axis", "J": "and of the other"},
+    inputs={
+        "normal": made.pairs(made.same),
+        "large": made.cancelling_pairs,
+        "nonfinite": made.pairs(made.holes),
+        "rank2": made.pairs(made.same, rank=2),
+        "rank5": made.pairs(made.same, rank=5),
+    },
+    quick={
+        "tiny": {"B": 8, "I": 4, "J": 16},
+        "heads": {"B": 4096, "I": 12, "J": 64},
+        "images": {"B": 32, "I": 224, "J": 672},
+    },
+    full={"cuda_heads": {"B": 65536, "I": 32, "J": 128}},
+    edge={
+        "odd": {"B": 5, "I": 7, "J": 62},
+        "one": {"B": 1, "I": 1, "J": 1},
+        "no_example": {"B": 0, "I": 2, "J": 3},
+        "no_element": {"B": 3, "I": 0, "J": 3},
+    },
+    dtypes=(*_DTYPES, "int64"),
+    cost=_cost_dot,
+    validate=made.validate_dot,
+    grad=("a", "b"),
+    source=_ARRAYS,
+)
+
+batched_logsumexp = Op(
+    name="batched_logsumexp",
+    oracle=_batched_logsumexp,
+    axes=_ROW_AXES,
+    inputs={**_ROW_KINDS, "nonfinite": made.matrices(made.with_nan_and_inf)},
+    quick=_ROW_QUICK,
+    full=_ROW_FULL,
+    edge=_ROW_EDGE,
+    dtypes=_DTYPES,
+    magnitude=made.size_of_logsumexp,
+    cost=_cost_logsumexp,
+    validate=made.floating_matrix("batched_logsumexp"),
+    grad=("matrix",),
+    ungraded=("nonfinite",),
+    source=_ARRAYS,
+)
+
+batched_softmax = _of_rows("batched_softmax", _batched_softmax, made.size_of_softmax)
+
+batched_logsoftmax = _of_rows("batched_logsoftmax", _batched_logsoftmax, made.size_of_logsoftmax)
+
+batched_cross_entropy_loss = Op(
+    name="batched_cross_entropy_loss",
+    oracle=_batched_cross_entropy_loss,
+    axes={"B": "examples", "C": "classes"},
+    inputs={
+        "normal": made.labelled(made.same),
+        "large": made.labelled(made.far),
+        "masked": made.labelled(made.masked),
+        "impossible": made.labelled(made.masked, impossible=True),
+        "nonfinite": made.labelled(made.with_nan),
+    },
+    quick=_labelled(_ROW_QUICK),
+    full=_labelled(_ROW_FULL),
+    edge=_labelled(_ROW_EDGE),
+    dtypes=_DTYPES,
+    magnitude=made.size_of_cross_entropy,
+    cost=_cost_loss,
+    validate=made.validate_loss,
+    grad=("logits",),
+    ungraded=("impossible",),
+    source=_ARRAYS,
+)
+
+classifier_accuracy = Op(
+    name="classifier_accuracy",
+    oracle=_classifier_accuracy,
+    axes={"B": "examples", "C": "classes"},
+    inputs={
+        "normal": made.scored(made.with_winner),
+        "nonfinite": made.scored(made.with_one_nan),
+    },
+    quick={
+        "tiny": {"B": 8, "C": 10},
+        "imagenet": {"B": 256, "C": 1000},
+        "gpt2": {"B": 64, "C": 50257},
+    },
+    full={"cuda_imagenet": {"B": 65536, "C": 1000}, "cuda_gpt2": {"B": 4096, "C": 50257}},
+    edge={
+        "odd": {"B": 11, "C": 133},
+        "one": {"B": 1, "C": 1},
+        "no_example": {"B": 0, "C": 5},
+    },
+    dtypes=(*_DTYPES, "int64"),
+    output_dtype="float32",
+    cost=_cost_accuracy,
+    validate=made.validate_accuracy,
+    source=_ARRAYS,
+)
