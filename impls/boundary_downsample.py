@@ -137,13 +137,13 @@ def _number_of_groups(boundaries: Tensor, groups: int | None) -> int:
         return groups
     if boundaries.numel() == 0:
         return 0
-    return int(boundaries.sum(1, dtype=torch.int64).max())
+    return int(boundaries.detach().sum(1, dtype=torch.int64).max())
 
 
 def _groups(boundaries: Tensor, number: int) -> Tensor:
     """The group [B, L] of every token; `number` where it is in none that is kept."""
     # Counted in integers: a running sum in bfloat16 stops at 256.
-    ends = boundaries.to(torch.int64)
+    ends = boundaries.detach().to(torch.int64)
     return (ends.cumsum(1) - ends).clamp_(max=number)
 
 

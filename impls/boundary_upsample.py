@@ -102,7 +102,7 @@ def triton(boundaries: Tensor, shortened: Tensor) -> Tensor:
 def _rows(boundaries: Tensor) -> Tensor:
     """The row [B, L] that every token reads, as int64."""
     # Counted in integers: a running sum in bfloat16 stops at 256.
-    return boundaries.cumsum(1, dtype=torch.int64)
+    return boundaries.detach().cumsum(1, dtype=torch.int64)
 
 
 def _flat_rows(boundaries: Tensor) -> Tensor:

@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from harness.declare import Cost, Op
-from suites import spans
+from suites import boundary_inputs
+from suites.boundary_gradients import boundary_vjp, pooling_matrix, pooling_matrix_jacobian
+from suites.boundary_inputs import largest, with_chance
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    MakeBoundaries = Callable[[int, int, Generator], Tensor]
+    from suites.boundary_inputs import MakeBoundaries
+
     MakeInputs = Callable[[int, int, int, Generator], Mapping[str, Any]]
+
+# All five races are of one family.
+__all__ = [
+    "boundary_downsample",
+    "boundary_upsample",
+    "boundary_vjp",
+    "pooling_matrix",
+    "pooling_matrix_jacobian",
+]
 
 # --- the contracts ---------------------------------------------------------------------------
 
@@ -30,7 +42,7 @@ def _downsample(
     keep their open tail as a group and are zero after it; tokens of groups past S are dropped.
     Row 0 is the null group. What is not finite stays in its own group.
     """
-    number = _largest(boundaries) if groups is None else groups
+    number = largest(boundaries) if groups is None else groups
     zero = hidden.new_zeros(hidden.shape[2])
     columns = []
     for marks, tokens in zip(boundaries.tolist(), hidden.unbind(1), strict=True):
@@ -66,11 +78,6 @@ def _groups(marks: list[float], tokens: Tensor) -> tuple[Tensor, ...]:
     return tokens.split_with_sizes(sizes)
 
 
-def _largest(boundaries: Tensor) -> int:
-    """The largest number of boundaries of a row."""
-    return int(boundaries.sum(1, dtype=torch.int64).max()) if boundaries.numel() else 0
-
-
 # --- what is outside the contracts -----------------------------------------------------------
 
 
@@ -79,18 +86,12 @@ def _validate_downsample(
 ) -> None:
     op = "boundary_downsample"
     _validate_boundaries(op, boundaries, "hidden", hidden)
-    if tuple(hidden.shape[:2]) != tuple(reversed(boundaries.shape)):
-        raise ValueError(
-            f"{op}: hidden: shape {list(hidden.shape)}, only [L, B, D] with boundaries [B, L] of "
-            f"shape {list(boundaries.shape)} is allowed"
-        )
+    boundary_inputs.validate_tokens(op, boundaries, hidden)
     if tuple(null_group.shape) != (1, 1, hidden.shape[2]):
         raise ValueError(
             f"{op}: null_group: shape {list(null_group.shape)}, only "
             f"{[1, 1, hidden.shape[2]]} is allowed"
         )
-    if not hidden.is_floating_point():
-        raise TypeError(f"{op}: hidden: {hidden.dtype}, only floating-point types are allowed")
     if null_group.dtype != hidden.dtype:
         raise TypeError(f"{op}: null_group: {null_group.dtype}, only {hidden.dtype} is allowed")
     if groups is None:
@@ -119,19 +120,8 @@ def _validate_upsample(boundaries: Tensor, shortened: Tensor) -> None:
 
 
 def _validate_boundaries(op: str, boundaries: Tensor, name: str, other: Tensor) -> None:
-    for argument, tensor, rank in (("boundaries", boundaries, 2), (name, other, 3)):
-        if tensor.ndim != rank:
-            raise ValueError(
-                f"{op}: {argument}: shape {list(tensor.shape)}, only {rank} axes are allowed"
-            )
-    if boundaries.is_complex():
-        raise TypeError(f"{op}: boundaries: {boundaries.dtype}, bool, int or float is allowed")
-    wrong = boundaries[(boundaries != 0) & (boundaries != 1)]
-    if len(wrong):
-        raise ValueError(
-            f"{op}: boundaries: {wrong[0].item()} among {len(wrong)} such values, only 0 and 1 "
-            "are allowed"
-        )
+    boundary_inputs.validate_axes(op, {"boundaries": (boundaries, 2), name: (other, 3)})
+    boundary_inputs.validate_marks(op, boundaries)
 
 
 # --- the work that cannot be avoided ---------------------------------------------------------
@@ -141,7 +131,7 @@ def _cost_downsample(
     L: int, B: int, D: int, boundaries: Tensor, groups: int | None, e: int, direction: str
 ) -> Cost:
     tokens = L * B * D
-    number = _largest(boundaries) if groups is None else groups
+    number = largest(boundaries) if groups is None else groups
     rows = (number + 1) * B * D
     # Backward, each group's gradient is scaled once and spread; the null group's is a sum.
     return _directed(
@@ -160,42 +150,6 @@ def _directed(forward: Cost, backward: Cost, direction: str) -> Cost:
     return forward if direction == "forward" else backward
 
 
-# --- boundaries [B, L] -----------------------------------------------------------------------
-
-
-def _with_chance(chance: float) -> MakeBoundaries:
-    def make(rows: int, size: int, rng: Generator) -> Tensor:
-        return (torch.rand(rows, size, generator=rng) < chance).float()
-
-    return make
-
-
-def _typed(name: str) -> MakeBoundaries:
-    def make(rows: int, size: int, rng: Generator) -> Tensor:
-        return _with_chance(0.2)(rows, size, rng).to(getattr(torch, name))
-
-    return make
-
-
-def _tails(rows: int, size: int, rng: Generator) -> Tensor:
-    """Every row denser than the one before: all but the last have slots to spare."""
-    chance = torch.linspace(0.02, 0.6, rows)[:, None]
-    return (torch.rand(rows, size, generator=rng) < chance).float()
-
-
-_KINDS: Mapping[str, MakeBoundaries] = {
-    # Floating boundaries are given in the dtype of the case, so that a running sum in half
-    # precision shows in the kinds with many of them.
-    "normal": _with_chance(0.2),
-    "none": _with_chance(0.0),
-    "all": _with_chance(1.1),
-    "dense": _with_chance(0.9),
-    "tails": _tails,
-    "bool": _typed("bool"),
-    "int64": _typed("int64"),
-    "uint8": _typed("uint8"),
-}
-
 # --- inputs ----------------------------------------------------------------------------------
 
 
@@ -213,7 +167,7 @@ def _for_downsample(make: MakeBoundaries) -> MakeInputs:
 def _for_upsample(make: MakeBoundaries, *, spare: int = 0) -> MakeInputs:
     def inputs(L: int, B: int, D: int, rng: Generator) -> Mapping[str, Any]:
         boundaries = make(B, L, rng)
-        rows = _largest(boundaries) + 1 + spare
+        rows = largest(boundaries) + 1 + spare
         return {"boundaries": boundaries, "shortened": torch.randn(rows, B, D, generator=rng)}
 
     return inputs
@@ -223,7 +177,7 @@ def _with_groups(one_in: int) -> MakeInputs:
     """The number of groups is given: one for every so many tokens."""
 
     def inputs(L: int, B: int, D: int, rng: Generator) -> Mapping[str, Any]:
-        made = _for_downsample(_with_chance(0.2))(L, B, D, rng)
+        made = _for_downsample(with_chance(0.2))(L, B, D, rng)
         return {**made, "groups": L // one_in}
 
     return inputs
@@ -231,49 +185,36 @@ def _with_groups(one_in: int) -> MakeInputs:
 
 def _nonfinite_tokens(L: int, B: int, D: int, rng: Generator) -> Mapping[str, Any]:
     """Groups with NaN and infinities, and the same in tails that are dropped."""
-    made = _for_downsample(_with_chance(0.2))(L, B, D, rng)
-    ends = made["boundaries"].to(torch.int64)
-    groups = ends.cumsum(1) - ends
-    dropped = groups >= _largest(ends)
-    ids = torch.where(dropped, -1, groups).T
-    return {**made, "hidden": spans.with_nonfinite(made["hidden"], ids, rng)}
+    made = _for_downsample(with_chance(0.2))(L, B, D, rng)
+    boundaries = made["boundaries"]
+    hidden = boundary_inputs.spoiled(made["hidden"], boundaries, largest(boundaries), rng)
+    return {**made, "hidden": hidden}
 
 
 def _nonfinite_rows(L: int, B: int, D: int, rng: Generator) -> Mapping[str, Any]:
     """Rows with NaN and infinities, read or not."""
-    made = _for_upsample(_with_chance(0.2), spare=2)(L, B, D, rng)
-    ids = torch.arange(len(made["shortened"]))[:, None].expand(-1, B)
-    return {**made, "shortened": spans.with_nonfinite(made["shortened"], ids, rng)}
+    made = _for_upsample(with_chance(0.2), spare=2)(L, B, D, rng)
+    return {**made, "shortened": boundary_inputs.spoiled_rows(made["shortened"], rng)}
 
 
 # --- the races -------------------------------------------------------------------------------
 
-_AXES = {"L": "tokens of a sequence", "B": "sequences", "D": "width"}
-_QUICK = {"tiny": {"L": 64, "B": 2, "D": 32}, "base": {"L": 512, "B": 8, "D": 512}}
-_FULL = {"cuda_2k": {"L": 2048, "B": 8, "D": 512}, "cuda_8k": {"L": 8192, "B": 8, "D": 1024}}
-_EDGE = {
-    "odd": {"L": 301, "B": 3, "D": 19},
-    "one": {"L": 1, "B": 1, "D": 1},
-    "no_sequence": {"L": 5, "B": 0, "D": 3},
-    "no_token": {"L": 0, "B": 2, "D": 3},
-    "no_width": {"L": 5, "B": 2, "D": 0},
-}
-_DTYPES = ("float32", "float64", "float16", "bfloat16")
+_KINDS: Mapping[str, MakeBoundaries] = {**boundary_inputs.FLOATING, **boundary_inputs.EXACT}
 
 boundary_downsample = Op(
     name="boundary_downsample",
     oracle=_downsample,
-    axes=_AXES,
+    axes=boundary_inputs.AXES,
     inputs={
         **{kind: _for_downsample(make) for kind, make in _KINDS.items()},
         "nonfinite": _nonfinite_tokens,
         "known_groups": _with_groups(3),
         "few_groups": _with_groups(10),
     },
-    quick=_QUICK,
-    full=_FULL,
-    edge=_EDGE,
-    dtypes=_DTYPES,
+    quick=boundary_inputs.QUICK,
+    full=boundary_inputs.FULL,
+    edge=boundary_inputs.EDGE,
+    dtypes=boundary_inputs.DTYPES,
     cost=_cost_downsample,
     validate=_validate_downsample,
     grad=("hidden", "null_group"),
@@ -283,16 +224,16 @@ boundary_downsample = Op(
 boundary_upsample = Op(
     name="boundary_upsample",
     oracle=_upsample,
-    axes=_AXES,
+    axes=boundary_inputs.AXES,
     inputs={
         **{kind: _for_upsample(make) for kind, make in _KINDS.items()},
         "nonfinite": _nonfinite_rows,
-        "spare_rows": _for_upsample(_with_chance(0.2), spare=5),
+        "spare_rows": _for_upsample(with_chance(0.2), spare=5),
     },
-    quick=_QUICK,
-    full=_FULL,
-    edge=_EDGE,
-    dtypes=_DTYPES,
+    quick=boundary_inputs.QUICK,
+    full=boundary_inputs.FULL,
+    edge=boundary_inputs.EDGE,
+    dtypes=boundary_inputs.DTYPES,
     cost=_cost_upsample,
     validate=_validate_upsample,
     grad=("shortened",),

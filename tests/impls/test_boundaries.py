@@ -123,3 +123,13 @@ def test_integers_are_moved_as_they_are(name):
 def test_compiled(name):
     inputs = KIT.make(DOWN, "nonfinite", {"L": 40, "B": 2, "D": 9})
     assert max(KIT.errors(DOWN, inputs, KIT.function(DOWN, name), torch.float32)) <= 1
+
+
+@pytest.mark.parametrize(("op", "name"), BOTH)
+def test_boundaries_may_come_from_a_predictor(op, name):
+    marks = torch.tensor([[0.0, 1, 0]], requires_grad=True)
+    rest = [column(1, 2, 3), column(9)] if op == DOWN else [column(1, 2)]
+    rest[0].requires_grad_()
+    KIT.function(op, name)(marks, *rest).sum().backward()
+    assert marks.grad is None
+    assert rest[0].grad.abs().sum() > 0
