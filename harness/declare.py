@@ -218,7 +218,7 @@ class Op:
         for kind, make in self.inputs.items():
             self._check_names(f"inputs[{kind!r}]", make, {*self.axes, "rng"})
         if self.validate is not None:
-            self._check_names("validate", self.validate, known - {*self.axes} | {*self.options})
+            self._check_names("validate", self.validate, {*self.arguments, *self.options})
         if self.magnitude is not None:
             self._check_names("magnitude", self.magnitude, {*self.arguments, *self.options})
         if self.canonical is not None:
