@@ -9,6 +9,7 @@ import triton
 from torch import Tensor
 
 from impls.kernels import segment_mean_triton as kernels
+from impls.kernels.triton_variant import OPTIONS
 
 ROWS = 4  # rows that one program reads at a time
 MAX_BLOCK = 512
@@ -81,9 +82,7 @@ class _IdMean(torch.autograd.Function):
         _scatter(tokens, sums, counts, ids)
         if out.numel():
             grid, block = _grid(counts.numel(), width)
-            kernels.finish_means[grid](
-                sums, counts, out, width, fill, BLOCK=block, **kernels.OPTIONS
-            )
+            kernels.finish_means[grid](sums, counts, out, width, fill, BLOCK=block, **OPTIONS)
         ctx.save_for_backward(ids, counts)
         return out
 
@@ -164,7 +163,7 @@ def _reduce(source: Tensor, target: Tensor, firsts: Tensor, *, fill: float, mean
         WIDE=source.dtype == torch.float64,
         ROWS=ROWS,
         BLOCK=block,
-        **kernels.OPTIONS,
+        **OPTIONS,
     )
 
 
@@ -180,7 +179,7 @@ def _expand(source: Tensor, target: Tensor, slot_of: Tensor, counts: Tensor | No
         MEAN=counts is not None,
         WIDE=source.dtype == torch.float64,
         BLOCK=block,
-        **kernels.OPTIONS,
+        **OPTIONS,
     )
 
 
@@ -194,5 +193,5 @@ def _scatter(source: Tensor, sums: Tensor, counts: Tensor, ids: Tensor) -> None:
         *(source, sums, counts, ids, rows, counts.shape[1], width, *source.stride()),
         WIDE=source.dtype == torch.float64,
         BLOCK=block,
-        **kernels.OPTIONS,
+        **OPTIONS,
     )

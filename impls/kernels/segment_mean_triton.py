@@ -7,12 +7,10 @@ a mask, so that a NaN stays where it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 import triton
 import triton.language as tl
+
+from impls.kernels.triton_variant import variant
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -138,44 +136,18 @@ def finish_means(
     tl.store(target + slot * width + column, result.to(target.dtype.element_ty), mask=mask)
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """One way to compile a kernel ahead of time; `*T` in the signature is the element type."""
-
-    name: str
-    kernel: Any
-    signature: Mapping[str, str]
-    constants: Mapping[str, Any]
-
-    def signature_of(self, element: str) -> dict[str, str]:
-        """The signature for tensors of triton's `element` type, such as `fp32` or `bf16`."""
-        return {name: kind.replace("*T", f"*{element}") for name, kind in self.signature.items()}
-
-
-def _variant(name: str, kernel: Any, pointers: Mapping[str, str], **constants: Any) -> Variant:
-    signature = {
-        argument: pointers.get(argument, "constexpr" if argument in constants else "i64")
-        for argument in kernel.arg_names
-    }
-    return Variant(name, kernel, signature, constants)
-
-
-# Whether a product and a sum may become one operation: said here, since triton's default changes
-# and warns. Nothing here multiplies.
-OPTIONS = {"enable_fp_fusion": False}
-
 _REDUCE = {"source": "*T", "target": "*T", "firsts": "*i64", "fill": "fp32"}
 _EXPAND = {"source": "*T", "target": "*T", "slot_of": "*i64", "counts": "*i64"}
-_SCATTER = {"source": "*T", "sums": "*fp32", "counts": "*i32", "slot_of": "*i64"}
-_FINISH = {"sums": "*fp32", "counts": "*i32", "target": "*T", "fill": "fp32"}
+_SCATTER = {"source": "*T", "sums": "*W", "counts": "*i32", "slot_of": "*i64"}
+_FINISH = {"sums": "*W", "counts": "*i32", "target": "*T", "fill": "fp32"}
 _BLOCKS = {"WIDE": False, "BLOCK": 128}
 
 # Every kernel as its forward and its backward use it.
 VARIANTS = (
-    _variant("means of segments", reduce_segments, _REDUCE, MEAN=True, ROWS=4, **_BLOCKS),
-    _variant("sums of segments", reduce_segments, _REDUCE, MEAN=False, ROWS=4, **_BLOCKS),
-    _variant("shares of slots", expand_slots, _EXPAND, MEAN=True, **_BLOCKS),
-    _variant("copies of slots", expand_slots, _EXPAND, MEAN=False, **_BLOCKS),
-    _variant("sums by atomics", scatter_rows, _SCATTER, **_BLOCKS),
-    _variant("means of sums", finish_means, _FINISH, BLOCK=128),
+    variant("means of segments", reduce_segments, _REDUCE, MEAN=True, ROWS=4, **_BLOCKS),
+    variant("sums of segments", reduce_segments, _REDUCE, MEAN=False, ROWS=4, **_BLOCKS),
+    variant("shares of slots", expand_slots, _EXPAND, MEAN=True, **_BLOCKS),
+    variant("copies of slots", expand_slots, _EXPAND, MEAN=False, **_BLOCKS),
+    variant("sums by atomics", scatter_rows, _SCATTER, **_BLOCKS),
+    variant("means of sums", finish_means, _FINISH, BLOCK=128),
 )

@@ -12,20 +12,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from interpreting import DTYPES, assert_same
 
 if os.environ.get("TRITON_INTERPRET") != "1":
     pytest.skip("run by test_kernels_triton.py in a process of its own", allow_module_level=True)
 pytest.importorskip("triton")
 
 from impls.kernels import pooling_triton
-
-DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
-TOLERANCE = {
-    torch.float64: 1e-12,
-    torch.float32: 1e-5,
-    torch.float16: 2e-3,
-    torch.bfloat16: 2e-2,
-}
 
 
 def pooled(rows, slot_of_row, slots, fill):
@@ -57,25 +50,6 @@ def expected_upsample(boundaries, shortened):
 def slots_of_lengths(lengths, size):
     slots = [p for p, length in enumerate(lengths) for _ in range(length)]
     return slots + [-1] * (size - len(slots))
-
-
-def assert_same(function, reference, leaves):
-    """Equal results, and equal gradients for an arbitrary weight, within the dtype's tolerance."""
-    dtype = leaves[0].dtype
-    leaves = [leaf.detach().requires_grad_() for leaf in leaves]
-    wide = [leaf.detach().double().requires_grad_() for leaf in leaves]
-    found, expected = function(*leaves), reference(*wide)
-    tolerance = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype]}
-    assert found.dtype == dtype
-    assert found.is_contiguous()
-    torch.testing.assert_close(found.double(), expected, **tolerance)
-    weight = torch.randn(found.shape).to(dtype)
-    grads = torch.autograd.grad(found, leaves, weight)
-    wants = torch.autograd.grad(expected, wide, weight.double())
-    for leaf, grad, want in zip(leaves, grads, wants, strict=True):
-        assert grad.dtype == dtype
-        assert grad.shape == leaf.shape
-        torch.testing.assert_close(grad.double(), want, **tolerance)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
