@@ -78,7 +78,7 @@ def cpp(x: Tensor, expert_ids: Tensor, num_experts: int) -> Tensor:
 @impl(
     "expert_batching",
     requires="triton",
-    supports=triton_device & floating,
+    supports=triton_device,
     target="impls.kernels.experts_triton:expert_batching",
 )
 def triton(x: Tensor, expert_ids: Tensor, num_experts: int) -> Tensor:
@@ -152,7 +152,7 @@ def ragged_cpp(x: Tensor, expert_ids: Tensor, num_experts: int) -> tuple[Tensor,
     "expert_batching_ragged",
     name="triton",
     requires="triton",
-    supports=triton_device & floating,
+    supports=triton_device,
     target="impls.kernels.experts_triton:expert_batching_ragged",
 )
 def ragged_triton(x: Tensor, expert_ids: Tensor, num_experts: int) -> tuple[Tensor, Tensor]:

@@ -61,11 +61,12 @@ def test_the_command_imports_what_it_needs_inside_its_handlers():
         assert name.partition(".")[0] not in heavy, name
 
 
-def test_contenders_know_only_their_own_kernels():
+def test_contenders_know_kernels_and_helpers_but_no_other_contenders():
+    contenders = {f"impls.{p.stem}" for p in files("impls") if "@impl(" in p.read_text()}
     for path in files("impls"):
         for name in imports_of(path):
-            if name.startswith("impls."):
-                assert name.startswith(("impls.kernels", "impls.segments")), f"{path}: {name}"
+            module = ".".join(name.split(".")[:2])
+            assert module not in contenders - {f"impls.{path.stem}"}, f"{path}: {name}"
 
 
 def test_only_the_command_prints_or_exits():
