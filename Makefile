@@ -17,7 +17,8 @@ bench: $(READY)
 	@echo "The leaderboards are above; the dashboard opens with:  $(BIN)/opbench dashboard $(RUN)"
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto -p no:benchmark tests/impls
+	$(BIN)/python -m pytest --ignore=tests/impls
 
 check: $(READY)
 	$(BIN)/ruff format --check
