@@ -45,6 +45,13 @@ class Cost:
     flops: int
     bytes: int
 
+    @staticmethod
+    def of_pass(forward: Cost, backward: Cost, direction: str) -> Cost:
+        """The cost of the pass that is timed: "forward", "backward", or "both" of them."""
+        if direction == "both":
+            return Cost(forward.flops + backward.flops, forward.bytes + backward.bytes)
+        return forward if direction == "forward" else backward
+
 
 @dataclass(frozen=True, slots=True)
 class Support:

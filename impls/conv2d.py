@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from impls.windows2d import Size
 
-#: Of the gradient too, so that it is not asked for: a pixel that no window sees, or one, should
-#: get nothing, or little.
+#: A pixel that no window sees has no gradient; through a spectrum it gets the rounding of others.
 spectral = supported("the rounding of its gradient reaches every pixel")(
     lambda direction: direction == "forward"
 ) & supported("MKL has no transform of an empty batch")(lambda x: len(x) > 0)

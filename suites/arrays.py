@@ -20,12 +20,6 @@ SOURCE = "the array exercises of the ARENA course"
 # --- the work that cannot be avoided ---------------------------------------------------------
 
 
-def _directed(forward: Cost, backward: Cost, direction: str) -> Cost:
-    if direction == "both":
-        return Cost(forward.flops + backward.flops, forward.bytes + backward.bytes)
-    return forward if direction == "forward" else backward
-
-
 def _weekly(*, output: int, forward: int, backward: int) -> Callable[..., Cost]:
     """Of 7 days in and `output` numbers out per week, and so many flops in each direction."""
 
@@ -33,14 +27,14 @@ def _weekly(*, output: int, forward: int, backward: int) -> Callable[..., Cost]:
         moved = e * W * (7 + output)
         # The deviation's gradient needs the days again; the others are linear.
         again = e * W * 7 if backward > 14 else 0
-        return _directed(Cost(W * forward, moved), Cost(W * backward, moved + again), direction)
+        return Cost.of_pass(Cost(W * forward, moved), Cost(W * backward, moved + again), direction)
 
     return cost
 
 
 def _cost_price(K: int, N: int, e: int, direction: str) -> Cost:
     # Backward, one number goes to every price that was paid.
-    return _directed(Cost(N, e * (min(K, N) + 1) + 8 * N), Cost(N, e * K + 8 * N), direction)
+    return Cost.of_pass(Cost(N, e * (min(K, N) + 1) + 8 * N), Cost(N, e * K + 8 * N), direction)
 
 
 def _cost_pick(picked: int, elements: int, indexes: int, e: int, direction: str) -> Cost:
@@ -48,7 +42,7 @@ def _cost_pick(picked: int, elements: int, indexes: int, e: int, direction: str)
     read = e * min(picked, elements)
     forward = Cost(0, read + e * picked + 8 * indexes)
     backward = Cost(picked, e * (picked + elements) + 8 * indexes)
-    return _directed(forward, backward, direction)
+    return Cost.of_pass(forward, backward, direction)
 
 
 def _cost_gather(M: int, N: int, K: int, e: int, direction: str) -> Cost:

@@ -134,20 +134,14 @@ def _cost_downsample(
     number = largest(boundaries) if groups is None else groups
     rows = (number + 1) * B * D
     # Backward, each group's gradient is scaled once and spread; the null group's is a sum.
-    return _directed(
+    return Cost.of_pass(
         Cost(tokens, e * (tokens + rows)), Cost(rows, e * (rows + tokens + D)), direction
     )
 
 
 def _cost_upsample(L: int, B: int, D: int, shortened: Tensor, e: int, direction: str) -> Cost:
     moved = e * (shortened.numel() + L * B * D)
-    return _directed(Cost(0, moved), Cost(L * B * D, moved), direction)
-
-
-def _directed(forward: Cost, backward: Cost, direction: str) -> Cost:
-    if direction == "both":
-        return Cost(forward.flops + backward.flops, forward.bytes + backward.bytes)
-    return forward if direction == "forward" else backward
+    return Cost.of_pass(Cost(0, moved), Cost(L * B * D, moved), direction)
 
 
 # --- inputs ----------------------------------------------------------------------------------

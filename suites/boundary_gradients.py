@@ -188,9 +188,7 @@ def _cost_matrix(L: int, B: int, boundaries: Tensor, e: int, direction: str) -> 
     forward = Cost(0, e * B * L * (largest(boundaries) + 1))
     # Of the gradient of the matrix one element per token is needed: that of its own column.
     backward = Cost(2 * B * L, e * 2 * B * L)
-    if direction == "both":
-        return Cost(forward.flops + backward.flops, forward.bytes + backward.bytes)
-    return forward if direction == "forward" else backward
+    return Cost.of_pass(forward, backward, direction)
 
 
 def _cost_vjp(L: int, B: int, D: int, grad_out: Tensor, e: int) -> Cost:

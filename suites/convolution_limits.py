@@ -182,7 +182,7 @@ def cost_conv2d(
     flops, inputs = 2 * outputs * w[0].numel(), x.numel() + w.numel()
     forward = Cost(flops, e * (inputs + len(w) + outputs))
     backward = Cost(2 * flops + outputs, e * (outputs + 2 * inputs + len(w)))
-    return _directed(forward, backward, direction)
+    return Cost.of_pass(forward, backward, direction)
 
 
 def cost_conv2d_backward(
@@ -205,7 +205,7 @@ def cost_max_pool2d(
     size = grid(area(x), kernel_size, Steps(stride, padding, dilation))
     outputs = x.shape[0] * x.shape[1] * prod(size)
     forward = Cost(outputs * prod(pair(kernel_size)), e * (x.numel() + outputs))
-    return _directed(forward, Cost(outputs, e * (outputs + 2 * x.numel())), direction)
+    return Cost.of_pass(forward, Cost(outputs, e * (outputs + 2 * x.numel())), direction)
 
 
 def cost_max_pool2d_backward(grad_out: Tensor, x: Tensor, e: int) -> Cost:
@@ -226,7 +226,7 @@ def cost_im2col(
     size = grid(area(x), kernel_size, Steps(stride, padding, dilation))
     elements = x.shape[0] * x.shape[1] * prod(pair(kernel_size)) * prod(size)
     moved = e * (x.numel() + elements)
-    return _directed(Cost(0, moved), Cost(elements, moved), direction)
+    return Cost.of_pass(Cost(0, moved), Cost(elements, moved), direction)
 
 
 def cost_col2im(
@@ -236,10 +236,4 @@ def cost_col2im(
     taps = prod(pair(kernel_size))
     image = columns.shape[0] * columns.shape[1] // taps * prod(pair(output_size))
     moved = e * (columns.numel() + image)
-    return _directed(Cost(columns.numel(), moved), Cost(0, moved), direction)
-
-
-def _directed(forward: Cost, backward: Cost, direction: str) -> Cost:
-    if direction == "both":
-        return Cost(forward.flops + backward.flops, forward.bytes + backward.bytes)
-    return forward if direction == "forward" else backward
+    return Cost.of_pass(Cost(columns.numel(), moved), Cost(0, moved), direction)

@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 def _cost_batching(B: int, S: int, D: int, expert_ids: Tensor, e: int, direction: str) -> Cost:
     moved = Cost(0, 2 * e * B * S * D + _size(expert_ids))
-    return _directed(moved, moved, direction)
+    return Cost.of_pass(moved, moved, direction)
 
 
 def _cost_ragged(
     B: int, S: int, D: int, E: int, expert_ids: Tensor, e: int, direction: str
 ) -> Cost:
     moved = 2 * e * B * S * D + _size(expert_ids)
-    return _directed(Cost(0, moved + 8 * (E + 1)), Cost(0, moved), direction)
+    return Cost.of_pass(Cost(0, moved + 8 * (E + 1)), Cost(0, moved), direction)
 
 
 def _cost_combine(T: int, K: int, D: int, e: int, direction: str) -> Cost:
     rows = T * K
-    return _directed(
+    return Cost.of_pass(
         Cost(2 * rows * D, e * (rows * D + rows + T * D)),
         Cost(3 * rows * D, e * (2 * rows * D + 2 * rows + T * D)),
         direction,
@@ -43,13 +43,13 @@ def _cost_sorted(T: int, K: int, D: int, token_index: Tensor, e: int, direction:
 
 def _cost_forward(E: int, T: int, D: int, F: int, e: int, direction: str) -> Cost:
     flops, x, w, out = 2 * E * T * D * F, E * T * D, E * D * F, E * T * F
-    return _directed(
+    return Cost.of_pass(
         Cost(flops, e * (x + w + out)), Cost(2 * flops, e * (out + 2 * x + 2 * w)), direction
     )
 
 
 def _cost_gating(T: int, E: int, K: int, e: int, direction: str) -> Cost:
-    return _directed(
+    return Cost.of_pass(
         Cost(T * E + 3 * T * K, e * T * (E + K) + 8 * T * K),
         Cost(4 * T * K, e * T * (2 * K + E) + 8 * T * K),
         direction,
@@ -58,12 +58,6 @@ def _cost_gating(T: int, E: int, K: int, e: int, direction: str) -> Cost:
 
 def _size(tensor: Tensor) -> int:
     return tensor.numel() * tensor.element_size()
-
-
-def _directed(forward: Cost, backward: Cost, direction: str) -> Cost:
-    if direction == "both":
-        return Cost(forward.flops + backward.flops, forward.bytes + backward.bytes)
-    return forward if direction == "forward" else backward
 
 
 # --- the races -------------------------------------------------------------------------------

@@ -134,9 +134,7 @@ def _pooling_cost(
     """used, out, whole: elements of the pooled tokens, the means and all tokens."""
     forward = Cost(used, e * (used + out) + index_bytes)
     backward = Cost(out, e * (out + whole) + index_bytes)
-    if direction == "both":
-        return Cost(forward.flops + backward.flops, forward.bytes + backward.bytes)
-    return forward if direction == "forward" else backward
+    return Cost.of_pass(forward, backward, direction)
 
 
 def _cost_lengths(B: int, S: int, D: int, P: int, lengths: Tensor, e: int, direction: str) -> Cost:

@@ -131,47 +131,41 @@ def _shifted(row: Tensor) -> Tensor:
 def _cost_average(B: int, C: int, H: int, W: int, e: int, direction: str) -> Cost:
     size = B * C * H * W
     moved = e * (size + B * C)
-    return _directed(Cost(size, moved), Cost(B * C, moved), direction)
+    return Cost.of_pass(Cost(size, moved), Cost(B * C, moved), direction)
 
 
 def _cost_max(B: int, C: int, H: int, W: int, e: int, direction: str) -> Cost:
     places = B * H * W
     moved = e * (places * C + places)
-    return _directed(Cost(places * C, moved), Cost(0, moved), direction)
+    return Cost.of_pass(Cost(places * C, moved), Cost(0, moved), direction)
 
 
 def _cost_dot(B: int, I: int, J: int, e: int, direction: str) -> Cost:  # noqa: E741
     size = B * I * J
     backward = Cost(2 * size, e * (4 * size + B))
-    return _directed(Cost(2 * size, e * (2 * size + B)), backward, direction)
+    return Cost.of_pass(Cost(2 * size, e * (2 * size + B)), backward, direction)
 
 
 def _cost_logsumexp(B: int, N: int, e: int, direction: str) -> Cost:
     # An exponential counts as one operation. Backward, the row is read again.
     size = B * N
     backward = Cost(3 * size, e * (2 * size + 2 * B))
-    return _directed(Cost(3 * size, e * (size + B)), backward, direction)
+    return Cost.of_pass(Cost(3 * size, e * (size + B)), backward, direction)
 
 
 def _cost_rows(B: int, N: int, e: int, direction: str) -> Cost:
     size = B * N
-    return _directed(Cost(4 * size, 2 * e * size), Cost(4 * size, 3 * e * size), direction)
+    return Cost.of_pass(Cost(4 * size, 2 * e * size), Cost(4 * size, 3 * e * size), direction)
 
 
 def _cost_loss(B: int, C: int, e: int, direction: str) -> Cost:
     size = B * C
     backward = Cost(3 * size, e * (2 * size + 2 * B) + 8 * B)
-    return _directed(Cost(3 * size, e * (size + B) + 8 * B), backward, direction)
+    return Cost.of_pass(Cost(3 * size, e * (size + B) + 8 * B), backward, direction)
 
 
 def _cost_accuracy(B: int, C: int, e: int) -> Cost:
     return Cost(B * C, e * B * C + 8 * B + 4)
-
-
-def _directed(forward: Cost, backward: Cost, direction: str) -> Cost:
-    if direction == "both":
-        return Cost(forward.flops + backward.flops, forward.bytes + backward.bytes)
-    return forward if direction == "forward" else backward
 
 
 # --- the races -------------------------------------------------------------------------------

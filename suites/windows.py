@@ -170,11 +170,7 @@ def _cost_scores(q: Tensor, window: int, step: int, e: int, direction: str) -> C
 
 def _products(additions: int, forward: int, backward: int, direction: str) -> Cost:
     """One product of so many multiplications and additions forward, two of them backward."""
-    if direction == "both":
-        return Cost(6 * additions, forward + backward)
-    if direction == "forward":
-        return Cost(2 * additions, forward)
-    return Cost(4 * additions, backward)
+    return Cost.of_pass(Cost(2 * additions, forward), Cost(4 * additions, backward), direction)
 
 
 def _tokens(x: Tensor, window: int, step: int) -> tuple[int, int]:

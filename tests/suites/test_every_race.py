@@ -1,0 +1,35 @@
+"""What holds for every declared op, whatever its family."""
+
+import pytest
+
+import harness
+from harness import inputs
+from harness.declare import call_named
+from harness.planning import Selection, plan_checks
+
+CATALOG = harness.load()
+
+
+def given(op, case):
+    """The values of a case by name, options included."""
+    return {**op.defaults, **inputs.build(op, case).values}
+
+
+@pytest.mark.parametrize("name", list(CATALOG.ops))
+def test_no_op_refuses_its_own_inputs(name):
+    op = CATALOG.ops[name]
+    seen = set()
+    for race in plan_checks(CATALOG, Selection(names=(name,), threads=1)):
+        kind = (race.case.shape, race.case.inputs, race.case.dtype)
+        if op.validate is not None and kind not in seen:
+            call_named(op.validate, given(op, race.case))
+        seen.add(kind)
+
+
+@pytest.mark.parametrize("name", list(CATALOG.ops))
+def test_every_op_is_a_race_with_documents(name):
+    op, contenders = CATALOG.ops[name], CATALOG.impls[name]
+    assert len(contenders) >= 3
+    assert op.doc
+    assert op.quick
+    assert all(contender.function.__doc__ for contender in contenders.values())
