@@ -74,6 +74,13 @@ def set_exam(op: Op, case: Case, *, gradients: bool = True) -> Exam:
     return Exam(op, case, built[0], built[1], expected[0], expected[1])
 
 
+def without_gradients(exam: Exam) -> Exam:
+    """The same exam on the forward pass alone."""
+    first, second = (replace(e, gradients=()) for e in (exam.expected_first, exam.expected_second))
+    case = replace(exam.case, direction="forward")
+    return replace(exam, case=case, expected_first=first, expected_second=second)
+
+
 def unseen(exam: Exam) -> Exam:
     """The same exam on values that nobody has seen, if possible in the same shapes."""
     shapes = [tensor.shape for tensor in exam.first.tensors()]

@@ -6,6 +6,7 @@ import ast
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from harness.catalog import Catalog
 from harness.declare import BOARDS, LAYOUTS, Impl, Op, Shape, board_of, races_on
@@ -60,7 +61,8 @@ def plan_checks(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
     each in every dtype, on one thread; the plainest of these cases is also run on every core.
     Raises SelectionError as `plan`.
     """
-    return _select(catalog, selection, _checked_cases, _checked_on)
+    enters = partial(_checked_on, threads=selection.threads or 1)
+    return _select(catalog, selection, _checked_cases, enters)
 
 
 def selected_ops(catalog: Catalog, names: tuple[str, ...]) -> tuple[Op, ...]:
@@ -176,17 +178,18 @@ def _raced_on(op: Op, contender: Impl, case: Case) -> bool:
     return races_on(op, contender, case.board)
 
 
-def _checked_on(op: Op, contender: Impl, case: Case) -> bool:
+def _checked_on(op: Op, contender: Impl, case: Case, *, threads: int) -> bool:
     """Whether a contender is checked on a case that its op is checked on.
 
     It is on its own board, and where its result is handed on; the copy that makes a view fit for
-    the materialise board is the harness's. What is compiled anew for every dtype, layout, shape
-    and number of threads is checked in each of them, but not in each combination.
+    the materialise board is the harness's. What is compiled anew for every dtype, layout and shape
+    is checked in each of them, but not in each combination; and on all threads when it is raced.
     """
     if case.board not in (board_of(op, contender), "consume"):
         return False
-    if contender.prepare is not None and case.dtype != op.dtypes[0]:
-        if case.shape != next(iter(op.edge or op.quick)) or case.layout != LAYOUTS[0]:
+    if contender.prepare is not None:
+        plain = case.shape == next(iter(op.edge or op.quick)) and case.layout == LAYOUTS[0]
+        if case.threads != threads or not (plain or case.dtype == op.dtypes[0]):
             return False
     return _raced_on(op, contender, case)
 

@@ -276,7 +276,6 @@ tile = Op(
     boards=("view", "materialise"),
 )
 
-# A gradient is taken of tensors that are arguments themselves, not of those in a list.
 stack_new_axis = Op(
     name="stack_new_axis",
     oracle=_stack_new_axis,
@@ -288,6 +287,7 @@ stack_new_axis = Op(
     dtypes=_DTYPES,
     cost=given.cost_stack,
     validate=given.validate_stack,
+    grad=("tensors",),
     boards=("materialise",),
 )
 

@@ -173,7 +173,7 @@ def _output(command: list[str]) -> str:
         reason = "\n".join(said or error.stderr.splitlines()[-3:])
         raise Unavailable(
             f"compiling failed: {shlex.join(command)}\n{reason}\n"
-            "set CXX to a compiler with C++20 and x86 or ARM vectors (g++ 11, clang++ 14 or newer)"
+            "set CXX to a compiler with C++20 and x86 or ARM vectors (g++ 12, clang++ 14 or newer)"
         ) from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(

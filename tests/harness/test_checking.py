@@ -173,3 +173,10 @@ def test_work_that_is_broken_off_ends(wrong_catalog):
         check(wrong_catalog, races, supervisors=[supervisor], reporter=Impatient())
     with pytest.raises(WorkerError, match="broken off"):
         supervisor.environment()
+
+
+def test_who_has_no_gradient_is_held_to_its_values():
+    catalog = harness.load(LOADED / "row_sum.py", entry_points=False)
+    found = check(catalog, plan_checks(catalog, Selection(impls=("without_gradient",))))
+    verdicts = {type(item.verdict) for item in found.checked if item.case.inputs == "normal"}
+    assert verdicts == {Right}

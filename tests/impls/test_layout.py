@@ -153,8 +153,8 @@ def test_agrees_with_the_contract(op, name, data):
         seed=data.draw(st.integers(0, 99)),
         layout=data.draw(st.sampled_from(LAYOUTS)),
     )
-    assert largest_error(op, name, inputs, dtype) == 0 or op == "tile"
-    assert largest_error(op, name, inputs, dtype) <= 1  # copies of one element add gradients
+    # What is moved is exact; only the copies of one element add up, in their gradient.
+    assert largest_error(op, name, inputs, dtype) <= (op == "tile")
 
 
 @pytest.mark.parametrize("shape", ["odd", "one", "one_block", "factor_one", "small", "one_head"])
@@ -176,14 +176,12 @@ def test_views_are_views_or_refuse_with_a_reason(op, name, layout):
     declared = KIT.catalog.ops[op]
     for kind in declared.inputs:
         inputs = KIT.make(op, kind, declared.edge["odd"], layout=layout)
-        found = KIT.function(op, name)(*inputs.args) if not (
-            reason := KIT.refuses(op, name, inputs, "view")
-        ) else None  # fmt: skip
-        if found is None:
+        reason = KIT.refuses(op, name, inputs, "view")
+        if reason is None:
+            assert shares(KIT.function(op, name)(*inputs.args), inputs.args[0])
+        else:
             assert "no view" in reason
             assert op in ("merge_heads", "flatten_leading")
-        else:
-            assert shares(found, inputs.args[0])
 
 
 def test_heads_merge_without_a_copy_only_as_split_heads_leaves_them():
