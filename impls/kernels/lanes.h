@@ -36,18 +36,6 @@ inline W sum_of(int64_t size, const At& at) {
   return static_cast<W>(total);
 }
 
-// As rows::stream_row, to any address: whole lines go past the caches, the ends don't.
-inline void stream_out(void* target, const void* source, int64_t bytes) {
-  constexpr int64_t kLine = 64;
-  auto* const to = static_cast<char*>(target);
-  const auto* const from = static_cast<const char*>(source);
-  const auto ahead = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(to) % kLine);
-  const int64_t head = std::min(bytes, ahead), lines = (bytes - head) / kLine * kLine;
-  std::memcpy(to, from, head);
-  rows::stream_row(to + head, from + head, lines);
-  std::memcpy(to + head + lines, from + head + lines, bytes - head - lines);
-}
-
 // out[i] = at(i), past the caches if `streamed`: the caller ends with `rows::finish_streaming`.
 template <typename T, typename At>
 inline void write_row(T* __restrict out, int64_t size, bool streamed, const At& at) {
@@ -59,7 +47,7 @@ inline void write_row(T* __restrict out, int64_t size, bool streamed, const At& 
   for (int64_t start = 0; start < size; start += kChunk) {
     const int64_t count = std::min(kChunk, size - start);
     for (int64_t i = 0; i < count; ++i) buffer[i] = at(start + i);
-    stream_out(out + start, buffer, count * sizeof(T));
+    rows::stream_out(out + start, buffer, count * sizeof(T));
   }
 }
 

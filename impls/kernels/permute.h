@@ -27,12 +27,10 @@ constexpr int64_t kStageBytes = 16 * 1024;
 constexpr int64_t kLongRun = 256;
 // How far ahead, at least, short runs are asked for.
 constexpr int64_t kAhead = 1024;
-// A result that is larger than the caches of a core is mostly cold: a plain store would read it
-// first.
-constexpr int64_t kLeastStreamedBytes = 8 << 20;
 
+// Fresh pages too: lines are written far apart, so that what of them is in cache is soon evicted.
 inline bool is_streamed(int64_t bytes) {
-  return kLeastStreamedBytes <= bytes;
+  return tensors::kLeastStreamedBytes <= bytes;
 }
 
 // What is left of the axes once those of size 1 are gone and neighbours are merged, in the order
@@ -172,18 +170,6 @@ struct Matrices {
   }
 };
 
-// Writes a block of cached elements past the caches, in whole lines but for the ends.
-inline void stream_out(void* target, const void* source, int64_t bytes) {
-  auto* to = static_cast<char*>(target);
-  const auto* from = static_cast<const char*>(source);
-  const auto ahead = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(to) % kLine);
-  const int64_t head = std::min(bytes, ahead), lines = (bytes - head) / kLine * kLine;
-  if (head > 0) std::memcpy(to, from, head);
-  rows::stream_row(to + head, from + head, lines);
-  const int64_t done = head + lines;
-  if (done < bytes) std::memcpy(to + done, from + done, bytes - done);
-}
-
 // Matrices, or runs of their rows, that fit the stage: each run of them is one run in the target.
 template <typename T>
 void copy_runs(const T* from, T* to, const Matrices& all, int64_t most_rows) {
@@ -216,7 +202,7 @@ void copy_runs(const T* from, T* to, const Matrices& all, int64_t most_rows) {
       }
       staged += part.size * rows.to;
       if (i + 1 < end && (staged + most) * sizeof(T) <= kStageBytes) continue;
-      stream_out(target, stage, staged * sizeof(T));
+      rows::stream_out(target, stage, staged * sizeof(T));
       staged = 0;
     }
     rows::finish_streaming();
@@ -261,7 +247,7 @@ void copy_blocks(const T* from, T* to, const Matrices& all, int64_t most_rows,
       r.to = column_piece.size;
       move_block(walk.from, stage, r, c);
       for (int64_t k = 0; k < r.size; ++k) {
-        stream_out(walk.to + k * rows.to, stage + k * r.to, c.size * sizeof(T));
+        rows::stream_out(walk.to + k * rows.to, stage + k * r.to, c.size * sizeof(T));
       }
     }
     if (kWay != Way::kStored) rows::finish_streaming();

@@ -22,10 +22,10 @@ constexpr int64_t kPowerBytes = 4;
 
 // ---- rows of a matrix ---------------------------------------------------------------------------
 
-// As segments.h: a result of such a size lies in memory that was used before, and is cold by now.
+// A result of such a size lies in memory that was used before, and is cold by now.
 bool is_streamed(const Tensor& out) {
   const auto bytes = static_cast<int64_t>(out.numel() * out.element_size());
-  return 8 << 20 <= bytes && bytes < tensors::kLeastFreshBytes;
+  return tensors::is_streamed(bytes);
 }
 
 // Calls run(T{}, begin, end) for ranges of the rows, on all threads where the work is worth it.

@@ -38,6 +38,18 @@ inline void stream_row(void* target, const void* source, size_t bytes) {
   std::memcpy(target, source, bytes);
 }
 
+// As stream_row, to any address: whole lines go past the caches, the ends don't.
+inline void stream_out(void* target, const void* source, int64_t bytes) {
+  constexpr int64_t kLine = 64;
+  auto* const to = static_cast<char*>(target);
+  const auto* const from = static_cast<const char*>(source);
+  const auto ahead = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(to) % kLine);
+  const int64_t head = std::min(bytes, ahead), lines = (bytes - head) / kLine * kLine;
+  std::memcpy(to, from, head);
+  stream_row(to + head, from + head, lines);
+  std::memcpy(to + head + lines, from + head + lines, bytes - head - lines);
+}
+
 inline void finish_streaming() {
 #if defined(__SSE2__)
   _mm_sfence();

@@ -13,7 +13,6 @@
 namespace segments {
 
 using rows::Wide;
-using tensors::kLeastFreshBytes;
 using tensors::kSerialBytes;
 
 // Row r of batch b starts at data + b * batch + r * row; its elements are adjacent.
@@ -56,15 +55,6 @@ struct Segments {
 // time both clear it, and one of them for nothing.
 constexpr int64_t kMostUnitBytes = 64 * 1024 * 1024;
 constexpr int64_t kLeastUnitBytes = 16 * 1024;
-
-// A result that is larger than the caches of a core, and smaller than what comes as fresh pages,
-// lies in memory that was used before and is mostly cold by now: a plain store would read it first.
-// Fresh pages were just cleared, in cache. benchmarks/pooling_kernels.py shows what both cost.
-constexpr int64_t kLeastStreamedBytes = 8 << 20;
-
-inline bool is_streamed(int64_t bytes) {
-  return kLeastStreamedBytes <= bytes && bytes < kLeastFreshBytes;
-}
 
 // Calls run(unit) once for every unit. Threads take the next unit when they are done with one,
 // since units differ in cost: a segment is never cut.
@@ -247,7 +237,7 @@ void expand(View<const T> source, View<T> target, const Segments& plan, int64_t 
   const int64_t bytes = plan.batches * plan.rows * row_bytes;
   if (bytes == 0) return;
   const auto slots = slot_of_rows(plan);
-  const Expand<T> work{source, target, plan, slots.get(), width, mean, is_streamed(bytes)};
+  const Expand<T> work{source, target, plan, slots.get(), width, mean, tensors::is_streamed(bytes)};
   const Grid grid(plan.batches, plan.rows, row_bytes, target.batch < target.row);
   for_each_unit(grid.units(), bytes < kSerialBytes, [&](int64_t unit) {
     grid.parts(unit, [&](int64_t b, int64_t begin) {

@@ -28,6 +28,15 @@ constexpr int64_t kLeastFreshBytes = 32 << 20;
 // Less work than this is done by the calling thread: waking another takes longer.
 constexpr int64_t kSerialBytes = 64 * 1024;
 
+// A result that is larger than the caches of a core, and smaller than what comes as fresh pages,
+// lies in memory that was used before and is mostly cold by now: a plain store would read it first.
+// Fresh pages were just cleared, in cache. benchmarks/pooling_kernels.py shows what both cost.
+constexpr int64_t kLeastStreamedBytes = 8 << 20;
+
+inline bool is_streamed(int64_t bytes) {
+  return kLeastStreamedBytes <= bytes && bytes < kLeastFreshBytes;
+}
+
 inline void check_shape(const Tensor& tensor, const char* name, int64_t dim) {
   STD_TORCH_CHECK(tensor.is_cpu(), name, " must be a CPU tensor");
   STD_TORCH_CHECK(tensor.dim() == dim, name, " must have ", dim, " axes, found ", tensor.dim());
