@@ -30,7 +30,8 @@ def load_ops(source: Path) -> SimpleNamespace:
 
 @functools.cache
 def _ops() -> SimpleNamespace:
-    return load_ops(SOURCE)
+    quick: SimpleNamespace = load_ops(SOURCE).quick
+    return quick
 
 
 _KERNELS = {

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+from torch.autograd import forward_ad
 
 from impls.kernels import cpp_build
 
@@ -37,8 +38,9 @@ _LOADING = threading.RLock()
 def load(source: Path, kernels: Mapping[str, Kernel]) -> SimpleNamespace:
     """The ops of `source`, compiled and registered if need be, by the names of `kernels`.
 
-    Each is resolved once: a call pays for no look-up. Raises `Unavailable` where it can't be
-    compiled.
+    Each is resolved once: a call pays for no look-up. Under `quick` are the same ops for calls that
+    nobody may differentiate through: they spare them the half of a small call that goes into being
+    differentiable. Raises `Unavailable` where it can't be compiled.
     """
     with _LOADING:
         return _loaded(source, tuple(kernels.items()))
@@ -75,4 +77,34 @@ def _registered(namespace: str, kernels: tuple[tuple[str, Kernel], ...]) -> Simp
                 functools.partial(kernel.backward, ops),
                 setup_context=kernel.keep,
             )
+    ops.quick = SimpleNamespace(
+        **{name: _quick(getattr(ops, name), kernel) for name, kernel in kernels}
+    )
     return ops
+
+
+def _quick(op: Callable[..., Any], kernel: Kernel) -> Callable[..., Any]:
+    """`op`, past its registered gradient where nobody can ask for one."""
+    if kernel.backward is None:
+        return op
+
+    def call(*args: Any) -> Any:
+        if torch.compiler.is_compiling() or _is_transformed() or any(map(_is_tracked, args)):
+            return op(*args)
+        with torch._C._AutoDispatchBelowAutograd():
+            return op(*args)
+
+    return call
+
+
+def _is_transformed() -> bool:
+    """Whether torch.func or forward-mode differentiation is at work."""
+    interpreter = torch._C._functorch.peek_interpreter_stack()
+    return interpreter is not None or forward_ad._current_level >= 0
+
+
+def _is_tracked(value: Any) -> bool:
+    """Whether it is a tensor with a gradient, or one of a kind that does as it likes."""
+    if type(value) is not torch.Tensor:
+        return isinstance(value, torch.Tensor)
+    return value.requires_grad

@@ -51,12 +51,14 @@ def topk_gating(logits: Tensor, k: int, *, renormalise: bool = True) -> tuple[Te
 
 @functools.cache
 def _rows() -> SimpleNamespace:
-    return cpp_ops.load(ROWS, _ROW_KERNELS)
+    quick: SimpleNamespace = cpp_ops.load(ROWS, _ROW_KERNELS).quick
+    return quick
 
 
 @functools.cache
 def _gating() -> SimpleNamespace:
-    return cpp_ops.load(GATING, _GATING_KERNELS)
+    quick: SimpleNamespace = cpp_ops.load(GATING, _GATING_KERNELS).quick
+    return quick
 
 
 def _keep_ids(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:

@@ -119,3 +119,29 @@ def test_importing_compiles_and_registers_nothing(tmp_path):
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", program], env=environment, cwd=ROOT, check=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_calls_without_gradients_go_past_the_registered_gradient():
+    ops = pooling_cpp.load_ops(pooling_cpp.SOURCE)
+    tokens, lengths = torch.randn(2, 6, 3), torch.tensor([[2, 0, 1], [1, 2, 3]])
+    plain = ops.quick.span_mean(tokens, lengths, -1.0)
+    assert torch.equal(plain, ops.span_mean(tokens, lengths, -1.0))
+    assert not plain.requires_grad
+    tracked = ops.quick.span_mean(tokens.requires_grad_(), lengths, -1.0)
+    assert tracked.requires_grad
+    with torch.no_grad():
+        assert not ops.quick.span_mean(tokens, lengths, -1.0).requires_grad
+
+
+def test_transforms_are_refused_and_not_answered_without_a_gradient():
+    lengths = torch.tensor([[2, 1]])
+    with pytest.raises(RuntimeError, match="setup_context"):  # torch's own limit
+        torch.func.grad(lambda x: pooling_cpp.patch_pooling(x, lengths).sum())(torch.ones(1, 3, 2))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_compiled_code_calls_the_op():
+    call = pooling_cpp.load_ops(pooling_cpp.SOURCE).quick.span_mean
+    lengths, tokens = torch.tensor([[2, 1]]), torch.randn(1, 3, 2)
+    compiled = torch.compile(lambda x: call(x, lengths, -1.0) + 1, fullgraph=True)
+    torch.testing.assert_close(compiled(tokens), call(tokens, lengths, -1.0) + 1)
