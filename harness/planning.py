@@ -132,7 +132,8 @@ def _select(
     if not races:
         raise SelectionError(
             "the selection is empty: no contender of the chosen ops matches "
-            f"-k {selection.expression!r} --impl {','.join(selection.impls) or 'any'}"
+            f"-k {selection.expression!r} --impl {','.join(selection.impls) or 'any'} "
+            f"--board {','.join(selection.boards)}"
         )
     return tuple(races)
 
