@@ -59,7 +59,7 @@ struct Places {
 // Calls copy(move, r) for all rows; `move` copies one, past the caches where the result is large.
 template <typename Copy>
 void move_rows(int64_t number, int64_t bytes, const Copy& copy) {
-  const bool streamed = segments::is_streamed(number * bytes);
+  const bool streamed = tensors::is_streamed(number * bytes);
   if (bytes == 0) return;
   tensors::parallel_rows(number, 2 * bytes, [&](int64_t begin, int64_t end) {
     if (streamed) {
@@ -165,7 +165,7 @@ void sum_rows(const Tensor& y, const Tensor& weights, const Tensor& out, const C
   T* const target = writable<T>(out);
   const int64_t width = out.size(1);
   const int64_t most = choices.most();
-  const bool streamed = segments::is_streamed(choices.tokens * width * sizeof(T));
+  const bool streamed = tensors::is_streamed(choices.tokens * width * sizeof(T));
   const int64_t cost = choices.cost(width * sizeof(T));
   tensors::parallel_rows(choices.tokens, cost, [&](int64_t begin, int64_t end) {
     const std::unique_ptr<const T*[]> row(new const T*[most + 1]);
