@@ -118,9 +118,12 @@ def _select(
     enters: Callable[[Op, Impl, Case], bool],
 ) -> tuple[Race, ...]:
     races = []
-    for op in selected_ops(catalog, selection.names):
+    ops = selected_ops(catalog, selection.names)
+    _ensure_known(selection.dtypes, {name for op in ops for name in op.dtypes}, "dtype")
+    _ensure_known(selection.inputs, {name for op in ops for name in op.inputs}, "input kind")
+    for op in ops:
         names = _contenders(catalog, op, selection)
-        for case in cases_of(op, selection):
+        for case in _cases_it_has(op, selection, cases_of):
             kept = tuple(
                 name
                 for name in names
@@ -138,11 +141,28 @@ def _select(
     return tuple(races)
 
 
+def _cases_it_has(
+    op: Op, selection: Selection, cases_of: Callable[[Op, Selection], Iterator[Case]]
+) -> Iterator[Case]:
+    """The cases of an op, and none where what is asked for isn't its own and it wasn't named.
+
+    An op that is named and lacks a dtype or an input kind is an error; one that a suite, or the
+    whole catalogue, brings in is left out.
+    """
+    if op.name in selection.names:
+        return cases_of(op, selection)
+    dtypes = tuple(name for name in selection.dtypes if name in op.dtypes)
+    inputs = tuple(name for name in selection.inputs if name in op.inputs)
+    if (selection.dtypes and not dtypes) or (selection.inputs and not inputs):
+        return iter(())
+    return cases_of(op, replace(selection, dtypes=dtypes, inputs=inputs))
+
+
 def _contenders(catalog: Catalog, op: Op, selection: Selection) -> tuple[str, ...]:
     known = catalog.impls[op.name]
-    if not selection.names:
-        return tuple(name for name in known if not selection.impls or name in selection.impls)
-    return tuple(catalog.impl(op.name, name).name for name in selection.impls or known)
+    if op.name in selection.names:
+        return tuple(catalog.impl(op.name, name).name for name in selection.impls or known)
+    return tuple(name for name in known if not selection.impls or name in selection.impls)
 
 
 def _timed_cases(op: Op, selection: Selection) -> Iterator[Case]:
@@ -237,6 +257,14 @@ def _cores() -> int:
 def _bits(dtype: str) -> int:
     """The width of a dtype, by its name."""
     return int("".join(filter(str.isdigit, dtype)) or 0)
+
+
+def _ensure_known(names: tuple[str, ...], known: set[str], what: str) -> None:
+    for name in names:
+        if name not in known:
+            raise SelectionError(
+                f"none of the ops has {what} {name!r}; they have {', '.join(sorted(known))}"
+            )
 
 
 def _known(names: tuple[str, ...], allowed: tuple[str, ...], op: Op, what: str) -> tuple[str, ...]:

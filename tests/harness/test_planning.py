@@ -1,5 +1,6 @@
 """Selections become races; a selection that means nothing is an error."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import harness
+from harness.catalog import Catalog
 from harness.planning import Selection, matches, plan, plan_checks
 from results.errors import SelectionError
 
@@ -83,14 +85,30 @@ def test_checks_cover_every_kind_layout_dtype_and_edge(strangers):
         (Selection(expression="nothing_like_it"), "selection is empty.*-k 'nothing_like_it'"),
         (Selection(expression="a and"), "-k 'a and' is not an expression"),
         (Selection(expression="f(x)"), r"-k 'f\(x\)' is not an expression"),
-        (Selection(dtypes=("float8",)), "no dtype 'float8'; it has float32, float64"),
-        (Selection(inputs=("text",)), "no input kind 'text'; it has normal, ones"),
+        (Selection(dtypes=("float8",)), "has dtype 'float8'; they have float32, float64"),
+        (Selection(inputs=("text",)), "has input kind 'text'; they have normal, ones"),
         (Selection(layouts=("round",)), "no layout 'round'"),
     ],
 )
 def test_what_cannot_be_selected(strangers, selection, message):
     with pytest.raises(SelectionError, match=message):
         plan(strangers, selection)
+
+
+def test_an_op_that_was_not_named_may_lack_what_is_asked_for(strangers):
+    (op,) = strangers.ops.values()
+    whole = replace(op, name="whole_sum", dtypes=("int64",), inputs={"ranks": op.inputs["ones"]})
+    both = Catalog(
+        {"row_sum": op, "whole_sum": whole},
+        {"sums": ("row_sum", "whole_sum")},
+        {"row_sum": strangers.impls["row_sum"], "whole_sum": strangers.impls["row_sum"]},
+    )
+    asked = Selection(dtypes=("float64",), inputs=("normal",))
+    for names in ((), ("sums",)):
+        races = plan(both, replace(asked, names=names))
+        assert {race.case.op for race in races} == {"row_sum"}
+    with pytest.raises(SelectionError, match="whole_sum has no dtype 'float64'; it has int64"):
+        plan(both, replace(asked, names=("row_sum", "whole_sum"), inputs=()))
 
 
 @given(st.text("abc", min_size=1), st.text("abc", min_size=1), st.text("abc"))
