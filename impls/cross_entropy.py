@@ -33,6 +33,7 @@ def advanced_index(logits: Tensor, true_labels: Tensor) -> Tensor:
 
 @impl(OP)
 @impl(OP, name="compile", prepare="torch:compile")
+@impl(OP, name="compile_dynamic", prepare="impls.compiling:dynamic")
 def logsumexp(logits: Tensor, true_labels: Tensor) -> Tensor:
     """The logsumexp of each row minus its label's logit: log-probabilities are never written."""
     wide = logits.to(accumulator(logits.dtype))

@@ -18,6 +18,7 @@ OP = "batched_logsumexp"
 
 @impl(OP)
 @impl(OP, name="compile", prepare="torch:compile")
+@impl(OP, name="compile_dynamic", prepare="impls.compiling:dynamic")
 def shifted(matrix: Tensor) -> Tensor:
     """Each row moved down by its largest value, and up again in the end."""
     if matrix.shape[1] == 0:

@@ -114,6 +114,7 @@ def index_add(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Tensor:
 # lowering of index_add is one atomic addition per element.
 @impl("patch_pooling")
 @impl("patch_pooling", name="compile_scatter_add", prepare="torch:compile")
+@impl("patch_pooling", name="compile_dynamic", prepare="impls.compiling:dynamic")
 def scatter_add(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Tensor:
     """As index_add, through an index that is expanded over the width."""
     slots, counts = length_slots(lengths, tokens.shape[1])

@@ -16,6 +16,7 @@ ZERO_OVER_ZERO = "the gradient is NaN in rows with a softmax of 0"
 
 @impl("batched_softmax")
 @impl("batched_softmax", name="compile", prepare="torch:compile")
+@impl("batched_softmax", name="compile_dynamic", prepare="impls.compiling:dynamic")
 def shifted(matrix: Tensor) -> Tensor:
     """Each row moved down by its largest value before its exponentials are taken."""
     powers = below_top(matrix).exp_()
@@ -65,6 +66,7 @@ def triton(matrix: Tensor) -> Tensor:
 
 @impl("batched_logsoftmax", name="shifted")
 @impl("batched_logsoftmax", name="compile", prepare="torch:compile")
+@impl("batched_logsoftmax", name="compile_dynamic", prepare="impls.compiling:dynamic")
 def log_shifted(matrix: Tensor) -> Tensor:
     """Each row moved down by its largest value, then by the logarithm of its sum."""
     below = below_top(matrix)

@@ -97,11 +97,12 @@ def test_what_cannot_be_selected(strangers, selection, message):
 
 def test_an_op_that_was_not_named_may_lack_what_is_asked_for(strangers):
     (op,) = strangers.ops.values()
-    whole = replace(op, name="whole_sum", dtypes=("int64",), inputs={"ranks": op.inputs["ones"]})
+    ranks = {"ranks": op.inputs["ones"]}
+    whole = replace(op, name="whole_sum", dtypes=("int64",), inputs=ranks, timed=("ranks",))
     both = Catalog(
         {"row_sum": op, "whole_sum": whole},
-        {"sums": ("row_sum", "whole_sum")},
         {"row_sum": strangers.impls["row_sum"], "whole_sum": strangers.impls["row_sum"]},
+        {"sums": ("row_sum", "whole_sum")},
     )
     asked = Selection(dtypes=("float64",), inputs=("normal",))
     for names in ((), ("sums",)):

@@ -1,0 +1,44 @@
+"""What one timed call does."""
+
+import pytest
+import torch
+
+from harness.inputs import Inputs
+from harness.passes import bind
+
+
+def bound(function, direction, *, args=None):
+    matrix = torch.arange(6.0).view(2, 3)
+    given = Inputs(("matrix",), (matrix if args is None else args,), {})
+    upstream = (torch.ones_like(function(given.args[0])),)
+    return bind(function, given, direction=direction, grad=("matrix",), upstream=upstream)
+
+
+def test_the_forward_pass_returns_what_the_function_returns():
+    call = bound(lambda matrix: matrix.sum(1), "forward")
+    assert call().tolist() == [3, 12]
+
+
+@pytest.mark.parametrize("direction", ["backward", "both"])
+def test_a_gradient_is_returned_and_not_accumulated(direction):
+    call = bound(lambda matrix: (matrix**2).sum(1), direction)
+    for _ in range(2):
+        (gradient,) = call()
+        assert gradient.tolist() == [[0, 2, 4], [6, 8, 10]]
+
+
+@pytest.mark.parametrize("direction", ["backward", "both"])
+def test_a_gradient_that_is_an_expanded_view_is_written_out(direction):
+    # The gradient of a sum is its own, expanded: no memory was touched.
+    (raw,) = torch.autograd.grad(
+        (x := torch.ones(2, 3, requires_grad=True)).sum(1), x, torch.ones(2)
+    )
+    assert 0 in raw.stride()
+    (gradient,) = bound(lambda matrix: matrix.sum(1), direction)()
+    assert gradient.is_contiguous()
+    assert gradient.tolist() == [[1, 1, 1], [1, 1, 1]]
+
+
+def test_an_argument_that_the_output_does_not_depend_on_has_no_gradient():
+    call = bound(lambda matrix: torch.ones(2, requires_grad=True) * 1, "both")
+    assert call() == (None,)
