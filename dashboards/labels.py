@@ -42,14 +42,7 @@ def series_labels(cases: Iterable[Case]) -> Mapping[Case, str]:
     cases = list(dict.fromkeys(cases))
     series = [series_of(case) for case in cases]
     return {
-        case: " ".join(
-            (
-                mine.direction,
-                mine.dtype,
-                *_differing(mine, series, leave_out=("direction", "dtype")),
-                *([mine.sizes] if mine.sizes else []),
-            )
-        )
+        case: " ".join(filter(None, _told_of(mine, series))) or "calls"
         for case, mine in zip(cases, series, strict=True)
     }
 
@@ -60,6 +53,11 @@ def slug(text: str) -> str:
     if name == text and name and len(name) <= _LONGEST:
         return name
     return f"{name[:_LONGEST]}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def _told_of(series: Case, others: list[Case]) -> list[str]:
+    differing = _differing(series, others, leave_out=("direction", "dtype"))
+    return [series.direction, series.dtype, *differing, series.sizes]
 
 
 def _differing(case: Case, cases: list[Case], leave_out: tuple[str, ...] = ()) -> list[str]:

@@ -2,6 +2,9 @@
 
 The names below are the stable surface. They are imported on first use, so that `import harness`
 does not import torch.
+
+PYTEST_DONT_REWRITE (opbench is a pytest plugin: without this word pytest warns of a package that it
+wanted to rewrite and that was imported before it).
 """
 
 from __future__ import annotations
@@ -17,8 +20,9 @@ if TYPE_CHECKING:
     from harness.pipeline import profile, run
     from harness.planning import Race, Selection, plan, plan_checks
     from harness.policy import Policy
+    from harness.process import Limits
     from harness.racing import measure
-    from harness.supervisor import Limits, Supervisor
+    from harness.supervisor import Supervisor
     from results.record import Rules
 
 _HOMES = {
@@ -26,7 +30,7 @@ _HOMES = {
     "Cost": "harness.declare",
     "FakeClock": "harness.clock",
     "Impl": "harness.declare",
-    "Limits": "harness.supervisor",
+    "Limits": "harness.process",
     "Op": "harness.declare",
     "Policy": "harness.policy",
     "Race": "harness.planning",

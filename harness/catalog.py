@@ -113,7 +113,7 @@ def _collect_ops(
     homes: dict[str, str] = {}
     suites: dict[str, tuple[str, ...]] = {}
     for module in modules:
-        for op in _ops_in(module):
+        for op in ops_in(module):
             if ops.get(op.name) is op:
                 continue
             if op.name in ops:
@@ -127,11 +127,13 @@ def _collect_ops(
     return ops, suites
 
 
-def _ops_in(module: ModuleType) -> Iterator[Op]:
+def ops_in(module: ModuleType) -> Iterator[Op]:
+    """The ops that a module has a name for."""
     return (value for value in _values_in(module) if isinstance(value, Op))
 
 
-def _impls_in(module: ModuleType) -> Iterator[Impl]:
+def impls_in(module: ModuleType) -> Iterator[Impl]:
+    """The contenders that a module has a name for."""
     for value in _values_in(module):
         yield from getattr(value, "__dict__", {}).get("__opbench__", ())
 
@@ -146,7 +148,7 @@ def _collect_impls(
 ) -> dict[str, dict[str, Impl]]:
     impls: dict[str, dict[str, Impl]] = {name: {} for name in ops}
     for module in modules:
-        for contender in _impls_in(module):
+        for contender in impls_in(module):
             _validate(contender, ops)
             known = impls[contender.op].setdefault(contender.name, contender)
             if known is not contender:

@@ -12,7 +12,7 @@ from harness.pipeline import Here, Reporter, Silent
 from harness.planning import Race
 from harness.supervisor import Supervisor
 from harness.worker import Told
-from results.record import Case, Measured, Outcome, Profile, Right, Verdict, Wrong
+from results.record import Case, Failed, Outcome, Right, Unsupported, Verdict, Wrong
 
 #: Stages of a check that a caveat excuses: being wrong, not misbehaving.
 EXCUSABLE = ("value", "gradient")
@@ -140,7 +140,7 @@ class _Listener:
         self.reporter.contender(name, stage)
 
     def done(self, name: str, outcome: Told, output: str = "") -> None:
-        assert not isinstance(outcome, Measured | Profile)
+        assert isinstance(outcome, Right | Wrong | Unsupported | Failed)
         caveats = self.catalog.impl(self.case.op, name).caveats
         admitted = excuse(outcome, caveats, self.case)
         self.checked.append(Checked(name, self.case, outcome, admitted))

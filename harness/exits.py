@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-from results.leaderboard import Board
 from results.record import Failed, Measured, Outcome, Rules, Unsupported, Verdict, Wrong
+
+if TYPE_CHECKING:
+    # These come with numpy, which takes longer to import than all of the command.
+    from results.gate_report import Report
+    from results.leaderboard import Board
 
 
 class Exit(IntEnum):
@@ -57,6 +62,30 @@ def of_verdicts(verdicts: Iterable[Verdict]) -> Exit:
     verdicts = tuple(verdicts)
     checked = any(not isinstance(verdict, Unsupported) for verdict in verdicts)
     return worst((*map(code_of, verdicts), Exit.OK if checked else Exit.NOTHING))
+
+
+def of_gate(report: Report, named: Iterable[str]) -> Exit:
+    """The exit code of a gate.
+
+    named: ops that were asked for by name: where one of them could not be compared at all, nothing
+    was measured of what was asked.
+    """
+    from results.gate_report import is_broken, is_wrong
+
+    compared = {found.case.op for found in report.findings}
+    missing = {item.case.op for item in report.uncompared if item.case.op in set(named)} - compared
+    if report.is_void or not report.findings or missing:
+        codes = [Exit.NOTHING]
+    else:
+        codes = [_VERDICTS.get(found.verdict, Exit.OK) for found in report.open_findings]
+    for item in report.open_uncompared:
+        wrong, broken = is_wrong(item), is_broken(item)
+        codes.append(Exit.WRONG if wrong else Exit.FAILED if broken else Exit.INCONCLUSIVE)
+    return worst(codes)
+
+
+#: Of a gate's findings; whatever else is found is well.
+_VERDICTS = {"slower": Exit.REGRESSION, "inconclusive": Exit.INCONCLUSIVE}
 
 
 def code_of(outcome: Outcome | Verdict) -> Exit:

@@ -11,7 +11,10 @@ import struct
 import time
 from dataclasses import dataclass
 
-STAGES = ("start", "inputs", "prepare", "race", "profile", "check", "idle")
+STAGES = (
+    *("start", "inputs", "prepare", "race", "profile", "check", "idle"),
+    *("base", "head", "again"),
+)
 _FORMAT = struct.Struct("<iidq")
 SIZE = _FORMAT.size
 #: Stands for the harness itself where a contender's number is expected.

@@ -37,7 +37,7 @@ def expect(op: Op, inputs: Inputs, *, dtype: str, seed: int, gradients: bool) ->
     with_grad = op.grad if gradients else ()
     outputs, leaves = _forward(op.oracle, exact, with_grad)
     sizes, size_leaves = _forward(measure, absolute, with_grad)
-    upstream = _upstream(outputs, dtype=op.output_dtype or dtype, seed=seed)
+    upstream = upstream_of(op, outputs, dtype=dtype, seed=seed)
     truths = _truths(outputs, sizes)
     compared = _truths(comparable(op, outputs, exact), comparable(op, sizes, absolute))
     if not leaves:
@@ -82,9 +82,12 @@ def _truths(values: tuple[Tensor, ...], sizes: tuple[Tensor, ...]) -> tuple[Trut
     return tuple(Truth(v.detach(), s.detach().abs()) for v, s in zip(values, sizes, strict=True))
 
 
-def _upstream(outputs: tuple[Tensor, ...], *, dtype: str, seed: int) -> tuple[Tensor, ...]:
+def upstream_of(
+    op: Op, outputs: tuple[Tensor, ...], *, dtype: str, seed: int
+) -> tuple[Tensor, ...]:
+    """A seeded gradient for each output, in the dtype that contenders return."""
     rng = torch.Generator().manual_seed(seed + 1)
-    to = getattr(torch, dtype)
+    to = getattr(torch, op.output_dtype or dtype)
     return tuple(
         torch.randn(o.shape, generator=rng)
         .to(o.device)

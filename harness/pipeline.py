@@ -23,9 +23,9 @@ from results.record import (
     Outcome,
     Profile,
     Record,
-    Right,
     Started,
     Unsupported,
+    Wrong,
 )
 from results.store import RunFolder
 
@@ -131,7 +131,7 @@ class _Recorder:
 
     def done(self, name: str, outcome: Told, output: str) -> None:
         """A line for what became of it."""
-        assert not isinstance(outcome, Profile | Right)
+        assert isinstance(outcome, Measured | Wrong | Unsupported | Failed)
         self.folder.append(self.record(name, outcome, output))
 
     def record(self, name: str, outcome: Outcome, output: str) -> Record:
@@ -158,7 +158,7 @@ class _ProfileRecorder(_Recorder):
             self.folder.append(outcome)
             self.found.append(outcome)
             return
-        assert not isinstance(outcome, Right)
+        assert isinstance(outcome, Measured | Wrong | Unsupported | Failed)
         record = self.record(name, outcome, output)
         self.found.append(record)
         measured = {(r.case, r.contender) for r in self.folder.records()}
@@ -179,7 +179,7 @@ class _Gatherer:
             self.recorder.begin(name, stage)
 
     def done(self, name: str, outcome: Told, output: str) -> None:
-        assert not isinstance(outcome, Profile | Right)
+        assert isinstance(outcome, Measured | Wrong | Unsupported | Failed)
         self.outcomes.setdefault(name, []).append(outcome)
         self.output.setdefault(name, output)
 

@@ -22,6 +22,8 @@ class Policy:
     ratio is.
     settle_s: longest warm-up of a contender. recheck: share of the time that may go into checking
     results again while the race is on. order: another number draws another order of blocks.
+    lead: untimed calls before a block. After one alone, threads that slept and memory that was
+    given back still show; twins do the same things and need no more.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -33,6 +35,7 @@ class Policy:
     settle_s: float = 0.3
     recheck: float = 0.05
     order: int = 0
+    lead: int = 3
 
 
 def settled(samples: Mapping[str, Samples], policy: Policy) -> Mapping[str, str]:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import pytest
 
 from harness import runner
 from harness.catalog import Catalog
+from harness.declare import Cost, Impl
 from harness.device import waiter
+from harness.environment import describe
 from harness.examine import Exam
 from harness.guard import attempt
-from results.record import Case, Failed, Unsupported, Wrong
+from harness.prepare import fingerprint
+from results.benchmark_items import extra_info_of, fullname_of, group_of, name_of, params_of
+from results.record import Case, Failed, Measured, Record, RunInfo, Unsupported, Wrong
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -31,16 +35,13 @@ class Job:
 
     @property
     def id(self) -> str:
-        """The name between the item's brackets; what -k selects on."""
-        case = self.case
-        parts = (case.op, case.shape, case.inputs, case.dtype, case.direction, self.contender)
-        return "-".join(parts)
+        """The item's name; what -k selects on."""
+        return name_of(self.case, self.contender)
 
 
-def marks(job: Job) -> pytest.MarkDecorator:
-    """The benchmark mark of an item: contenders of one case stand in one group."""
-    group = f"{job.case.op} {job.case.label} {job.case.sizes}"
-    return pytest.mark.benchmark(group=group, timer=timer(job.case.device))
+def mark(job: Job) -> pytest.MarkDecorator:
+    """The benchmark mark of an item, by which its device is waited for."""
+    return pytest.mark.benchmark(timer=timer(job.case.device))
 
 
 def timer(device: str) -> Callable[[], float]:
@@ -61,28 +62,47 @@ def bench(benchmark: BenchmarkFixture, job: Job) -> None:
     """
     case = job.case
     with runner.settings(case):
+        contender = job.catalog.impl(case.op, job.contender)
         exam = _exam(job.catalog, case)
-        ready = (
-            runner.make_ready(exam, job.catalog.impl(case.op, job.contender))
-            if isinstance(exam, Exam)
-            else exam
-        )
+        ready = runner.make_ready(exam, contender) if isinstance(exam, Exam) else exam
         if isinstance(ready, Unsupported):
             pytest.skip(ready.reason)
         if isinstance(ready, Wrong | Failed):
-            pytest.fail(f"{job.contender} of {case.op}: {ready.stage}: {ready.reason}")
+            why = f"{job.contender} of {case.op}: {ready.stage}: {ready.reason}"
+            pytest.fail(why, pytrace=False)
         assert isinstance(ready, runner.Ready)
         assert isinstance(exam, Exam)
-        cost = runner.cost_of(exam)
-        benchmark.extra_info.update(
-            op=case.op,
-            contender=job.contender,
-            case=case.key,
-            error=ready.error,
-            bytes=int(cost.bytes),
-            flops=int(cost.flops),
-        )
+        # Known by what it is, and not by the file or folder that pytest was given.
+        benchmark.group, benchmark.name = group_of(case), job.id
+        benchmark.fullname = fullname_of(case, job.contender)
+        benchmark.param, benchmark.params = job.id, params_of(case, job.contender)
+        benchmark.extra_info |= extra_info_of(_record(contender, case, ready, runner.cost_of(exam)))
         benchmark(ready.call)
+
+
+def head(created: str, arguments: Iterable[object]) -> RunInfo:
+    """What `opbench import` makes the head of the run of."""
+    return RunInfo("", created, ("pytest", *map(str, arguments)), _environment())
+
+
+def _record(contender: Impl, case: Case, ready: runner.Ready, cost: Cost) -> Record:
+    """All of a record but the samples, which pytest-benchmark keeps."""
+    outcome = Measured(
+        (),
+        rounds=(),
+        calls=0,
+        preparation_s=ready.preparation_s,
+        error=ready.error,
+        flops=int(cost.flops),
+        bytes=int(cost.bytes),
+        stopped="timed by pytest-benchmark",
+    )
+    caveats = tuple(contender.caveats.items())
+    key = _environment().key
+    return Record(contender.name, case, outcome, fingerprint(contender), key, caveats)
+
+
+_environment = cache(describe)
 
 
 @lru_cache(maxsize=1)

@@ -26,9 +26,7 @@ Call = Callable[[], object]
 #: What a contender gets instead of times.
 Out = Failed | Unsupported | Wrong
 
-#: A block is begun by this many untimed calls of the same contender, as far as they fit into
-#: LEAD_S: after one alone, threads that slept and memory that was given back still show.
-LEAD_CALLS = 3
+#: The untimed calls that begin a block are as many as the policy says, and as fit into so long.
 LEAD_S = 0.01
 
 
@@ -58,6 +56,14 @@ class Lenient:
     def recheck(self, name: str) -> Out | None:
         """Nothing."""
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of a block: the calls that are timed, and those that lead up to them."""
+
+    calls: int
+    lead: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +178,17 @@ def _time(race: _Race, name: str, number: int) -> None:
 
 
 def _block(race: _Race, lane: _Lane) -> Reading:
+    return led_block(lane.call, Size(lane.calls, lane.lead), race.clock, evict=race.evict)
+
+
+def led_block(call: Call, size: Size, clock: Clock, *, evict: Call | None = None) -> Reading:
     """A block, after untimed calls that make the caches its own, or after emptying them."""
-    for _ in repeat(None, lane.lead):
-        lane.call()
-    if race.evict is not None:
-        race.evict()
-    race.clock.synchronize()
-    return race.clock.block(lane.call, lane.calls)
+    for _ in repeat(None, size.lead):
+        call()
+    if evict is not None:
+        evict()
+    clock.synchronize()
+    return clock.block(call, size.calls)
 
 
 def _recheck_at_random(race: _Race, active: Sequence[str], spent_s: float) -> None:
@@ -199,7 +209,7 @@ def _recheck(race: _Race, name: str) -> None:
 def _warm_up(race: _Race, name: str, call: Call) -> None:
     """Find how many calls make a block of the contender, or put it out of the race."""
     race.referee.begin(name)
-    settled_s = attempt("warm-up", partial(_settle, call, race.clock, race.policy))
+    settled_s = attempt("warm-up", partial(settle, call, race.clock, race.policy))
     fault = race.referee.fault(name)
     if not isinstance(settled_s, float):
         race.out[name] = settled_s
@@ -208,14 +218,19 @@ def _warm_up(race: _Race, name: str, call: Call) -> None:
         # Compiling is what warming up is for; anything else that it must not do counts.
         race.out[name] = fault
         return
+    size = size_of(settled_s, race.policy) if race.evict is None else Size(1, 0)
+    race.lanes[name] = _Lane(call, size.calls, size.lead)
+
+
+def size_of(settled_s: float, policy: Policy) -> Size:
+    """How many calls of so many settled seconds make a block."""
     settled_s = max(settled_s, 1e-9)
-    lead = min(LEAD_CALLS, int(LEAD_S / settled_s))
+    lead = min(policy.lead, int(LEAD_S / settled_s))
     # Where leading takes longer than the block, a longer block is the better use of the time.
-    calls = max(1, round(race.policy.block_s / settled_s), (lead + 1) // 2)
-    race.lanes[name] = _Lane(call, calls, lead) if race.evict is None else _Lane(call, 1, 0)
+    return Size(max(1, round(policy.block_s / settled_s), (lead + 1) // 2), lead)
 
 
-def _settle(call: Call, clock: Clock, policy: Policy) -> float:
+def settle(call: Call, clock: Clock, policy: Policy) -> float:
     """Call until the time no longer falls; the settled seconds per call.
 
     The first calls of a threaded op take up to 40 times its settled time, so the size of a block

@@ -230,7 +230,7 @@ def _race(
     )
     return racing.measure(
         {name: lane.call for name, lane in ready.items()},
-        clock=_clock(case),
+        clock=clock_of(case),
         policy=policy,
         seed=f"{case.seed}/{policy.order}",
         evict=evictor(case.device) if case.cache == "cold" else None,
@@ -238,7 +238,8 @@ def _race(
     )
 
 
-def _clock(case: Case) -> Clock:
+def clock_of(case: Case) -> Clock:
+    """The clock that fits the case's device."""
     if torch.device(case.device).type == "cpu":
         return HostClock()
     return EventClock(waiter(case.device), partial(torch.Event, case.device, enable_timing=True))

@@ -6,53 +6,16 @@ fresh process goes on with the others.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
-import sys
-import tempfile
-import time
-import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
-import psutil
-
-from harness import notice
 from harness.planning import Race
 from harness.policy import Policy
-from harness.worker import OUTPUT, Began, Brief, Done, Finished, Hello, Job, Told
-from results.errors import OpbenchError
-from results.record import Environment, Failed
-
-#: Seconds between two looks at the worker: seldom enough not to disturb what it times.
-WATCH_S = 0.2
-#: Marks every process that comes of a worker, whoever its parent has become.
-MARK = "OPBENCH_WORKER"
-#: Seconds that a worker may take to import torch and to load the catalogue.
-START_S = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a contender may take on a case.
-
-    timeout_s: to be prepared and checked, or for one block of the race. memory: bytes beyond those
-    that the harness itself takes; None for as many as there are.
-    """
-
-    timeout_s: float = 300.0
-    memory: int | None = None
-
-
-def usual_memory() -> int:
-    """Bytes that contenders may use where nobody says: most of what is free now."""
-    return int(0.8 * psutil.virtual_memory().available)
+from harness.process import Death, Limits, WorkerError, WorkerProcess
+from harness.worker import Began, Brief, Done, Finished, Job, Told
+from harness.worlds import Version
+from results.record import Environment
 
 
 class Listener(Protocol):
@@ -65,25 +28,28 @@ class Listener(Protocol):
         """What became of a contender, and the beginning of what it printed."""
 
 
-class WorkerError(OpbenchError):
-    """No worker could be started, or the harness itself failed in it."""
-
-
 class Supervisor:
     """Does the jobs of a run in child processes; use it in a `with` statement.
 
-    modules: what a worker loads besides the installed suites.
+    modules: what a worker loads besides the installed suites. versions: of a project, by the name
+    of the arm that each is raced in; a worker then loads them in the place of what is installed.
     """
 
-    def __init__(self, modules: tuple[str, ...], *, limits: Limits | None = None) -> None:
-        self._modules = modules
+    def __init__(
+        self,
+        modules: tuple[str, ...],
+        *,
+        limits: Limits | None = None,
+        versions: tuple[tuple[str, Version], ...] = (),
+    ) -> None:
         self._limits = limits or Limits()
-        self._worker: _Worker | None = None
+        self._brief = Brief(modules, self._limits.memory, versions)
+        self._worker: WorkerProcess | None = None
         self._over = False
 
     def __enter__(self) -> Supervisor:
         """Start a worker, which imports torch while the caller goes on."""
-        self._worker = _Worker(Brief(self._modules, self._limits.memory))
+        self._worker = WorkerProcess(self._brief)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -104,6 +70,21 @@ class Supervisor:
     def race(self, race: Race, policy: Policy, listener: Listener) -> None:
         """Race the contenders of a case."""
         self._do(Job("race", race, policy), listener)
+
+    def race_twins(
+        self,
+        race: Race,
+        policy: Policy,
+        listener: Listener,
+        *,
+        arms: tuple[str, str],
+        checked: bool,
+    ) -> None:
+        """Race each contender of a case against itself in another version.
+
+        arms: of which versions the two are. checked: whether their results are.
+        """
+        self._do(Job("twins", race, policy, arms=arms, checked=checked), listener)
 
     def profile(self, race: Race, folder: Path, listener: Listener) -> None:
         """Profile the contenders of a case; a trace each below `folder`/traces."""
@@ -141,7 +122,7 @@ class Supervisor:
                 waiting.remove(name)
         return {}
 
-    def _attempt(self, job: Job, listener: Listener) -> tuple[set[str], Finished | _Death]:
+    def _attempt(self, job: Job, listener: Listener) -> tuple[set[str], Finished | Death]:
         """Who was told of before the job was finished, or the worker died."""
         worker = self._ready()
         told: set[str] = set()
@@ -150,7 +131,7 @@ class Supervisor:
             worker.pipe.send(job)
             while True:
                 message = worker.receive(self._limits, job.race.contenders)
-                if isinstance(message, Finished | _Death):
+                if isinstance(message, Finished | Death):
                     return told, message
                 if isinstance(message, Began):
                     listener.begin(message.contender, message.stage)
@@ -161,158 +142,15 @@ class Supervisor:
         except (BrokenPipeError, ConnectionResetError):
             return told, worker.death(job.race.contenders)
 
-    def _ready(self) -> _Worker:
+    def _ready(self) -> WorkerProcess:
         """A worker that has loaded everything."""
         if self._over:
             raise WorkerError("the work was broken off")
         if self._worker is None:
-            self._worker = _Worker(Brief(self._modules, self._limits.memory))
+            self._worker = WorkerProcess(self._brief)
         try:
             self._worker.greet()
         except WorkerError:
             self.renew()
             raise
         return self._worker
-
-
-@dataclass(frozen=True, slots=True)
-class _Death:
-    """How a worker ended, and over which contender ("" where over none)."""
-
-    contender: str
-    failed: Failed
-
-
-class _Worker:
-    """One child process, its pipe, its notice board and the file that it prints to."""
-
-    def __init__(self, brief: Brief) -> None:
-        self._log: IO[bytes] = tempfile.TemporaryFile("a+b")
-        with tempfile.TemporaryFile() as shared:
-            shared.truncate(notice.SIZE)
-            self._board = notice.Board(shared.fileno())
-            self._mark = uuid.uuid4().hex
-            self.pipe, theirs = Pipe()
-            self._process = _spawn(theirs, shared.fileno(), self._log, self._mark)
-            theirs.close()
-        self._environment: Environment | None = None
-        self.pipe.send(brief)
-
-    def greet(self) -> Environment:
-        """Wait until the worker is ready. Raises WorkerError where it can't be."""
-        if self._environment is None:
-            self._environment = self._greeting()
-        return self._environment
-
-    def _greeting(self) -> Environment:
-        try:
-            if not self.pipe.poll(START_S):
-                raise WorkerError(f"a worker process did not start within {START_S:.0f} s")
-            hello: Hello = self.pipe.recv()
-        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
-            raise WorkerError(f"a worker process did not start: {self._printed(0)}") from error
-        if hello.environment is None:
-            raise WorkerError(hello.error)
-        return hello.environment
-
-    def begin(self) -> None:
-        """What the worker does counts from now."""
-        self._begun = time.monotonic()
-
-    def receive(
-        self, limits: Limits, contenders: tuple[str, ...]
-    ) -> Began | Done | Finished | _Death:
-        """The next message, or how the worker ended instead."""
-        while not self.pipe.poll(WATCH_S):
-            seen = self._board.read()
-            if time.monotonic() - max(seen.since, self._begun) > limits.timeout_s:
-                self._kill()
-                return self._blame("hung", f"took longer than {limits.timeout_s:g} s", contenders)
-            used = self._memory()
-            if limits.memory is not None and used > limits.memory + _ALLOWANCE:
-                self._kill()
-                text = f"used {used / 2**30:.1f} GiB, of {limits.memory / 2**30:.1f} GiB allowed"
-                return self._blame("memory", text, contenders)
-        try:
-            message: Began | Done | Finished = self.pipe.recv()
-        except (EOFError, ConnectionResetError):
-            return self.death(contenders)
-        return message
-
-    def death(self, contenders: tuple[str, ...]) -> _Death:
-        """How the process ended that has closed its pipe."""
-        try:
-            code = self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._kill()
-            code = -signal.SIGKILL
-        if code >= 0:
-            return self._blame("exited", f"exited with code {code}", contenders)
-        name = signal.Signals(-code).name
-        memory = " (it may have run out of memory)" if -code == signal.SIGKILL else ""
-        return self._blame("crashed", f"crashed: killed by {name}{memory}", contenders)
-
-    def end(self) -> None:
-        """Kill the process and all that came of it."""
-        self._kill()
-        self.pipe.close()
-        self._board.close()
-        self._log.close()
-
-    def _kill(self) -> None:
-        """Kill the worker and all that carries its mark."""
-        self._process.kill()
-        self._process.wait()
-        for process in _marked(self._mark):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-
-    def _blame(self, cause: str, reason: str, contenders: tuple[str, ...]) -> _Death:
-        """Who was running, by the notice board."""
-        seen = self._board.read()
-        name = contenders[seen.contender] if seen.contender != notice.NOBODY else ""
-        text = self._printed(seen.log)
-        last = text.rpartition("\n")[2]
-        where = reason if name else f"{reason}, which no contender did: {last}"
-        return _Death(name, Failed(seen.stage, where, text, cause))
-
-    def _printed(self, start: int) -> str:
-        """What was printed last, from `start` on."""
-        self._log.seek(max(start, self._log.seek(0, os.SEEK_END) - 20 * OUTPUT))
-        return self._log.read().decode(errors="replace").strip()
-
-    def _memory(self) -> int:
-        """Bytes that the worker has in use. What it starts has the worker's limit by itself."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            return int(psutil.Process(self._process.pid).memory_info().rss)
-        return 0
-
-
-#: Bytes that a worker takes by itself, with torch and its libraries.
-_ALLOWANCE = 2 << 30
-#: The worker finds modules where this process does.
-_PROGRAM = (
-    "import sys; sys.path[:] = sys.argv[3:]; from harness import worker; worker.main(sys.argv[1:3])"
-)
-
-
-def _spawn(pipe: Connection, board: int, log: IO[bytes], mark: str) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, MARK: mark}
-    return subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, str(pipe.fileno()), str(board), *sys.path],
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        pass_fds=(pipe.fileno(), board),
-        env=environment,
-        # Ctrl-C is for the supervisor, which then ends the worker.
-        start_new_session=True,
-    )
-
-
-def _marked(mark: str) -> Iterator[psutil.Process]:
-    """Every process that has the mark in its environment."""
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            if process.environ().get(MARK) == mark:
-                yield process

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from harness import gate
     from harness.pipeline import Reporter
     from harness.planning import Race
     from results.table import Table
@@ -60,3 +61,32 @@ def progress(races: Sequence[Race], *, quiet: bool) -> Iterator[Reporter]:
                 del name, stage
 
         yield Bar()
+
+
+@contextmanager
+def gate_progress(*, quiet: bool) -> Iterator[gate.Reporter]:
+    """A reporter that says how many contenders of a gate are undecided, in a terminal.
+
+    How long that takes nobody knows: it depends on how they scatter.
+    """
+    from harness.gate import Reporter
+
+    if quiet or not sys.stderr.isatty():
+        yield Reporter()
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+
+        class Status(Reporter):
+            _text = ""
+
+            def unit(self, role: str, number: int, left: int) -> None:
+                verb = "screening" if role == "screen" else "confirming"
+                self._text = f"{verb}: process {number + 1}, {left} undecided"
+                status.update(self._text)
+
+            def race(self, race: Race) -> None:
+                status.update(f"{self._text} · {race.case.op} {race.case.label}")
+
+        yield Status()

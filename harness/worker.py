@@ -23,14 +23,15 @@ from harness.catalog import Catalog, load
 from harness.notice import NOBODY, Board
 from harness.planning import Race
 from harness.policy import Policy
+from harness.worlds import Version, World, Worlds
 from results.errors import OpbenchError
-from results.record import Environment, Outcome, Profile, Right
+from results.record import Environment, Outcome, Paired, Profile, Right, Unpaired
 
 if TYPE_CHECKING:
     from harness.verifying import Verifier
 
 #: What can be told of a contender.
-Told = Outcome | Profile | Right
+Told = Outcome | Profile | Right | Paired | Unpaired
 #: How much of what a contender prints is kept with its record, in characters.
 OUTPUT = 500
 _PR_SET_PDEATHSIG = 1
@@ -38,22 +39,30 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What a worker is told when it starts: modules to load, and the bytes it may use."""
+    """What a worker is told when it starts: modules to load, and the bytes it may use.
+
+    versions: of a project, by the name of the arm that each is raced in, to be loaded instead.
+    """
 
     modules: tuple[str, ...]
     memory_limit: int | None
+    versions: tuple[tuple[str, Version], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A case to do with its contenders: to "race" by a policy, to "profile" below a folder, or to
-    "check".
+    """A case to do with its contenders: to "race" by a policy, to "profile" below a folder, to
+    "check", to race as "twins" of two arms, or to call in "bursts" of one when it is asked to.
+
+    checked: whether twins, and who is called in bursts, are checked first.
     """
 
     task: str
     race: Race
     policy: Policy = field(default_factory=Policy)
     folder: Path = Path()
+    arms: tuple[str, str] = ("base", "head")
+    checked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,26 @@ class Finished:
     apart: tuple[tuple[tuple[str, str], float], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Poised:
+    """Those contenders are ready to be called in bursts. The worker waits for bursts or an end."""
+
+    contenders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Call a contender, and tell the seconds per call; or make an end, where it is ""."""
+
+    contender: str
+
+
+#: What a worker sends while it does a job.
+Message = Began | Done | Finished | Poised | float
+#: Stages that nobody is told of: they change with every block.
+_QUIET = ("race", "base", "head", "again")
+
+
 class PipeWitness:
     """Tells the supervisor what goes on."""
 
@@ -105,11 +134,11 @@ class PipeWitness:
 
     def begin(self, name: str, stage: str) -> None:
         """Put it on the board; what begins a contender is also told, and waited for."""
-        if name != self._current and stage != "race":
+        if name != self._current and stage not in _QUIET:
             self._keep_output()
             self._current, self._printed = name, printed()
         self._board.write(self._numbers[name], stage, log=self._printed)
-        if name and stage != "race":
+        if name and stage not in _QUIET:
             self._connection.send(Began(name, stage))
             self._connection.recv()
             self._board.write(self._numbers[name], stage, log=self._printed)
@@ -136,7 +165,7 @@ def main(argv: Sequence[str]) -> None:
         brief: Brief = pipe.recv()
         board.write(NOBODY, "start", log=0)
         try:
-            catalog = load(*brief.modules)
+            work = _Versioned(brief) if brief.versions else _Work(load(*brief.modules))
         except OpbenchError as error:
             pipe.send(Hello(None, str(error)))
             return
@@ -144,12 +173,11 @@ def main(argv: Sequence[str]) -> None:
 
         pipe.send(Hello(describe()))
         _limit_memory(brief.memory_limit)
-        work = _Work(catalog)
         spoiled = False
         while not spoiled:
             board.write(NOBODY, "idle", log=printed())
             job: Job = pipe.recv()
-            finished = work.do(job, PipeWitness(pipe, board, job.race.contenders))
+            finished = work.do(job, PipeWitness(pipe, board, job.race.contenders), pipe)
             pipe.send(finished)
             spoiled = finished.spoiled
     except (EOFError, BrokenPipeError, ConnectionResetError):
@@ -186,7 +214,7 @@ class _Work:
         self._catalog = catalog
         self._verifier: Verifier | None = None
 
-    def do(self, job: Job, witness: PipeWitness) -> Finished:
+    def do(self, job: Job, witness: PipeWitness, pipe: Connection) -> Finished:
         """Do a job, and tell whether it spoiled this process."""
         from harness import runner
 
@@ -207,6 +235,31 @@ class _Work:
 
         self._verifier = self._verifier or Verifier(self._catalog)
         return tuple(self._verifier.check_case(race, witness=witness).items())
+
+
+class _Versioned:
+    """Does jobs on versions of a project."""
+
+    def __init__(self, brief: Brief) -> None:
+        """Load them. Raises VersionError where one doesn't load, or can't live with another."""
+        from harness.twins import load_arms
+
+        self._worlds = Worlds()
+        self._arms: dict[str, World] = load_arms(self._worlds, dict(brief.versions), brief.modules)
+
+    def do(self, job: Job, witness: PipeWitness, pipe: Connection) -> Finished:
+        """Do a job; the worker is renewed before it could be spoiled."""
+        from harness import twins
+
+        if job.task == "twins":
+            pair = {side: self._arms[arm] for side, arm in zip(twins.SIDES, job.arms, strict=True)}
+            twins.race_twins(self._worlds, pair, job.race, job.policy, witness, job.checked)
+            return Finished()
+        (world,) = self._arms.values()
+        lanes = twins.poised(world, job.race, job.policy, witness, job.checked)
+        pipe.send(Poised(tuple(lanes)))
+        twins.serve(lanes, job.race.case, witness, ask=pipe.recv, tell=pipe.send)
+        return Finished()
 
 
 def _limit_memory(limit: int | None) -> None:

@@ -5,6 +5,8 @@ OpbenchError
 ├── SelectionError      what was asked for does not exist or cannot be combined
 ├── RunFolderError      a run cannot be read or written
 │   └── TruncatedLineError   a line was cut off by a crash
+├── TriageError         the file of accepted changes is not well formed, or entries have expired
+├── VersionError        a version that is to be compared is not there, or does not build or load
 └── UnsupportedError    a contender does not run here, or not on these inputs
 """
 
@@ -29,6 +31,14 @@ class RunFolderError(OpbenchError):
 
 class TruncatedLineError(RunFolderError):
     """A line of a run is not whole JSON: its writer died in the middle of it."""
+
+
+class TriageError(OpbenchError):
+    """The file of accepted changes cannot be read, is not well formed, or holds expired entries."""
+
+
+class VersionError(OpbenchError):
+    """A version that is to be compared does not exist, or does not build or load."""
 
 
 class UnsupportedError(OpbenchError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from results.ceilings import Share, share
 from results.record import Case, Ceilings, Measured, Record, Rules, Wrong
@@ -21,7 +21,8 @@ class Row:
     detectable: of the undecided, the ratio that would have been found slower.
     share: how much of the machine's ceiling it reaches, where that is known.
     device_s: the time by the device's own events.
-    note: the reason where it was not measured, its caveats otherwise; and what it printed.
+    note: the reason where it was not measured, its caveats otherwise; that it was timed by itself,
+    where its ratio is one of medians and its verdict open; and what it printed.
     """
 
     contender: str
@@ -83,13 +84,14 @@ def board(
     """
     group = list(records)
     timed = {r.contender: (r, r.outcome) for r in group if isinstance(r.outcome, Measured)}
-    race = {name: samples_of(measured) for name, (_, measured) in timed.items()}
+    race = {name: samples_of(measured, name) for name, (_, measured) in timed.items()}
     found = standings(race, rules or Rules()) if race else {}
     ceiling = next(
         (c for c in ceilings if (c.device, c.threads) == (case.device, case.threads)), None
     )
+    best = next((timed[name][1] for name, s in found.items() if s.verdict == "best"), None)
     rows = [
-        _timed_row(record, measured, found[name], ceiling)
+        _timed_row(record, measured, _by_medians(found[name], measured, best), ceiling)
         for name, (record, measured) in timed.items()
     ]
     rows.sort(key=_rank)
@@ -99,13 +101,26 @@ def board(
     return Board(case, (*rows, *others))
 
 
-def samples_of(measured: Measured) -> Samples:
-    """The samples by round, or by process and round where there were several processes."""
-    if len(set(measured.units)) > 1:
-        keys: Iterable[Hashable] = zip(measured.units, measured.rounds, strict=True)
+def samples_of(measured: Measured, contender: str) -> Samples:
+    """The samples by round, or by process and round where there were several processes.
+
+    Where the contender was timed by itself, by what no other contender has.
+    """
+    if not measured.rounds:
+        keys: Iterable[Hashable] = ((contender, n) for n in range(len(measured.samples_s)))
+    elif len(set(measured.units)) > 1:
+        keys = zip(measured.units, measured.rounds, strict=True)
     else:
         keys = measured.rounds
     return dict(zip(keys, measured.samples_s, strict=True))
+
+
+def _by_medians(standing: Standing, measured: Measured, best: Measured | None) -> Standing:
+    """Of two that were timed by themselves nothing is decided, and their medians are compared."""
+    if best is None or best is measured or (measured.rounds and best.rounds):
+        return standing
+    ratio = median(measured.samples_s) / median(best.samples_s)
+    return replace(standing, ratio=Interval(ratio, 0.0, math.inf))
 
 
 def _rank(row: Row) -> tuple[bool, float]:
@@ -128,11 +143,16 @@ def _timed_row(
         gflop_per_s=measured.flops / time_s / 1e9,
         device_s=median(measured.device_s) if measured.device_s else None,
         peak_bytes=measured.peak_bytes,
-        preparation_s=measured.preparation_s,
-        error=measured.error,
+        preparation_s=_known(measured.preparation_s),
+        error=_known(measured.error),
         samples=len(measured.samples_s),
-        note="; ".join((*(f"{kind}: {text}" for kind, text in record.caveats), *_printed(record))),
+        note="; ".join((*_caveats(record), *_apart(measured), *_printed(record))),
     )
+
+
+def _known(value: float) -> float | None:
+    """NaN is what another program didn't measure."""
+    return None if math.isnan(value) else value
 
 
 def _share_of(
@@ -148,6 +168,15 @@ def _share_of(
         cache=case.cache,
         ceilings=ceilings,
     )
+
+
+def _caveats(record: Record) -> tuple[str, ...]:
+    return tuple(f"{kind}: {text}" for kind, text in record.caveats)
+
+
+def _apart(measured: Measured) -> tuple[str, ...]:
+    """That its rounds weren't shared with anybody."""
+    return () if measured.rounds else ("timed by itself: nothing is decided",)
 
 
 def _printed(record: Record) -> tuple[str, ...]:

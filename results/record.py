@@ -11,7 +11,8 @@ from dataclasses import dataclass
 #: 1  first version.
 #: 2  Ceilings; Failed.cause, Measured.units and device_s, Record.output, RunInfo.rules and
 #:    warnings.
-SCHEMA = 2
+#: 3  Gate, Unit, Uncompared.
+SCHEMA = 3
 
 AxisValue = int | float | str | bool
 
@@ -57,7 +58,9 @@ class Case:
             ("board", "compute"),
         )
         rest = [getattr(self, name) for name, value in usual if getattr(self, name) != value]
-        return " ".join((self.shape, self.inputs, self.dtype, self.direction, *rest))
+        # What was timed by another program may lack the dtype, the pass or the device.
+        parts = (self.shape, self.inputs, self.dtype, self.direction, *rest)
+        return " ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ class Measured:
     """A contender that was right and was timed.
 
     samples_s: seconds per call, one per block; rounds: the round each block belongs to, so that
-    contenders of one case can be paired; calls: calls per block.
+    contenders of one case can be paired, and empty where it was timed by itself, as what another
+    program measured; calls: calls per block.
     preparation_s: compiling and the first call. error: largest error found by the check, in units
     of the tolerance. flops, bytes: compulsory work of a call. peak_bytes: most memory that a call
     held at once, None where it was not measured. stopped: why no more samples were taken.
@@ -234,4 +238,97 @@ class RunInfo:
     warnings: tuple[str, ...] = ()
 
 
-Line = Started | Record | Profile | Ceilings
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Two versions of a contender, timed in turn: seconds per call of the blocks of each round."""
+
+    base_s: tuple[float, ...]
+    head_s: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unpaired:
+    """Why two versions of a contender weren't timed: what became of each; None where it was fine.
+
+    Of a contender that only one version has, the other's is `Unsupported`.
+    """
+
+    base: Outcome | None = None
+    head: Outcome | None = None
+
+
+#: How a contender's two versions are timed: in one process, or in two that stand still in turn.
+METHODS = ("twins", "pairs")
+#: What a unit is evidence of: of the change, of what flagged contenders do in fresh pairs, of the
+#: base against itself.
+ROLES = ("screen", "confirm", "null")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What one fresh process, or one fresh pair of them, tells of a contender: one observation."""
+
+    contender: str
+    case: Case
+    method: str
+    role: str
+    number: int
+    times: Paired
+
+
+@dataclass(frozen=True, slots=True)
+class Uncompared:
+    """A contender of which there is nothing to compare.
+
+    status: "new", "vanished", "base" or "head" (which one did not run), or "both".
+    """
+
+    contender: str
+    case: Case
+    status: str
+    outcome: Unpaired
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two versions that a gate compares.
+
+    label: as people call it. commit: with "+" where the working tree was changed; "" where there
+    is none. python: its interpreter.
+    """
+
+    label: str
+    commit: str
+    python: str
+    environment: Environment
+
+
+@dataclass(frozen=True, slots=True)
+class GateRules:
+    """What a gate promises.
+
+    alpha: the chance that it fails a change that made nothing slower, over all that it compares.
+    min_slowdown: the smallest slowdown that matters, as a share. miss: the chance that a slowdown
+    of that size passes as harmless, for each contender and case.
+    """
+
+    alpha: float = 0.01
+    min_slowdown: float = 0.03
+    miss: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a gate compared, and by which rules: the first line of its folder.
+
+    method: one of METHODS, by which contenders are screened. note: why it isn't the other.
+    """
+
+    base: Side
+    head: Side
+    method: str
+    rules: GateRules
+    note: str = ""
+
+
+Line = Started | Record | Profile | Ceilings | Gate | Unit | Uncompared

@@ -169,10 +169,10 @@ def _sample_rows(record: Record) -> Iterator[dict[str, object]]:
         row = _job_row(record)
         del row["median_s"]
         count = len(outcome.samples_s)
-        units = outcome.units or (0,) * count
+        units, rounds = outcome.units or (0,) * count, outcome.rounds or (None,) * count
         device = outcome.device_s or (None,) * count
         for unit, number, time_s, device_s in zip(
-            units, outcome.rounds, outcome.samples_s, device, strict=True
+            units, rounds, outcome.samples_s, device, strict=True
         ):
             sample = {"process": unit, "round": number, "time_s": time_s, "device_s": device_s}
             yield row | sample

@@ -41,7 +41,8 @@ def _write(export: Export, run: str | Path, target: Path, *, by: str) -> None:
         ) from error
 
 
+_NAMES = ("csv", "json", "markdown", "parquet", "pytest-benchmark", "winners")
 #: Name of the format to what writes it.
 FORMATS: Mapping[str, Export] = MappingProxyType(
-    {name: _lazy(name) for name in ("csv", "json", "markdown", "parquet", "winners")}
+    {name: _lazy(name.replace("-", "_")) for name in _NAMES}
 )

@@ -1,7 +1,6 @@
 """Loading joins ops and contenders, and names the culprit of what doesn't fit."""
 
 import subprocess
-import sys
 import types
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import torch
 import harness
 from harness.declare import impl
 from results.errors import DeclarationError, SelectionError, UnsupportedError
+from tests.harness.strangers import install
 
 LOADED = Path(__file__).parent.parent / "loaded"
 
@@ -167,15 +167,8 @@ def test_a_target_that_does_not_exist(strangers):
 
 def test_an_installed_package_with_an_entry_point(tmp_path):
     """A real package, installed into an environment of its own, races beside the built-in ones."""
-    package = tmp_path / "package"
-    package.mkdir()
-    (package / "pyproject.toml").write_text(
-        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
-        '[project]\nname = "their-ops"\nversion = "1"\n'
-        '[project.entry-points."opbench.suites"]\ntheirs = "their_ops"\n'
-        '[tool.setuptools]\npy-modules = ["their_ops"]\n'
-    )
-    (package / "their_ops.py").write_text(
+    python = install(
+        tmp_path,
         "import torch\nfrom harness.declare import impl\n\n"
         '@impl("patch_pooling")\n'
         "def theirs(tokens, lengths, *, fill=-1.0):\n"
@@ -185,21 +178,11 @@ def test_an_installed_package_with_an_entry_point(tmp_path):
         "        parts = row[: sum(sizes)].split(sizes)\n"
         "        out.append(torch.stack([\n"
         "            p.mean(0) if len(p) else torch.full_like(row[0], fill) for p in parts]))\n"
-        "    return torch.stack(out)\n"
+        "    return torch.stack(out)\n",
     )
-    environment = tmp_path / "env"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    site = next(environment.glob("lib/python*/site-packages"))
-    # What this environment has (torch, opbench) is seen from the new one, which adds the package.
-    (site / "outer.pth").write_text("\n".join(p for p in sys.path if p) + "\n")
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    install += ["--no-build-isolation", "--target", str(site), str(package)]
-    subprocess.run(install, check=True)
     words = ["-m", "harness.cli", "run", "patch_pooling", "--impl", "theirs,index_add"]
     words += ["-k", "tiny", "--out", str(tmp_path / "runs"), "--id", "r", "--budget", "0.2"]
-    done = subprocess.run(
-        [environment / "bin" / "python", *words], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([python, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "theirs" in done.stdout
     assert "index_add" in done.stdout

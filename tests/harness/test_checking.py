@@ -10,7 +10,8 @@ from harness import examine
 from harness.checking import check
 from harness.pipeline import Silent
 from harness.planning import Selection, plan_checks
-from harness.supervisor import Supervisor, WorkerError
+from harness.process import WorkerError
+from harness.supervisor import Supervisor
 from results.record import Right, Unsupported, Wrong
 from tests.harness.runs import new_run
 

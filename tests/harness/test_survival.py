@@ -13,7 +13,8 @@ import pytest
 import harness
 from harness.planning import Selection
 from harness.policy import Policy
-from harness.supervisor import MARK, Limits, Supervisor, WorkerError
+from harness.process import MARK, Limits, WorkerError
+from harness.supervisor import Supervisor
 from results.record import Failed, Measured, Profile, Right, Unsupported, Wrong
 from results.store import open_run
 from tests.harness.runs import new_run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from results.leaderboard import board, boards
 from results.record import Failed, Unsupported, Wrong
@@ -69,6 +70,24 @@ def test_contenders_that_share_no_round_are_undecided_and_last():
     assert [row.contender for row in found.rows] == ["best", "slower", "other rounds"]
     assert found.rows[2].verdict == "undecided"
     assert math.isnan(found.rows[2].ratio.value)
+
+
+def test_of_contenders_timed_by_themselves_nothing_is_decided():
+    """As many samples as one likes: what slowed the machine meanwhile isn't known."""
+    alone = [
+        record(name, replace(measured(time_s, range(400), drift=0), rounds=()))
+        for name, time_s in (("slower", 2e-4), ("slowest", 9e-4), ("quickest", 1e-4))
+    ]
+    unknown = replace(alone[0].outcome, error=math.nan, preparation_s=math.nan)
+
+    found = board(case(), [*alone, record("foreign", unknown)])
+
+    assert [row.contender for row in found.rows] == ["quickest", "slower", "foreign", "slowest"]
+    assert [row.verdict for row in found.rows] == ["best", *["undecided"] * 3]
+    assert found.rows[1].ratio.value == found.rows[1].time_s / found.rows[0].time_s
+    assert (found.rows[1].ratio.low, found.rows[1].ratio.high) == (0.0, math.inf)
+    assert {row.note for row in found.rows} == {"timed by itself: nothing is decided"}
+    assert (found.rows[2].error, found.rows[2].preparation_s) == (None, None)
 
 
 def test_what_was_not_measured_comes_last_with_its_reason():

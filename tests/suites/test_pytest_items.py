@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from results.importing import import_run
+from results.leaderboard import boards_of
+
 ROOT = Path(__file__).parent.parent.parent
 LOADED = ROOT / "tests" / "loaded"
 BRIEF = ["--benchmark-max-time=0.01", "--benchmark-min-rounds=2", "-q", "-p", "no:cacheprovider"]
@@ -41,6 +44,28 @@ def test_an_item_per_contender_grouped_by_case(saved):
         assert item["extra_info"]["op"] == "patch_pooling"
         assert item["extra_info"]["bytes"] > 0
         assert 0 <= item["extra_info"]["error"] <= 1
+        assert item["params"]["contender"] == item["extra_info"]["contender"]
+        assert item["fullname"] == f"opbench::{item['name']}"
+
+
+def test_the_json_is_a_run(saved, tmp_path):
+    """Every sample is kept, and that they were not taken in shared rounds."""
+    document, folder = saved
+    run = import_run(folder / "out.json", tmp_path, run_id="imported")
+    records = {record.contender: record for record in run.records()}
+    for item in document["benchmarks"]:
+        outcome = records[item["extra_info"]["contender"]].outcome
+        assert list(outcome.samples_s) == item["stats"]["data"]
+        assert outcome.calls == item["stats"]["iterations"]
+        assert outcome.rounds == ()
+        assert outcome.bytes == item["extra_info"]["bytes"]
+    (board,) = boards_of(run)
+    assert board.case.key == document["benchmarks"][0]["extra_info"]["case"]
+    assert {row.verdict for row in board.rows} == {"best", "undecided"}
+    assert "timed by itself" in board.rows[0].note
+    assert run.info.command[:2] == ("pytest", "suites")
+    assert dict(run.info.environment.stable)["torch"]
+    assert {record.environment_key for record in records.values()} == {run.info.environment.key}
 
 
 def test_storage_and_compare(saved):
@@ -60,8 +85,8 @@ def test_wrong_contenders_fail_and_the_unsupported_are_skipped():
         "-k",
         "row_sum-tall",
         "-rs",
-        f"--load={LOADED / 'row_sum.py'}",
-        f"--load={LOADED / 'row_sum_trouble.py'}",
+        f"--opbench-load={LOADED / 'row_sum.py'}",
+        f"--opbench-load={LOADED / 'row_sum_trouble.py'}",
     )
     assert done.returncode == 1
     assert "planted_wrong of row_sum: value:" in done.stdout
@@ -71,13 +96,13 @@ def test_wrong_contenders_fail_and_the_unsupported_are_skipped():
 
 
 def test_the_backward_pass_and_a_dtype():
-    words = ["-k", "row_sum-small-normal-float64-backward and summed", "--pass=backward"]
-    done = run_suites(*words, "--dtype=float64", f"--load={LOADED / 'row_sum.py'}")
+    words = ["-k", "row_sum-small-normal-float64-backward and summed", "--opbench-pass=backward"]
+    done = run_suites(*words, "--opbench-dtype=float64", f"--opbench-load={LOADED / 'row_sum.py'}")
     # The pooling ops have float64 too; the op that was loaded is the one selected.
     assert "1 passed" in done.stdout, done.stdout
 
 
 def test_what_cannot_be_loaded_ends_the_collection_and_says_why():
-    done = run_suites("--load=nowhere.py")
+    done = run_suites("--opbench-load=nowhere.py")
     assert done.returncode == pytest.ExitCode.INTERRUPTED
     assert "there is no file nowhere.py" in done.stdout

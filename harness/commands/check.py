@@ -1,0 +1,47 @@
+"""`opbench check`: contenders against the oracle and each other."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from harness import options
+from harness.commands import common
+from harness.exits import Exit, of_verdicts
+from harness.terminal import draw, progress
+
+HELP = "check contenders against the oracle and each other"
+
+
+def add(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb understands."""
+    options.add_selection(verb)
+    options.add_json(verb)
+    options.add_isolation(verb)
+    verb.add_argument(
+        "--jobs",
+        type=options.positive(int),
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="processes that check side by side (default: one for every core)",
+    )
+    verb.add_argument("--pairs", action="store_true", help="print how far contenders differ")
+
+
+def main(words: argparse.Namespace) -> Exit:
+    """Check the selected contenders and print the verdicts."""
+    from harness.checking import check
+    from harness.planning import plan_checks
+    from harness.verdicts import problems, tables
+
+    with common.supervisors(words, words.jobs) as supervisors:
+        catalog = common.load(words)
+        races = plan_checks(catalog, options.selection(words))
+        with progress(races, quiet=words.json) as reporter:
+            report = check(catalog, races, supervisors=supervisors, reporter=reporter)
+    if words.json:
+        common.print_json([common.plain(checked) for checked in report.checked])
+    else:
+        draw(tables(report, pairs=words.pairs))
+        print(*problems(report.checked), sep="\n")
+    return of_verdicts(c.verdict for c in report.checked if not c.admitted)

@@ -1,0 +1,141 @@
+"""What the handlers of several verbs share: loading, runs, supervisors and JSON."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import options
+from harness.lazy import import_lazily
+
+if TYPE_CHECKING:
+    from harness.catalog import Catalog
+    from harness.planning import Race
+    from harness.supervisor import Supervisor
+    from results.record import Environment
+    from results.store import RunFolder
+
+
+def load(words: argparse.Namespace) -> Catalog:
+    """All that is declared, with the modules that were asked for.
+
+    Raises DeclarationError for what doesn't fit.
+    """
+    from harness.catalog import load
+
+    return load(*words.load)
+
+
+def recorded(words: argparse.Namespace) -> RunFolder:
+    """The run that is named, or the latest in runs/. Raises OpbenchError where there is none."""
+    from results.store import latest, open_run
+
+    return open_run(words.run) if words.run else latest(Path("runs"))
+
+
+@contextmanager
+def supervised(words: argparse.Namespace) -> Iterator[Supervisor | None]:
+    """The supervisor of the processes that contenders run in; None where they run in this one."""
+    with supervisors(words, 1) as started:
+        yield started[0] if started else None
+
+
+@contextmanager
+def supervisors(words: argparse.Namespace, number: int) -> Iterator[Sequence[Supervisor]]:
+    """Supervisors for work that is done side by side; none where all is done in this process."""
+    if words.in_process:
+        from harness.worker import hush
+
+        hush()
+        yield ()
+        return
+    from harness.process import Limits, usual_memory
+    from harness.supervisor import Supervisor
+
+    # This process plans and records; only its workers wait for torch.
+    import_lazily("torch")
+    limits = Limits(words.timeout, words.memory_limit or usual_memory() // number)
+    with ExitStack() as stack:
+        modules = tuple(words.load)
+        yield [stack.enter_context(Supervisor(modules, limits=limits)) for _ in range(number)]
+
+
+def create(words: argparse.Namespace, supervisor: Supervisor | None) -> RunFolder:
+    """A new run's folder, of the environment that contenders run in: the supervisor's or this one.
+
+    Raises RunFolderError if there is a run of that name already.
+    """
+    if supervisor is not None:
+        return create_in(words, supervisor.environment())
+    from harness.environment import describe
+
+    return create_in(words, describe())
+
+
+def create_in(words: argparse.Namespace, environment: Environment) -> RunFolder:
+    """A new run's folder, with what may disturb the run told on standard error.
+
+    Raises RunFolderError if there is a run of that name already.
+    """
+    from datetime import datetime
+
+    from harness.conditions import warnings
+    from results.record import RunInfo
+    from results.store import create
+
+    now = datetime.now().astimezone()
+    seen = warnings(threads=words.threads or len(os.sched_getaffinity(0)))
+    for warning in seen:
+        print(f"opbench {words.verb}: warning: {warning}", file=sys.stderr)
+    info = RunInfo(
+        words.id or now.strftime("%Y%m%d-%H%M%S-%f"),
+        now.isoformat(),
+        ("opbench", *sys.argv[1:]),
+        environment,
+        settings=options.remember(words),
+        rules=options.rules(words),
+        warnings=seen,
+    )
+    return create(Path(words.out), info)
+
+
+def set_up(folder: RunFolder, races: Sequence[Race]) -> None:
+    """Put the machine's ceilings into the run, where they are known."""
+    from results.ceilings import find
+
+    key = folder.info.environment.key
+    there = {(c.device, c.threads) for c in folder.ceilings()}
+    wanted = dict.fromkeys((race.case.device, race.case.threads) for race in races)
+    for device, threads in wanted:
+        if (device, threads) in there:
+            continue
+        known = find(key, device, threads=threads)
+        if known is not None:
+            folder.append(known)
+            continue
+        words = f"--device {device} --threads {threads}"
+        print(
+            f"opbench run: the ceilings of this machine are not known; measure them once with "
+            f"`opbench calibrate --ceilings {words}`",
+            file=sys.stderr,
+        )
+
+
+def plain(value: object) -> Any:
+    """A record as JSON has it."""
+    from results.codec import dumps
+
+    assert dataclasses.is_dataclass(value)
+    return json.loads(dumps(value))
+
+
+def print_json(value: object) -> None:
+    """Print for programs."""
+    print(json.dumps(value, indent=2))

@@ -1,0 +1,29 @@
+"""`opbench export`: a recorded run in the format of another program."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from harness import options
+from harness.commands import common
+from harness.exits import Exit
+from results.formats import FORMATS
+
+HELP = "write a run as CSV, JSON, Markdown, Parquet or pytest-benchmark's JSON"
+
+
+def add(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb understands."""
+    options.add_recorded(verb)
+    verb.add_argument("--format", choices=sorted(FORMATS), required=True)
+    verb.add_argument("--by", choices=("job", "sample"), default="job", help="a row per what")
+    verb.add_argument("-o", "--output", required=True, metavar="FILE")
+
+
+def main(words: argparse.Namespace) -> Exit:
+    """Write the run into the file that was asked for."""
+    folder = common.recorded(words)
+    FORMATS[words.format](folder.path, Path(words.output), by=words.by)
+    print(f"wrote {words.output}")
+    return Exit.OK

@@ -1,0 +1,245 @@
+"""Contenders in two versions: raced against each other in one process, or called in bursts.
+
+As twins, both versions of a contender work on the very same inputs, in blocks that take turns.
+Where two versions can't live in one process, each is called in bursts in a process of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+
+from harness import examine, oracle, passes, racing, state
+from harness.agreement import as_tuple
+from harness.boards import function_on
+from harness.compiler import compilations
+from harness.declare import Impl, Op, interprets_triton
+from harness.device import ensure_device
+from harness.eviction import evictor
+from harness.guard import attempt
+from harness.inputs import Inputs, build
+from harness.planning import Race
+from harness.policy import Policy
+from harness.prepare import ensure_supported, resolve
+from harness.runner import Ready, clock_of, exam_of, make_ready, settings
+from harness.worker import Burst, PipeWitness
+from harness.worlds import Version, World, Worlds
+from results.errors import VersionError
+from results.record import Case, Failed, Outcome, Paired, Unpaired, Unsupported
+
+#: The two versions of a pair, in the order in which arms are named.
+SIDES = ("base", "head")
+#: A namespace of ops that ends in a hash of their source: who has the same name is the same.
+_CONTENT_NAMED = re.compile(r"[0-9a-f]{8,}::")
+Call = Callable[[], object]
+
+
+def load_arms(
+    worlds: Worlds, versions: Mapping[str, Version], modules: tuple[str, ...]
+) -> dict[str, World]:
+    """Load every version, in a world each.
+
+    modules: loaded in each of them, of the harness's own. Raises VersionError where one doesn't
+    load, or does what would be felt by the others.
+    """
+    before, arms = state.read(), {}
+    known = _op_names()
+    added: dict[str, set[str]] = {}
+    for arm, version in versions.items():
+        arms[arm] = worlds.load(version, modules)
+        added[arm], known = _op_names() - known, _op_names()
+    if len(versions) > 1:
+        changed = state.restore(before)
+        if changed:
+            raise VersionError(f"loading it changes {'; '.join(changed)}, for both versions")
+        foreign = _shared({name for names in added.values() for name in names})
+        if foreign:
+            raise VersionError(f"both versions register {foreign[0]} with torch under one name")
+    return arms
+
+
+def race_twins(
+    worlds: Worlds,
+    pair: Mapping[str, World],
+    race: Race,
+    policy: Policy,
+    witness: PipeWitness,
+    checked: bool,
+) -> None:
+    """Race the two versions of each contender of a case, telling the times, or why there are none.
+
+    pair: the world of each side. The contract and the inputs are those of the head.
+    """
+    case = race.case
+    with settings(case):
+        worlds.enter(pair["head"])
+        questions = attempt("inputs", partial(_questions, pair["head"], case, checked))
+        for name in race.contenders:
+            witness.begin(name, "prepare")
+            if isinstance(questions, Failed | Unsupported):
+                witness.done(name, Unpaired(questions, questions))
+                continue
+            calls: dict[str, Call] = {}
+            refused: dict[str, Outcome] = {}
+            known = _op_names()
+            for side, world in pair.items():
+                witness.begin(name, side)
+                worlds.enter(world)
+                call = _call(questions, world.catalog.impl(case.op, name), case)
+                if isinstance(call, Failed | Unsupported) or not callable(call):
+                    refused[side] = call
+                else:
+                    calls[side] = call
+            refused |= _sharing(known)
+            if refused:
+                witness.done(name, Unpaired(refused.get("base"), refused.get("head")))
+                continue
+            witness.done(name, _raced(calls, _Switch(name, worlds, pair, witness), case, policy))
+
+
+def poised(
+    world: World, race: Race, policy: Policy, witness: PipeWitness, checked: bool
+) -> dict[str, tuple[Call, racing.Size]]:
+    """The calls of those contenders of a case that run, warmed up, and the size of their bursts.
+
+    What became of the others is told to the witness.
+    """
+    case, found = race.case, {}
+    torch.set_num_threads(case.threads)
+    questions = attempt("inputs", partial(_questions, world, case, checked))
+    for name in race.contenders:
+        witness.begin(name, "prepare")
+        call: Call | Outcome
+        if isinstance(questions, Failed | Unsupported):
+            call = questions
+        else:
+            call = _call(questions, world.catalog.impl(case.op, name), case)
+        if not callable(call):
+            witness.done(name, call)
+            continue
+        settled = attempt("warm-up", partial(racing.settle, call, clock_of(case), policy))
+        if isinstance(settled, float):
+            found[name] = (call, racing.size_of(settled, policy))
+        else:
+            witness.done(name, settled)
+    return found
+
+
+def serve(
+    lanes: Mapping[str, tuple[Call, racing.Size]],
+    case: Case,
+    witness: PipeWitness,
+    *,
+    ask: Callable[[], Burst],
+    tell: Callable[[float], None],
+) -> None:
+    """Call whoever is asked for in a burst, and tell the seconds per call, until nobody is."""
+    clock = clock_of(case)
+    evict = evictor(case.device) if case.cache == "cold" else None
+    while (name := ask().contender) != "":
+        witness.begin(name, "race")
+        call, size = lanes[name]
+        reading = racing.led_block(call, size, clock, evict=evict)
+        tell(reading.host_s / size.calls)
+
+
+class _Switch:
+    """The referee of twins: lets each of them run in its own world."""
+
+    def __init__(
+        self, contender: str, worlds: Worlds, pair: Mapping[str, World], witness: PipeWitness
+    ) -> None:
+        self._contender, self._worlds, self._pair = contender, worlds, pair
+        self._witness = witness
+        self._compilations = 0
+
+    def begin(self, name: str) -> None:
+        """Enter the world of the side whose block begins."""
+        self._witness.begin(self._contender, name)
+        self._worlds.enter(self._pair[name])
+        self._compilations = compilations()
+
+    def fault(self, name: str) -> Failed | None:
+        """Whether it compiled while it was timed."""
+        if compilations() == self._compilations:
+            return None
+        reason = "compiled again while it was timed: its times are of the compiler"
+        return Failed("measure", reason, cause="recompiled")
+
+    def recheck(self, name: str) -> None:
+        """Checks come before twins are raced."""
+
+
+def _raced(
+    calls: Mapping[str, Call], referee: _Switch, case: Case, policy: Policy
+) -> Paired | Unpaired:
+    timings = racing.measure(
+        calls,
+        clock=clock_of(case),
+        policy=policy,
+        seed=f"{case.seed}/{policy.order}",
+        evict=evictor(case.device) if case.cache == "cold" else None,
+        referee=referee,
+    )
+    base, head = (timings[side] for side in SIDES)
+    if not isinstance(base, racing.Timing) or not isinstance(head, racing.Timing):
+        return Unpaired(
+            None if isinstance(base, racing.Timing) else base,
+            None if isinstance(head, racing.Timing) else head,
+        )
+    base_s = dict(zip(base.rounds, base.samples_s, strict=True))
+    head_s = dict(zip(head.rounds, head.samples_s, strict=True))
+    shared = [number for number in base_s if number in head_s]
+    return Paired(tuple(base_s[n] for n in shared), tuple(head_s[n] for n in shared))
+
+
+def _questions(world: World, case: Case, checked: bool) -> examine.Exam | tuple[Op, Inputs]:
+    """The exam of a case, or its inputs alone where nothing is to be checked."""
+    if checked:
+        return exam_of(world.catalog, case)
+    ensure_device(case.device)
+    op = world.catalog.op(case.op)
+    return op, build(op, case)
+
+
+def _call(
+    questions: examine.Exam | tuple[Op, Inputs], contender: Impl, case: Case
+) -> Call | Outcome:
+    """One pass of the contender, ready to be timed; checked first where there is an exam."""
+    if isinstance(questions, examine.Exam):
+        ready = make_ready(questions, contender)
+        return ready.call if isinstance(ready, Ready) else ready
+    if "triton" in contender.requires and interprets_triton():
+        return Unsupported("is not timed under Triton's interpreter")
+    op, given = questions
+    return attempt("prepare", partial(_bound, op, contender, given, case))
+
+
+def _bound(op: Op, contender: Impl, given: Inputs, case: Case) -> Call:
+    ensure_supported(op, contender, given.values, case)
+    function: Callable[..., Any] = function_on(op, contender, resolve(contender), case.board)
+    outputs = as_tuple(function(*given.args, **given.options))
+    upstream = oracle.upstream_of(op, outputs, dtype=case.dtype, seed=case.seed)
+    return passes.bind(function, given, direction=case.direction, grad=op.grad, upstream=upstream)
+
+
+def _sharing(known: set[str]) -> dict[str, Outcome]:
+    """The refusal of two versions that registered ops since with torch, under names they share."""
+    foreign = _shared(_op_names() - known)
+    if not foreign:
+        return {}
+    reason = f"registers {foreign[0]} with torch, which can't have two of them: use --method pairs"
+    return {side: Unsupported(reason) for side in SIDES}
+
+
+def _shared(names: set[str]) -> list[str]:
+    """Those names of ops that say nothing of the ops' source."""
+    return sorted(name for name in names if not _CONTENT_NAMED.search(name))
+
+
+def _op_names() -> set[str]:
+    return set(torch._C._dispatch_get_all_op_names())

@@ -1,0 +1,87 @@
+"""A run as pytest-benchmark's JSON: for `pytest-benchmark compare`, and for what else reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pytest_benchmark import __version__
+from pytest_benchmark.stats import Stats
+
+from results.benchmark_items import (
+    OWN,
+    extra_info_of,
+    fullname_of,
+    group_of,
+    name_of,
+    own,
+    params_of,
+)
+from results.record import Environment, Measured, Record
+from results.store import open_run
+
+
+def export(run: str | Path, target: Path, *, by: str = "job") -> None:
+    """Write `run` to `target`, every sample included. `by` makes no difference here.
+
+    Contenders that were not measured have no place among the benchmarks: they are kept beside
+    them, so that `opbench import` gives the whole run back, its profiles apart.
+    """
+    folder = open_run(run)
+    records = folder.records()
+    others = tuple(r for r in records if not isinstance(r.outcome, Measured))
+    document = {
+        "machine_info": _machine_info(folder.info.environment),
+        "commit_info": _COMMIT_INFO,
+        "benchmarks": [
+            _benchmark(r, r.outcome) for r in records if isinstance(r.outcome, Measured)
+        ],
+        "datetime": folder.info.created,
+        "version": __version__,
+        OWN: own(run=folder.info, lines=(*folder.ceilings(), *others)),
+    }
+    target.write_text(json.dumps(document, indent=4), encoding="utf-8")
+
+
+def _benchmark(record: Record, measured: Measured) -> Mapping[str, Any]:
+    case, contender = record.case, record.contender
+    name = name_of(case, contender)
+    stats = Stats()
+    for sample in measured.samples_s:
+        stats.update(sample)
+    return {
+        "group": group_of(case),
+        "name": name,
+        "fullname": fullname_of(case, contender),
+        "params": params_of(case, contender),
+        "param": name,
+        "extra_info": extra_info_of(replace(record, outcome=replace(measured, samples_s=()))),
+        "options": {"disable_gc": True, "timer": "time.perf_counter"},
+        "stats": {**stats.as_dict(), "data": stats.data, "iterations": measured.calls},
+    }
+
+
+#: What pytest-benchmark writes outside of a repository: a run knows of none.
+_COMMIT_INFO = {
+    "id": "unversioned",
+    "time": None,
+    "author_time": None,
+    "dirty": False,
+    "project": OWN,
+    "branch": "(unknown)",
+}
+
+
+def _machine_info(environment: Environment) -> Mapping[str, Any]:
+    """What a run knows of its machine, under pytest-benchmark's names."""
+    known = dict(environment.stable)
+    system, _, machine = known.get("system", "").partition(" ")
+    return {
+        "system": system,
+        "machine": machine,
+        "python_version": known.get("python", ""),
+        "cpu": {"brand_raw": known.get("cpu", "")},
+    }

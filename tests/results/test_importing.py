@@ -1,0 +1,285 @@
+"""pytest-benchmark's JSON: written so that it and others read it, and read back."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from dashboards.publish import publish
+from results import store
+from results.errors import RunFolderError
+from results.formats import FORMATS
+from results.importing import import_run
+from results.leaderboard import boards_of
+from results.record import SCHEMA, Ceilings, Measured
+from tests.results.examples import case, info, make_run, measured, record, records
+
+export = FORMATS["pytest-benchmark"]
+#: A project that knows nothing of opbench.
+PROJECT = """
+import pytest
+
+@pytest.mark.parametrize("n", [10, 100])
+@pytest.mark.parametrize("way", [sorted, list], ids=["sorted", "list"])
+def test_sort(benchmark, way, n):
+    benchmark(way, range(n))
+
+def test_alone(benchmark):
+    benchmark(sum, range(9))
+
+@pytest.mark.parametrize("n", [3])
+@pytest.mark.benchmark(group="texts")
+def test_upper(benchmark, n):
+    benchmark("text".upper)
+
+@pytest.mark.benchmark(group="texts")
+def test_title(benchmark):
+    benchmark("text".title)
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run with every kind of outcome, ceilings, and what only some records have."""
+    folder = make_run(tmp_path_factory.mktemp("runs"))
+    folder.append(Ceilings("cpu-1234", "cpu", 1, ((1024, 1e9),), (("float32", 1e10),), 1e-6))
+    units = measured(1e-4, range(4), units=(0, 0, 1, 1), device_s=(1e-5, 2e-5, 3e-5, 4e-5))
+    folder.append(record("units", units, case(shape="units"), output="it said this"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(run, tmp_path_factory):
+    """The run as JSON."""
+    target = tmp_path_factory.mktemp("exported") / "run.json"
+    export(run.path, target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory):
+    """What pytest-benchmark writes of somebody else's project: with the samples, and without."""
+    folder = tmp_path_factory.mktemp("foreign")
+    (folder / "test_speed.py").write_text(PROJECT)
+    words = ["-q", "--benchmark-max-time=0.005", "--benchmark-min-rounds=3", "test_speed.py"]
+    words += ["--benchmark-json=full.json", "--benchmark-save=s", "--benchmark-storage=saved"]
+    subprocess.run([sys.executable, "-m", "pytest", *words], cwd=folder, check=True)
+    (brief,) = folder.glob("saved/*/*.json")
+    return folder / "full.json", brief
+
+
+def test_a_run_comes_back_as_it_was(run, exported, tmp_path):
+    found = import_run(exported, tmp_path, run_id="again")
+
+    assert set(found.records()) == set(run.records())
+    assert found.ceilings() == run.ceilings()
+    assert found.info == replace(run.info, id="again")
+    assert set(boards_of(found)) == set(boards_of(run))
+
+
+def test_the_statistics_are_pytest_benchmarks(run, exported):
+    document = json.loads(exported.read_text("utf-8"), parse_constant=pytest.fail)
+
+    timed = [r for r in run.records() if isinstance(r.outcome, Measured)]
+    assert len(document["benchmarks"]) == len(timed)
+    for found, item in zip(document["benchmarks"], timed, strict=True):
+        samples = pd.Series(item.outcome.samples_s)
+        stats = found["stats"]
+        assert stats["data"] == list(samples)
+        assert stats["rounds"] == len(samples)
+        assert stats["median"] == samples.median()
+        assert math.isclose(stats["mean"], samples.mean())
+        assert math.isclose(stats["stddev"], samples.std())
+        assert stats["iterations"] == item.outcome.calls
+    assert len({found["fullname"] for found in document["benchmarks"]}) == len(timed)
+    assert document["machine_info"]["cpu"]["brand_raw"] == "Example | 2 cores"
+
+
+def test_pytest_benchmark_reads_it(exported):
+    """Its own command, grouping as it always does and by what a parameter is called."""
+    words = ["-m", "pytest_benchmark", "compare", str(exported), "--sort=name", "--columns=median"]
+    for more in ([], ["--group-by=param:contender"]):
+        done = subprocess.run(
+            [sys.executable, *words, *more], capture_output=True, text=True, check=True
+        )
+        assert "patch_pooling-large-normal-float32-backward-index_add" in done.stdout
+    assert "benchmark 'contender=segment_reduce': 8 tests" in done.stdout
+
+
+def test_items_that_saved_no_samples_have_their_median(exported, tmp_path):
+    """--benchmark-save without --benchmark-save-data."""
+    document = json.loads(exported.read_text("utf-8"))
+    for item in document["benchmarks"]:
+        del item["stats"]["data"]
+    exported = tmp_path / "brief.json"
+    exported.write_text(json.dumps(document))
+
+    found = import_run(exported, tmp_path, run_id="brief").records()
+
+    (one,) = [r for r in found if r.contender == "units"]
+    assert one.outcome.samples_s == (document["benchmarks"][-1]["stats"]["median"],)
+    assert (one.outcome.rounds, one.outcome.units, one.outcome.device_s) == ((), (), ())
+    assert one.outcome.stopped == "only the median of 4 rounds was saved"
+
+
+def test_a_foreign_suite(foreign, tmp_path):
+    """Groups and functions are ops; what tells the benchmarks of one apart is the contender."""
+    found = import_run(foreign[0], tmp_path, run_id="foreign")
+
+    items = {i["fullname"]: i for i in json.loads(foreign[0].read_text())["benchmarks"]}
+    names = {(r.case.op, r.contender) for r in found.records()}
+    assert names == {
+        ("test_speed.py::test_sort", "sorted-10"),
+        ("test_speed.py::test_sort", "sorted-100"),
+        ("test_speed.py::test_sort", "list-10"),
+        ("test_speed.py::test_sort", "list-100"),
+        ("test_speed.py::test_alone", "test_alone"),
+        ("texts", "test_upper[3]"),
+        ("texts", "test_title"),
+    }
+    (alone,) = [r for r in found.records() if r.contender == "test_alone"]
+    stats = items["test_speed.py::test_alone"]["stats"]
+    assert list(alone.outcome.samples_s) == stats["data"]
+    assert alone.outcome.calls == stats["iterations"]
+    assert alone.environment_key == found.info.environment.key
+    assert dict(found.info.environment.stable)["python_implementation"] == "CPython"
+    assert {row.verdict for board in boards_of(found) for row in board.rows} <= {
+        "best",
+        "undecided",
+    }
+
+
+def test_a_parameter_may_tell_the_contender(foreign, tmp_path):
+    found = import_run(foreign[0], tmp_path, run_id="by parameter", contender="way")
+
+    sizes = {b.case.axes: b for b in boards_of(found) if b.case.op.endswith("test_sort")}
+    assert set(sizes) == {(("n", 10),), (("n", 100),)}
+    for board in sizes.values():
+        assert {row.contender for row in board.rows} == {"sorted", "list"}
+    assert sizes[("n", 100),].case.label == "100"
+    with pytest.raises(RunFolderError, match=r"no .* parameter 'weight'.*; parameters: n, way"):
+        import_run(foreign[0], tmp_path, run_id="none", contender="weight")
+
+
+def test_a_foreign_suite_without_samples(foreign, tmp_path):
+    found = import_run(foreign[1], tmp_path, run_id="brief")
+
+    items = json.loads(foreign[1].read_text())["benchmarks"]
+    medians = {(r.outcome.samples_s, r.outcome.calls) for r in found.records()}
+    assert medians == {((i["stats"]["median"],), i["stats"]["iterations"]) for i in items}
+
+
+@pytest.mark.parametrize("contender", ["", "way"])
+def test_an_imported_run_can_be_published_and_exported(foreign, tmp_path, contender):
+    found = import_run(foreign[0], tmp_path, run_id="one", contender=contender)
+
+    publish(found)
+    for name, write in FORMATS.items():
+        write(found.path, tmp_path / name, by="job")
+    frame = store.read(found.path, by="sample")
+    assert frame["round"].isna().all()
+    again = import_run(tmp_path / "pytest-benchmark", tmp_path, run_id="two")
+    # NaN, of what pytest-benchmark doesn't measure, is no equal of itself.
+    assert list(map(repr, again.records())) == list(map(repr, found.records()))
+
+
+def entry(**changes):
+    """One benchmark, as pytest-benchmark writes it."""
+    stats = {"data": [0.1, 0.3, 0.2], "median": 0.2, "rounds": 3, "iterations": 7}
+    base = {"group": None, "name": "test_a", "fullname": "t.py::test_a", "param": None}
+    return base | {"params": None, "extra_info": {}, "stats": stats} | changes
+
+
+def document(*benchmarks, **changes):
+    made = {"version": "5.3.1", "datetime": "2026-01-02T03:04:05+00:00", "machine_info": {}}
+    return made | {"benchmarks": list(benchmarks)} | changes
+
+
+def test_parameters_that_are_no_numbers_or_texts(tmp_path):
+    """They are called what pytest calls them, where that can be told apart."""
+    params = {"way": "UNSERIALIZABLE[<function f>]", "size": [2, 3]}
+    items = [entry(fullname="t.py::f[f-size0]", param="f-size0", params=params)]
+    items += [entry(fullname="t.py::g[a-b-c]", param="a-b-c", params=params)]
+    (tmp_path / "x.json").write_text(json.dumps(document(*items)))
+
+    found = import_run(tmp_path / "x.json", tmp_path, run_id="x", contender="way").records()
+
+    assert [(r.contender, r.case.axes) for r in found] == [
+        ("f", (("size", "size0"),)),
+        ("UNSERIALIZABLE[<function f>]", (("size", "[2, 3]"),)),
+    ]
+
+
+def test_names_that_do_not_tell_apart_become_paths(tmp_path):
+    """Two files with a test of one name, in one group."""
+    twice = [entry(group="g"), entry(group="g", fullname="u.py::test_a")]
+    (tmp_path / "x.json").write_text(json.dumps(document(*twice)))
+
+    found = import_run(tmp_path / "x.json", tmp_path, run_id="x").records()
+
+    assert [r.contender for r in found] == ["t.py::test_a", "u.py::test_a"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "is not JSON .*give a file that --benchmark-json"),
+        ("[1]", "is not pytest-benchmark's"),
+        ({"benchmarks": []}, "is not pytest-benchmark's"),
+        (document(), "holds no benchmarks; nothing was timed"),
+        (document(entry(), version="6.0.0"), "by pytest-benchmark 6.0.0; this opbench reads up to"),
+        (document(entry(), machine_info=None), "is not as pytest-benchmark writes it"),
+        (document({"name": "x"}), "is not as pytest-benchmark writes it: KeyError: 'group'"),
+        (document(entry(), entry()), "'t.py::test_a' of 't.py::test_a' .* is in it 2 times"),
+        (document(entry(stats={"data": [0.0]})), "t.py::test_a has a sample that is no time: 0.0"),
+        (
+            document(entry(extra_info={"opbench": {"schema": SCHEMA + 1}})),
+            "written with schema .*: install a newer opbench",
+        ),
+        (
+            document(opbench={"schema": SCHEMA, "run": {"type": "Nothing"}}),
+            "not a record of opbench",
+        ),
+    ],
+)
+def test_bad_files(tmp_path, content, message):
+    path = tmp_path / "bad.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+    with pytest.raises(RunFolderError, match=message) as caught:
+        import_run(path, tmp_path, run_id="bad")
+    assert str(path) in str(caught.value)
+    assert not (tmp_path / "bad").exists()
+
+
+def test_a_record_that_was_changed_by_hand(exported, tmp_path):
+    changed = json.loads(exported.read_text("utf-8"))
+    changed["benchmarks"][0]["stats"]["data"].pop()
+    (tmp_path / "x.json").write_text(json.dumps(changed))
+
+    with pytest.raises(RunFolderError, match="was changed: its record and samples don't fit"):
+        import_run(tmp_path / "x.json", tmp_path, run_id="x")
+
+
+def test_a_missing_file_and_a_run_that_is_there(exported, tmp_path):
+    with pytest.raises(RunFolderError, match=r"nowhere\.json cannot be read: No such file"):
+        import_run(tmp_path / "nowhere.json", tmp_path, run_id="x")
+    store.create(tmp_path, info("x"))
+    with pytest.raises(RunFolderError, match="exists already; give another --id"):
+        import_run(exported, tmp_path, run_id="x")
+
+
+def test_who_was_not_measured_is_there_though_nobody_was(tmp_path):
+    folder = store.create(tmp_path, info("wrong"))
+    wrong = [r for r in records() if not isinstance(r.outcome, Measured)]
+    for item in wrong:
+        folder.append(item)
+    export(folder.path, tmp_path / "wrong.json")
+
+    assert import_run(tmp_path / "wrong.json", tmp_path, run_id="x").records() == tuple(wrong)
