@@ -121,6 +121,9 @@ def _select(
     ops = selected_ops(catalog, selection.names)
     _ensure_known(selection.dtypes, {name for op in ops for name in op.dtypes}, "dtype")
     _ensure_known(selection.inputs, {name for op in ops for name in op.inputs}, "input kind")
+    if selection.names and len(ops) > 1:
+        found = {name for op in ops for name in catalog.impls[op.name]}
+        _ensure_known(selection.impls, found, "contender")
     for op in ops:
         names = _contenders(catalog, op, selection)
         for case in _cases_it_has(op, selection, cases_of):
@@ -160,7 +163,7 @@ def _cases_it_has(
 
 def _contenders(catalog: Catalog, op: Op, selection: Selection) -> tuple[str, ...]:
     known = catalog.impls[op.name]
-    if op.name in selection.names:
+    if selection.names == (op.name,):
         return tuple(catalog.impl(op.name, name).name for name in selection.impls or known)
     return tuple(name for name in known if not selection.impls or name in selection.impls)
 

@@ -1,0 +1,153 @@
+"""Where a gate's two versions meet: worktrees and environments made ready, and what is compared."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.contest import ANCHORS, Common, common, everything, versions_of
+from harness.duel import Duel, Fighter
+from harness.gate import Contest
+from harness.planning import Selection
+from harness.process import Limits, WorkerError
+from harness.supervisor import Supervisor
+from harness.worker import Brief
+from harness.worktrees import HERE, Checkout, built, checked_out, toplevel
+from harness.worlds import Version
+from results.errors import VersionError
+from results.record import Environment, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be compared.
+
+    base, head: git refs; head may be "." for the working tree. python: the interpreter of the base,
+    which then is the same code as the head; "" where the base is a ref. build: shell command that
+    builds a checked-out version; "" for none. modules: as given by --load. method: "auto", "twins"
+    or "pairs".
+    """
+
+    base: str
+    head: str
+    python: str
+    build: str
+    selection: Selection
+    modules: tuple[str, ...]
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """Everything that a session needs. method, note: how contenders are screened, and why so.
+
+    root: of the head version, where its list of accepted changes lies.
+    """
+
+    contest: Contest
+    common: Common
+    method: str
+    note: str
+    base: Side
+    head: Side
+    root: Path
+
+
+@contextmanager
+def opened(asked: Asked, limits: Limits) -> Iterator[Arena]:
+    """Both versions made ready, and removed at the end, also where they were interrupted.
+
+    Raises VersionError where a version isn't there, or doesn't build or load.
+    """
+    with ExitStack() as stack:
+        if asked.python:
+            yield _two_environments(asked, limits)
+            return
+        home = toplevel(Path.cwd())
+        base = stack.enter_context(checked_out(home, asked.base))
+        head = stack.enter_context(checked_out(home, asked.head))
+        for checkout, ref in ((base, asked.base), (head, asked.head)):
+            if asked.build and ref != HERE:
+                built(checkout, asked.build)
+        yield _two_versions(asked, limits, base, head, home)
+
+
+def _two_versions(
+    asked: Asked, limits: Limits, base: Checkout, head: Checkout, home: Path
+) -> Arena:
+    old, new = versions_of(
+        base.root, head.root, home=home, modules=asked.modules, labels=(base.label, head.label)
+    )
+    shared = common(old, new, asked.selection)
+    method, note, environment = _method(asked.method, old, new, limits)
+    return Arena(
+        _contest(
+            shared,
+            Fighter(_brief("base", old, limits)),
+            Fighter(_brief("head", new, limits)),
+            limits,
+        ),
+        shared,
+        method,
+        note,
+        Side(base.label, base.commit, sys.executable, environment),
+        Side(head.label, head.commit, sys.executable, environment),
+        head.root,
+    )
+
+
+def _two_environments(asked: Asked, limits: Limits) -> Arena:
+    python = shutil.which(asked.python)
+    if python is None:
+        raise VersionError(f"there is no interpreter {asked.python}")
+    if asked.method == "twins":
+        raise VersionError("two environments can't be loaded into one process: use --method pairs")
+    root = Path.cwd()
+    version, _ = versions_of(
+        root, root, home=root, modules=asked.modules, labels=("the project", "")
+    )
+    shared = everything(version, asked.selection)
+    base = Fighter(_brief("base", version, limits), python)
+    head = Fighter(_brief("head", version, limits))
+    with Duel({"base": base, "head": head}, limits) as duel:
+        environments = duel.environments()
+    return Arena(
+        _contest(shared, base, head, limits),
+        shared,
+        "pairs",
+        "two environments",
+        Side(asked.python, "", python, environments["base"]),
+        Side(sys.executable, "", sys.executable, environments["head"]),
+        root,
+    )
+
+
+def _method(
+    asked: str, base: Version, head: Version, limits: Limits
+) -> tuple[str, str, Environment]:
+    """How to screen, why, and the environment: as twins where both can live in one process."""
+    versions = (("base", base), ("head", head))
+    if asked != "pairs":
+        try:
+            with Supervisor((ANCHORS,), limits=limits, versions=versions) as supervisor:
+                return "twins", "", supervisor.environment()
+        except WorkerError as error:
+            if asked == "twins":
+                raise VersionError(f"the versions can't be twins: {error}") from error
+            note = f"not twins: {error}"
+    else:
+        note = "as asked"
+    with Supervisor((ANCHORS,), limits=limits, versions=versions[1:]) as supervisor:
+        return "pairs", note, supervisor.environment()
+
+
+def _contest(shared: Common, base: Fighter, head: Fighter, limits: Limits) -> Contest:
+    return Contest({"base": base, "head": head}, shared.races, shared.null, limits)
+
+
+def _brief(arm: str, version: Version, limits: Limits) -> Brief:
+    return Brief((ANCHORS,), limits.memory, ((arm, version),))

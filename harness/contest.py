@@ -1,0 +1,131 @@
+"""What two versions of a project have in common, and what only one of them has. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.catalog import Catalog, load
+from harness.planning import Race, Selection, plan, selected_ops
+from harness.worlds import Version, World, Worlds
+from results.errors import SelectionError
+from results.record import Case, Uncompared, Unpaired, Unsupported
+
+#: Raced by the base against itself, beside the machine's anchors.
+NULL_RACES = 2
+ANCHORS = "harness.anchors"
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """races: of the contenders that both versions have. alone: those that one of them lacks.
+
+    null: what the base is raced against itself on: machine anchors, and a few of its contenders.
+    """
+
+    races: tuple[Race, ...]
+    alone: tuple[Uncompared, ...]
+    null: tuple[Race, ...]
+
+
+def versions_of(
+    base: Path, head: Path, *, home: Path, modules: Iterable[str], labels: tuple[str, str]
+) -> tuple[Version, Version]:
+    """The two versions at these roots.
+
+    home: the root of the version whose places are in the search path. modules: as given by --load;
+    a file inside `home` is meant in each version.
+    """
+    relative = tuple(_relative(module, home) for module in modules)
+    return (
+        Version(labels[0], base, home, relative),
+        Version(labels[1], head, home, relative),
+    )
+
+
+def common(base: Version, head: Version, selection: Selection) -> Common:
+    """What is to be compared of two versions of a project's own contenders.
+
+    The cases are those of the head. Raises VersionError where a version doesn't load, and
+    SelectionError where the head has nothing of what is selected.
+    """
+    worlds = Worlds()
+    old, new = worlds.load(base), worlds.load(head)
+    planned = _own(new, plan(new.catalog, selection))
+    races = tuple(_shared(planned, old.catalog))
+    fresh = _alone(planned, old.catalog, status="new", where=base.label)
+    before = _own(old, _planned_if_any(old.catalog, selection))
+    gone = _alone(before, new.catalog, status="vanished", where=head.label)
+    if not planned and not before:
+        raise SelectionError(
+            f"{head.label} itself declares no contender of what is selected; contenders of "
+            "installed packages are the same in both versions"
+        )
+    return Common(races, (*fresh, *gone), null_races(races, selection))
+
+
+def everything(version: Version, selection: Selection) -> Common:
+    """What is to be compared where one and the same project runs in two environments: all of it."""
+    races = plan(Worlds().load(version).catalog, selection)
+    return Common(races, (), null_races(races, selection))
+
+
+def null_races(races: tuple[Race, ...], selection: Selection) -> tuple[Race, ...]:
+    """The races of the base against itself: the anchors, and one contender of a few cases."""
+    catalog = load(ANCHORS, entry_points=False)
+    anchors = plan(catalog, Selection(devices=selection.devices[:1], threads=selection.threads))
+    step = max(1, len(races) // NULL_RACES)
+    own = (replace(race, contenders=race.contenders[:1]) for race in races[::step][:NULL_RACES])
+    return (*anchors, *own)
+
+
+def _relative(module: str, home: Path) -> str:
+    if not module.endswith(".py"):
+        return module
+    path = Path(module).resolve()
+    return str(path.relative_to(home)) if path.is_relative_to(home) else str(path)
+
+
+def _own(world: World, races: Iterable[Race]) -> tuple[Race, ...]:
+    """The races with the contenders that the version itself declares."""
+    impls = world.catalog.impls
+    kept = (
+        replace(r, contenders=tuple(n for n in r.contenders if world.owns(impls[r.case.op][n])))
+        for r in races
+    )
+    return tuple(race for race in kept if race.contenders)
+
+
+def _shared(races: Iterable[Race], other: Catalog) -> Iterator[Race]:
+    for race in races:
+        names = tuple(n for n in race.contenders if n in other.impls.get(race.case.op, {}))
+        if names:
+            yield replace(race, contenders=names)
+
+
+def _alone(
+    races: Iterable[Race], other: Catalog, *, status: str, where: str
+) -> tuple[Uncompared, ...]:
+    """The contenders that the other version lacks, each with the first of its cases."""
+    found: dict[tuple[str, str], Case] = {}
+    for race in races:
+        for name in race.contenders:
+            if name not in other.impls.get(race.case.op, {}):
+                found.setdefault((race.case.op, name), race.case)
+    lacking = Unsupported(f"{where} has no such contender")
+    outcome = Unpaired(lacking, None) if status == "new" else Unpaired(None, lacking)
+    return tuple(Uncompared(name, case, status, outcome) for (_, name), case in found.items())
+
+
+def _planned_if_any(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
+    """The races of those selected ops that this version has."""
+    known = tuple(n for n in selection.names if n in catalog.ops or n in catalog.suites)
+    if selection.names and not known:
+        return ()
+    selection = replace(selection, names=known)
+    try:
+        selected_ops(catalog, known)
+        return plan(catalog, selection)
+    except SelectionError:
+        return ()

@@ -1,0 +1,65 @@
+"""Tables of what was found of two versions: the gate's, and those of two runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from results.gating import VERDICTS, Finding
+from results.record import Outcome, Uncompared
+from results.table import NOTHING, Table
+
+COLUMNS = (
+    "op",
+    "case",
+    "contender",
+    "verdict",
+    "ratio",
+    "interval",
+    "could see",
+    "units",
+    "spread",
+)
+
+
+def findings_table(found: Sequence[Finding], *, title: str = "head against base") -> Table:
+    """A row for each contender and case, those that need a look first."""
+    ordered = sorted(found, key=lambda f: (VERDICTS.index(f.verdict), f.case.op, f.case.label))
+    return Table(title, COLUMNS, tuple(map(_row, ordered)))
+
+
+def uncompared_table(items: Sequence[Uncompared], *, title: str = "not compared") -> Table:
+    """A row for each contender of which there is nothing to compare, and why."""
+    columns = ("op", "case", "contender", "status", "base", "head")
+    rows = (
+        (
+            item.case.op,
+            item.case.label,
+            item.contender,
+            item.status,
+            _reason(item.outcome.base),
+            _reason(item.outcome.head),
+        )
+        for item in items
+    )
+    return Table(title, columns, tuple(rows))
+
+
+def _row(found: Finding) -> tuple[str, ...]:
+    ratio = found.ratio
+    bounded = ratio.low > 0 and math.isfinite(ratio.high)
+    return (
+        found.case.op,
+        found.case.label,
+        found.contender,
+        found.verdict,
+        f"{ratio.value:.3f}",
+        f"{ratio.low:.3f} - {ratio.high:.3f}" if bounded else NOTHING,
+        f"{found.seen:.1%}" if math.isfinite(found.seen) else NOTHING,
+        f"{found.units} {found.method}",
+        f"{found.spread:.1%}" if math.isfinite(found.spread) else NOTHING,
+    )
+
+
+def _reason(outcome: Outcome | None) -> str:
+    return "runs" if outcome is None else str(getattr(outcome, "reason", "runs"))

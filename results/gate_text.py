@@ -1,0 +1,111 @@
+"""What came of a gate, for people: tables, one line that says it all, and Markdown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from statistics import median
+
+from results.formats.markdown import escape, render
+from results.gate_report import Report, is_idle
+from results.gate_table import findings_table, uncompared_table
+from results.gating import VERDICTS
+from results.record import Gate, Side
+from results.table import Table
+
+#: Verdicts by which a change passes.
+PASSES = ("faster", "no slower", "same")
+
+
+def tables(report: Report) -> tuple[Table, ...]:
+    """The findings, what wasn't compared, and the null arm where it voids the session."""
+    listed = tuple(item for item in report.uncompared if not is_idle(item))
+    parts = [findings_table(report.findings)]
+    if listed:
+        parts.append(uncompared_table(listed))
+    if report.is_void:
+        parts.append(findings_table(report.nulls, title="the base against itself"))
+    return tuple(parts)
+
+
+def headline(report: Report) -> str:
+    """What was found, in a few lines."""
+    return "\n".join(
+        line for line in (_of_sides(report.gate), *_of_findings(report), *_of_accepted(report))
+    )
+
+
+def markdown(report: Report, folder: Path) -> str:
+    """A summary for the page of a pull request."""
+    passing = [f for f in report.findings if f.verdict in PASSES]
+    failing = [f for f in report.findings if f.verdict not in PASSES]
+    listed = tuple(item for item in report.uncompared if not is_idle(item))
+    parts = ["## opbench gate\n", *(f"{escape(line)}\n" for line in headline(report).splitlines())]
+    if failing:
+        parts.append(render(findings_table(failing, title="not passed")))
+    if listed:
+        parts.append(render(uncompared_table(listed)))
+    if report.is_void:
+        parts.append(render(findings_table(report.nulls, title="the base against itself")))
+    if passing:
+        folded = render(findings_table(passing, title="passed"))
+        parts.append(
+            f"<details><summary>passed: {len(passing)}</summary>\n\n{folded}\n</details>\n"
+        )
+    parts.append(f"run: {escape(str(folder))}\n")
+    return "\n".join(parts)
+
+
+def _of_sides(gate: Gate) -> str:
+    how = gate.method + (f" ({gate.note})" if gate.note else "")
+    return f"{_side(gate.head)} against {_side(gate.base)}, as {how}"
+
+
+def _side(side: Side) -> str:
+    if not side.commit:
+        return side.label
+    changed = ", changed" if side.commit.endswith("+") else ""
+    return f"{side.label} ({side.commit[:9]}{changed})"
+
+
+def _of_findings(report: Report) -> tuple[str, ...]:
+    if report.is_void:
+        return ("void: the base differs from itself, so that nothing here is to be believed",)
+    if not report.findings:
+        return ("nothing was compared",)
+    counts = Counter(found.verdict for found in report.findings)
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
+    status = Counter(item.status for item in report.uncompared if not is_idle(item))
+    lines = [f"{len(report.findings)} compared: {told}"]
+    if status:
+        apart = ", ".join(f"{number} {_STATUS[name]}" for name, number in sorted(status.items()))
+        lines.append(f"not compared: {apart}")
+    seen = [found.seen for found in report.findings if found.verdict in PASSES]
+    if seen:
+        lines.append(
+            f"those that passed would have shown a slowdown of {max(seen):.1%} at the worst, "
+            f"{median(seen):.1%} in the middle"
+        )
+    return tuple(lines)
+
+
+#: What it means that something has a status, after a number.
+_STATUS = {
+    "new": "new",
+    "vanished": "vanished",
+    "base": "that fail in the base",
+    "head": "that fail in the head",
+    "both": "that fail in both",
+}
+
+
+def _of_accepted(report: Report) -> tuple[str, ...]:
+    taken = tuple(
+        f"accepted until {entry.until}: {item.case.op} {item.contender} on {item.case.label}: "
+        f"{entry.reason} ({entry.by})"
+        for item, entry in report.accepted
+    )
+    idle = tuple(
+        f"accepts nothing that was seen: {entry.op} ({entry.by})" for entry in report.unused
+    )
+    return (*taken, *idle)
