@@ -24,6 +24,7 @@ check: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(BIN)/zizmor --quiet --offline --strict-collection .
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
 setup: $(READY)

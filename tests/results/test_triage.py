@@ -43,8 +43,14 @@ def written(tmp_path, text):
 
 def entry(**changes):
     values = {
-        "op": "patch_pooling", "contender": "*", "case": "*", "change": "slower",
-        "at_most": None, "reason": "r", "by": "ada", "until": date(2027, 3, 31),
+        "op": "patch_pooling",
+        "contender": "*",
+        "case": "*",
+        "change": "slower",
+        "at_most": None,
+        "reason": "r",
+        "by": "ada",
+        "until": date(2027, 3, 31),
         "where": "here, entry 1",
     }
     return Accepted(**values | changes)
