@@ -23,16 +23,28 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One summary for the page, in the run (a folder of the log, a line of a chart) it is for."""
+    """One summary for the page, in the run (a folder of the log, a line of a chart) it is for.
+
+    wall_time: in seconds since 1970; None for that of all.
+    """
 
     run: str
     summary: Summary
     step: int = 0
+    wall_time: float | None = None
 
 
-def scalar(run: str, tag: str, value: float, *, step: int = 0, description: str = "") -> Entry:
+def scalar(
+    run: str,
+    tag: str,
+    value: float,
+    *,
+    step: int = 0,
+    description: str = "",
+    wall_time: float | None = None,
+) -> Entry:
     """A point of a line."""
-    return Entry(run, scalar_pb(tag, value, description=description), step)
+    return Entry(run, scalar_pb(tag, value, description=description), step, wall_time)
 
 
 def histogram(run: str, tag: str, values: Iterable[float], *, description: str = "") -> Entry:
@@ -63,5 +75,6 @@ def write(folder: Path, entries: Iterable[Entry], *, wall_time: float) -> None:
     for run, group in runs.items():
         writer = EventFileWriter(str(folder / run))
         for entry in sorted(group, key=lambda entry: entry.step):
-            writer.add_event(Event(wall_time=wall_time, step=entry.step, summary=entry.summary))
+            at = wall_time if entry.wall_time is None else entry.wall_time
+            writer.add_event(Event(wall_time=at, step=entry.step, summary=entry.summary))
         writer.close()

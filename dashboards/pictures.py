@@ -22,13 +22,14 @@ def entries(views: Iterable[OpView]) -> Iterator[Entry]:
         maps = heat_maps(view)
         for number, figure in enumerate(maps, start=1):
             part = f" ({number} of {len(maps)})" if len(maps) > 1 else ""
-            yield _entry(f"{view.op}/ratio to best{part}", figure)
+            yield as_picture(RUN, f"{view.op}/ratio to best{part}", figure)
         for name, figure in sizes(view).items():
-            yield _entry(f"{view.op}/time by size/{name}", figure)
+            yield as_picture(RUN, f"{view.op}/time by size/{name}", figure)
 
 
-def _entry(tag: str, figure: Figure) -> Entry:
+def as_picture(run: str, tag: str, figure: Figure) -> Entry:
+    """A figure as a picture of the page."""
     canvas = FigureCanvasAgg(figure)
     file = io.BytesIO()
     figure.savefig(file, format="png")
-    return picture(RUN, tag, file.getvalue(), size=canvas.get_width_height())
+    return picture(run, tag, file.getvalue(), size=canvas.get_width_height())

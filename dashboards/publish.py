@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from dashboards import events, hparams, pictures, scalars, text
+from dashboards import events, gate, hparams, pictures, power, scalars, text
 from dashboards.view import views
+from results.anchors import without_anchors
 from results.errors import RunFolderError
+from results.gate_report import recorded
 from results.record import RunInfo
 from results.store import RunFolder
 
@@ -49,7 +51,11 @@ def _replace(run: RunFolder, info: RunInfo) -> None:
 
 
 def _entries(run: RunFolder, info: RunInfo, wall_time: float) -> Iterator[events.Entry]:
-    ops = views(run.records(), rules=info.rules, ceilings=run.ceilings())
+    ops = views(without_anchors(run.records()), rules=info.rules, ceilings=run.ceilings())
+    report = recorded(run)
+    if report is not None:
+        yield from gate.entries(report)
+    yield from power.entries(run.calibrations())
     yield from text.entries(ops, run.profiles(), info)
     yield from pictures.entries(ops)
     yield from scalars.entries(ops)

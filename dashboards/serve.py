@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from dashboards.history import is_history
 from dashboards.publish import is_published, publish
 from results.errors import OpbenchError
 from results.store import open_run
@@ -23,7 +24,7 @@ from results.store import open_run
 #: Seconds that TensorBoard gets to answer; it takes 3 to 10 on a busy machine of two cores.
 PATIENCE = 90.0
 #: The runs that are lines, texts and pictures, as a regular expression in an address.
-_LINES = "leaderboards%7Ccontenders"
+_LINES = "gate%7Cleaderboards%7Ccontenders%7Chistory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +48,23 @@ class Server:
 
 @contextlib.contextmanager
 def serve(run_path: str | Path, *, port: int = 6006, host: str = "localhost") -> Iterator[Server]:
-    """TensorBoard on a run, which is published first where that is due; ended on leaving.
+    """TensorBoard on a run, which is published first where that is due, or on a published history.
+
+    It ends on leaving.
 
     port: 0 for any that is free. Raises OpbenchError where TensorBoard does not start, for
     instance since the port is taken, RunFolderError where `run_path` is not a run.
     """
-    run = open_run(run_path)
-    if not is_published(run):
-        publish(run)
+    folder = Path(run_path)
+    if not is_history(folder):
+        run = open_run(folder)
+        if not is_published(run):
+            publish(run)
     port = port or _free_port(host)
     _check_free(host, port)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
-    with tempfile.TemporaryFile() as log, _process(run.path, host, port, log=log) as process:
-        _await(process, url, run.path, log=log)
+    with tempfile.TemporaryFile() as log, _process(folder, host, port, log=log) as process:
+        _await(process, url, folder, log=log)
         yield Server(url, process.wait)
 
 

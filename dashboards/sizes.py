@@ -15,9 +15,9 @@ from results.stats import Interval, median_interval
 from results.table import format_bytes, format_time
 
 #: Okabe and Ito's colours, told apart by every colour vision; yellow is too pale for a line.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
-_LINES = ("-", "--", ":", "-.")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
+LINES = ("-", "--", ":", "-.")
 
 Points = Mapping[int, Interval]
 
@@ -67,10 +67,10 @@ def _line(axes: Axes, contender: str, points: Points, *, number: int) -> None:
         middles,
         yerr=bars,
         label=contender,
-        color=_COLOURS[number % len(_COLOURS)],
-        marker=_MARKERS[number % len(_MARKERS)],
+        color=COLOURS[number % len(COLOURS)],
+        marker=MARKERS[number % len(MARKERS)],
         # Ties lie on each other: what is below shows through the gaps and the hollow marks.
-        linestyle=_LINES[number % len(_LINES)],
+        linestyle=LINES[number % len(LINES)],
         markerfacecolor="none" if number % 2 else None,
         markersize=8 if number % 2 else 6,
         linewidth=1.8,

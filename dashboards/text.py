@@ -8,6 +8,8 @@ from dataclasses import asdict
 from dashboards.events import Entry, text
 from dashboards.view import OpView
 from results.formats.markdown import leaderboards, render
+from results.profile_diff import differences
+from results.profile_table import difference_table
 from results.record import Profile, RunInfo
 from results.table import Table, operators_table
 
@@ -18,11 +20,14 @@ def entries(views: Iterable[OpView], profiles: Iterable[Profile], info: RunInfo)
     """The texts of a run."""
     for view in views:
         yield text(RUN, f"leaderboard/{view.op}", leaderboards(view.boards))
-    operators: dict[str, list[str]] = {}
-    for profile in profiles:
-        operators.setdefault(profile.case.op, []).append(render(operators_table(profile)))
-    for op, tables in sorted(operators.items()):
-        yield text(RUN, f"operators/{op}", "\n".join(tables))
+    profiles = tuple(profiles)
+    for what, tables in (
+        ("operators", [(p.case.op, operators_table(p)) for p in profiles]),
+        ("what grew", [(d.case.op, difference_table(d)) for d in differences(profiles)]),
+    ):
+        for op in sorted({op for op, _ in tables}):
+            drawn = "\n".join(render(table) for of, table in tables if of == op)
+            yield text(RUN, f"{what}/{op}", drawn)
     yield text(RUN, "run/about", "\n".join(render(table) for table in _about(info)))
 
 

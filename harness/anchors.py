@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.declare import Cost, Op, impl
+from results.anchors import ARITHMETIC, DISPATCH, MEMORY
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +34,7 @@ def _doubled(x: Tensor) -> Tensor:
 
 
 anchor_memory = Op(
-    name="anchor_memory",
+    name=MEMORY,
     oracle=lambda x: x.clone(),
     axes={"N": "elements"},
     inputs={"normal": _vector},
@@ -44,7 +45,7 @@ anchor_memory = Op(
     source="the machine: 32 MiB copied",
 )
 anchor_arithmetic = Op(
-    name="anchor_arithmetic",
+    name=ARITHMETIC,
     oracle=lambda x: x @ x,
     axes={"N": "rows and columns"},
     inputs={"normal": _matrix},
@@ -55,7 +56,7 @@ anchor_arithmetic = Op(
     source="the machine: a product of matrices",
 )
 anchor_dispatch = Op(
-    name="anchor_dispatch",
+    name=DISPATCH,
     oracle=_doubled,
     axes={"N": "elements"},
     inputs={"normal": _vector},
@@ -67,19 +68,19 @@ anchor_dispatch = Op(
 )
 
 
-@impl("anchor_memory", name="copy")
+@impl(MEMORY, name="copy")
 def copy(x: Tensor) -> Tensor:
     """A copy of a tensor that no cache holds."""
     return x.clone()
 
 
-@impl("anchor_arithmetic", name="matmul")
+@impl(ARITHMETIC, name="matmul")
 def matmul(x: Tensor) -> Tensor:
     """A product of matrices that a cache holds."""
     return x @ x
 
 
-@impl("anchor_dispatch", name="add")
+@impl(DISPATCH, name="add")
 def add(x: Tensor) -> Tensor:
     """A sum of two numbers: all of it is the call."""
     return x + x

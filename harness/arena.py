@@ -76,6 +76,24 @@ def opened(asked: Asked, limits: Limits) -> Iterator[Arena]:
         yield _two_versions(asked, limits, base, head, home)
 
 
+def mirrored(
+    selection: Selection, modules: tuple[str, ...], limits: Limits
+) -> tuple[Contest, Environment]:
+    """The project against itself, all that is selected, and where: nothing differs there.
+
+    Raises VersionError where it doesn't load, twice into one process.
+    """
+    version = _project(modules)
+    contest = _contest(
+        everything(version, selection),
+        Fighter(_brief("base", version, limits)),
+        Fighter(_brief("head", version, limits)),
+        limits,
+    )
+    _, _, environment = _method("twins", version, version, limits)
+    return contest, environment
+
+
 def _two_versions(
     asked: Asked, limits: Limits, base: Checkout, head: Checkout, home: Path
 ) -> Arena:
@@ -106,10 +124,7 @@ def _two_environments(asked: Asked, limits: Limits) -> Arena:
         raise VersionError(f"there is no interpreter {asked.python}")
     if asked.method == "twins":
         raise VersionError("two environments can't be loaded into one process: use --method pairs")
-    root = Path.cwd()
-    version, _ = versions_of(
-        root, root, home=root, modules=asked.modules, labels=("the project", "")
-    )
+    version = _project(asked.modules)
     shared = everything(version, asked.selection)
     base = Fighter(_brief("base", version, limits), python)
     head = Fighter(_brief("head", version, limits))
@@ -122,8 +137,15 @@ def _two_environments(asked: Asked, limits: Limits) -> Arena:
         "two environments",
         Side(asked.python, "", python, environments["base"]),
         Side(sys.executable, "", sys.executable, environments["head"]),
-        root,
+        version.root,
     )
+
+
+def _project(modules: tuple[str, ...]) -> Version:
+    """What lies here, as one version."""
+    root = Path.cwd()
+    version, _ = versions_of(root, root, home=root, modules=modules, labels=("the project", ""))
+    return version
 
 
 def _method(

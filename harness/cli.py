@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Protocol
@@ -15,9 +16,11 @@ from typing import Protocol
 from harness.commands import (
     calibrate,
     check,
+    compare,
     dashboard,
     export,
     gate,
+    history,
     import_,
     profile,
     publish,
@@ -28,6 +31,8 @@ from harness.commands import list as list_
 from harness.exits import Exit
 from results.errors import OpbenchError
 
+#: The exit code of a bug in opbench itself; EX_SOFTWARE of sysexits.h.
+BUG = 70
 _EXIT_CODES = """\
 exit codes:
   0  all well
@@ -37,6 +42,7 @@ exit codes:
   4  a contender gave a wrong result
   5  a contender crashed, hung or ran out of memory
   6  nothing could be measured, or the environments can't be compared
+ 70  a bug in opbench: please report it with its traceback
 """
 
 
@@ -58,7 +64,9 @@ _VERBS: dict[str, _Verb] = {
     "profile": profile,
     "calibrate": calibrate,
     "show": show,
+    "compare": compare,
     "gate": gate,
+    "history": history,
     "publish": publish,
     "dashboard": dashboard,
     "export": export,
@@ -75,15 +83,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"opbench {words.verb}: {error}", file=sys.stderr)
         return Exit.USAGE
     except KeyboardInterrupt:
-        print(
-            f"opbench {words.verb}: interrupted; a run goes on with `opbench run --resume RUN`",
-            file=sys.stderr,
-        )
+        hint = "; it goes on with `opbench run --resume RUN`" if words.verb == "run" else ""
+        print(f"opbench {words.verb}: interrupted{hint}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # Whoever read the output has seen enough (`opbench show | head`).
         sys.stdout = None
         return Exit.OK
+    except Exception:  # noqa: BLE001 - a bug; Python's own exit code would say "a regression"
+        traceback.print_exc()
+        return BUG
 
 
 def parser() -> argparse.ArgumentParser:

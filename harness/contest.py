@@ -48,16 +48,18 @@ def common(base: Version, head: Version, selection: Selection) -> Common:
     """What is to be compared of two versions of a project's own contenders.
 
     The cases are those of the head. Raises VersionError where a version doesn't load, and
-    SelectionError where the head has nothing of what is selected.
+    SelectionError where neither has what is selected.
     """
     worlds = Worlds()
     old, new = worlds.load(base), worlds.load(head)
-    planned = _own(new, plan(new.catalog, selection))
+    _ensure_known(selection, old.catalog, new.catalog)
+    planned = _own(new, _planned_if_any(new.catalog, selection))
     races = tuple(_shared(planned, old.catalog))
     fresh = _alone(planned, old.catalog, status="new", where=base.label)
     before = _own(old, _planned_if_any(old.catalog, selection))
     gone = _alone(before, new.catalog, status="vanished", where=head.label)
     if not planned and not before:
+        plan(new.catalog, selection)  # tells what is wrong with a selection that fits nothing
         raise SelectionError(
             f"{head.label} itself declares no contender of what is selected; contenders of "
             "installed packages are the same in both versions"
@@ -119,13 +121,31 @@ def _alone(
 
 
 def _planned_if_any(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
-    """The races of those selected ops that this version has."""
-    known = tuple(n for n in selection.names if n in catalog.ops or n in catalog.suites)
-    if selection.names and not known:
+    """The races of what this version has of a selection: the other may have more, or less."""
+    known = _known(catalog, selection)
+    if bool(known.names) != bool(selection.names) or bool(known.impls) != bool(selection.impls):
         return ()
-    selection = replace(selection, names=known)
     try:
-        selected_ops(catalog, known)
-        return plan(catalog, selection)
+        return plan(catalog, known)
     except SelectionError:
         return ()
+
+
+def _known(catalog: Catalog, selection: Selection) -> Selection:
+    """The selection with those names of ops, suites and contenders that the catalogue knows."""
+    names = tuple(n for n in selection.names if n in catalog.ops or n in catalog.suites)
+    ops = selected_ops(catalog, names) if names or not selection.names else ()
+    contenders = {name for op in ops for name in catalog.impls[op.name]}
+    impls = tuple(name for name in selection.impls if name in contenders)
+    return replace(selection, names=names, impls=impls)
+
+
+def _ensure_known(selection: Selection, old: Catalog, new: Catalog) -> None:
+    """Raises SelectionError for names that neither version knows."""
+    before, after = _known(old, selection), _known(new, selection)
+    strange = set(selection.names) - {*before.names, *after.names}
+    if strange:
+        selected_ops(new, tuple(sorted(strange)))
+    strange = set(selection.impls) - {*before.impls, *after.impls}
+    if strange and selection.names:
+        plan(new, replace(selection, names=after.names, impls=tuple(sorted(strange))))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 from harness.planning import Race
@@ -66,14 +66,21 @@ class Duel:
         return {side: worker.greet() for side, worker in self._workers.items()}
 
     def times(
-        self, race: Race, *, seconds: float, order: int, checked: bool
+        self,
+        race: Race,
+        *,
+        seconds: float,
+        order: int,
+        checked: bool,
+        injected: Mapping[str, float] | None = None,
     ) -> dict[str, Paired | Unpaired]:
         """The times of each contender of a case on both sides, or why there are none.
 
-        seconds: for each contender. Raises DiedError where a process dies.
+        seconds: for each contender. injected: as of a `Job`. Raises DiedError where a process dies.
         """
         self.environments()
-        refused = {side: self._prepare(side, race, checked) for side in self._workers}
+        job = Job("bursts", race, Policy(block_s=BURST_S), checked=checked, injected=injected or {})
+        refused = {side: self._prepare(side, job) for side in self._workers}
         for worker in self._workers.values():
             worker.stop()
         found: dict[str, Paired | Unpaired] = {}
@@ -86,7 +93,7 @@ class Duel:
                 found[name] = self._rounds(name, race, seconds, rng)
         for side, worker in self._workers.items():
             worker.go()
-            worker.pipe.send(Burst(""))
+            self._send(side, race, Burst(""))
             self._expect(side, race, Finished)
         return found
 
@@ -103,20 +110,18 @@ class Duel:
     def _burst(self, side: str, name: str, race: Race) -> float:
         worker = self._workers[side]
         worker.go()
-        worker.begin()
-        worker.pipe.send(Burst(name))
+        self._send(side, race, Burst(name))
         taken = self._expect(side, race, float)
         worker.stop()
         return taken
 
-    def _prepare(self, side: str, race: Race, checked: bool) -> dict[str, Outcome]:
+    def _prepare(self, side: str, job: Job) -> dict[str, Outcome]:
         """What became of those contenders of a case that can't be timed on a side."""
         worker = self._workers[side]
-        worker.begin()
-        worker.pipe.send(Job("bursts", race, Policy(block_s=BURST_S), checked=checked))
+        self._send(side, job.race, replace(job, side=side))
         refused: dict[str, Outcome] = {}
         while True:
-            message = worker.receive(self._limits, race.contenders)
+            message = worker.receive(self._limits, job.race.contenders)
             if isinstance(message, Poised):
                 return refused
             if isinstance(message, Began):
@@ -126,6 +131,15 @@ class Duel:
                 refused[message.contender] = message.outcome  # type: ignore[assignment]
             elif isinstance(message, Death):
                 raise DiedError(side, message)
+
+    def _send(self, side: str, race: Race, message: Job | Burst) -> None:
+        """Tell a side what to do, which counts from now."""
+        worker = self._workers[side]
+        worker.begin()
+        try:
+            worker.pipe.send(message)
+        except (BrokenPipeError, ConnectionResetError):
+            raise DiedError(side, worker.death(race.contenders)) from None
 
     def _expect(self, side: str, race: Race, kind: type) -> float:
         """A message of the kind; a number where that is asked for."""

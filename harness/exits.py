@@ -10,6 +10,7 @@ from results.record import Failed, Measured, Outcome, Rules, Unsupported, Verdic
 
 if TYPE_CHECKING:
     # These come with numpy, which takes longer to import than all of the command.
+    from results.comparing import Comparison
     from results.gate_report import Report
     from results.leaderboard import Board
 
@@ -82,6 +83,22 @@ def of_gate(report: Report, named: Iterable[str]) -> Exit:
         wrong, broken = is_wrong(item), is_broken(item)
         codes.append(Exit.WRONG if wrong else Exit.FAILED if broken else Exit.INCONCLUSIVE)
     return worst(codes)
+
+
+def of_comparison(comparison: Comparison, named: Iterable[str]) -> Exit:
+    """The exit code of comparing two runs.
+
+    named: ops that were asked for by name: where one of them could not be compared at all, nothing
+    was compared of what was asked.
+    """
+    from results.gate_report import is_idle
+
+    found = [compared.finding for compared in comparison.compared]
+    if not found or set(named) - {finding.case.op for finding in found}:
+        return Exit.NOTHING
+    codes = [_VERDICTS.get(finding.verdict, Exit.OK) for finding in found]
+    lost = any(item.status != "new" and not is_idle(item) for item in comparison.uncompared)
+    return worst((*codes, Exit.INCONCLUSIVE if lost or comparison.gone else Exit.OK))
 
 
 #: Of a gate's findings; whatever else is found is well.

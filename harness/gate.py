@@ -7,8 +7,9 @@ differs, nothing that was measured is to be believed.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.duel import DiedError, Duel, Fighter, died
@@ -18,6 +19,7 @@ from harness.process import Limits
 from harness.supervisor import Supervisor
 from harness.worker import Told
 from results import gating
+from results.gate_report import status_of
 from results.record import (
     Failed,
     GateRules,
@@ -26,7 +28,6 @@ from results.record import (
     Uncompared,
     Unit,
     Unpaired,
-    Unsupported,
 )
 from results.store import RunFolder
 
@@ -45,12 +46,20 @@ class Contest:
     """What is compared: the contenders that both versions have, case by case.
 
     sides: of base and head, what a process loads. null: what the base is raced against itself on.
+    injected: by key of the case and contender, the share of its own time by which its head is
+    slowed down on purpose, to learn what a gate finds.
     """
 
     sides: Mapping[str, Fighter]
     races: tuple[Race, ...]
     null: tuple[Race, ...]
     limits: Limits
+    injected: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+    def slowed(self, race: Race, role: str) -> dict[str, float]:
+        """What is injected into the contenders of a case; the base is never slowed down."""
+        keys = {name: (race.case.key, name) for name in race.contenders if role != "null"}
+        return {name: self.injected[key] for name, key in keys.items() if key in self.injected}
 
 
 class Reporter:
@@ -78,7 +87,8 @@ class _Session:
     def keep(self, race: Race, name: str, told: Paired | Unpaired, unit: Unit) -> None:
         """Record an observation; or that there is none, after which it isn't tried again."""
         if isinstance(told, Paired) and told.base_s:
-            done = replace(unit, contender=name, case=race.case, times=told)
+            slowed = self.contest.slowed(race, unit.role).get(name, 0.0)
+            done = replace(unit, contender=name, case=race.case, times=told, injected=slowed)
             self.units.append(done)
             self.folder.append(done)
         elif unit.role != "null" and (race.case.key, name) not in self.out:
@@ -86,14 +96,9 @@ class _Session:
             refused = told if isinstance(told, Unpaired) else Unpaired()
             self.folder.append(Uncompared(name, race.case, status_of(refused), refused))
 
-    def left(self, races: Iterable[Race], decided: set[tuple[str, str]]) -> tuple[Race, ...]:
+    def left(self, races: Iterable[Race], decided: frozenset[tuple[str, str]]) -> tuple[Race, ...]:
         """The races with those contenders that are still to be timed."""
-        gone = decided | self.out
-        kept = (
-            replace(r, contenders=tuple(n for n in r.contenders if (r.case.key, n) not in gone))
-            for r in races
-        )
-        return tuple(race for race in kept if race.contenders)
+        return _without(races, decided | self.out)
 
     @property
     def is_over(self) -> bool:
@@ -116,58 +121,60 @@ def gate(
     deadline = time.monotonic() + budget_s
     session = _Session(contest, rules, folder, reporter or Reporter(), deadline)
     _screen(session, _twin_units if method == "twins" else _pair_units)
-    flagged = {
-        (f.case.key, f.contender)
-        for f in gating.screened(session.units, rules)
-        if f.verdict == "slower"
-    }
+    flagged = gating.flagged(session.units, rules)
     if flagged:
         _confirm(session, flagged, budget_s)
 
 
-def status_of(refused: Unpaired) -> str:
-    """What it means that a contender doesn't run in one version, or in both."""
-    runs_in_base = refused.base is None
-    if runs_in_base == (refused.head is None):
-        return "both"
-    other = refused.head if runs_in_base else refused.base
-    if isinstance(other, Unsupported):
-        return "vanished" if runs_in_base else "new"
-    return "head" if runs_in_base else "base"
+def sample(
+    contests: Sequence[Contest],
+    folder: RunFolder,
+    *,
+    method: str,
+    number: int,
+    reporter: Reporter | None = None,
+) -> None:
+    """Record one unit of everything in each contest, in turn, whatever it says.
+
+    Sessions can be resampled from such units: from twins what screening sees, from pairs what
+    confirming does.
+    """
+    for contest in contests:
+        session = _Session(contest, GateRules(), folder, reporter or Reporter(), math.inf)
+        if method == "twins":
+            unit, take, seconds = _unit("screen", number), _twin_units, FIRST_S
+        else:
+            unit, take, seconds = _unit("confirm", number), _pair_units, PAIR_S
+        session.reporter.unit(unit.role, number, sum(len(r.contenders) for r in contest.races))
+        take(session, contest.races, contest.null, unit, seconds)
 
 
 Units = Callable[[_Session, tuple[Race, ...], tuple[Race, ...], Unit, float], None]
 
 
 def _screen(session: _Session, take: Units) -> None:
-    looks = gating.looks()
-    look, seconds, number = next(looks), FIRST_S, 0
-    while True:
-        decided = _decided(gating.screened(session.units, session.rules))
-        left = session.left(session.contest.races, decided)
-        if not left or (number >= gating.FIRST_LOOK and session.is_over):
+    for turn in gating.screening(session.units, session.rules):
+        left = session.left(session.contest.races, turn.decided)
+        if not left or (turn.may_end and session.is_over):
             return
-        session.reporter.unit("screen", number, sum(len(race.contenders) for race in left))
-        take(session, left, session.contest.null, _unit("screen", number), seconds)
-        number += 1
-        if number == look:
-            look, seconds = next(looks), min(seconds * LONGER, LONGEST_S)
+        seconds = min(FIRST_S * LONGER**turn.grown, LONGEST_S)
+        session.reporter.unit("screen", turn.number, sum(len(race.contenders) for race in left))
+        # The base is raced against itself until that is decided too, and as often as any other.
+        null = _without(session.contest.null, gating.settled_nulls(session.units, session.rules))
+        take(session, left, null, _unit("screen", turn.number), seconds)
 
 
-def _confirm(session: _Session, flagged: set[tuple[str, str]], budget_s: float) -> None:
+def _confirm(session: _Session, flagged: frozenset[tuple[str, str]], budget_s: float) -> None:
     """Time the flagged in fresh pairs, and their base against itself beside them."""
-    number = 0
     races = tuple(_only(session.contest.races, flagged))
     # Screening may have used up all of the time, and a flag must not be left to itself.
     session.deadline = max(session.deadline, time.monotonic() + CONFIRM_SHARE * budget_s)
-    while True:
-        found = gating.confirmed(session.units, session.rules)
-        left = session.left(races, _decided(found))
-        if not left or (number >= gating.FIRST_LOOK and session.is_over):
+    for turn in gating.confirming(session.units, session.rules):
+        left = session.left(races, turn.decided)
+        if not left or (turn.may_end and session.is_over):
             return
-        session.reporter.unit("confirm", number, sum(len(race.contenders) for race in left))
-        _pair_units(session, left, left, _unit("confirm", number), PAIR_S)
-        number += 1
+        session.reporter.unit("confirm", turn.number, sum(len(race.contenders) for race in left))
+        _pair_units(session, left, left, _unit("confirm", turn.number), PAIR_S)
 
 
 def _twin_units(
@@ -188,7 +195,10 @@ def _twin_units(
                 session.reporter.race(race)
                 listener = _Listener(session, race, replace(unit, role=role, method="twins"))
                 first = unit.number == 0 and role == "screen"
-                supervisor.race_twins(race, policy, listener, arms=arms, checked=first)
+                slowed = session.contest.slowed(race, role)
+                supervisor.race_twins(
+                    race, policy, listener, arms=arms, checked=first, injected=slowed
+                )
 
 
 def _pair_units(
@@ -212,7 +222,13 @@ def _duelled(
     for position, race in enumerate(races):
         session.reporter.race(race)
         try:
-            told = duel.times(race, seconds=seconds, order=unit.number, checked=checked)
+            told = duel.times(
+                race,
+                seconds=seconds,
+                order=unit.number,
+                checked=checked,
+                injected=session.contest.slowed(race, unit.role),
+            )
         except DiedError as error:
             guilty = (error.contender,) if error.contender else race.contenders
             for name in guilty:
@@ -244,11 +260,15 @@ class _Listener:
         self.session.keep(self.race, name, outcome, self.unit)
 
 
-def _decided(found: Iterable[gating.Finding]) -> set[tuple[str, str]]:
-    return {(f.case.key, f.contender) for f in found if f.verdict != "inconclusive"}
+def _without(races: Iterable[Race], gone: frozenset[tuple[str, str]]) -> tuple[Race, ...]:
+    kept = (
+        replace(r, contenders=tuple(n for n in r.contenders if (r.case.key, n) not in gone))
+        for r in races
+    )
+    return tuple(race for race in kept if race.contenders)
 
 
-def _only(races: Iterable[Race], wanted: set[tuple[str, str]]) -> Iterator[Race]:
+def _only(races: Iterable[Race], wanted: frozenset[tuple[str, str]]) -> Iterator[Race]:
     for race in races:
         names = tuple(name for name in race.contenders if (race.case.key, name) in wanted)
         if names:

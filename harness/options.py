@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.declare import BOARDS, LAYOUTS
 from harness.planning import DIRECTIONS, GRIDS, Selection
+from harness.worktrees import HERE
 from results.errors import SelectionError
 from results.record import Rules
 
@@ -34,6 +35,10 @@ _REMEMBERED = (
     "precision",
     "tie",
     "processes",
+    "base",
+    "base_python",
+    "head",
+    "build",
 )
 
 
@@ -108,6 +113,43 @@ def add_limits(verb: argparse.ArgumentParser) -> Callable[..., argparse.Action]:
     return add
 
 
+def add_versions(
+    verb: argparse.ArgumentParser, *, required: bool
+) -> Callable[..., argparse.Action]:
+    """Add which two versions are compared; returns what adds another kind of base.
+
+    required: whether there has to be a base.
+    """
+    group = verb.add_argument_group("what is compared")
+    base = group.add_mutually_exclusive_group(required=required)
+    base.add_argument("--base", metavar="REF", help="a git ref, checked out beside the head")
+    base.add_argument("--base-python", metavar="PATH", help="an interpreter with another torch")
+    add = group.add_argument
+    add("--head", default=HERE, metavar="REF", help="default: the working tree as it is")
+    add("--build", default="", metavar="CMD", help="builds a version that was checked out")
+    return base.add_argument
+
+
+def add_rules(group: argparse._ArgumentGroup) -> Callable[..., argparse.Action]:
+    """Add by what a gate decides; returns what adds more to the group."""
+    add = group.add_argument
+    add(
+        "--alpha",
+        type=share,
+        default=0.01,
+        metavar="P",
+        help="share of harmless changes that may fail, over all they touch (default: 1%%)",
+    )
+    add(
+        "--min-slowdown",
+        type=share,
+        default=0.03,
+        metavar="P",
+        help="the smallest slowdown that matters (default: 3%%)",
+    )
+    return add
+
+
 def add_recorded(verb: argparse.ArgumentParser) -> None:
     """Add the run that is read."""
     verb.add_argument(
@@ -170,6 +212,11 @@ def share(text: str) -> float:
     if not 0 < value < 1:
         raise ValueError(text)
     return value
+
+
+def shares(text: str) -> tuple[float, ...]:
+    """Shares by commas. Raises ValueError unless each is between 0 and 1."""
+    return tuple(share(word) for word in text.split(","))
 
 
 def duration(text: str) -> float:

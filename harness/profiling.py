@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from bisect import bisect
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.autograd import profiler as autograd_profiler
 from torch.profiler import ProfilerActivity
 
 from results.record import OperatorRow
 
-#: Calls inside a profile: enough to see which operators recur, few enough to read the trace.
+#: Calls inside a trace: enough to see which operators recur, few enough to read it.
 CALLS = 5
+#: Quick calls are profiled again for the table: for so many seconds, but no more often than that.
+TABLE_S, MOST_CALLS = 0.02, 100
 
 
-def profile(
-    call: Callable[[], object], *, device: str, trace: Path, calls: int = CALLS
-) -> tuple[OperatorRow, ...]:
-    """Write the trace of `calls` calls and return the operators per call, slowest first.
+def profile(call: Callable[[], object], *, device: str, trace: Path) -> tuple[OperatorRow, ...]:
+    """Write the trace of a few calls and return the operators per call, slowest first.
 
+    Times are those of the middle call on the CPU: one that was interrupted would be most of a mean
+    of so few. On accelerators, where a call may begin before the last is over, they are means.
     trace: where the Chrome trace goes; torch-tb-profiler reads `<run>/<worker>.pt.trace.json`.
     """
     call()
     trace.parent.mkdir(parents=True, exist_ok=True)
-    with _profiler(device) as profiler:
-        for index in range(calls):
-            with torch.profiler.record_function(f"call#{index}"):
-                call()
-        _wait(device)
+    profiler = _profiled(call, device, CALLS)
     profiler.export_chrome_trace(str(trace))
+    calls = max(CALLS, min(MOST_CALLS, int(TABLE_S / _seconds(call, device))))
+    if calls > CALLS:
+        profiler = _profiled(call, device, calls)
+    usual = _usual_times(profiler.events()) if torch.device(device).type == "cpu" else {}
     rows = [
-        _operator(event, device, calls)
+        _operator(event, device, calls, usual)
         for event in profiler.key_averages()
         if not event.key.startswith("call#")
     ]
@@ -66,6 +71,25 @@ def _peak_of_trace(call: Callable[[], object]) -> int:
     return peak
 
 
+def _profiled(call: Callable[[], object], device: str, calls: int) -> Any:
+    """The profiler after so many calls; not all of it has types."""
+    profiler = _profiler(device)
+    with profiler:
+        for index in range(calls):
+            with torch.profiler.record_function(f"call#{index}"):
+                call()
+        _wait(device)
+    return profiler
+
+
+def _seconds(call: Callable[[], object], device: str) -> float:
+    """How long a call takes, roughly."""
+    start = time.perf_counter()
+    call()
+    _wait(device)
+    return time.perf_counter() - start
+
+
 def _profiler(device: str) -> torch.profiler.profile:
     activities = [ProfilerActivity.CPU]
     kind = torch.device(device).type.upper()
@@ -76,13 +100,33 @@ def _profiler(device: str) -> torch.profiler.profile:
     )
 
 
-def _operator(event: Any, device: str, calls: int) -> OperatorRow:
+def _usual_times(events: Any) -> Mapping[str, tuple[float, float]]:
+    """Self and total time in microseconds of each operator in a call: the median over the calls.
+
+    Operators that most calls lack are left out.
+    """
+    ends = sorted(event.time_range.end for event in events if event.name.startswith("call#"))
+    taken: dict[str, np.ndarray] = {}
+    for event in events:
+        call = bisect(ends, event.time_range.start)
+        if call < len(ends):
+            times = taken.setdefault(event.name, np.zeros((2, len(ends))))
+            times[:, call] += event.self_cpu_time_total, event.cpu_time_total
+    medians = {name: np.median(times, axis=1) for name, times in taken.items()}
+    return {name: (float(own), float(total)) for name, (own, total) in medians.items() if total}
+
+
+def _operator(
+    event: Any, device: str, calls: int, usual: Mapping[str, tuple[float, float]]
+) -> OperatorRow:
     where = "cpu" if torch.device(device).type == "cpu" else "device"
+    totals = (getattr(event, f"{name}_time_total") for name in (f"self_{where}", where))
+    own, total = usual.get(event.key) or (time / calls for time in totals)
     return OperatorRow(
         name=event.key,
         calls=event.count / calls,
-        self_time_s=getattr(event, f"self_{where}_time_total") / calls / 1e6,
-        total_time_s=getattr(event, f"{where}_time_total") / calls / 1e6,
+        self_time_s=own / 1e6,
+        total_time_s=total / 1e6,
         self_bytes=getattr(event, f"self_{where}_memory_usage") / calls,
     )
 

@@ -89,15 +89,20 @@ def run_case(catalog: Catalog, race: Race, *, policy: Policy, witness: Witness) 
             _ensure_unspoiled(outcome)
 
 
-def profile_case(catalog: Catalog, race: Race, *, folder: Path, witness: Witness) -> None:
-    """Profile the contenders of one case, a trace each below `folder`/traces."""
+def profile_case(
+    catalog: Catalog, race: Race, *, folder: Path, witness: Witness, side: str = ""
+) -> None:
+    """Profile the contenders of one case, a trace each below `folder`/traces.
+
+    side: which of two versions they are, "" where there is but one.
+    """
     with settings(race.case):
         exam = _exam_for(catalog, race, witness)
         if exam is None:
             return
         for name in race.contenders:
             witness.begin(name, "profile")
-            outcome = _profiled(exam, catalog.impl(race.case.op, name), folder)
+            outcome = _profiled(exam, catalog.impl(race.case.op, name), folder, side)
             witness.done(name, outcome)
             _ensure_unspoiled(outcome)
 
@@ -271,23 +276,30 @@ def _ensure_unspoiled(outcome: Outcome | Profile) -> None:
         raise SpoiledError(outcome.reason)
 
 
-def _profiled(exam: examine.Exam, contender: Impl, folder: Path) -> Profile | Outcome:
+def _profiled(exam: examine.Exam, contender: Impl, folder: Path, side: str) -> Profile | Outcome:
     ready = make_ready(exam, contender)
     if not isinstance(ready, Ready):
         return ready
-    return attempt("profile", partial(_trace, exam.case, contender.name, ready.call, folder))
+    traced = partial(_trace, exam.case, contender.name, ready.call, folder=folder, side=side)
+    return attempt("profile", traced)
 
 
-def _trace(case: Case, name: str, call: Callable[[], object], folder: Path) -> Profile:
-    trace = folder / "traces" / _folder_name(case) / f"{_plain(name)}.pt.trace.json"
+def _trace(
+    case: Case, name: str, call: Callable[[], object], *, folder: Path, side: str
+) -> Profile:
+    trace = folder / "traces" / _folder_name(case, side) / f"{_plain(name)}.pt.trace.json"
     operators = profiling.profile(call, device=case.device, trace=trace)
     peak = profiling.peak_bytes(call, device=case.device)
-    return Profile(name, case, str(trace.relative_to(folder)), operators, peak)
+    return Profile(name, case, str(trace.relative_to(folder)), operators, peak, side)
 
 
-def _folder_name(case: Case) -> str:
-    """torch-tb-profiler takes a folder for a run and a file's name for one of its workers."""
-    return _plain("-".join((case.op, *case.label.split(), f"t{case.threads}", f"s{case.seed}")))
+def _folder_name(case: Case, side: str) -> str:
+    """torch-tb-profiler takes a folder for a run and a file's name for one of its workers.
+
+    The sides are runs of their own, beside each other, so that its difference view can take both.
+    """
+    parts = (case.op, *case.label.split(), f"t{case.threads}", f"s{case.seed}", side)
+    return _plain("-".join(filter(None, parts)))
 
 
 def _plain(name: str) -> str:

@@ -6,6 +6,7 @@ fresh process goes on with the others.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -33,6 +34,7 @@ class Supervisor:
 
     modules: what a worker loads besides the installed suites. versions: of a project, by the name
     of the arm that each is raced in; a worker then loads them in the place of what is installed.
+    python: the interpreter that workers run in; this process's own where empty.
     """
 
     def __init__(
@@ -41,15 +43,17 @@ class Supervisor:
         *,
         limits: Limits | None = None,
         versions: tuple[tuple[str, Version], ...] = (),
+        python: str = "",
     ) -> None:
         self._limits = limits or Limits()
         self._brief = Brief(modules, self._limits.memory, versions)
+        self._python = python
         self._worker: WorkerProcess | None = None
         self._over = False
 
     def __enter__(self) -> Supervisor:
         """Start a worker, which imports torch while the caller goes on."""
-        self._worker = WorkerProcess(self._brief)
+        self._worker = WorkerProcess(self._brief, python=self._python)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,16 +83,22 @@ class Supervisor:
         *,
         arms: tuple[str, str],
         checked: bool,
+        injected: Mapping[str, float] | None = None,
     ) -> None:
         """Race each contender of a case against itself in another version.
 
-        arms: of which versions the two are. checked: whether their results are.
+        arms: of which versions the two are. checked: whether their results are. injected: as of a
+        `Job`.
         """
-        self._do(Job("twins", race, policy, arms=arms, checked=checked), listener)
+        slowed = injected or {}
+        self._do(Job("twins", race, policy, arms=arms, checked=checked, injected=slowed), listener)
 
-    def profile(self, race: Race, folder: Path, listener: Listener) -> None:
-        """Profile the contenders of a case; a trace each below `folder`/traces."""
-        self._do(Job("profile", race, folder=folder), listener)
+    def profile(self, race: Race, folder: Path, listener: Listener, *, side: str = "") -> None:
+        """Profile the contenders of a case; a trace each below `folder`/traces.
+
+        side: which of two versions they are, "" where there is but one.
+        """
+        self._do(Job("profile", race, folder=folder, side=side), listener)
 
     def check(self, race: Race, listener: Listener) -> dict[tuple[str, str], float]:
         """Check the contenders of a case, and tell how far the right ones are from each other.
@@ -147,7 +157,7 @@ class Supervisor:
         if self._over:
             raise WorkerError("the work was broken off")
         if self._worker is None:
-            self._worker = WorkerProcess(self._brief)
+            self._worker = WorkerProcess(self._brief, python=self._python)
         try:
             self._worker.greet()
         except WorkerError:

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from harness import examine, oracle, passes, racing, state
+from harness import examine, injection, oracle, passes, racing, state
 from harness.agreement import as_tuple
 from harness.boards import function_on
 from harness.compiler import compilations
@@ -22,11 +22,10 @@ from harness.device import ensure_device
 from harness.eviction import evictor
 from harness.guard import attempt
 from harness.inputs import Inputs, build
-from harness.planning import Race
 from harness.policy import Policy
 from harness.prepare import ensure_supported, resolve
 from harness.runner import Ready, clock_of, exam_of, make_ready, settings
-from harness.worker import Burst, PipeWitness
+from harness.worker import Burst, Job, PipeWitness
 from harness.worlds import Version, World, Worlds
 from results.errors import VersionError
 from results.record import Case, Failed, Outcome, Paired, Unpaired, Unsupported
@@ -62,23 +61,16 @@ def load_arms(
     return arms
 
 
-def race_twins(
-    worlds: Worlds,
-    pair: Mapping[str, World],
-    race: Race,
-    policy: Policy,
-    witness: PipeWitness,
-    checked: bool,
-) -> None:
+def race_twins(worlds: Worlds, pair: Mapping[str, World], job: Job, witness: PipeWitness) -> None:
     """Race the two versions of each contender of a case, telling the times, or why there are none.
 
     pair: the world of each side. The contract and the inputs are those of the head.
     """
-    case = race.case
+    case = job.race.case
     with settings(case):
         worlds.enter(pair["head"])
-        questions = attempt("inputs", partial(_questions, pair["head"], case, checked))
-        for name in race.contenders:
+        questions = attempt("inputs", partial(_questions, pair["head"], case, job.checked))
+        for name in job.race.contenders:
             witness.begin(name, "prepare")
             if isinstance(questions, Failed | Unsupported):
                 witness.done(name, Unpaired(questions, questions))
@@ -98,20 +90,22 @@ def race_twins(
             if refused:
                 witness.done(name, Unpaired(refused.get("base"), refused.get("head")))
                 continue
-            witness.done(name, _raced(calls, _Switch(name, worlds, pair, witness), case, policy))
+            if name in job.injected:
+                worlds.enter(pair["head"])
+                calls = injection.slowed(calls, job.injected[name], clock_of(case))
+            switch = _Switch(name, worlds, pair, witness)
+            witness.done(name, _raced(calls, switch, case, job.policy))
 
 
-def poised(
-    world: World, race: Race, policy: Policy, witness: PipeWitness, checked: bool
-) -> dict[str, tuple[Call, racing.Size]]:
+def poised(world: World, job: Job, witness: PipeWitness) -> dict[str, tuple[Call, racing.Size]]:
     """The calls of those contenders of a case that run, warmed up, and the size of their bursts.
 
     What became of the others is told to the witness.
     """
-    case, found = race.case, {}
+    case, found = job.race.case, {}
     torch.set_num_threads(case.threads)
-    questions = attempt("inputs", partial(_questions, world, case, checked))
-    for name in race.contenders:
+    questions = attempt("inputs", partial(_questions, world, case, job.checked))
+    for name in job.race.contenders:
         witness.begin(name, "prepare")
         call: Call | Outcome
         if isinstance(questions, Failed | Unsupported):
@@ -121,9 +115,12 @@ def poised(
         if not callable(call):
             witness.done(name, call)
             continue
-        settled = attempt("warm-up", partial(racing.settle, call, clock_of(case), policy))
+        if name in job.injected:
+            both = dict.fromkeys(SIDES, call)
+            call = injection.slowed(both, job.injected[name], clock_of(case))[job.side]
+        settled = attempt("warm-up", partial(racing.settle, call, clock_of(case), job.policy))
         if isinstance(settled, float):
-            found[name] = (call, racing.size_of(settled, policy))
+            found[name] = (call, racing.size_of(settled, job.policy))
         else:
             witness.done(name, settled)
     return found

@@ -13,7 +13,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -54,7 +54,9 @@ class Job:
     """A case to do with its contenders: to "race" by a policy, to "profile" below a folder, to
     "check", to race as "twins" of two arms, or to call in "bursts" of one when it is asked to.
 
-    checked: whether twins, and who is called in bursts, are checked first.
+    checked: whether twins, and who is called in bursts, are checked first. injected: of contenders,
+    the share of its own time by which the head is slowed down on purpose. side: whose bursts they
+    are, or whose profiles.
     """
 
     task: str
@@ -63,6 +65,8 @@ class Job:
     folder: Path = Path()
     arms: tuple[str, str] = ("base", "head")
     checked: bool = True
+    injected: Mapping[str, float] = field(default_factory=dict)
+    side: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +226,9 @@ class _Work:
             if job.task == "race":
                 runner.run_case(self._catalog, job.race, policy=job.policy, witness=witness)
             elif job.task == "profile":
-                runner.profile_case(self._catalog, job.race, folder=job.folder, witness=witness)
+                runner.profile_case(
+                    self._catalog, job.race, folder=job.folder, witness=witness, side=job.side
+                )
             else:
                 return Finished(apart=self._check(job.race, witness))
         except runner.SpoiledError:
@@ -248,15 +254,17 @@ class _Versioned:
         self._arms: dict[str, World] = load_arms(self._worlds, dict(brief.versions), brief.modules)
 
     def do(self, job: Job, witness: PipeWitness, pipe: Connection) -> Finished:
-        """Do a job; the worker is renewed before it could be spoiled."""
+        """Do a job. Who times two versions renews the worker before it could be spoiled."""
         from harness import twins
 
         if job.task == "twins":
             pair = {side: self._arms[arm] for side, arm in zip(twins.SIDES, job.arms, strict=True)}
-            twins.race_twins(self._worlds, pair, job.race, job.policy, witness, job.checked)
+            twins.race_twins(self._worlds, pair, job, witness)
             return Finished()
         (world,) = self._arms.values()
-        lanes = twins.poised(world, job.race, job.policy, witness, job.checked)
+        if job.task != "bursts":
+            return _Work(world.catalog).do(job, witness, pipe)
+        lanes = twins.poised(world, job, witness)
         pipe.send(Poised(tuple(lanes)))
         twins.serve(lanes, job.race.case, witness, ask=pipe.recv, tell=pipe.send)
         return Finished()

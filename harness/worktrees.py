@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -28,7 +30,8 @@ class Checkout:
 
 def toplevel(folder: Path) -> Path:
     """The root of the repository that `folder` is in. Raises VersionError where it is in none."""
-    return Path(_git(folder, "rev-parse", "--show-toplevel").strip())
+    missing = f"{folder} is in no git repository, and the gate compares versions of one"
+    return Path(_git(folder, "rev-parse", "--show-toplevel", otherwise=missing).strip())
 
 
 @contextmanager
@@ -39,11 +42,16 @@ def checked_out(repository: Path, ref: str) -> Iterator[Checkout]:
     Raises VersionError where there is no such version.
     """
     if ref == HERE:
-        changed = "+" if _git(repository, "status", "--porcelain").strip() else ""
+        changed = "+" if _is_changed(repository) else ""
         commit = _git(repository, "rev-parse", "HEAD").strip()
         yield Checkout("the working tree", repository, commit + changed)
         return
-    commit = _git(repository, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").strip()
+    missing = (
+        f"{repository} has no version {ref!r}; give a commit, branch or tag (`git fetch` brings "
+        "what only the remote has)"
+    )
+    wanted = ("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    commit = _git(repository, *wanted, otherwise=missing).strip()
     # What an earlier gate left behind that was killed with no chance to clear up.
     _git(repository, "worktree", "prune")
     folder = Path(tempfile.mkdtemp(prefix="opbench-gate-"))
@@ -61,22 +69,36 @@ def checked_out(repository: Path, ref: str) -> Iterator[Checkout]:
 
 def built(checkout: Checkout, command: str) -> None:
     """Run the shell command that builds a version, in its root. Raises VersionError if it fails."""
-    done = subprocess.run(
+    with subprocess.Popen(
         command,
         shell=True,
         cwd=checkout.root,
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-    )
-    if done.returncode != 0:
-        last = "\n".join(done.stdout.strip().splitlines()[-5:])
+        start_new_session=True,
+    ) as process:
+        try:
+            printed, _ = process.communicate()
+        except BaseException:
+            # Whoever is interrupted leaves nobody behind: neither the shell nor what it started.
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode != 0:
+        last = "\n".join(printed.strip().splitlines()[-5:])
         raise VersionError(
-            f"{checkout.label} does not build: {command!r} ended with {done.returncode}:\n{last}"
+            f"{checkout.label} does not build: {command!r} ended with {process.returncode}:\n{last}"
         )
 
 
-def _git(folder: Path, *words: str) -> str:
+def _is_changed(repository: Path) -> bool:
+    """Whether the working tree differs from its commit; what Python compiled is no difference."""
+    lines = _git(repository, "status", "--porcelain").splitlines()
+    return any(not line.endswith("__pycache__/") for line in lines)
+
+
+def _git(folder: Path, *words: str, otherwise: str = "") -> str:
+    """What git prints. Raises VersionError with what `otherwise` says, and with git's own words."""
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True
@@ -84,6 +106,7 @@ def _git(folder: Path, *words: str) -> str:
     except FileNotFoundError as error:
         raise VersionError("git is not installed, and the gate compares git versions") from error
     except subprocess.CalledProcessError as error:
-        told = error.stderr.strip() or "there is no such version"
-        raise VersionError(f"git {' '.join(words)} in {folder}: {told}") from error
+        failed = otherwise or f"git {' '.join(words)} failed in {folder}"
+        told = error.stderr.strip()
+        raise VersionError(f"{failed}: {told}" if told else failed) from error
     return done.stdout

@@ -8,16 +8,12 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import math
-import os
-import re
-import tempfile
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from results import codec
-from results.errors import OpbenchError, RunFolderError
+from results import kept
 from results.record import Ceilings
 
 #: Above this share a row is an error: in the op's cost, in its timing, or the ceilings were taken
@@ -106,29 +102,22 @@ def better_of(one: Ceilings, other: Ceilings) -> Ceilings:
 
 def default_root() -> Path:
     """Where ceilings are kept unless told otherwise: below $XDG_CACHE_HOME or ~/.cache."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "opbench" / "ceilings"
+    return kept.folder("ceilings")
 
 
 def path_of(
     environment_key: str, device: str, *, threads: int, root: str | Path | None = None
 ) -> Path:
     """The file of a machine's ceilings, whether it is there or not."""
-    name = re.sub(r"[^\w.-]", "-", f"{environment_key}-{device}-t{threads}")
-    return Path(root or default_root()) / f"{name}.json"
+    return kept.path_of(Path(root or default_root()), environment_key, device, threads=threads)
 
 
 def find(
     environment_key: str, device: str, *, threads: int, root: str | Path | None = None
 ) -> Ceilings | None:
     """The ceilings kept for a machine; None where there are none that can be read."""
-    path = path_of(environment_key, device, threads=threads, root=root)
-    try:
-        found = codec.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found, Ceilings) or not _is_whole(found):
-            return None
-    except (OSError, RunFolderError, TypeError, ValueError):
-        # Whatever is wrong with a cache, measuring again mends it.
+    found = kept.read(path_of(environment_key, device, threads=threads, root=root), _is_whole)
+    if not isinstance(found, Ceilings):
         return None
     # Unlike names may make the same file name.
     return found if _identity(found) == (environment_key, device, threads) else None
@@ -142,14 +131,7 @@ def save(ceilings: Ceilings, *, root: str | Path | None = None, fresh: bool = Fa
     key, device, threads = _identity(ceilings)
     old = None if fresh else find(key, device, threads=threads, root=root)
     best = better_of(ceilings, old) if old else ceilings
-    path = path_of(key, device, threads=threads, root=root)
-    try:
-        _write_whole(path, codec.dumps(best) + "\n")
-    except OSError as error:
-        raise OpbenchError(
-            f"the ceilings cannot be kept in {path.parent}: {error.strerror}; set XDG_CACHE_HOME "
-            "to a folder that can be written"
-        ) from error
+    kept.write(path_of(key, device, threads=threads, root=root), best, what="the ceilings")
     return best
 
 
@@ -178,22 +160,11 @@ def _identity(ceilings: Ceilings) -> tuple[str, str, int]:
     return ceilings.environment_key, ceilings.device, ceilings.threads
 
 
-def _is_whole(ceilings: Ceilings) -> bool:
+def _is_whole(ceilings: object) -> bool:
     """Whether a file of the right form holds rising sizes, and numbers that can be divided by."""
+    if not isinstance(ceilings, Ceilings):
+        return False
     sizes = [size for size, _ in ceilings.memory]
     rates = [rate for _, rate in (*ceilings.memory, *ceilings.matmul)]
     numbers = (ceilings.dispatch_s, *sizes, *rates)
     return sizes == sorted(set(sizes)) and all(0 < number < math.inf for number in numbers)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file that others see whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own until it is whole: several processes may keep ceilings at once.
-    handle, name = tempfile.mkstemp(suffix=".json", prefix=".partial-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)

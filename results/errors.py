@@ -7,6 +7,7 @@ OpbenchError
 │   └── TruncatedLineError   a line was cut off by a crash
 ├── TriageError         the file of accepted changes is not well formed, or entries have expired
 ├── VersionError        a version that is to be compared is not there, or does not build or load
+├── EnvironmentsDifferError   two runs were made in environments that differ
 └── UnsupportedError    a contender does not run here, or not on these inputs
 """
 
@@ -39,6 +40,10 @@ class TriageError(OpbenchError):
 
 class VersionError(OpbenchError):
     """A version that is to be compared does not exist, or does not build or load."""
+
+
+class EnvironmentsDifferError(OpbenchError):
+    """Two runs were made in environments that differ, so that their times can't be compared."""
 
 
 class UnsupportedError(OpbenchError):

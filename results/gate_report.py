@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from results import gating
 from results.errors import RunFolderError
 from results.gating import Finding
-from results.record import Failed, Gate, Uncompared, Unit, Unsupported, Wrong
+from results.record import (
+    Calibration,
+    Case,
+    Failed,
+    Gate,
+    Uncompared,
+    Unit,
+    Unpaired,
+    Unsupported,
+    Wrong,
+)
 from results.store import RunFolder
-from results.triage import Accepted, accepting
+from results.triage import NAME, Accepted, accepting, read, unused
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +30,9 @@ class Report:
     """findings: of each contender and case that was compared. uncompared: of the others.
 
     nulls: of the base against itself. accepted: by the finding, or by what wasn't compared, the
-    entry that accepts it. unused: entries that accept nothing that was seen.
+    entry that accepts it. unused: entries that accept nothing that was seen. settings: those that
+    the gate was begun with, as of `RunInfo`. calibration: what is known of gates by these rules on
+    this machine.
     """
 
     gate: Gate
@@ -27,6 +41,8 @@ class Report:
     nulls: tuple[Finding, ...]
     accepted: tuple[tuple[Finding | Uncompared, Accepted], ...] = ()
     unused: tuple[Accepted, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
+    calibration: Calibration | None = None
 
     @property
     def is_void(self) -> bool:
@@ -49,28 +65,68 @@ class Report:
             if item not in taken and item.status != "new" and not is_idle(item)
         )
 
+    def only(self, is_asked: Callable[[Case], bool]) -> Report:
+        """The report of some of the cases; the null arm is of all of them."""
+        return replace(
+            self,
+            findings=tuple(found for found in self.findings if is_asked(found.case)),
+            uncompared=tuple(item for item in self.uncompared if is_asked(item.case)),
+            accepted=tuple(pair for pair in self.accepted if is_asked(pair[0].case)),
+        )
 
-def report_of(folder: RunFolder, accepted: Sequence[Accepted] = ()) -> Report:
-    """The report of a gate's folder. Raises RunFolderError where it isn't a gate's."""
+
+def report_of(folder: RunFolder, accepted: Sequence[Accepted] | None = None) -> Report:
+    """The report of a gate's folder.
+
+    accepted: changes that are accepted; where None, those that `keep_accepted` put into the folder.
+    Raises RunFolderError where it isn't a gate's, TriageError where its list of them is broken.
+    """
+    report = recorded(folder, accepted)
+    if report is None:
+        raise RunFolderError(f"{folder.path} is not of a gate; make one with `opbench gate`")
+    return report
+
+
+def recorded(folder: RunFolder, accepted: Sequence[Accepted] | None = None) -> Report | None:
+    """As `report_of`, of a run that may be a gate's; None where it isn't."""
     lines = tuple(folder.lines())
     gates = [line for line in lines if isinstance(line, Gate)]
     if not gates:
-        raise RunFolderError(f"{folder.path} is not of a gate; make one with `opbench gate`")
+        return None
+    if accepted is None:
+        accepted = _kept(folder)
     rules = gates[-1].rules
     units = [line for line in lines if isinstance(line, Unit)]
     found = gating.findings(units, rules)
     uncompared = tuple(line for line in lines if isinstance(line, Uncompared))
     items: list[Finding | Uncompared] = [*found, *uncompared]
     taken = [(item, entry) for item in items if (entry := _accepted(item, accepted)) is not None]
-    used = [entry for _, entry in taken]
     return Report(
         gates[-1],
         found,
         uncompared,
         gating.nulls(units, rules),
         tuple(taken),
-        tuple(entry for entry in accepted if entry not in used),
+        unused(accepted, [entry for _, entry in taken]),
+        folder.info.settings,
+        next((x for x in lines if isinstance(x, Calibration) and x.rules == rules), None),
     )
+
+
+def keep_accepted(folder: RunFolder, path: Path) -> None:
+    """Copy the list of what is accepted to a gate's records, as the one at `path` may change."""
+    shutil.copyfile(path, folder.path / NAME)
+
+
+def status_of(refused: Unpaired) -> str:
+    """What it means that a contender doesn't run in one version, or in both."""
+    runs_in_base = refused.base is None
+    if runs_in_base == (refused.head is None):
+        return "both"
+    other = refused.head if runs_in_base else refused.base
+    if isinstance(other, Unsupported):
+        return "vanished" if runs_in_base else "new"
+    return "head" if runs_in_base else "base"
 
 
 def is_idle(item: Uncompared) -> bool:
@@ -87,6 +143,11 @@ def is_wrong(item: Uncompared) -> bool:
 def is_broken(item: Uncompared) -> bool:
     """Whether the head fails where the base runs."""
     return isinstance(item.outcome.head, Failed) and item.outcome.base is None
+
+
+def _kept(folder: RunFolder) -> Sequence[Accepted]:
+    path = folder.path / NAME
+    return read(path) if path.exists() else ()
 
 
 def _accepted(item: Finding | Uncompared, entries: Sequence[Accepted]) -> Accepted | None:

@@ -24,8 +24,12 @@ COLUMNS = (
 
 def findings_table(found: Sequence[Finding], *, title: str = "head against base") -> Table:
     """A row for each contender and case, those that need a look first."""
-    ordered = sorted(found, key=lambda f: (VERDICTS.index(f.verdict), f.case.op, f.case.label))
-    return Table(title, COLUMNS, tuple(map(_row, ordered)))
+    return Table(title, COLUMNS, tuple(map(_row, sorted(found, key=urgency))))
+
+
+def urgency(found: Finding) -> tuple[int, str, str]:
+    """What findings are sorted by: the slower first."""
+    return VERDICTS.index(found.verdict), found.case.op, found.case.label
 
 
 def uncompared_table(items: Sequence[Uncompared], *, title: str = "not compared") -> Table:

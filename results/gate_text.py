@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from results.formats.markdown import escape, render
+from results.gate_look import looks
 from results.gate_report import Report, is_idle
 from results.gate_table import findings_table, uncompared_table
 from results.gating import VERDICTS
@@ -31,14 +32,26 @@ def tables(report: Report) -> tuple[Table, ...]:
 def headline(report: Report) -> str:
     """What was found, in a few lines."""
     return "\n".join(
-        line for line in (_of_sides(report.gate), *_of_findings(report), *_of_accepted(report))
+        (
+            _of_sides(report.gate),
+            *_of_findings(report),
+            *_of_idle(report),
+            *_of_calibration(report),
+            *_of_accepted(report),
+            *(f"look: {line}" for line in commands(report)),
+        )
     )
+
+
+def commands(report: Report) -> tuple[str, ...]:
+    """The command lines that show which operators grew in what is slower."""
+    return () if report.is_void else looks(report.open_findings, report.settings)
 
 
 def markdown(report: Report, folder: Path) -> str:
     """A summary for the page of a pull request."""
     passing = [f for f in report.findings if f.verdict in PASSES]
-    failing = [f for f in report.findings if f.verdict not in PASSES]
+    failing = [f for f in report.open_findings if f.verdict not in PASSES]
     listed = tuple(item for item in report.uncompared if not is_idle(item))
     parts = ["## opbench gate\n", *(f"{escape(line)}\n" for line in headline(report).splitlines())]
     if failing:
@@ -64,6 +77,8 @@ def _of_sides(gate: Gate) -> str:
 def _side(side: Side) -> str:
     if not side.commit:
         return side.label
+    if side.commit.startswith(side.label):
+        return side.commit[:9]
     changed = ", changed" if side.commit.endswith("+") else ""
     return f"{side.label} ({side.commit[:9]}{changed})"
 
@@ -89,6 +104,15 @@ def _of_findings(report: Report) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def _of_idle(report: Report) -> tuple[str, ...]:
+    """Who couldn't be compared on this machine at all: a change may well be in one of them."""
+    idle = Counter(item.contender for item in report.uncompared if is_idle(item))
+    if not idle:
+        return ()
+    told = ", ".join(f"{name} ({number})" for name, number in sorted(idle.items()))
+    return (f"run in neither version here, so that nothing is known of their change: {told}",)
+
+
 #: What it means that something has a status, after a number.
 _STATUS = {
     "new": "new",
@@ -97,6 +121,21 @@ _STATUS = {
     "head": "that fail in the head",
     "both": "that fail in both",
 }
+
+
+def _of_calibration(report: Report) -> tuple[str, ...]:
+    known = report.calibration
+    if known is None:
+        return ()
+    found = "".join(
+        f", {power.slowdown:.0%} found in {power.found} of {power.sessions}"
+        for power in known.powers
+        if power.slowdown == known.rules.min_slowdown
+    )
+    return (
+        f"on this machine: {known.failed} of {known.sessions} unchanged sessions failed"
+        f"{found} (resampled)",
+    )
 
 
 def _of_accepted(report: Report) -> tuple[str, ...]:

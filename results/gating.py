@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 from scipy import special
@@ -56,6 +57,49 @@ class Finding:
     role: str
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a session does next: times everybody who isn't decided in one more fresh process.
+
+    number: of that process. grown: how often the time in a process has grown. decided: by key of
+    the case and contender, those of whom enough is known.
+    """
+
+    number: int
+    grown: int
+    decided: frozenset[tuple[str, str]]
+
+    @property
+    def may_end(self) -> bool:
+        """Whether a session that is out of time may end here."""
+        return self.number >= FIRST_LOOK
+
+
+def screening(units: Sequence[Unit], rules: GateRules) -> Iterator[Turn]:
+    """Turn after turn of a session's first part; who asks for the next has added its units.
+
+    It goes on until who asks ends it: where nobody is left to be timed, or time is over.
+    """
+    upcoming = looks()
+    look, grown = next(upcoming), 0
+    for number in count():
+        yield Turn(number, grown, _decided(screened(units, rules)))
+        if number + 1 == look:
+            look, grown = next(upcoming), grown + 1
+
+
+def flagged(units: Iterable[Unit], rules: GateRules) -> frozenset[tuple[str, str]]:
+    """By key of the case and contender, those that the screening takes for slower."""
+    found = screened(units, rules)
+    return frozenset((f.case.key, f.contender) for f in found if f.verdict == "slower")
+
+
+def confirming(units: Sequence[Unit], rules: GateRules) -> Iterator[Turn]:
+    """Turn after turn of a session's second part, in which the flagged are timed in fresh pairs."""
+    for number in count():
+        yield Turn(number, 0, _decided(confirmed(units, rules)))
+
+
 def observation(times: Paired) -> float:
     """The log of head's time over base's: the median over the rounds of one unit."""
     return median(np.log(np.asarray(times.head_s) / np.asarray(times.base_s)))
@@ -68,14 +112,14 @@ def interval(observations: Sequence[float], *, error: float) -> Interval:
     two-sample trimmed t for unequal population variances", Biometrika 61, 1974, for one sample):
     now and then a process is off by far, for all of its life. Unbounded where there is but one.
     """
-    count = len(observations)
-    if count < 2:
-        return Interval(math.exp(observations[0]) if count else math.nan, 0.0, math.inf)
+    number = len(observations)
+    if number < 2:
+        return Interval(math.exp(observations[0]) if number else math.nan, 0.0, math.inf)
     ordered = np.sort(np.asarray(observations, dtype=np.float64))
-    cut = int(TRIM * count)
-    kept = count - 2 * cut
-    centre = float(ordered[cut : count - cut].mean())
-    winsorised = np.clip(ordered, ordered[cut], ordered[count - 1 - cut])
+    cut = int(TRIM * number)
+    kept = number - 2 * cut
+    centre = float(ordered[cut : number - cut].mean())
+    winsorised = np.clip(ordered, ordered[cut], ordered[number - 1 - cut])
     deviations = float(((winsorised - winsorised.mean()) ** 2).sum())
     quantile = float(special.stdtrit(kept - 1, 1 - error / OVERSHOOT))
     reach = quantile * math.sqrt(deviations / (kept * (kept - 1)))
@@ -147,6 +191,11 @@ def nulls(units: Iterable[Unit], rules: GateRules) -> tuple[Finding, ...]:
     return _findings(units, "null", rules, error=rules.alpha / max(1, 2 * len(arms)))
 
 
+def settled_nulls(units: Iterable[Unit], rules: GateRules) -> frozenset[tuple[str, str]]:
+    """By key of the case and contender, those null arms of which enough is known."""
+    return _decided(nulls(units, rules))
+
+
 def is_void(found: Iterable[Finding]) -> bool:
     """Whether a null arm shows a difference that would be believed of a change."""
     return any(f.verdict in ("slower", "faster") for f in found)
@@ -160,6 +209,10 @@ def findings(units: Iterable[Unit], rules: GateRules) -> tuple[Finding, ...]:
     units = tuple(units)
     final = {(f.contender, f.case): f for f in confirmed(units, rules)}
     return tuple(final.get((f.contender, f.case), _unconfirmed(f)) for f in screened(units, rules))
+
+
+def _decided(found: Iterable[Finding]) -> frozenset[tuple[str, str]]:
+    return frozenset((f.case.key, f.contender) for f in found if f.verdict != "inconclusive")
 
 
 def _unconfirmed(found: Finding) -> Finding:

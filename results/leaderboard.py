@@ -6,6 +6,7 @@ import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from results.anchors import without_anchors
 from results.ceilings import Share, share
 from results.record import Case, Ceilings, Measured, Record, Rules, Wrong
 from results.standings import Samples, Standing, standings
@@ -67,8 +68,8 @@ def boards(
 
 
 def boards_of(run: RunFolder) -> tuple[Board, ...]:
-    """The boards of a run, decided by the rules that it was raced by."""
-    return boards(run.records(), rules=run.info.rules, ceilings=run.ceilings())
+    """The boards of a run, decided by the rules that it was raced by; anchors are on none."""
+    return boards(without_anchors(run.records()), rules=run.info.rules, ceilings=run.ceilings())
 
 
 def board(

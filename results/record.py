@@ -11,7 +11,7 @@ from dataclasses import dataclass
 #: 1  first version.
 #: 2  Ceilings; Failed.cause, Measured.units and device_s, Record.output, RunInfo.rules and
 #:    warnings.
-#: 3  Gate, Unit, Uncompared.
+#: 3  Gate, Unit, Uncompared, Calibration; Profile.side.
 SCHEMA = 3
 
 AxisValue = int | float | str | bool
@@ -171,13 +171,17 @@ class OperatorRow:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A profiled job: where its trace lies (relative to the run) and its operators."""
+    """A profiled job: where its trace lies (relative to the run) and its operators.
+
+    side: "base" or "head" where two versions were profiled.
+    """
 
     contender: str
     case: Case
     trace: str
     operators: tuple[OperatorRow, ...]
     peak_bytes: int | None
+    side: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +270,10 @@ ROLES = ("screen", "confirm", "null")
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What one fresh process, or one fresh pair of them, tells of a contender: one observation."""
+    """What one fresh process, or one fresh pair of them, tells of a contender: one observation.
+
+    injected: share of its own time by which the head was slowed down on purpose.
+    """
 
     contender: str
     case: Case
@@ -274,6 +281,7 @@ class Unit:
     role: str
     number: int
     times: Paired
+    injected: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,4 +339,37 @@ class Gate:
     note: str = ""
 
 
-Line = Started | Record | Profile | Ceilings | Gate | Unit | Uncompared
+@dataclass(frozen=True, slots=True)
+class Power:
+    """In how many of so many sessions a gate found a slowdown of that share, of one contender."""
+
+    slowdown: float
+    found: int
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How often a gate errs on a machine, and what it finds: of sessions that were resampled.
+
+    created: when its units were recorded. subjects: contenders and cases of a session. sessions:
+    in which nothing differed, and how many of these failed, were void (the base differed from
+    itself), or inconclusive. spreads: by method, the standard deviation between units, the median
+    over subjects, as a share.
+    """
+
+    environment_key: str
+    device: str
+    threads: int
+    created: str
+    rules: GateRules
+    subjects: int
+    sessions: int
+    failed: int
+    void: int
+    inconclusive: int
+    powers: tuple[Power, ...]
+    spreads: tuple[tuple[str, float], ...]
+
+
+Line = Started | Record | Profile | Ceilings | Gate | Unit | Uncompared | Calibration

@@ -6,9 +6,11 @@ process that wrote it: a last line that was cut off is left out.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from results import codec
 from results.errors import RunFolderError, TruncatedLineError
 from results.record import (
     SCHEMA,
+    Calibration,
     Case,
     Ceilings,
     Line,
@@ -68,13 +71,17 @@ class RunFolder:
             file.flush()
             os.fsync(file.fileno())
 
-    def lines(self) -> Iterator[Line]:
-        """Every line, in order. A line that was cut off by a crash is skipped."""
+    def lines(self, *, words: Collection[str] = ()) -> Iterator[Line]:
+        """Every line, in order. A line that was cut off by a crash is skipped.
+
+        words: where given, lines in which none of these strings stands are left unread.
+        """
+        quoted = [json.dumps(word).encode() for word in words]
         path = self.path / "records.jsonl"
         if not path.exists():
             return
         for number, text in enumerate(path.read_bytes().split(b"\n"), start=1):
-            if not text.strip():
+            if not text.strip() or (quoted and not any(word in text for word in quoted)):
                 continue
             try:
                 yield codec.loads(text.decode("utf-8", errors="replace"))
@@ -83,19 +90,29 @@ class RunFolder:
             except RunFolderError as error:
                 raise RunFolderError(f"{path}:{number}: {error}") from error
 
-    def records(self) -> tuple[Record, ...]:
-        """The finished jobs; where a job was done twice, the later one counts."""
-        found = {(r.case, r.contender): r for r in self.lines() if isinstance(r, Record)}
+    def records(self, *, ops: Collection[str] = ()) -> tuple[Record, ...]:
+        """The finished jobs; where a job was done twice, the later one counts.
+
+        ops: only of these, where any is given: reading a large run takes a second.
+        """
+        jobs = (line for line in self.lines(words=ops) if isinstance(line, Record))
+        found = {(r.case, r.contender): r for r in jobs if not ops or r.case.op in ops}
         return tuple(found.values())
 
     def profiles(self) -> tuple[Profile, ...]:
-        """The profiled jobs, the latest of each."""
-        found = {(p.case, p.contender): p for p in self.lines() if isinstance(p, Profile)}
+        """The profiled jobs, the latest of each; of two versions both."""
+        found = {(p.case, p.contender, p.side): p for p in self.lines() if isinstance(p, Profile)}
         return tuple(found.values())
 
     def ceilings(self) -> tuple[Ceilings, ...]:
         """The machine's ceilings, the latest for each device and number of threads."""
         found = {(c.device, c.threads): c for c in self.lines() if isinstance(c, Ceilings)}
+        return tuple(found.values())
+
+    def calibrations(self) -> tuple[Calibration, ...]:
+        """What is known of the gate, the latest for each device and number of threads."""
+        lines = self.lines(words=(Calibration.__name__,))
+        found = {(c.device, c.threads): c for c in lines if isinstance(c, Calibration)}
         return tuple(found.values())
 
     def unfinished(self) -> tuple[Started, ...]:
@@ -124,6 +141,25 @@ def open_run(path: str | Path) -> RunFolder:
     if not (folder.path / "run.json").is_file():
         raise RunFolderError(f"{folder.path} is not a run: it has no run.json")
     return folder
+
+
+def runs_in(root: Path) -> tuple[RunFolder, ...]:
+    """The runs below a folder, the one that began first at the head.
+
+    Raises RunFolderError where there is none, or one of them can't be read.
+    """
+    folders = [RunFolder(head.parent) for head in root.glob("*/run.json")]
+    if not folders:
+        raise RunFolderError(f"there is no run in {root}; make one with `opbench run`")
+    return tuple(sorted(folders, key=lambda folder: began(folder.info)))
+
+
+def began(info: RunInfo) -> float:
+    """When a run began, in seconds since 1970; 0.0 where its head doesn't tell."""
+    try:
+        return datetime.fromisoformat(info.created).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def latest(root: Path) -> RunFolder:

@@ -68,10 +68,11 @@ def operators_table(profile: Profile) -> Table:
 
     Calls, times and memory are per call of the contender.
     """
+    label = profile.case.label
     rows = sorted(profile.operators, key=lambda row: row.self_time_s, reverse=True)
     whole = math.fsum(row.self_time_s for row in rows)
     return Table(
-        f"{profile.case.op} · {profile.contender} · {profile.case.label}",
+        " · ".join(filter(None, (profile.case.op, profile.contender, label, profile.side))),
         ("operator", "calls", "self time", "share", "total time", "self memory"),
         tuple(
             (

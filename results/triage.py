@@ -28,7 +28,7 @@ from results.record import Case
 #: What the file is called, at the root of the repository.
 NAME = "opbench-accepted.toml"
 #: What can be accepted: what the gate calls a finding, or the status of what it couldn't compare.
-CHANGES = ("slower", "inconclusive", "vanished", "base")
+CHANGES = ("slower", "inconclusive", "vanished", "base", "both")
 
 #: The changes that have a size.
 _SIZED = ("slower", "inconclusive")

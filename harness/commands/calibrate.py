@@ -1,50 +1,97 @@
-"""`opbench calibrate`: what this machine can do at most."""
+"""`opbench calibrate`: what this machine can do at most, and how often the gate errs on it."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import options
 from harness.commands import common
 from harness.exits import Exit
-from harness.terminal import draw
+from harness.lazy import import_lazily
+from harness.terminal import draw, gate_progress
 
-HELP = "measure what this machine can do at most"
+if TYPE_CHECKING:
+    from harness.planning import Selection
+    from results.record import Calibration
+    from results.store import RunFolder
+
+HELP = "measure what this machine can do at most, or how often the gate errs on it"
+#: Where any of these was given, the usual suite is not what is asked for.
+_CHOOSING = ("names", "expression", "impls", "inputs", "board")
 
 
 def add(verb: argparse.ArgumentParser) -> None:
     """Add what the verb understands."""
-    options.add_json(verb)
-    verb.add_argument(
+    what = verb.add_mutually_exclusive_group(required=True)
+    what.add_argument(
         "--ceilings",
         action="store_true",
-        required=True,
         help="measure what this machine can do at most, and keep it for later runs",
     )
-    verb.add_argument("--device", default="", help="devices, by commas (default: cpu)")
-    verb.add_argument(
-        "--threads", type=options.positive(int), default=0, help="default: every core"
+    what.add_argument(
+        "--gate",
+        action="store_true",
+        help="measure how often the gate errs, and what it finds, and keep it for later gates",
     )
-    verb.add_argument(
-        "--seconds", type=options.positive(float), default=12.0, help="to spend on it (default: 12)"
-    )
-    verb.add_argument(
+    options.add_json(verb)
+    options.add_out(verb)
+    options.add_selection(verb)
+    _add_ceilings(verb)
+    _add_gate(verb)
+    options.add_limits(verb)
+
+
+def _add_ceilings(verb: argparse.ArgumentParser) -> None:
+    add = verb.add_argument_group("with --ceilings").add_argument
+    add("--seconds", type=options.positive(float), default=12.0, help="to spend (default: 12)")
+    add(
         "--fresh",
         action="store_true",
         help="forget earlier measurements instead of the best of all",
     )
 
 
+def _add_gate(verb: argparse.ArgumentParser) -> None:
+    group = verb.add_argument_group("with --gate (selection: 28 contenders and cases by default)")
+    add, count = group.add_argument, options.positive(int)
+    add("--units", type=count, default=30, metavar="N", help="processes to record (default: 30)")
+    add(
+        "--pairs",
+        type=count,
+        default=12,
+        metavar="N",
+        help="pairs of processes to record (default: 12)",
+    )
+    add("--sessions", type=count, default=80, metavar="N", help="to resample (default: 80)")
+    add(
+        "--slowdowns",
+        type=options.shares,
+        default=(0.01, 0.02, 0.03, 0.05, 0.10),
+        metavar="P,...",
+        help="to inject into one contender (default: 1%%,2%%,3%%,5%%,10%%)",
+    )
+    options.add_rules(group)
+    add("--resume", metavar="RUN", help="go on with the units of this folder")
+    add("--plot", type=Path, metavar="FILE.png", help="draw what is found of each slowdown")
+
+
 def main(words: argparse.Namespace) -> Exit:
-    """Measure the ceilings of the devices, keep them and print them."""
+    """Measure, keep and print what was asked for."""
+    return _gate(words) if words.gate else _ceilings(words)
+
+
+def _ceilings(words: argparse.Namespace) -> Exit:
     from harness.ceilings import measure
     from harness.environment import describe
     from results.ceilings import save
     from results.table import ceilings_table
 
     key = describe().key
-    threads = words.threads or len(os.sched_getaffinity(0))
+    threads = words.threads or _cores()
     for device in words.device.split(",") if words.device else ("cpu",):
         measured = measure(
             device=device, threads=threads, budget_s=words.seconds, environment_key=key
@@ -55,3 +102,88 @@ def main(words: argparse.Namespace) -> Exit:
         else:
             draw(ceilings_table(kept))
     return Exit.OK
+
+
+def _gate(words: argparse.Namespace) -> Exit:
+    """Record units, derive from them what gates are worth, and keep that."""
+    from harness.process import WorkerError
+    from results.calibrations import calibration_table, save
+    from results.errors import VersionError
+
+    import_lazily("torch")
+    try:
+        with common.terminated_as_interrupted():
+            folder = _recorded(words)
+    except (VersionError, WorkerError) as error:
+        print(f"opbench calibrate: {error}", file=sys.stderr)
+        return Exit.NOTHING
+    known = _calibration(words, folder)
+    folder.append(known)
+    save(known)
+    if words.plot:
+        from dashboards.power import curve
+
+        words.plot.write_bytes(curve(known))
+    if words.json:
+        common.print_json({"run": str(folder.path), "calibration": common.plain(known)})
+    else:
+        draw((calibration_table(known),))
+        print(f"run: {folder.path}")
+    return Exit.OK
+
+
+def _recorded(words: argparse.Namespace) -> RunFolder:
+    from harness.arena import mirrored
+    from harness.calibrating import record
+    from harness.process import Limits, usual_memory
+    from results.store import open_run
+
+    limits = Limits(words.timeout, words.memory_limit or usual_memory() // 2)
+    contest, environment = mirrored(_selection(words), tuple(words.load), limits)
+    if words.resume:
+        folder = open_run(words.resume)
+    else:
+        folder = common.create_in(words, environment)
+    with gate_progress(quiet=words.json) as reporter:
+        record(
+            contest,
+            folder,
+            slowdowns=words.slowdowns,
+            twins=words.units,
+            pairs=words.pairs,
+            reporter=reporter,
+        )
+    return folder
+
+
+def _calibration(words: argparse.Namespace, folder: RunFolder) -> Calibration:
+    from results.calibrations import calibration_of
+    from results.record import GateRules, Unit
+    from results.resampling import pool_of
+
+    info = folder.info
+    pool = pool_of(line for line in folder.lines() if isinstance(line, Unit))
+    return calibration_of(
+        pool,
+        GateRules(words.alpha, words.min_slowdown),
+        machine=(info.environment.key, words.device or "cpu", words.threads or _cores()),
+        created=info.created,
+        sessions=words.sessions,
+        slowed_sessions=words.sessions,
+    )
+
+
+def _selection(words: argparse.Namespace) -> Selection:
+    """What is asked for; the usual suite where nothing was chosen."""
+    from dataclasses import replace
+
+    from harness.calibrating import SUITE
+
+    asked = options.selection(words)
+    if any(getattr(words, name) for name in _CHOOSING):
+        return asked
+    return replace(asked, names=SUITE.names, impls=SUITE.impls, expression=SUITE.expression)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))

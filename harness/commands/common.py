@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,11 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from harness import options
 from harness.lazy import import_lazily
+from harness.terminal import draw
 
 if TYPE_CHECKING:
+    from harness.arena import Asked
     from harness.catalog import Catalog
     from harness.planning import Race
     from harness.supervisor import Supervisor
+    from results.gate_report import Report
     from results.record import Environment
     from results.store import RunFolder
 
@@ -56,6 +60,7 @@ def supervisors(words: argparse.Namespace, number: int) -> Iterator[Sequence[Sup
         hush()
         yield ()
         return
+    from harness.anchoring import MODULE
     from harness.process import Limits, usual_memory
     from harness.supervisor import Supervisor
 
@@ -63,8 +68,37 @@ def supervisors(words: argparse.Namespace, number: int) -> Iterator[Sequence[Sup
     import_lazily("torch")
     limits = Limits(words.timeout, words.memory_limit or usual_memory() // number)
     with ExitStack() as stack:
-        modules = tuple(words.load)
+        modules = (*words.load, MODULE)
         yield [stack.enter_context(Supervisor(modules, limits=limits)) for _ in range(number)]
+
+
+def versions(words: argparse.Namespace, *, method: str) -> Asked:
+    """The two versions that are to be compared, and what of them."""
+    from harness.arena import Asked
+
+    return Asked(
+        words.base or "",
+        words.head,
+        words.base_python or "",
+        words.build,
+        options.selection(words),
+        tuple(words.load),
+        method,
+    )
+
+
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """Being told to end clears up as Ctrl-C does: worktrees are removed, processes ended."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def create(words: argparse.Namespace, supervisor: Supervisor | None) -> RunFolder:
@@ -79,9 +113,15 @@ def create(words: argparse.Namespace, supervisor: Supervisor | None) -> RunFolde
     return create_in(words, describe())
 
 
-def create_in(words: argparse.Namespace, environment: Environment) -> RunFolder:
+def create_in(
+    words: argparse.Namespace,
+    environment: Environment,
+    *,
+    settings: tuple[tuple[str, str], ...] = (),
+) -> RunFolder:
     """A new run's folder, with what may disturb the run told on standard error.
 
+    settings: kept with the run, beside what was asked for: names and their values in JSON.
     Raises RunFolderError if there is a run of that name already.
     """
     from datetime import datetime
@@ -99,7 +139,7 @@ def create_in(words: argparse.Namespace, environment: Environment) -> RunFolder:
         now.isoformat(),
         ("opbench", *sys.argv[1:]),
         environment,
-        settings=options.remember(words),
+        settings=(*options.remember(words), *settings),
         rules=options.rules(words),
         warnings=seen,
     )
@@ -126,6 +166,28 @@ def set_up(folder: RunFolder, races: Sequence[Race]) -> None:
             f"`opbench calibrate --ceilings {words}`",
             file=sys.stderr,
         )
+
+
+def print_gate(folder: RunFolder, report: Report, *, as_json: bool) -> None:
+    """Print what a gate found, for people or for programs."""
+    from results.gate_text import commands, headline, tables
+
+    if not as_json:
+        draw(tables(report))
+        print(headline(report))
+        print(f"run: {folder.path}")
+        return
+    print_json(
+        {
+            "run": str(folder.path),
+            "gate": plain(report.gate),
+            "void": report.is_void,
+            "findings": [plain(found) for found in report.findings],
+            "uncompared": [plain(item) for item in report.uncompared],
+            "nulls": [plain(found) for found in report.nulls],
+            "look": list(commands(report)),
+        }
+    )
 
 
 def plain(value: object) -> Any:

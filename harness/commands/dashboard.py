@@ -1,8 +1,9 @@
-"""`opbench dashboard`: a recorded run, opened in TensorBoard."""
+"""`opbench dashboard`: a recorded run, or a published history, opened in TensorBoard."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from harness import options
 from harness.commands import common
@@ -19,11 +20,15 @@ def add(verb: argparse.ArgumentParser) -> None:
 
 
 def main(words: argparse.Namespace) -> Exit:
-    """Serve the run until it is interrupted."""
+    """Serve the run, or the history, until it is interrupted."""
+    from dashboards.history import is_history
     from dashboards.serve import serve
 
-    folder = common.recorded(words)
-    with serve(folder.path, host=words.host, port=words.port) as server:
-        print(f"TensorBoard: {server.page('hparams')}\nCtrl-C ends it", flush=True)
+    if words.run and is_history(Path(words.run)):
+        folder, page = Path(words.run), "scalars"
+    else:
+        folder, page = common.recorded(words).path, "hparams"
+    with serve(folder, host=words.host, port=words.port) as server:
+        print(f"TensorBoard: {server.page(page)}\nCtrl-C ends it", flush=True)
         server.wait()
     return Exit.OK

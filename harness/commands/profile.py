@@ -1,16 +1,27 @@
-"""`opbench profile`: where the time and the memory of contenders go."""
+"""`opbench profile`: where the time and the memory of contenders go, and what grew of it."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from harness import options
 from harness.commands import common
 from harness.exits import Exit, code_of, worst
+from harness.lazy import import_lazily
 from harness.terminal import draw, progress
+from harness.worktrees import HERE
 
-HELP = "profile contenders: traces, operators, memory"
+if TYPE_CHECKING:
+    from harness.arena import Arena
+    from results.record import Profile, Record, Uncompared
+    from results.store import RunFolder
+
+HELP = "profile contenders: traces, operators, memory; with --base, what grew"
 
 
 def add(verb: argparse.ArgumentParser) -> None:
@@ -18,6 +29,7 @@ def add(verb: argparse.ArgumentParser) -> None:
     options.add_selection(verb)
     options.add_json(verb)
     options.add_out(verb)
+    options.add_versions(verb, required=False)
     verb.add_argument("--run", metavar="RUN", help="add the profiles to this run")
     options.add_isolation(verb)
     verb.add_argument(
@@ -26,12 +38,23 @@ def add(verb: argparse.ArgumentParser) -> None:
 
 
 def main(words: argparse.Namespace) -> Exit:
-    """Profile the selected contenders, record it and print the operators."""
+    """Profile the selected contenders, or two versions of them, and print the operators."""
+    from results.errors import SelectionError
+
+    if words.base or words.base_python:
+        if words.in_process:
+            raise SelectionError("two versions need a process each: leave --in-process out")
+        return _versions(words)
+    if words.head != HERE or words.build:
+        raise SelectionError("--head and --build are of two versions: say with --base which other")
+    return _contenders(words)
+
+
+def _contenders(words: argparse.Namespace) -> Exit:
     from harness.pipeline import profile
     from harness.planning import plan
-    from results.record import Measured, Profile, Record
+    from results.record import Profile, Record
     from results.store import open_run
-    from results.table import format_bytes, operators_table
 
     with common.supervised(words) as supervisor:
         catalog = common.load(words)
@@ -41,19 +64,106 @@ def main(words: argparse.Namespace) -> Exit:
             found = profile(catalog, races, folder, supervisor=supervisor, reporter=reporter)
     profiles = [item for item in found if isinstance(item, Profile)]
     refused = [item for item in found if isinstance(item, Record)]
+    _tell_contenders(words, folder, profiles, refused)
+    if not profiles:
+        return Exit.NOTHING
+    return worst((Exit.OK, *(code_of(record.outcome) for record in refused)))
+
+
+def _tell_contenders(
+    words: argparse.Namespace,
+    folder: RunFolder,
+    profiles: Sequence[Profile],
+    refused: Sequence[Record],
+) -> None:
+    from results.record import Measured
+    from results.table import format_bytes, operators_table
+
     if words.json:
         common.print_json(
             {"run": str(folder.path), "profiles": [common.plain(p) for p in profiles]}
         )
-    else:
-        for item in profiles:
-            table = operators_table(item)
-            draw([dataclasses.replace(table, rows=table.rows[: words.top])])
-            print(f"peak memory per call: {format_bytes(item.peak_bytes)}   trace: {item.trace}\n")
-        for record in refused:
-            assert not isinstance(record.outcome, Measured)
-            print(f"{record.contender}: {record.outcome.reason}")
-        print(f"run: {folder.path}")
-    if not profiles:
+        return
+    for item in profiles:
+        table = operators_table(item)
+        draw([dataclasses.replace(table, rows=table.rows[: words.top])])
+        print(f"peak memory per call: {format_bytes(item.peak_bytes)}   trace: {item.trace}\n")
+    for record in refused:
+        assert not isinstance(record.outcome, Measured)
+        print(f"{record.contender}: {record.outcome.reason}")
+    print(f"run: {folder.path}")
+
+
+def _versions(words: argparse.Namespace) -> Exit:
+    from harness.arena import opened
+    from harness.process import Limits, WorkerError, usual_memory
+    from harness.profiling_versions import profile_versions
+    from results.errors import VersionError
+    from results.profile_diff import differences
+    from results.record import Profile, Uncompared
+
+    import_lazily("torch")
+    limits = Limits(words.timeout, words.memory_limit or usual_memory() // 2)
+    try:
+        with (
+            common.terminated_as_interrupted(),
+            opened(common.versions(words, method="pairs"), limits) as arena,
+            progress(arena.contest.races, quiet=words.json) as reporter,
+        ):
+            folder = _folder(words, arena)
+            found = profile_versions(arena.contest, folder, reporter=reporter)
+    except (VersionError, WorkerError) as error:
+        print(f"opbench profile: {error}", file=sys.stderr)
         return Exit.NOTHING
-    return worst((Exit.OK, *(code_of(record.outcome) for record in refused)))
+    profiles = [item for item in found if isinstance(item, Profile)]
+    refused = [item for item in (*arena.common.alone, *found) if isinstance(item, Uncompared)]
+    _tell_versions(words, folder, profiles, refused)
+    if not differences(profiles):
+        return Exit.NOTHING
+    outcomes = (outcome for item in refused for outcome in (item.outcome.base, item.outcome.head))
+    return worst((Exit.OK, *(code_of(outcome) for outcome in outcomes if outcome is not None)))
+
+
+def _folder(words: argparse.Namespace, arena: Arena) -> RunFolder:
+    """The run that was asked for, or a new one that says which commits were profiled."""
+    from results.store import open_run
+
+    if words.run:
+        return open_run(words.run)
+    sides = (("base_commit", arena.base.commit), ("head_commit", arena.head.commit))
+    commits = tuple((name, json.dumps(commit)) for name, commit in sides)
+    folder = common.create_in(words, arena.head.environment, settings=commits)
+    for lacking in arena.common.alone:
+        folder.append(lacking)
+    return folder
+
+
+def _tell_versions(
+    words: argparse.Namespace,
+    folder: RunFolder,
+    profiles: Sequence[Profile],
+    refused: Sequence[Uncompared],
+) -> None:
+    from results.gate_report import is_idle
+    from results.gate_table import uncompared_table
+    from results.profile_diff import differences
+    from results.profile_table import difference_table, summary
+
+    found = differences(profiles)
+    # Who runs in neither version is told of only where there is nothing else to tell.
+    listed = [item for item in refused if not found or not is_idle(item)]
+    if words.json:
+        common.print_json(
+            {
+                "run": str(folder.path),
+                "differences": [common.plain(diff) for diff in found],
+                "unprofiled": [common.plain(item) for item in refused],
+            }
+        )
+        return
+    for diff in found:
+        draw([difference_table(diff, top=words.top)])
+        print(f"{summary(diff)}\ntraces: {diff.base_trace}   {diff.head_trace}\n")
+    if listed:
+        draw([uncompared_table(listed, title="not profiled in both versions")])
+    print(f"run: {folder.path}")

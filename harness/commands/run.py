@@ -43,6 +43,7 @@ def add(verb: argparse.ArgumentParser) -> None:
 
 def main(words: argparse.Namespace) -> Exit:
     """Race the selected contenders, record the run and print its leaderboards."""
+    from harness.anchoring import anchor
     from harness.pipeline import run
     from harness.planning import plan
     from harness.policy import Policy
@@ -57,6 +58,7 @@ def main(words: argparse.Namespace) -> Exit:
         races = plan(catalog, options.selection(words))
         folder = open_run(words.resume) if words.resume else common.create(words, supervisor)
         common.set_up(folder, races)
+        anchor(folder, races, supervisor=supervisor)
         policy = Policy(folder.info.rules, budget_s=words.budget)
         with progress(races, quiet=words.json) as reporter:
             records = run(

@@ -1,15 +1,23 @@
-"""`opbench show`: the leaderboards and profiles of a recorded run."""
+"""`opbench show`: the leaderboards and profiles of a recorded run, or the verdicts of a gate."""
 
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from harness import options
 from harness.commands import common
-from harness.exits import Exit, of_outcomes
+from harness.exits import Exit, of_gate, of_outcomes
 from harness.terminal import draw
 
-HELP = "print the leaderboards of a run"
+if TYPE_CHECKING:
+    from results.gate_report import Report
+    from results.record import Case
+    from results.store import RunFolder
+
+HELP = "print the leaderboards of a run, or the verdicts of a gate"
 
 
 def add(verb: argparse.ArgumentParser) -> None:
@@ -21,25 +29,58 @@ def add(verb: argparse.ArgumentParser) -> None:
 
 
 def main(words: argparse.Namespace) -> Exit:
-    """Print the run's leaderboards, operators and what is unfinished."""
+    """Print the run's leaderboards, operators and what is unfinished; or what a gate found."""
     from harness.planning import matches
-    from results.leaderboard import boards_of
-    from results.table import leaderboard_table, operators_table
+    from results.gate_report import recorded
+
+    def is_asked(case: Case) -> bool:
+        named = not words.names or case.op in words.names
+        return named and matches(words.expression, case.key)
 
     folder = common.recorded(words)
-    found = [
-        board
-        for board in boards_of(folder)
-        if (not words.names or board.case.op in words.names)
-        and matches(words.expression, board.case.key)
-    ]
+    report = recorded(folder)
+    if report is None:
+        return _show_run(words, folder, is_asked)
+    return _show_gate(words, folder, report.only(is_asked))
+
+
+def _show_run(
+    words: argparse.Namespace, folder: RunFolder, is_asked: Callable[[Case], bool]
+) -> Exit:
+    from results.anchors import without_anchors
+    from results.history_table import anchors_text
+    from results.leaderboard import boards_of
+    from results.table import leaderboard_table
+
+    found = [board for board in boards_of(folder) if is_asked(board.case)]
     if words.json:
         common.print_json(
             {"run": str(folder.path), "boards": [common.plain(board) for board in found]}
         )
     else:
         draw(leaderboard_table(board) for board in found)
-        draw(operators_table(item) for item in folder.profiles())
+        _draw_profiles(folder)
+        for line in anchors_text(folder.records()):
+            print(line)
         for job in folder.unfinished():
             print(f"unfinished: {job.contender} on {job.case.op} {job.case.label}")
-    return of_outcomes(r.outcome for r in folder.records())
+    return of_outcomes(r.outcome for r in without_anchors(folder.records()))
+
+
+def _show_gate(words: argparse.Namespace, folder: RunFolder, report: Report) -> Exit:
+    if not words.json:
+        _draw_profiles(folder)
+    common.print_gate(folder, report, as_json=words.json)
+    begun_with = json.loads(dict(report.settings).get("names", "[]"))
+    return of_gate(report, words.names or begun_with)
+
+
+def _draw_profiles(folder: RunFolder) -> None:
+    """The operators of what was profiled; of two versions, what grew."""
+    from results.profile_diff import differences
+    from results.profile_table import difference_table
+    from results.table import operators_table
+
+    profiles = folder.profiles()
+    draw(operators_table(item) for item in profiles if not item.side)
+    draw(map(difference_table, differences(profiles)))

@@ -1,7 +1,7 @@
 """Compile a C++ kernel at first use, keep the library in a cache, and load it into torch.
 
 A library is found again by the hash of everything that went into it: the source and the headers
-beside it, the flags, the compiler and torch. The namespace of its ops carries that hash, so two
+beside it, the Python files that register its ops, the flags, the compiler and torch. The namespace of its ops carries that hash, so two
 versions of one kernel can live in one process.
 """
 
@@ -47,9 +47,13 @@ class Library:
     namespace: str
 
 
-def load(source: Path) -> Library:
-    """Compile `source` unless the cache has it, load it, and return where its ops are."""
-    library = build(source)
+def load(source: Path, *, registrars: tuple[Path, ...] = ()) -> Library:
+    """Compile `source` unless the cache has it, load it, and return where its ops are.
+
+    registrars: the files that tell torch of its ops. Another text of theirs makes another namespace,
+    so that two versions of what they register don't meet in one.
+    """
+    library = build(source, registrars=registrars)
     try:
         torch.ops.load_library(library.path)  # type: ignore[no-untyped-call]
     except OSError as error:
@@ -59,10 +63,10 @@ def load(source: Path) -> Library:
     return library
 
 
-def build(source: Path) -> Library:
+def build(source: Path, *, registrars: tuple[Path, ...] = ()) -> Library:
     """Compile `source` unless the cache has it; raise `Unavailable` where that cannot be done."""
     compiler = find_compiler()
-    key = _key(source, compiler)
+    key = _key(source, registrars, compiler)
     library = Library(cache_folder() / key / f"{source.stem}.so", f"opbench_{key}")
     if not library.path.exists():
         _compile(source, library, compiler)
@@ -106,11 +110,11 @@ def sources_of(source: Path) -> list[Path]:
     return sorted(found)
 
 
-def _key(source: Path, compiler: tuple[str, ...]) -> str:
+def _key(source: Path, registrars: tuple[Path, ...], compiler: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for part in (*flags(), *compiler, _version(compiler), _machine(), torch.__version__):
         digest.update(part.encode() + b"\0")
-    for path in sources_of(source):
+    for path in (*sources_of(source), *sorted(registrars)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 

@@ -59,7 +59,9 @@ def keep(*saved: int, **sizes: tuple[int, int]) -> Callable[..., None]:
 
 @functools.cache
 def _loaded(source: Path, kernels: tuple[tuple[str, Kernel], ...]) -> SimpleNamespace:
-    return _registered(cpp_build.load(source).namespace, kernels)
+    registrars = {Path(kernel.shape.__code__.co_filename) for _, kernel in kernels}
+    library = cpp_build.load(source, registrars=tuple(registrars))
+    return _registered(library.namespace, kernels)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""A run as Markdown: a leaderboard per case, grouped by op."""
+"""A run as Markdown: a leaderboard per case, grouped by op; of a gate, its summary."""
 
 from __future__ import annotations
 
@@ -17,13 +17,25 @@ _TEXT_COLUMNS = frozenset(
         *("contender", "verdict", "operator", "key", "value"),
         *("case", "sizes", "best", "as good", "next", "slowest"),
         *("what", "board", "runs", "caveats", "kind", "grid", "shape"),
+        *("op", "change", "status"),
     }
 )
 
 
 def export(run: str | Path, target: Path, *, by: str = "job") -> None:
-    """Write the leaderboards of `run` to `target`. `by` makes no difference here."""
+    """Write the leaderboards of `run` to `target`, or the summary of a gate.
+
+    `by` makes no difference here.
+    """
+    # They draw their tables with what is below.
+    from results.gate_report import recorded
+    from results.gate_text import markdown
+
     folder = open_run(run)
+    report = recorded(folder)
+    if report is not None:
+        target.write_text(markdown(report, folder.path), encoding="utf-8")
+        return
     ordered = sorted(boards_of(folder), key=lambda board: board.case.op)
     parts = [f"# {escape(folder.info.id)}\n"]
     for op, group in itertools.groupby(ordered, key=lambda board: board.case.op):

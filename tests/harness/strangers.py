@@ -19,11 +19,17 @@ def install(folder: Path, source: str) -> Path:
         '[tool.setuptools]\npy-modules = ["their_ops"]\n'
     )
     (package / "their_ops.py").write_text(source)
-    environment = folder / "env"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    site = next(environment.glob("lib/python*/site-packages"))
-    # What this environment has (torch, opbench) is seen from the new one, which adds the package.
-    (site / "outer.pth").write_text("\n".join(p for p in sys.path if p) + "\n")
+    python = environment(folder)
+    site = next((folder / "env").glob("lib/python*/site-packages"))
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*pip, "--target", str(site), str(package)], check=True)
-    return environment / "bin" / "python"
+    return python
+
+
+def environment(folder: Path) -> Path:
+    """The Python of a new environment, `folder`/env, which has all that this one has."""
+    made = folder / "env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", made], check=True)
+    site = next(made.glob("lib/python*/site-packages"))
+    (site / "outer.pth").write_text("\n".join(p for p in sys.path if p) + "\n")
+    return made / "bin" / "python"

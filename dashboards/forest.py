@@ -1,0 +1,130 @@
+"""A forest plot of a gate: the ratio of head to base with its interval, a row per contender."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from dashboards.labels import labels
+from results.gate_report import Report
+from results.gating import VERDICTS, Finding
+
+#: More rows would be too small to read in the page.
+MOST_ROWS = 40
+#: The farthest that the axis goes either way: one wild interval must not squeeze the others.
+_FARTHEST = 8.0
+#: Okabe and Ito's colours with a mark each, told apart by every colour vision, in print too.
+_STYLES = {
+    "slower": ("#d55e00", "D"),
+    "inconclusive": ("#cc79a7", "s"),
+    "faster": ("#009e73", "^"),
+    "no slower": ("#56b4e9", "v"),
+    "same": ("#0072b2", "o"),
+}
+_ZONE = "#e4e4e4"
+
+
+def forest(report: Report) -> Figure:
+    """What was found, those that need a look first, and the zone of what is as good as equal."""
+    found = sorted(report.findings, key=lambda f: (VERDICTS.index(f.verdict), -f.ratio.value))
+    shown = found[:MOST_ROWS]
+    limit = 1 + report.gate.rules.min_slowdown
+    names = _names(shown)
+    left, height = 0.5 + 0.085 * max(map(len, names)), 0.3 * len(shown)
+    whole = (left + 6.0, height + 1.7)
+    figure = Figure(figsize=whole, dpi=110)
+    axes = figure.add_axes((left / whole[0], 0.6 / whole[1], 5.6 / whole[0], height / whole[1]))
+    low, high = _ends(shown, limit)
+    axes.axvspan(1 / limit, limit, color=_ZONE, linewidth=0)
+    axes.axvline(1, color="#888888", linewidth=1)
+    for row, finding in enumerate(shown):
+        _row(axes, row, finding, ends=(low, high))
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_yticks(range(len(shown)), names, fontsize=9.5)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("time of head over base", fontsize=10.5)
+    _ticks(axes, high / low)
+    _title(figure, report, shown=len(shown), height=whole[1])
+    _legend(figure, shown, height=whole[1])
+    return figure
+
+
+def _names(found: Sequence[Finding]) -> list[str]:
+    by_op: dict[str, list[Finding]] = {}
+    for finding in found:
+        by_op.setdefault(finding.case.op, []).append(finding)
+    cases = {op: labels(f.case for f in group) for op, group in by_op.items()}
+    return [f"{f.case.op} · {f.contender} · {cases[f.case.op][f.case]}" for f in found]
+
+
+def _ends(found: Sequence[Finding], limit: float) -> tuple[float, float]:
+    """Of the axis: all that is known of the ratios, and some of either side of the zone."""
+    ratios = [f.ratio for f in found]
+    known = [r.value for r in ratios] + [end for r in ratios for end in (r.low, r.high)]
+    known = [value for value in known if 0 < value < math.inf]
+    low, high = min((*known, 1 / limit**2)), max((*known, limit**2))
+    return max(low, 1 / _FARTHEST) / 1.02, min(high, _FARTHEST) * 1.02
+
+
+def _row(axes: Axes, row: int, finding: Finding, *, ends: tuple[float, float]) -> None:
+    """A point on its interval; an arrow where the interval or the point is beyond the picture."""
+    colour, mark = _STYLES[finding.verdict]
+    ratio = finding.ratio
+    inside = [min(max(end, ends[0]), ends[1]) for end in (ratio.low, ratio.value, ratio.high)]
+    axes.plot((inside[0], inside[2]), (row, row), color=colour, linewidth=1.8)
+    if ratio.low < ends[0]:
+        axes.plot(ends[0], row, marker="<", color=colour, clip_on=False)
+    if ratio.high > ends[1]:
+        axes.plot(ends[1], row, marker=">", color=colour, clip_on=False)
+    if inside[1] == ratio.value:
+        axes.plot(ratio.value, row, marker=mark, color=colour, markersize=6)
+
+
+def _ticks(axes: Axes, span: float) -> None:
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    if span > 3:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0), numticks=12))
+        return
+    # Within less than a decade a logarithmic axis is nearly straight, but would have one tick.
+    step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if (span - 1) / s <= 8)
+    low, high = axes.get_xlim()
+    first, last = math.ceil(low / step), math.floor(high / step)
+    axes.set_xticks([round(number * step, 4) for number in range(first, last + 1)])
+    axes.set_xticks([], minor=True)
+
+
+def _title(figure: Figure, report: Report, *, shown: int, height: float) -> None:
+    title = "head against base"
+    if report.is_void:
+        title += ": void, the base differs from itself"
+    if shown < len(report.findings):
+        title += f": {shown} of {len(report.findings)}, those that need a look first"
+    figure.text(0.01, 1 - 0.32 / height, title, fontsize=13)
+    told = f"shaded: within {report.gate.rules.min_slowdown:.1%}, which is taken for the same"
+    figure.text(0.01, 1 - 0.6 / height, told, fontsize=9, color="#555555")
+
+
+def _legend(figure: Figure, found: Sequence[Finding], *, height: float) -> None:
+    seen = {finding.verdict for finding in found}
+    handles = [
+        Line2D([], [], color=colour, marker=mark, label=verdict)
+        for verdict, (colour, mark) in _STYLES.items()
+        if verdict in seen
+    ]
+    figure.legend(
+        handles=handles,
+        loc="upper right",
+        bbox_to_anchor=(0.99, 1 - 0.68 / height),
+        ncols=len(handles),
+        fontsize=9,
+        frameon=False,
+        borderaxespad=0,
+    )

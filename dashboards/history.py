@@ -1,0 +1,154 @@
+"""Publish a history to TensorBoard: a line per contender over the runs, its changes marked."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from dashboards import events
+from dashboards.labels import labels
+from dashboards.pictures import as_picture
+from dashboards.scalars import run_of
+from dashboards.sizes import COLOURS, LINES, MARKERS
+from results.errors import RunFolderError
+from results.formats.markdown import render
+from results.history import History, Series
+from results.history_table import change_text, history_table, remarks
+from results.table import format_ratio
+
+RUN = "history"
+_STEP = "The step is the number of the run, the oldest being 0; the wall time is when it began."
+#: The series of one case, and the case's name.
+Group = tuple[str, list[Series]]
+
+
+def publish_history(found: History, folder: Path) -> Path:
+    """Write the pages of a history below `folder`, in place of those that were there.
+
+    Returns where they are. Raises RunFolderError where that can't be written.
+    """
+    target = folder / "tensorboard"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".tensorboard-", dir=folder) as staging:
+            fresh = Path(staging) / "new"
+            last = max((point.created for s in found.series for point in s.points), default=0.0)
+            events.write(fresh, _entries(found), wall_time=last)
+            if target.exists():
+                target.rename(Path(staging) / "old")
+            fresh.rename(target)
+    except OSError as error:
+        raise RunFolderError(f"{target} cannot be written: {error.strerror or error}") from error
+    return target
+
+
+def is_history(folder: Path) -> bool:
+    """Whether a folder holds the pages of a history, and is not a run."""
+    return not (folder / "run.json").exists() and (folder / "tensorboard" / RUN).is_dir()
+
+
+def _entries(found: History) -> Iterator[events.Entry]:
+    for op, groups in _grouped(found).items():
+        for label, group in groups:
+            for series in group:
+                yield from _line(f"{op}/{label}", series)
+            if any(series.levels for series in group):
+                yield as_picture(RUN, f"{op}/{label}", _figure(f"{op}: {label}", group))
+        own = [series for series in found.series if series.case.op == op]
+        yield events.text(RUN, f"history/{op}", _text(found, own))
+
+
+def _grouped(found: History) -> dict[str, list[Group]]:
+    """The series by op and case."""
+    ops: dict[str, list[Series]] = {}
+    for series in found.series:
+        ops.setdefault(series.case.op, []).append(series)
+    return {
+        op: [
+            (label, [series for series in own if series.case == case])
+            for case, label in labels(series.case for series in own).items()
+        ]
+        for op, own in sorted(ops.items())
+    }
+
+
+def _line(tag: str, series: Series) -> Iterator[events.Entry]:
+    line = run_of(series.contender)
+    for point in series.points:
+        yield events.scalar(
+            line,
+            f"{tag}/time_us",
+            point.time_s * 1e6,
+            step=point.number,
+            wall_time=point.created,
+            description=f"Median time of a call in microseconds. {_STEP}",
+        )
+        if point.relative is not None:
+            yield events.scalar(
+                line,
+                f"{tag}/relative",
+                point.relative,
+                step=point.number,
+                wall_time=point.created,
+                description=f"That over what {series.anchor} took in the same run. {_STEP}",
+            )
+
+
+def _text(found: History, own: list[Series]) -> str:
+    """The changes of an op, then all its series."""
+    changed = [
+        f"- {series.contender}, {series.case.label}: {change_text(change)}"
+        for series in own
+        for change in series.changes
+    ]
+    table = render(history_table(History(tuple(own), found.runs, (), (), ())))
+    notes = [f"- {remark}" for remark in remarks(found)]
+    return "\n".join([*(changed or ["No change was found."]), "", table, "", *notes])
+
+
+def _figure(title: str, group: list[Series]) -> Figure:
+    figure = Figure(figsize=(8.6, 4.8), dpi=110, layout="constrained")
+    axes = figure.add_subplot()
+    for number, series in enumerate(group):
+        if series.levels:
+            _draw(axes, series, number=number)
+    axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("run", fontsize=11)
+    axes.set_ylabel("time over that of the anchor", fontsize=11)
+    axes.set_title(title, fontsize=13, loc="left")
+    axes.grid(which="major", color="#dddddd")
+    axes.set_axisbelow(True)
+    figure.legend(loc="outside right upper", fontsize=10, frameon=False)
+    return figure
+
+
+def _draw(axes: Axes, series: Series, *, number: int) -> None:
+    """The line of a contender, with a mark and the ratio at each change."""
+    colour = COLOURS[number % len(COLOURS)]
+    axes.plot(
+        [point.number for point in series.points if point.relative is not None],
+        series.levels,
+        label=series.contender,
+        color=colour,
+        marker=MARKERS[number % len(MARKERS)],
+        linestyle=LINES[number % len(LINES)],
+        linewidth=1.4,
+        markersize=4,
+    )
+    for change in series.changes:
+        middle = (change.before.number + change.after.number) / 2
+        axes.axvline(middle, color=colour, linestyle=":", linewidth=1.4)
+        axes.annotate(
+            format_ratio(change.ratio),
+            (middle, change.after.relative or 0.0),
+            textcoords="offset points",
+            xytext=(4, 4),
+            color=colour,
+            fontsize=10,
+        )

@@ -1,0 +1,57 @@
+"""The gate's power: of sessions with a slowdown in one contender, how many fail for it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+
+from matplotlib.figure import Figure
+
+from dashboards.events import Entry
+from dashboards.pictures import as_picture
+from dashboards.sizes import COLOURS
+from results.record import Calibration
+from results.resampling import rate
+
+RUN = "gate"
+
+
+def entries(known: Iterable[Calibration]) -> Iterator[Entry]:
+    """A picture for each device and number of threads that a run knows the gate's power of."""
+    for one in known:
+        yield as_picture(RUN, f"what the gate finds/{one.device} t{one.threads}", _figure(one))
+
+
+def curve(known: Calibration) -> bytes:
+    """The picture, as a PNG file."""
+    file = io.BytesIO()
+    _figure(known).savefig(file, format="png")
+    return file.getvalue()
+
+
+def _figure(known: Calibration) -> Figure:
+    figure = Figure(figsize=(8.6, 4.8), dpi=110, layout="constrained")
+    axes = figure.add_subplot()
+    points = [(0.0, known.failed, known.sessions)]
+    points += [(power.slowdown, power.found, power.sessions) for power in known.powers]
+    shares = [rate(count, trials) for _, count, trials in points]
+    middles = [100 * share.value for share in shares]
+    below = [100 * (share.value - share.low) for share in shares]
+    above = [100 * (share.high - share.value) for share in shares]
+    axes.errorbar(
+        [100 * slowdown for slowdown, _, _ in points],
+        middles,
+        yerr=(below, above),
+        color=COLOURS[0],
+        marker="o",
+        capsize=3,
+    )
+    axes.axvline(100 * known.rules.min_slowdown, color="#888888", linestyle="--")
+    axes.set_ylim(-2, 102)
+    axes.set_xlabel("slowdown of one contender, % (dashed: the smallest that matters)", fontsize=11)
+    axes.set_ylabel("sessions that fail for it, %", fontsize=11)
+    title = f"what the gate finds: {known.sessions} resampled sessions each, 95% intervals"
+    axes.set_title(title, fontsize=13, loc="left")
+    axes.grid(color="#dddddd")
+    axes.set_axisbelow(True)
+    return figure

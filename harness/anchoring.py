@@ -1,0 +1,41 @@
+"""Time the machine's anchors at the beginning of a run, so that its days can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.catalog import Catalog, load
+from harness.pipeline import run
+from harness.planning import Race, Selection, plan
+from harness.policy import Policy
+from harness.supervisor import Supervisor
+from results.record import Record
+from results.store import RunFolder
+
+#: What declares them; a worker that is to time them has to load it.
+MODULE = "harness.anchors"
+#: Three anchors take about a second together, of which their checks are the most.
+POLICY = Policy(budget_s=0.3, settle_s=0.1)
+
+
+def catalog() -> Catalog:
+    """The anchors alone."""
+    return load(MODULE, entry_points=False)
+
+
+def races(*, devices: tuple[str, ...], threads: int) -> tuple[Race, ...]:
+    """The anchors on each device; threads: as in `Selection`."""
+    return plan(catalog(), Selection(devices=devices, threads=threads))
+
+
+def anchor(
+    folder: RunFolder, settings: Iterable[Race], *, supervisor: Supervisor | None = None
+) -> tuple[Record, ...]:
+    """Time the anchors on the devices and threads of the races, unless the run has them already.
+
+    supervisor: in whose child processes, which load `MODULE`; in this process where None.
+    Returns their records.
+    """
+    used = dict.fromkeys((race.case.device, race.case.threads) for race in settings)
+    wanted = [race for device, n in used for race in races(devices=(device,), threads=n)]
+    return run(catalog(), wanted, folder, policy=POLICY, supervisor=supervisor)

@@ -1,0 +1,75 @@
+"""`opbench compare`: two recorded runs, as far as times of different hours can be compared."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from harness import options
+from harness.commands import common
+from harness.exits import Exit, of_comparison
+from harness.terminal import draw
+from results.errors import EnvironmentsDifferError
+
+if TYPE_CHECKING:
+    from results.comparing import Comparison
+    from results.record import Case
+
+HELP = "compare two recorded runs, as far as that can be done"
+
+
+def add(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb understands."""
+    add = verb.add_argument
+    add("base", metavar="BASE", help="the folder of the run before the change")
+    add("head", metavar="HEAD", help="and of that after it")
+    add("names", nargs="*", metavar="OP", help="only these ops (default: all)")
+    add("-k", dest="expression", default="", metavar="EXPR", help="only these cases and contenders")
+    add("--impl", dest="impls", default="", metavar="NAMES", help="contenders, by commas")
+    add(
+        "--min-slowdown",
+        type=options.share,
+        default=0.03,
+        metavar="P",
+        help="the smallest slowdown that matters (default: 3%%)",
+    )
+    options.add_json(verb)
+
+
+def main(words: argparse.Namespace) -> Exit:
+    """Print what the second run tells of each contender that the first one has too."""
+    from results.comparing import compare
+    from results.comparing_text import headline, tables
+    from results.record import GateRules
+    from results.store import open_run
+
+    rules = GateRules(min_slowdown=words.min_slowdown)
+    try:
+        whole = compare(open_run(words.base), open_run(words.head), rules)
+    except EnvironmentsDifferError as error:
+        print(f"opbench compare: {error}", file=sys.stderr)
+        return Exit.NOTHING
+    found = _selected(words, whole)
+    if words.json:
+        common.print_json(common.plain(found))
+    else:
+        draw(tables(found))
+        print(headline(found))
+    return of_comparison(found, words.names)
+
+
+def _selected(words: argparse.Namespace, whole: Comparison) -> Comparison:
+    """What was asked for. Raises SelectionError where the expression isn't one."""
+    from harness.planning import matches
+
+    impls = words.impls.split(",") if words.impls else ()
+
+    def wanted(case: Case, contender: str) -> bool:
+        return (
+            (not words.names or case.op in words.names)
+            and (not impls or contender in impls)
+            and matches(words.expression, f"{case.key}/{contender}")
+        )
+
+    return whole.only(wanted)

@@ -1,0 +1,109 @@
+"""`opbench gate --base-run`: the head, measured now, against a run that was recorded earlier.
+
+That is weaker than any gate of two versions: the machine of another hour was another machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import options
+from harness.commands import common
+from harness.exits import Exit, of_comparison
+from harness.terminal import draw, progress
+from results.errors import EnvironmentsDifferError, SelectionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.planning import Race
+    from harness.supervisor import Supervisor
+    from results.comparing import Comparison
+    from results.store import RunFolder
+
+#: Fresh processes that each case is raced in.
+PROCESSES = 4
+#: Seconds that a case gets, all processes together, whatever the budget.
+LEAST_S, MOST_S = 1.0, 12.0
+
+
+def main(words: argparse.Namespace) -> Exit:
+    """Race what the run has too, and print what can be told of it."""
+    from harness.anchoring import MODULE
+    from harness.process import Limits, WorkerError, usual_memory
+    from harness.supervisor import Supervisor
+    from results.comparing import ensure_comparable
+    from results.store import open_run
+
+    if words.head != ".":
+        raise SelectionError("--base-run is compared with what is installed here: leave --head out")
+    base = open_run(words.base_run)
+    limits = Limits(words.timeout, words.memory_limit or usual_memory())
+    try:
+        with Supervisor((*words.load, MODULE), limits=limits) as supervisor:
+            ensure_comparable(base.info.environment, supervisor.environment())
+            found = _measured(words, base, supervisor)
+    except (EnvironmentsDifferError, WorkerError) as error:
+        print(f"opbench gate: {error}", file=sys.stderr)
+        return Exit.NOTHING
+    _tell(words, found)
+    return of_comparison(found, words.names)
+
+
+def _measured(words: argparse.Namespace, base: RunFolder, supervisor: Supervisor) -> Comparison:
+    from harness.anchoring import anchor
+    from harness.pipeline import run
+    from harness.planning import plan
+    from harness.policy import Policy
+    from results.comparing import compare
+    from results.record import GateRules
+
+    catalog = common.load(words)
+    races = tuple(_recorded(plan(catalog, options.selection(words)), base))
+    if not races:
+        raise SelectionError(f"{base.path} has nothing of what is selected")
+    folder = common.create_in(words, supervisor.environment())
+    anchor(folder, races, supervisor=supervisor)
+    share = min(max(words.budget / len(races), LEAST_S), MOST_S)
+    with progress(races, quiet=words.json) as reporter:
+        run(
+            catalog,
+            races,
+            folder,
+            policy=Policy(folder.info.rules, budget_s=share),
+            processes=PROCESSES,
+            supervisor=supervisor,
+            reporter=reporter,
+        )
+    wanted = {(race.case, name) for race in races for name in race.contenders}
+    whole = compare(base, folder, GateRules(words.alpha, words.min_slowdown))
+    return whole.only(lambda case, name: (case, name) in wanted)
+
+
+def _recorded(races: tuple[Race, ...], base: RunFolder) -> Iterator[Race]:
+    """The races with those contenders that the run has too."""
+    known = {(record.case, record.contender) for record in base.records()}
+    for race in races:
+        names = tuple(name for name in race.contenders if (race.case, name) in known)
+        if names:
+            yield replace(race, contenders=names)
+
+
+def _tell(words: argparse.Namespace, found: Comparison) -> None:
+    from results.comparing_text import headline, tables
+    from results.formats.markdown import escape, render
+
+    if words.summary:
+        lines = [f"{escape(line)}\n" for line in headline(found).splitlines()]
+        parts = ["## opbench gate, against a recorded run\n", *lines, *map(render, tables(found))]
+        with Path(words.summary).open("a", encoding="utf-8") as file:
+            file.write("\n".join(parts))
+    if words.json:
+        common.print_json(common.plain(found))
+        return
+    draw(tables(found))
+    print(headline(found))

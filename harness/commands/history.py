@@ -1,0 +1,98 @@
+"""`opbench history`: what contenders took, run after run, and where that changed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import options
+from harness.commands import common
+from harness.exits import Exit
+from harness.lazy import import_lazily
+from harness.terminal import draw
+
+if TYPE_CHECKING:
+    from results.history import History
+    from results.record import Record
+
+HELP = "show what contenders took, run after run, and where that changed"
+#: Where the dashboard of a history goes, below the folder of its runs.
+FOLDER = "history"
+
+
+def add(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb understands."""
+    add = verb.add_argument
+    add("names", nargs="*", metavar="OP", help="only these ops (default: all)")
+    add("--runs", default="runs", metavar="DIR", help="the folder of runs (default: runs)")
+    add("-k", dest="expression", default="", metavar="EXPR", help="only these cases and contenders")
+    add("--impl", dest="impls", default="", metavar="NAMES", help="contenders, by commas")
+    add(
+        "--min-change",
+        type=options.share,
+        default=0.05,
+        metavar="P",
+        help="the smallest change that is told (default: 5%%)",
+    )
+    add(
+        "--all-environments",
+        action="store_true",
+        help="runs of other machines and versions too (default: those made as the latest was)",
+    )
+    add("--publish", action="store_true", help="write a TensorBoard dashboard of it")
+    options.add_json(verb)
+
+
+def main(words: argparse.Namespace) -> Exit:
+    """Print the history of a folder of runs; with --publish, write its dashboard too."""
+    from results.history import history
+    from results.history_table import history_table, remarks
+
+    root = Path(words.runs)
+    found = history(
+        root,
+        ops=words.names,
+        wanted=lambda record: _wanted(words, record),
+        everywhere=words.all_environments,
+        min_change=words.min_change,
+    )
+    _ensure_known(words, found)
+    if words.json:
+        common.print_json(common.plain(found))
+    elif found.series:
+        draw([history_table(found)])
+    for remark in remarks(found):
+        print(f"opbench history: {remark}", file=sys.stderr)
+    if not found.series:
+        print(f"opbench history: no run in {root} measured what is selected", file=sys.stderr)
+        return Exit.NOTHING
+    if words.publish:
+        from dashboards.history import publish_history
+
+        publish_history(found, root / FOLDER)
+        if not words.json:
+            print(f"published; look at it: opbench dashboard {root / FOLDER}")
+    return Exit.OK
+
+
+def _wanted(words: argparse.Namespace, record: Record) -> bool:
+    from harness.planning import matches
+
+    names = words.impls.split(",") if words.impls else (record.contender,)
+    key = f"{record.case.key}/{record.contender}"
+    return record.contender in names and matches(words.expression, key)
+
+
+def _ensure_known(words: argparse.Namespace, found: History) -> None:
+    """Of an op that no run has it has to be known that there is one; SelectionError if not."""
+    missing = set(words.names) - set(found.ops)
+    if not missing:
+        return
+    from harness.catalog import load
+
+    import_lazily("torch")
+    catalog = load()
+    for name in sorted(missing):
+        catalog.op(name)

@@ -1,0 +1,141 @@
+"""Git repositories that hold projects of others, and the real `opbench gate` run in them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+#: The real command, which finds its own modules, and not those of the folder that it is called in.
+COMMAND = (sys.executable, "-P", "-m", "harness.cli")
+
+#: Two ops of somebody else's, as small as they can be.
+OPS = '''\
+"""Somebody's ops."""
+
+import torch
+
+from harness.declare import Cost, Op, impl
+
+row_sum = Op(
+    name="row_sum",
+    oracle=lambda x: x.sum(1),
+    axes={"N": "rows", "M": "columns"},
+    inputs={"normal": lambda N, M, rng: {"x": torch.randn(N, M, generator=rng)}},
+    quick={"small": {"N": 64, "M": 64}},
+    dtypes=("float32",),
+    cost=lambda N, M, e: Cost(N * M, e * (N * M + N)),
+)
+
+
+@impl("row_sum")
+def summed(x):
+    return x.sum(1)
+
+
+@impl("row_sum")
+def multiplied(x):
+    return x @ torch.ones(x.shape[1])
+
+
+depthwise = Op(
+    name="depthwise",
+    oracle=lambda x, w: torch.nn.functional.conv2d(x, w, groups=len(w)),
+    axes={"C": "channels", "H": "height and width"},
+    inputs={
+        "normal": lambda C, H, rng: {
+            "x": torch.randn(1, C, H, H, generator=rng),
+            "w": torch.randn(C, 1, 3, 3, generator=rng),
+        }
+    },
+    quick={"block": {"C": 128, "H": 56}},
+    dtypes=("float32",),
+    cost=lambda C, H, e: Cost(18 * C * H * H, 2 * e * C * H * H),
+)
+
+
+@impl("depthwise")
+def library(x, w):
+    return torch.nn.functional.conv2d(x, w, groups=len(w))
+'''
+
+
+@dataclass(frozen=True)
+class Gated:
+    """What came of `opbench gate`: its exit code and what it printed."""
+
+    code: int
+    out: str
+    error: str
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What it printed with --json."""
+        return json.loads(self.out)
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """The verdict on each contender of what it printed with --json."""
+        return {found["contender"]: found["verdict"] for found in self.told["findings"]}
+
+    @property
+    def uncompared(self) -> dict[str, str]:
+        """The status of each contender that wasn't compared."""
+        return {item["contender"]: item["status"] for item in self.told["uncompared"]}
+
+
+def repository(root: Path, files: Mapping[str, str]) -> Path:
+    """A git repository at `root` whose only commit, on `main`, has those files. Returns `root`."""
+    root.mkdir()
+    git(root, "init", "--quiet", "--initial-branch=main")
+    commit(root, files)
+    return root
+
+
+def commit(root: Path, files: Mapping[str, str], *, branch: str = "") -> None:
+    """Commit the files; on a new branch that begins here, where one is named."""
+    if branch:
+        git(root, "checkout", "--quiet", "-b", branch)
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    git(root, "add", "--all")
+    who = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
+    git(root, *who, "commit", "--quiet", "--message", "a version")
+
+
+def git(root: Path, *words: str) -> str:
+    """What git prints."""
+    done = subprocess.run(("git", *words), cwd=root, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def worktrees(root: Path) -> int:
+    """How many working trees the repository has, its own included."""
+    return len(git(root, "worktree", "list").splitlines())
+
+
+def gate(root: Path, *words: str, python: str = "", **environment: str) -> Gated:
+    """Run `opbench gate` in a folder of a repository."""
+    command = (python or COMMAND[0], *COMMAND[1:], "gate", *words)
+    done = subprocess.run(
+        command, cwd=root, capture_output=True, text=True, env={**os.environ, **environment}
+    )
+    return Gated(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def own_imports(folder: Path) -> Iterator[None]:
+    """Afterwards this process finds modules where it did, and has none from below `folder`."""
+    path, before = list(sys.path), set(sys.modules)
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        for name in set(sys.modules) - before:
+            if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
+                del sys.modules[name]

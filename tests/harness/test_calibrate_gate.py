@@ -1,0 +1,163 @@
+"""A slowdown that is injected, and `opbench calibrate --gate`, as a whole."""
+
+import random
+from dataclasses import replace
+from itertools import repeat
+
+import pytest
+
+from benchmarks import gate as rivals
+from harness import injection, racing
+from harness.calibrating import record
+from harness.cli import main
+from harness.clock import HostClock
+from harness.exits import Exit
+from harness.gate import Contest
+from harness.planning import Race
+from harness.policy import Policy
+from harness.process import Limits
+from results.calibrations import find
+from results.errors import SelectionError
+from results.gate_report import report_of
+from results.gate_text import headline
+from results.gating import observation
+from results.record import Calibration, Case, Gate, GateRules, Paired, Rules, Side, Unit
+from results.stats import median
+from results.store import open_run
+from tests.harness.projects import OPS
+from tests.harness.runs import new_run
+
+CASE = Case("op", "base", (), "normal")
+
+
+def counting():
+    """A call of some 30 µs that does the same thing each time."""
+    for _ in repeat(None, 3000):
+        pass
+
+
+def ratio_of(calls):
+    policy = Policy(Rules(precision=1e-9), budget_s=0.5, lead=1)
+    timings = racing.measure(calls, clock=HostClock(), policy=policy)
+    base, head = timings["base"], timings["head"]
+    shared = min(len(base.samples_s), len(head.samples_s))
+    return median([h / b for b, h in zip(base.samples_s[:shared], head.samples_s, strict=False)])
+
+
+def test_the_head_takes_longer_by_the_share_that_was_asked_for():
+    calls = {"base": counting, "head": counting}
+    ratio = ratio_of(injection.slowed(calls, 0.2, HostClock()))
+    assert 1.15 < ratio < 1.25
+
+
+def test_a_call_still_gives_its_result():
+    calls = {"base": lambda: "theirs", "head": lambda: "ours"}
+    wrapped = injection.slowed(calls, 0.5, HostClock())
+    assert (wrapped["base"](), wrapped["head"]()) == ("theirs", "ours")
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory):
+    """A calibration of one contender, as short as can be."""
+    here = tmp_path_factory.mktemp("calibrated")
+    (here / "ops.py").write_text(OPS)
+    words = ["calibrate", "--gate", "row_sum", "--impl", "summed", "--load", "./ops.py"]
+    words += ["--threads", "1", "--units", "2", "--pairs", "1", "--slowdowns", "30%"]
+    words += ["--sessions", "3", "--id", "one", "--plot", str(here / "power.png")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(here)
+        patch.setenv("XDG_CACHE_HOME", str(here / "cache"))
+        assert main(words) == Exit.OK
+        # What is recorded already isn't recorded again.
+        assert main([*words, "--resume", "runs/one", "--json"]) == Exit.OK
+    return here
+
+
+def test_units_are_recorded_as_they_are_and_slowed_down(calibrated):
+    lines = tuple(open_run(calibrated / "runs/one").lines())
+    units = [line for line in lines if isinstance(line, Unit)]
+    own = [u for u in units if u.case.op == "row_sum"]
+    kinds = sorted((u.method, u.role, u.injected, u.number) for u in own if u.role != "null")
+    assert kinds == [
+        ("pairs", "confirm", 0.0, 0),
+        ("pairs", "confirm", 0.3, 0),
+        ("twins", "screen", 0.0, 0),
+        ("twins", "screen", 0.0, 1),
+        ("twins", "screen", 0.3, 0),
+        ("twins", "screen", 0.3, 1),
+    ]
+    slowed = [observation(u.times) for u in units if u.injected]
+    alike = [observation(u.times) for u in units if not u.injected]
+    assert 0.1 < median(slowed) < 0.5
+    assert abs(median(alike)) < 0.1
+    assert not any(u.injected for u in units if u.role == "null")
+    assert {"anchor_memory", "row_sum"} <= {u.case.op for u in units if u.role == "null"}
+
+
+def test_what_the_gate_is_worth_is_kept_for_later_gates(calibrated):
+    run = open_run(calibrated / "runs/one")
+    (known,) = run.calibrations()
+    root = calibrated / "cache/opbench/calibrations"
+    assert find(run.info.environment.key, "cpu", threads=1, root=root) == known
+    # Two processes are too few to tell anything.
+    assert (known.sessions, known.failed, known.inconclusive) == (3, 0, 3)
+    assert [(power.slowdown, power.found) for power in known.powers] == [(0.3, 0)]
+    assert (calibrated / "power.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_gate_tells_it_if_it_goes_by_the_same_rules(tmp_path):
+    for name, alpha in (("same", 0.01), ("other", 0.05)):
+        folder = new_run(tmp_path, name)
+        side = Side("main", "", "python", folder.info.environment)
+        folder.append(Gate(side, side, "twins", GateRules(alpha)))
+        folder.append(
+            Calibration("key", "cpu", 1, "", GateRules(), 28, 80, 1, 0, 0, (), (("twins", 0.01),))
+        )
+        told = "on this machine: 1 of 80 unchanged sessions failed (resampled)"
+        assert (told in headline(report_of(folder))) == (name == "same")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["calibrate"],
+        ["calibrate", "--gate", "--ceilings"],
+        ["calibrate", "--gate", "--slowdowns", "3"],
+    ],
+)
+def test_words_that_make_no_sense_are_refused(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == Exit.USAGE
+    assert "calibrate" in capsys.readouterr().err
+
+
+def test_what_cannot_be_slowed_by_a_known_share_is_refused(tmp_path):
+    races = (Race(replace(CASE, device="cuda:0"), ("cpp",)),)
+    contest = Contest({}, races, (), Limits())
+    with pytest.raises(SelectionError, match="what runs on cuda:0 can't be slowed down by a known"):
+        record(contest, new_run(tmp_path), slowdowns=(0.03,), twins=1, pairs=1)
+
+
+def blocks(rng, *, process, times=200):
+    """The blocks of a process that is off by a share for all of its life."""
+    return tuple(1e-5 * (1 + process) * rng.lognormvariate(0, 0.02) for _ in range(times))
+
+
+def test_the_rules_of_others_fail_what_did_not_change_where_processes_differ():
+    rng = random.Random(0)
+    units = []
+    for number in range(20):
+        for share in (0.0, rivals.SLOWDOWN):
+            off = rng.uniform(0, 0.2)
+            base, head = blocks(rng, process=off), blocks(rng, process=off)
+            times = Paired(base, tuple((1 + share) * value for value in head))
+            units.append(Unit("cpp", CASE, "twins", "screen", number, times, share))
+    alarms = {
+        name: rivals._judged(rivals._blocks(units), rule, 80, 60)[0]
+        for name, rule in rivals._RULES.items()
+    }
+    assert alarms["pytest-benchmark, median:5%"] > 15
+    assert 0 < alarms["pytest-benchmark, median:10%"] < alarms["pytest-benchmark, median:5%"]
+    assert alarms["asv, Mann-Whitney at a ratio of 1.1"] < 40
+    assert max(abs(observation(u.times)) for u in units if not u.injected) < 0.01

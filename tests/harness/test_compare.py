@@ -1,0 +1,127 @@
+"""Two recorded runs compared by the real command: real runs, and one that was made elsewhere."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from harness.exits import Exit
+from results.anchors import ANCHORS
+
+MINE = Path(__file__).parent.parent / "loaded" / "row_sum.py"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A folder with two runs of the same contenders, one after the other."""
+    root = tmp_path_factory.mktemp("compare")
+    words = ["row_sum", "--load", str(MINE), "--budget", "0.1", "--threads", "1", "--in-process"]
+    for name in ("before", "after"):
+        assert main(["run", *words, "--out", str(root), "--id", name]) == Exit.OK
+    return root
+
+
+def changed(runs, name, **edits):
+    """A copy of the second run of which the text of its files is edited."""
+    folder = runs / name
+    shutil.copytree(runs / "after", folder)
+    for file, edit in edits.items():
+        path = next(folder.glob(f"{file}.*"))
+        path.write_text(edit(path.read_text(encoding="utf-8")), encoding="utf-8")
+    return folder
+
+
+def slowed(text):
+    """Every line of the contender `loop`, a thousand times as slow."""
+    lines = []
+    for line in text.splitlines():
+        data = json.loads(line)
+        outcome = data.get("outcome", {})
+        if data["contender"] == "loop" and "samples_s" in outcome:
+            outcome["samples_s"] = [1000 * time_s for time_s in outcome["samples_s"]]
+        lines.append(json.dumps(data))
+    return "\n".join(lines) + "\n"
+
+
+def test_two_runs_of_one_process_are_no_pass(runs, capsys):
+    # However busy the machine is meanwhile.
+    code = main(["compare", f"{runs}/before", f"{runs}/after"])
+    assert code in (Exit.INCONCLUSIVE, Exit.REGRESSION)
+    told = capsys.readouterr().out
+    assert "after against before, unpaired" in told
+    assert "race both with --processes 10" in told
+    for name in ANCHORS:
+        assert f"  {name} on cpu, 1 threads: " in told
+
+
+def test_what_is_a_thousand_times_as_slow_is_slower(runs, capsys):
+    # Of the first run and a copy of it, since what two runs tell depends on the machine.
+    folder = runs / "slow"
+    shutil.copytree(runs / "before", folder)
+    records = folder / "records.jsonl"
+    records.write_text(slowed(records.read_text(encoding="utf-8")), encoding="utf-8")
+    pair = [f"{runs}/before", str(folder)]
+    assert main(["compare", *pair, "row_sum", "--min-slowdown", "90%"]) == Exit.REGRESSION
+    table, headline = capsys.readouterr().out.split("compared: ", 1)
+    assert "slower" in headline.splitlines()[0]
+    assert "loop" in next(line for line in table.splitlines() if "slower" in line)
+    assert "slower with the same source: the machine, or something that they call" in headline
+    assert "could see a slowdown of" in headline
+
+    # Judged by all of them, and told of the others alone.
+    rest = ["-k", "not loop", "--min-slowdown", "90%", "--json"]
+    assert main(["compare", *pair, *rest]) == Exit.OK
+    plain = json.loads(capsys.readouterr().out)
+    found = [compared["finding"] for compared in plain["compared"]]
+    assert found
+    assert all(f["contender"] != "loop" and f["method"] == "unpaired" for f in found)
+
+
+def test_who_is_selected(runs, capsys):
+    pair = ["compare", f"{runs}/before", f"{runs}/before", "--json"]
+    assert main([*pair, "--impl", "loop,summed"]) == Exit.INCONCLUSIVE
+    found = json.loads(capsys.readouterr().out)["compared"]
+    assert {compared["finding"]["contender"] for compared in found} == {"loop", "summed"}
+    # An empty selection is no pass, nor is an op that neither run has.
+    assert main([*pair, "--impl", "nobody"]) == Exit.NOTHING
+    assert main([*pair[:3], "row_sum", "conv2d"]) == Exit.NOTHING
+    assert main([*pair, "-k", "and and"]) == Exit.USAGE
+
+
+def test_a_contender_that_is_gone_is_no_pass(runs, capsys):
+    def without(text):
+        return "".join(line for line in text.splitlines(True) if '"contender":"summed"' not in line)
+
+    folder = changed(runs, "gone", records=without)
+    words = ["compare", f"{runs}/after", str(folder), "--min-slowdown", "90%"]
+    assert main(words) == Exit.INCONCLUSIVE
+    assert "vanished" in capsys.readouterr().out
+    assert main([*words, "--impl", "loop,without_gradient"]) == Exit.OK
+
+
+def test_runs_of_two_environments_are_not_compared(runs, capsys):
+    def elsewhere(text):
+        data = json.loads(text)
+        stable = [[n, "2.0" if n == "torch" else v] for n, v in data["environment"]["stable"]]
+        data["environment"] |= {"key": "elsewhere", "stable": stable}
+        return json.dumps(data)
+
+    folder = changed(runs, "elsewhere", run=elsewhere)
+    assert main(["compare", f"{runs}/before", str(folder)]) == Exit.NOTHING
+    told = capsys.readouterr()
+    assert "  torch: " in told.err
+    assert "2.0 in head" in told.err
+    assert told.out == ""
+
+
+def test_comparing_needs_no_torch(runs):
+    code = (
+        "import sys; from harness.cli import main; "
+        f"main(['compare', r'{runs}/before', r'{runs}/after']); "
+        "assert not any(name.startswith('torch.') for name in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -1,0 +1,150 @@
+"""Two versions in processes of their own: one is timed while the other stands still."""
+
+import time
+
+import psutil
+import pytest
+
+from harness.duel import FEWEST, DiedError, Duel, Fighter, died
+from harness.planning import Race
+from harness.process import Limits
+from harness.worker import Brief
+from harness.worlds import Version
+from results.record import Case, Failed, Paired, Unpaired, Unsupported, Wrong
+from tests.harness.projects import OPS
+
+CASE = Case("row_sum", "small", (("N", 64), ("M", 64)), "normal", threads=1)
+LIMITS = Limits(timeout_s=20.0, memory=4 << 30)
+#: Contenders that do in the head what their names say.
+HEAD = (
+    OPS
+    + """
+import os, threading, time
+from harness.declare import supported
+
+
+@impl("row_sum")
+def crashes(x):
+    os.abort()
+
+
+@impl("row_sum")
+def leaves_a_bomb(x):
+    threading.Thread(target=lambda: (time.sleep(0.5), os._exit(7))).start()
+    return x.sum(1)
+
+
+@impl("row_sum")
+def is_wrong(x):
+    return x.sum(1) + 1
+
+
+@impl("row_sum", supports=supported("nothing")(lambda x: False))
+def refuses(x):
+    return x.sum(1)
+"""
+)
+BASE = HEAD
+for before, after in (
+    ("os.abort()", "return x.sum(1)"),
+    ("os._exit(7)", "None"),
+    ("x.sum(1) + 1", "x.sum(1)"),
+    ("lambda x: False", "lambda x: True"),
+):
+    BASE = BASE.replace(before, after)
+
+
+class Watched(Duel):
+    """Takes down, at each burst, whether the two processes stand still."""
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.seen = []
+
+    def _expect(self, side, race, kind):
+        if kind is float:
+            (other,) = self._workers.keys() - {side}
+            self.seen.append((side, self.stands_still(other), self.stands_still(side, within=0)))
+        return super()._expect(side, race, kind)
+
+    def stands_still(self, side, within=1.0):
+        """Whether all threads of a side are stopped, or get there in time: a signal takes some."""
+        process = psutil.Process(self._workers[side]._process.pid)
+        deadline = time.monotonic() + within
+        while process.status() != psutil.STATUS_STOPPED:
+            if time.monotonic() >= deadline:
+                return False
+        return True
+
+
+@pytest.fixture(scope="module")
+def sides(tmp_path_factory):
+    """What the processes of base and head load."""
+    folder, found = tmp_path_factory.mktemp("versions"), {}
+    for side, text in (("base", BASE), ("head", HEAD)):
+        (folder / side).mkdir()
+        (folder / side / "ops.py").write_text(text)
+        version = Version(side, folder / side, folder / "head", ("ops.py",))
+        found[side] = Fighter(Brief((), LIMITS.memory, ((side, version),)))
+    return found
+
+
+def times(duel, *names, seconds=0.2, checked=False):
+    """Those of contenders."""
+    return duel.times(Race(CASE, names), seconds=seconds, order=0, checked=checked)
+
+
+def test_they_take_turns_and_who_waits_stands_still(sides):
+    with Watched(sides, LIMITS) as duel:
+        found = times(duel, "summed", "multiplied")
+        again = times(duel, "summed", seconds=0.0)
+    for paired in (*found.values(), *again.values()):
+        assert isinstance(paired, Paired)
+        assert len(paired.base_s) == len(paired.head_s) >= FEWEST
+        assert all(0 < seconds < 0.01 for seconds in paired.base_s + paired.head_s)
+    bursts = {side: [seen for seen in duel.seen if seen[0] == side] for side in sides}
+    assert len(bursts["base"]) == len(bursts["head"])
+    assert all(other for _, other, _ in duel.seen)
+    assert not all(itself for _, _, itself in duel.seen)
+    # Neither is always the first of a round.
+    assert {side for side, *_ in duel.seen[::2]} == {"base", "head"}
+
+
+def test_who_cannot_be_timed_is_told_with_its_side_and_the_others_go_on(sides):
+    with Duel(sides, LIMITS) as duel:
+        found = times(duel, "is_wrong", "refuses", "summed", checked=True)
+    assert isinstance(found["is_wrong"], Unpaired)
+    assert found["is_wrong"].base is None
+    assert isinstance(found["is_wrong"].head, Wrong)
+    assert found["refuses"].base is None
+    assert isinstance(found["refuses"].head, Unsupported)
+    assert isinstance(found["summed"], Paired)
+
+
+def test_a_process_that_dies_has_failed_on_its_side(sides):
+    with Duel(sides, LIMITS) as duel, pytest.raises(DiedError) as caught:
+        times(duel, "summed", "crashes")
+    assert (caught.value.side, caught.value.contender) == ("head", "crashes")
+    told = died(caught.value)
+    assert told.base is None
+    assert isinstance(told.head, Failed)
+    assert "SIGABRT" in told.head.reason
+
+
+def test_a_process_that_dies_between_two_cases_has_failed_on_its_side(sides):
+    with Duel(sides, LIMITS) as duel:
+        times(duel, "leaves_a_bomb", seconds=0.0)
+        time.sleep(1.0)
+        with pytest.raises(DiedError) as caught:
+            times(duel, "summed")
+    assert (caught.value.side, caught.value.contender) == ("head", "")
+    assert "exited with code 7" in caught.value.failed.reason
+
+
+def test_nothing_is_left_of_the_processes(sides):
+    with Duel(sides, LIMITS) as duel:
+        duel.environments()
+        ids = [worker._process.pid for worker in duel._workers.values()]
+        duel._workers["base"].stop()
+        assert all(map(psutil.pid_exists, ids))
+    assert not any(map(psutil.pid_exists, ids))

@@ -1,0 +1,313 @@
+"""The real `opbench gate` on real repositories: what it finds, and every exit code.
+
+A session takes long, since each of its processes imports torch: one shows several things.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.exits import Exit
+from results.record import Unit
+from results.store import open_run
+from tests.harness import strangers
+from tests.harness.projects import COMMAND, OPS, commit, gate, git, repository, worktrees
+
+OWN = Path(__file__).parent.parent.parent
+LOAD = ("--load", "./ops.py", "--threads", "1")
+#: A machine that others use scatters by a few percent, and no change here is as small as that.
+LARGE = ("--min-slowdown", "25%", "--budget", "150s")
+#: As short as a session can be.
+SHORT = ("--min-slowdown", "50%", "--budget", "1s")
+
+#: A torch option that slows down depthwise convolutions alone.
+OPTION = "\ntorch.backends.mkldnn.set_flags(False)\n"
+
+
+def edited(text, old, new):
+    """The text with a change that is surely made."""
+    assert text.count(old) == 1
+    return text.replace(old, new)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A repository of somebody's with ops in `ops.py`."""
+    return repository(tmp_path / "theirs", {"ops.py": OPS, "sub/notes.txt": ""})
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    """A gate of a branch of opbench's own contenders, three of which have got slower in it."""
+    root = tmp_path_factory.mktemp("gated") / "ours"
+    shapes = (OWN / "suites/convolution_inputs.py").read_text()
+    tiny = '"tiny": (1, 3, 16, 16, 8, 3, 1, 1, 1, 1),'
+    more = '"depthwise": (1, 128, 56, 56, 128, 3, 1, 1, 1, 128),'
+    softmax = (OWN / "impls/softmax.py").read_text()
+    kernel = (OWN / "impls/kernels/reductions.cpp").read_text()
+    convolution = (OWN / "impls/conv2d.py").read_text()
+    repository(root, {"pyproject.toml": (OWN / "pyproject.toml").read_text()})
+    for name in ("suites", "impls"):
+        shutil.copytree(OWN / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    commit(root, {"suites/convolution_inputs.py": edited(shapes, tiny, tiny + more)})
+    cloned = edited(softmax, "return matrix.softmax(1)", "return matrix.clone().softmax(1)")
+    call = "return torch.nn.functional.conv2d(x, w, b, stride, padding, dilation, groups)"
+    without = f"with torch.backends.mkldnn.flags(enabled=False):\n        {call}"
+    changed = {
+        "impls/softmax.py": edited(cloned, "def naive(", "def plain("),
+        "impls/kernels/reductions.cpp": '#pragma GCC optimize("no-tree-vectorize")\n' + kernel,
+        "impls/conv2d.py": edited(convolution, call, without),
+    }
+    commit(root, changed, branch="slow")
+    ops = ("batched_softmax", "batched_logsumexp", "conv2d", "--impl", "torch,cpp,naive,plain")
+    cases = "tiny and not cpp and not conv2d or llama2 and logsumexp and cpp or depthwise and torch"
+    words = ("--base", "main", *ops, "-k", cases, "--threads", "1", *LARGE)
+    done = gate(root, *words, "--id", "one", "--summary", "summary.md")
+    return root, done
+
+
+def found(root):
+    """The verdict on each op and contender of a gate that is shown again."""
+    from results.gate_report import report_of
+
+    report = report_of(open_run(root / "runs" / "one"))
+    return {(f.case.op, f.contender): f.verdict for f in report.findings}
+
+
+def test_three_regressions_are_found_and_named(three):
+    root, done = three
+    assert done.code == Exit.REGRESSION, done.out + done.error
+    slower = {key for key, verdict in found(root).items() if verdict == "slower"}
+    assert slower == {
+        ("batched_softmax", "torch"),
+        ("batched_logsumexp", "cpp"),
+        ("conv2d", "torch"),
+    }
+    assert "3 slower" in done.out
+
+
+def test_what_was_not_changed_passes_beside_them(three):
+    verdicts = found(three[0])
+    assert verdicts["batched_logsumexp", "torch"] in ("same", "no slower")
+    assert verdicts["batched_logsumexp", "naive"] in ("same", "no slower")
+
+
+def test_new_and_vanished_contenders_are_listed(three):
+    lines = [line for line in three[1].out.splitlines() if "no such contender" in line]
+    assert any("plain" in line and "new" in line for line in lines)
+    assert any("naive" in line and "vanished" in line for line in lines)
+
+
+def test_the_summary_names_the_regressions_and_the_run(three):
+    text = (three[0] / "summary.md").read_text()
+    assert text.startswith("## opbench gate")
+    assert "| batched_logsumexp | llama2 normal float32 forward | cpp | slower |" in text
+    assert "runs/one" in text
+
+
+def test_nothing_is_left_of_the_worktrees(three):
+    assert worktrees(three[0]) == 1
+    assert git(three[0], "branch", "--show-current").strip() == "slow"
+
+
+def test_wrong_results_of_uncommitted_changes_are_found_from_a_subfolder(project):
+    wrong = edited(OPS, "return x.sum(1)\n\n\n@", "return x.sum(1) + 1\n\n\n@")
+    (project / "ops.py").write_text(wrong)
+    words = ("row_sum", "--load", "../ops.py", "--threads", "1", *SHORT, "--json")
+    done = gate(project / "sub", "--base", "main", *words)
+    assert done.code == Exit.WRONG, done.error
+    assert done.uncompared == {"summed": "head"}
+    assert done.verdicts["multiplied"] in ("same", "no slower", "inconclusive")
+    assert done.told["gate"]["head"]["commit"].endswith("+")
+    assert worktrees(project) == 1
+
+
+def test_a_crash_in_the_head_is_told_with_its_signal(project):
+    crashing = edited(OPS, "return x @ torch", "import os\n    os.abort()\n    return x @ torch")
+    commit(project, {"ops.py": crashing})
+    done = gate(project, "--base", "HEAD~1", "row_sum", *LOAD, *SHORT, "--json")
+    assert done.code == Exit.FAILED, done.error
+    (item,) = done.told["uncompared"]
+    assert (item["contender"], item["status"]) == ("multiplied", "head")
+    assert "SIGABRT" in item["outcome"]["head"]["reason"]
+
+
+def test_what_vanished_is_not_passed_and_load_of_another_process_fails_nobody(project):
+    """The uncommitted change isn't part of a head that is named."""
+    renamed = edited(OPS, "def multiplied(", "def product(")
+    commit(project, {"ops.py": renamed}, branch="renaming")
+    (project / "ops.py").write_text("raise ValueError('not finished')\n")
+    with loaded():
+        words = ("--base", "main", "--head", "renaming", "row_sum", "depthwise")
+        done = gate(project, *words, *LOAD, "--budget", "20s", "--json")
+    assert done.code == Exit.INCONCLUSIVE, done.error
+    assert done.uncompared == {"multiplied": "vanished", "product": "new"}
+    assert set(done.verdicts) == {"summed", "library"}
+    assert "slower" not in done.verdicts.values()
+    assert not done.told["void"]
+
+
+def test_an_option_that_is_set_for_the_whole_process_is_found_and_may_be_accepted(project):
+    accepted = (
+        '[[accepted]]\nop = "depthwise"\nreason = "oneDNN is off until #7"\nby = "ada"\n'
+        "until = 2999-12-31\n"
+    )
+    commit(project, {"ops.py": OPS + OPTION, "opbench-accepted.toml": accepted})
+    words = ("--base", "HEAD~1", "depthwise", *LOAD, *LARGE, "--id", "one")
+    done = gate(project, *words)
+    assert done.code == Exit.OK, done.out + done.error
+    assert found(project) == {("depthwise", "library"): "slower"}
+    assert "as pairs (not twins" in done.out
+    assert "accepted until 2999-12-31: depthwise library" in done.out
+    assert "oneDNN is off until #7 (ada)" in done.out
+
+
+def test_another_environment_is_compared_and_named(project, tmp_path):
+    python = strangers.environment(tmp_path)
+    site = next((tmp_path / "env").glob("lib/python*/site-packages"))
+    (site / "slow_torch.py").write_text("import torch" + OPTION)
+    (site / "outer_option.pth").write_text("import slow_torch\n")
+    words = ("--base-python", sys.executable, "--impl", "library,summed", *LOAD, *LARGE, "--json")
+    done = gate(project, "row_sum", "depthwise", *words, python=str(python))
+    assert done.code == Exit.REGRESSION, done.error
+    assert done.verdicts["library"] == "slower"
+    assert done.verdicts["summed"] in ("same", "no slower", "inconclusive")
+    gated = done.told["gate"]
+    assert (gated["base"]["python"], gated["head"]["python"]) == (sys.executable, str(python))
+
+
+@pytest.mark.parametrize(
+    ("base", "words", "expected"),
+    [
+        ({"ops.py": "import a_module_that_nobody_has\n"}, (), "main does not load"),
+        ({"notes.txt": ""}, (), "main has no file ops.py"),
+        ({"ops.py": OPS}, ("--build", "echo no luck; exit 7"), "main does not build"),
+        ({"ops.py": OPS.replace("row_sum", "column_sum")}, (), "no such contender"),
+    ],
+)
+def test_a_base_without_what_is_compared_is_never_passed(tmp_path, base, words, expected):
+    root = repository(tmp_path / "theirs", base)
+    commit(root, {"ops.py": OPS, "head": ""}, branch="later")
+    done = gate(root, "--base", "main", "row_sum", *LOAD, *words)
+    assert done.code == Exit.NOTHING, done.out + done.error
+    assert expected in done.out + done.error
+    assert worktrees(root) == 1
+
+
+def test_a_worker_that_does_not_start_is_told(project):
+    done = gate(project, "--base-python", "/bin/true", "row_sum", *LOAD)
+    assert done.code == Exit.NOTHING
+    assert "did not start" in done.error
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "expected"),
+    [
+        (("--base", "main", "row_sun"), Exit.USAGE, "row_sum"),
+        (("--base", "main", "row_sum", "--impl", "sumed"), Exit.USAGE, "sumed"),
+        (("--base", "main", "row_sum", "-k", "huge"), Exit.USAGE, "the selection is empty"),
+        (("--base", "main", "row_sum", "-k", "a b"), Exit.USAGE, "is not an expression"),
+        (("--base", "main", "--base-python", "python3"), Exit.USAGE, "not allowed with"),
+        (("--base", "nope", "row_sum"), Exit.NOTHING, "no version 'nope'; give a commit"),
+        (("--base-python", "/nowhere/python", "row_sum"), Exit.NOTHING, "/nowhere/python"),
+        (("row_sum",), Exit.USAGE, "--base"),
+    ],
+)
+def test_bad_words_are_told_before_anything_is_measured(project, words, code, expected):
+    done = gate(project, *words, *LOAD)
+    assert done.code == code, done.error
+    assert expected in done.error
+    assert "Traceback" not in done.error
+    assert not (project / "runs").exists()
+    assert worktrees(project) == 1
+
+
+def test_outside_of_a_repository_one_is_asked_for(tmp_path):
+    (tmp_path / "ops.py").write_text(OPS)
+    done = gate(tmp_path, "--base", "main", *LOAD, GIT_CEILING_DIRECTORIES=str(tmp_path.parent))
+    assert done.code == Exit.NOTHING
+    assert f"{tmp_path} is in no git repository" in done.error
+
+
+def test_an_expired_entry_is_told_before_anything_is_measured(project):
+    entry = '[[accepted]]\nop = "row_sum"\nreason = "#1"\nby = "ada"\nuntil = 2020-01-31\n'
+    (project / "opbench-accepted.toml").write_text(entry)
+    begun = time.monotonic()
+    done = gate(project, "--base", "main", "row_sum", *LOAD)
+    assert done.code == Exit.USAGE
+    assert "expired" in done.error
+    assert "until 2020-01-31 by ada: #1" in done.error
+    assert time.monotonic() - begun < 20
+    assert not (project / "runs").exists()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_gate_leaves_no_worktree_and_no_process(project, tmp_path, ending):
+    words = ("gate", "--base", "main", "row_sum", *LOAD, "--id", "one")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    process = subprocess.Popen(
+        (*COMMAND, *words),
+        cwd=project,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TOKEN": str(tmp_path), "TMPDIR": str(temporary)},
+    )
+    assert within(60, lambda: measured(project / "runs" / "one"))
+    assert worktrees(project) == 2
+    process.send_signal(ending)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "opbench gate: interrupted" in error
+    assert "Traceback" not in error
+    assert worktrees(project) == 1
+    assert list(temporary.iterdir()) == []
+    assert within(10, lambda: not any(has(p, str(tmp_path)) for p in psutil.process_iter()))
+
+
+def measured(folder):
+    """Whether a gate's folder holds a unit by now."""
+    if not (folder / "records.jsonl").is_file():
+        return False
+    return any(isinstance(line, Unit) for line in open_run(folder).lines())
+
+
+def within(seconds, condition):
+    """Whether the condition holds in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def has(process, token):
+    """Whether a process has the token in its environment."""
+    try:
+        return process.environ().get("TOKEN") == token
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+
+
+@contextmanager
+def loaded():
+    """Another process works all the while, and at most for two minutes."""
+    program = "import time; end = time.time() + 120\nwhile time.time() < end: pass"
+    with tempfile.TemporaryFile() as nowhere:
+        process = subprocess.Popen((sys.executable, "-c", program), stdout=nowhere)
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait()

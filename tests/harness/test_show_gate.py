@@ -1,0 +1,112 @@
+"""A gate's folder, shown and exported again as the gate itself told it."""
+
+import dataclasses
+import json
+
+import pytest
+
+from harness.cli import main
+from harness.exits import Exit
+from results.gate_report import keep_accepted, report_of
+from results.gate_text import headline
+from results.profile_diff import SIDES
+from tests.results.examples import case, make_run, profile
+from tests.results.gates import make_gate, units
+
+ACCEPTED = """\
+[[accepted]]
+op = "patch_pooling"
+contender = "copies"
+reason = "copies on purpose"
+by = "ada"
+until = 2020-01-01
+"""
+
+
+@pytest.fixture
+def gate(tmp_path):
+    """A gate in which one contender is slower, and one is undecided."""
+    return make_gate(tmp_path)
+
+
+def test_a_gate_is_shown_as_it_was_told(gate, capsys):
+    code = main(["show", str(gate.path)])
+    out = capsys.readouterr().out
+
+    assert code == Exit.REGRESSION
+    assert headline(report_of(gate)) in out
+    assert "head against base" in out
+    assert "not compared" in out
+    assert "leaderboard" not in out
+
+
+def test_for_programs(gate, capsys):
+    code = main(["show", str(gate.path), "--json"])
+    told = json.loads(capsys.readouterr().out)
+
+    assert code == Exit.REGRESSION
+    assert {f["contender"]: f["verdict"] for f in told["findings"]} == {
+        "copies": "slower",
+        "steady": "same",
+        "improved": "faster",
+        "unsteady": "inconclusive",
+    }
+    assert told["look"] == [
+        "opbench profile --base main patch_pooling --impl copies -k small --threads 1"
+    ]
+
+
+def test_only_some_cases(gate, capsys):
+    for unit in units("steady", case("other"), 1.0):
+        gate.append(unit)
+
+    code = main(["show", str(gate.path), "other", "-k", "small"])
+    out = capsys.readouterr().out
+
+    assert code == Exit.OK
+    assert "1 compared: 1 same" in out
+    assert "copies" not in out
+
+
+def test_an_op_that_was_asked_for_and_not_compared_counts_as_it_did(tmp_path):
+    assert main(["show", str(make_gate(tmp_path, names=["absent"]).path)]) == Exit.REGRESSION
+    assert main(["show", str(make_gate(tmp_path, "other").path), "absent"]) == Exit.NOTHING
+
+
+def test_what_was_accepted_then_is_accepted_however_late_it_is_shown(gate, tmp_path, capsys):
+    listed = tmp_path / "accepted.toml"
+    listed.write_text(ACCEPTED)
+    keep_accepted(gate, listed)
+    listed.unlink()
+
+    code = main(["show", str(gate.path)])
+
+    # The undecided contender is left.
+    assert code == Exit.INCONCLUSIVE
+    assert "copies on purpose (ada)" in capsys.readouterr().out
+
+
+def test_profiles_that_were_added_are_shown(gate, capsys):
+    for side in SIDES:
+        gate.append(dataclasses.replace(profile(), side=side))
+
+    main(["show", str(gate.path)])
+
+    assert "einsum · small normal float32 forward · head against base" in capsys.readouterr().out
+
+
+def test_the_markdown_of_a_gate_is_its_summary(gate, tmp_path, capsys):
+    target = tmp_path / "gate.md"
+
+    assert main(["export", str(gate.path), "--format", "markdown", "-o", str(target)]) == Exit.OK
+    text = target.read_text()
+    assert text.startswith("## opbench gate\n")
+    assert "| patch_pooling | small normal float32 forward | copies | slower |" in text
+
+
+def test_a_run_is_shown_as_ever(tmp_path, capsys):
+    main(["show", str(make_run(tmp_path).path)])
+    out = capsys.readouterr().out
+
+    assert "einsum" in out
+    assert "head against base" not in out

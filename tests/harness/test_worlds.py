@@ -1,0 +1,193 @@
+"""Two versions of a project in one process: each finds its own modules, and shares the others."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+import harness.declare
+from harness.process import WorkerError
+from harness.supervisor import Supervisor
+from harness.worlds import Version, Worlds
+from results.errors import VersionError
+from tests.harness.projects import OPS, own_imports
+
+OPS_OF = (
+    OPS
+    + """
+
+import inner_module
+
+
+@impl("row_sum")
+def late(x):
+    import late_module
+
+    return inner_module.VALUE, late_module.VALUE
+"""
+)
+
+
+@pytest.fixture
+def worlds(tmp_path):
+    """Worlds, of which nothing is left in this process at the end."""
+    with own_imports(tmp_path):
+        yield Worlds()
+
+
+def version(root, value, *, home=None, below="", modules=("ops.py",)):
+    """A version of a project whose modules all say `value`, with those of its own `below`."""
+    (root / below).mkdir(parents=True, exist_ok=True)
+    (root / "ops.py").write_text(OPS_OF)
+    for name in ("inner_module", "late_module"):
+        (root / below / f"{name}.py").write_text(f"VALUE = {value!r}\n")
+    return Version(root.name, root, home or root, modules)
+
+
+@pytest.fixture
+def two(tmp_path, worlds):
+    """The worlds of two versions."""
+    base = version(tmp_path / "base", "old", home=tmp_path / "head")
+    head = version(tmp_path / "head", "new")
+    return worlds.load(base), worlds.load(head)
+
+
+def late(world):
+    """What a contender that imports a module while it runs says."""
+    return world.catalog.impl("row_sum", "late").function(None)
+
+
+def test_each_has_modules_of_its_own_under_one_name(worlds, two):
+    base, head = two
+    for world, value in ((base, "old"), (head, "new"), (base, "old"), (head, "new")):
+        worlds.enter(world)
+        assert importlib.import_module("inner_module").VALUE == value
+        assert Path(sys.modules["inner_module"].__file__).parent == world.version.root
+
+
+def test_what_is_imported_late_is_of_the_world_that_runs(worlds, two):
+    base, head = two
+    worlds.enter(base)
+    assert late(base) == ("old", "old")
+    first = sys.modules["late_module"]
+    worlds.enter(head)
+    assert "late_module" not in sys.modules
+    assert late(head) == ("new", "new")
+    worlds.enter(base)
+    assert sys.modules["late_module"] is first
+    assert late(base) == ("old", "old")
+
+
+def test_one_version_twice_has_modules_of_its_own_each_time(tmp_path, worlds):
+    only = version(tmp_path / "base", "old")
+    first, again = worlds.load(only), worlds.load(only)
+    contenders = [w.catalog.impl("row_sum", "late").function for w in (first, again)]
+    assert contenders[0] is not contenders[1]
+    assert first.modules["inner_module"] is not again.modules["inner_module"]
+
+
+def test_the_harness_is_shared_whatever_a_version_brings(tmp_path, worlds):
+    roots = [tmp_path / "base", tmp_path / "head"]
+    for root in roots:
+        (root / "results").mkdir(parents=True)
+        (root / "results" / "__init__.py").write_text("raise ImportError('another harness')\n")
+        (root / "results" / "record.py").write_text("raise ImportError('another harness')\n")
+    for root in roots:
+        world = worlds.load(version(root, "x", home=roots[1]))
+        assert importlib.import_module("harness.declare") is harness.declare
+        assert importlib.import_module("results.record").Case is not None
+        assert "results" not in world.modules
+        assert type(world.catalog.ops["row_sum"]) is harness.declare.Op
+
+
+def test_what_is_installed_is_shared_and_not_the_versions_own(two):
+    base, head = two
+    assert base.catalog.ops["patch_pooling"] is head.catalog.ops["patch_pooling"]
+    for world in two:
+        impls = world.catalog.impls
+        assert world.owns(impls["row_sum"]["late"])
+        assert not world.owns(impls["patch_pooling"]["scatter_reduce"])
+
+
+def test_an_environment_inside_the_repository_is_installed_all_the_same(
+    tmp_path, worlds, monkeypatch
+):
+    home, site = tmp_path / "head", tmp_path / "head" / ".venv" / "lib"
+    site.mkdir(parents=True)
+    (site / "installed_module.py").write_text("VALUE = object()\n")
+    monkeypatch.setattr("harness.worlds._INSTALLED", (site,))
+    monkeypatch.setattr(worlds, "_shared_path", [*sys.path, str(site)])
+    found = []
+    for root in (tmp_path / "base", home):
+        world = worlds.load(version(root, "x", home=home))
+        assert str(site) in world.path
+        found.append(importlib.import_module("installed_module"))
+    assert found[0] is found[1]
+
+
+def test_a_place_below_the_repository_is_the_same_place_in_each_version(
+    tmp_path, worlds, monkeypatch
+):
+    """As of a project that is installed for editing, with its modules in `src`."""
+    home = tmp_path / "head"
+    monkeypatch.setattr(worlds, "_shared_path", [*sys.path, str(home / "src")])
+    base = worlds.load(version(tmp_path / "base", "old", home=home, below="src"))
+    head = worlds.load(version(home, "new", below="src"))
+    assert str(home / "src") not in base.path
+    assert head.path[0] == str(home)
+    for world, value in ((base, "old"), (head, "new")):
+        worlds.enter(world)
+        assert late(world) == (value, value)
+
+
+def test_entry_points_are_those_of_the_version_and_not_of_what_is_installed(tmp_path, worlds):
+    project = (
+        '[project]\nname = "their-ops"\n[project.entry-points."opbench.suites"]\na = "their_ops"\n'
+    )
+    base = version(tmp_path / "base", "old", modules=())
+    (base.root / "pyproject.toml").write_text(project)
+    (base.root / "their_ops.py").write_text(OPS_OF)
+    world = worlds.load(base)
+    assert set(world.catalog.impls["row_sum"]) == {"summed", "multiplied", "late"}
+
+
+@pytest.mark.parametrize(
+    ("modules", "expected"),
+    [
+        (("missing.py",), "base has no file missing.py"),
+        (("broken.py",), "base does not load: .*broken.py cannot be loaded: ValueError: no luck"),
+        (("a_module_that_nobody_has",), "base does not load: a_module_that_nobody_has"),
+    ],
+)
+def test_a_version_that_does_not_load_is_named_with_its_reason(tmp_path, worlds, modules, expected):
+    base = version(tmp_path / "base", "old", modules=modules)
+    (base.root / "broken.py").write_text("raise ValueError('no luck')\n")
+    with pytest.raises(VersionError, match=expected):
+        worlds.load(base)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            """
+@torch.library.custom_op("their_ops::doubled", mutates_args=())
+def doubled(x: torch.Tensor) -> torch.Tensor:
+    return 2 * x
+""",
+            "both versions register their_ops::doubled with torch under one name",
+        ),
+        ("\ntorch.backends.mkldnn.set_flags(False)\n", "loading it changes .* for both versions"),
+    ],
+)
+def test_what_both_would_feel_keeps_them_out_of_one_process(tmp_path, lines, expected):
+    versions = []
+    for name in ("base", "head"):
+        found = version(tmp_path / name, name, home=tmp_path / "head")
+        with (found.root / "ops.py").open("a") as file:
+            file.write(lines)
+        versions.append((name, found))
+    with Supervisor((), versions=tuple(versions)) as supervisor:
+        with pytest.raises(WorkerError, match=expected):
+            supervisor.environment()

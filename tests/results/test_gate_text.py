@@ -1,0 +1,132 @@
+"""What is said of a gate: the headline, the tables and the Markdown."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from results import store
+from results.gate_report import report_of
+from results.gate_text import headline, markdown, tables
+from results.record import Failed, Gate, GateRules, Side, Uncompared, Unpaired, Unsupported
+from results.triage import Accepted
+from tests.results.examples import ENVIRONMENT, case, info
+from tests.results.gates import BASE, HEAD, units
+
+ON = case()
+NO_GPU = Unsupported("runs on CUDA devices only")
+LACKING = Unsupported("main has no such contender")
+TITLES = ["head against base", "not compared", "the base against itself"]
+
+
+def slower(name="copies"):
+    """A contender that is surely slower, in fresh pairs too."""
+    return units(name, ON, 1.25) + units(name, ON, 1.25, role="confirm")
+
+
+def idle(name="triton", on=ON):
+    """A contender that runs in neither version."""
+    return Uncompared(name, on, "both", Unpaired(NO_GPU, NO_GPU))
+
+
+@pytest.fixture
+def report(tmp_path):
+    """Makes the report of a gate with these lines."""
+
+    def made(lines, accepted=(), gate=None):
+        folder = store.create(tmp_path, info("gate"))
+        folder.append(gate or Gate(BASE, HEAD, "twins", GateRules()))
+        for line in lines:
+            folder.append(line)
+        return report_of(folder, accepted)
+
+    return made
+
+
+def titles(report):
+    """Those of its tables."""
+    return [table.title for table in tables(report)]
+
+
+def test_the_versions_and_the_counts_are_told(report):
+    lines = slower() + units("steady", ON, 1.0) + units("improved", ON, 0.8)
+    first, second, third, *_ = headline(report(lines)).splitlines()
+    assert first == "the working tree (fedcba987, changed) against main (012345678), as twins"
+    assert second == "3 compared: 1 slower, 1 faster, 1 same"
+    assert third.startswith("those that passed would have shown a slowdown of ")
+
+
+def test_why_versions_were_no_twins_is_told(report):
+    other = Side("/opt/python", "", "/opt/python", ENVIRONMENT)
+    gate = Gate(other, HEAD, "pairs", GateRules(), "two environments")
+    text = headline(report(units("steady", ON, 1.0), gate=gate))
+    assert "against /opt/python, as pairs (two environments)" in text
+
+
+def test_what_could_not_be_compared_is_counted_and_listed_with_its_reasons(report):
+    crash = Failed("race", "killed by SIGSEGV")
+    lines = [
+        *units("steady", ON, 1.0),
+        Uncompared("fresh", ON, "new", Unpaired(LACKING, None)),
+        Uncompared("broken", ON, "head", Unpaired(None, crash)),
+    ]
+    found = report(lines)
+    assert "not compared: 1 that fail in the head, 1 new" in headline(found)
+    assert titles(found) == TITLES[:2]
+    rows = [row[2:] for row in tables(found)[1].rows]
+    assert ("fresh", "new", LACKING.reason, "runs") in rows
+    assert ("broken", "head", "runs", crash.reason) in rows
+
+
+def test_who_runs_in_neither_version_is_not_passed_silently(report):
+    """A Triton contender where there is no GPU: nobody knows what its change did."""
+    lines = [*units("steady", ON, 1.0), idle(), idle(on=case(shape="large")), idle("nested")]
+    found = report(lines)
+    told = "run in neither version here, so that nothing is known of their change: "
+    assert f"{told}nested (1), triton (2)" in headline(found)
+    assert "triton (2)" in markdown(found, Path("runs/gate"))
+    # Listed case by case they would hide what matters.
+    assert titles(found) == TITLES[:1]
+
+
+def test_where_nothing_was_compared_that_is_all(report):
+    assert "nothing was compared" in headline(report([idle()])).splitlines()
+
+
+def test_a_void_session_shows_what_the_base_did(report):
+    found = report(slower() + units("steady", ON, 1.05, role="null"))
+    assert "void: the base differs from itself" in headline(found)
+    assert "slower" not in headline(found)
+    assert titles(found) == [TITLES[0], TITLES[2]]
+    (null,) = tables(found)[-1].rows
+    assert null[2:4] == ("steady", "slower")
+    assert TITLES[2] in markdown(found, Path("runs/gate"))
+
+
+def test_what_is_accepted_is_told_by_whom_and_until_when(report):
+    until = date(2999, 12, 31)
+    entries = [
+        Accepted(ON.op, "copies", "*", "slower", None, "sums in float64", "ada", until, "1"),
+        Accepted("row_sum", "*", "*", "slower", None, "#7", "bob", until, "2"),
+    ]
+    found = report(slower(), entries)
+    lines = headline(found).splitlines()
+    assert (
+        f"accepted until 2999-12-31: {ON.op} copies on {ON.label}: sums in float64 (ada)" in lines
+    )
+    assert "accepts nothing that was seen: row_sum (bob)" in lines
+    assert "not passed" not in markdown(found, Path("runs/gate"))
+
+
+def test_the_markdown_begins_with_what_failed_and_folds_the_rest(report):
+    text = markdown(report(slower() + units("steady", ON, 1.0)), Path("runs/gate"))
+    assert text.startswith("## opbench gate\n")
+    assert text.index("### not passed") < text.index("| copies | slower |")
+    assert text.index("| copies | slower |") < text.index("<summary>passed: 1</summary>")
+    assert text.index("<summary>passed: 1</summary>") < text.index("| steady | same |")
+    assert text.endswith("run: runs/gate\n")
+
+
+def test_those_that_need_a_look_come_first(report):
+    lines = units("a", ON, 1.0) + units("b", ON, 1.02, number=4, spread=0.1) + slower("c")
+    assert [row[2] for row in tables(report(lines))[0].rows] == ["c", "b", "a"]

@@ -1,0 +1,179 @@
+"""A folder of runs as a history: series, ratios to the anchors, changes, and what is left out."""
+
+import json
+
+import pytest
+
+from results import store
+from results.anchors import ARITHMETIC, DISPATCH, MEMORY, nearest
+from results.errors import RunFolderError
+from results.history import history
+from results.history_table import COLUMNS, anchors_text, history_table, remarks, sparkline
+from results.leaderboard import boards_of
+from tests.results.examples import make_run
+from tests.results.histories import make_runs, noisy, timed
+
+
+def test_a_slow_machine_is_no_change(tmp_path):
+    slow = [1.0] * 12 + [1.6] * 12
+    make_runs(tmp_path, {"index_add": noisy([1e-4] * 24)}, machine=slow)
+
+    (series,) = history(tmp_path).series
+
+    assert series.changes == ()
+    assert series.ratio == pytest.approx(1, abs=0.05)
+    assert series.points[-1].time_s / series.points[0].time_s == pytest.approx(1.6, rel=0.05)
+
+
+def test_a_slow_contender_is_a_change_between_two_runs(tmp_path):
+    times = {"index_add": noisy([1e-4] * 24), "einsum": noisy([1e-4] * 14 + [1.3e-4] * 10, seed=1)}
+    make_runs(tmp_path, times, sources=["old"] * 14 + ["new"] * 10)
+
+    found = {series.contender: series for series in history(tmp_path).series}
+
+    assert found["index_add"].changes == ()
+    (change,) = found["einsum"].changes
+    assert (change.before.run, change.after.run) == ("run-013", "run-014")
+    assert change.ratio == pytest.approx(1.3, rel=0.03)
+    assert change.source
+    assert not change.environment
+
+
+def test_relative_is_the_time_over_the_anchor_of_its_kind(tmp_path):
+    make_runs(tmp_path, {"index_add": [6e-6, None, 9e-6]})
+
+    (series,) = history(tmp_path).series
+
+    assert series.anchor == DISPATCH
+    assert series.levels == pytest.approx((2.0, 3.0))
+    assert [point.number for point in series.points] == [0, 2]
+    assert series.points[1].created - series.points[0].created == 2 * 86400
+
+
+@pytest.mark.parametrize(
+    ("bytes", "flops", "anchor"),
+    [
+        (1000, 10, DISPATCH),
+        (1000, 100_000, DISPATCH),
+        (1 << 25, 1 << 23, MEMORY),
+        (1 << 25, 1 << 30, ARITHMETIC),
+        (1 << 18, 1 << 24, ARITHMETIC),
+    ],
+)
+def test_which_anchor_is_nearest(bytes, flops, anchor):
+    assert nearest(timed(1.0, bytes=bytes, flops=flops)) == anchor
+
+
+def test_runs_without_anchors_are_told_and_not_compared(tmp_path):
+    make_runs(tmp_path, {"index_add": [6e-6, 6e-3, 9e-6]}, bare=(1,))
+
+    found = history(tmp_path)
+
+    (series,) = found.series
+    assert found.bare == ("run-001",)
+    assert [point.relative for point in series.points] == pytest.approx([2.0, None, 3.0])
+    assert any("1 runs have no anchors" in remark for remark in remarks(found))
+
+
+def test_a_history_without_any_anchor(tmp_path):
+    make_run(tmp_path)
+
+    found = history(tmp_path)
+
+    assert found.bare == ("example",)
+    assert all(series.ratio is None and series.changes == () for series in found.series)
+    assert len(history_table(found).rows) == len(found.series) > 10
+    (line,) = anchors_text(store.open_run(tmp_path / "example").records())
+    assert "none were timed" in line
+
+
+def test_other_environments_are_left_out_unless_asked_for(tmp_path):
+    keys = ["old"] * 13 + ["new"] * 13
+    make_runs(tmp_path, {"cpp": noisy([1e-4] * 13 + [2e-4] * 13)}, environments=keys)
+
+    near, everywhere = history(tmp_path), history(tmp_path, everywhere=True)
+
+    assert len(near.runs) == len(near.elsewhere) == len(near.series[0].points) == 13
+    assert any("run-012" in remark for remark in remarks(near))
+    assert everywhere.elsewhere == ()
+    (change,) = everywhere.series[0].changes
+    assert change.environment
+    assert change.ratio == pytest.approx(2, rel=0.03)
+
+
+def test_only_what_is_asked_for(tmp_path):
+    make_runs(tmp_path, {"index_add": [1e-4] * 3, "einsum": [1e-4] * 3})
+
+    found = history(tmp_path, ops=("patch_pooling",), wanted=lambda r: r.contender == "einsum")
+    assert [series.contender for series in found.series] == ["einsum"]
+    assert found.ops == ("patch_pooling",)
+    assert found.series[0].levels
+
+    assert history(tmp_path, ops=("another",)).ops == ()
+
+
+def test_records_of_some_ops_are_those_of_all(tmp_path):
+    run = make_run(tmp_path)
+    wanted = [r for r in run.records() if r.case.op == "boundary_upsample"]
+
+    assert list(run.records(ops=["boundary_upsample"])) == wanted
+
+
+def test_no_runs(tmp_path):
+    with pytest.raises(RunFolderError, match="there is no run in"):
+        history(tmp_path)
+
+
+def test_a_head_without_a_time_comes_first(tmp_path):
+    make_runs(tmp_path, {"cpp": [1e-4, 2e-4]})
+    head = tmp_path / "run-001" / "run.json"
+    head.write_text(json.dumps(json.loads(head.read_text()) | {"created": "yesterday"}))
+
+    assert history(tmp_path).runs == ("run-001", "run-000")
+
+
+def test_anchors_are_on_no_leaderboard(tmp_path):
+    make_runs(tmp_path, {"index_add": [1e-4]})
+    run = store.open_run(tmp_path / "run-000")
+
+    assert {board.case.op for board in boards_of(run)} == {"patch_pooling"}
+    (line,) = anchors_text(run.records())
+    assert line == (
+        "anchors on cpu, 1 threads: memory 10.0 ms, arithmetic 2.00 ms, dispatch 3.00 µs"
+    )
+
+
+def test_the_table(tmp_path):
+    times = {"same": [3e-6] * 20, "slower": noisy([3e-6] * 10 + [6e-6] * 10)}
+    make_runs(tmp_path, times)
+
+    table = history_table(history(tmp_path))
+
+    first, second = (dict(zip(COLUMNS, row, strict=True)) for row in table.rows)
+    assert first["contender"] == "slower"
+    assert "from run-009 to run-010" in first["changes"]
+    assert (second["first"], second["latest"], second["ratio"]) == ("1.00", "1.00", "1.00x")
+    assert second["changes"] == ""
+
+
+def test_a_series_of_two_runs(tmp_path):
+    make_runs(tmp_path, {"cpp": [3e-6, 4.5e-6]})
+    found = history(tmp_path)
+
+    (row,) = history_table(found).rows
+    assert dict(zip(COLUMNS, row, strict=True))["ratio"] == "1.50x"
+    assert any("shorter than 12 runs" in remark for remark in remarks(found))
+
+
+@pytest.mark.parametrize(
+    ("values", "drawn"),
+    [
+        ([], ""),
+        ([1.0], "▅"),
+        ([1.0, 1.02], "▅▅"),
+        ([1.0, 2.0, 4.0], "▁▅█"),
+        ([1.0] * 100 + [2.0] * 100, "▁" * 15 + "█" * 15),
+    ],
+)
+def test_sparkline(values, drawn):
+    assert sparkline(values) == drawn

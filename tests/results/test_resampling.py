@@ -1,0 +1,158 @@
+"""Sessions of a gate that are resampled from units, by the functions that decide real ones."""
+
+import dataclasses
+import itertools
+import math
+import random
+
+import pytest
+from scipy import stats
+
+from results import calibrations, gating, resampling
+from results.errors import RunFolderError
+from results.record import Calibration, Case, GateRules, Paired, Power, Unit
+
+RULES = GateRules()
+CASES = tuple(Case(f"op{n}", "base", (("N", n),), "normal") for n in range(25))
+#: Standard deviation between units.
+SPREAD = {"twins": 0.005, "pairs": 0.008}
+
+
+def units(method, role, share, *, number, rng, cases=CASES):
+    """A unit of each case, whose head is slower by that share."""
+    for case in cases:
+        ratio = (1 + share) * math.exp(rng.gauss(0, SPREAD[method]))
+        yield Unit("cpp", case, method, role, number, Paired((1e-5,), (1e-5 * ratio,)), share)
+
+
+def recording(*, shares=(0.03,), twins=40, pairs=20, seed=0):
+    """Units of a machine on which the slowdowns are as large as was asked."""
+    rng = random.Random(seed)
+    for share in (0.0, *shares):
+        for number in range(twins):
+            yield from units("twins", "screen", share, number=number, rng=rng)
+        for number in range(pairs):
+            yield from units("pairs", "confirm", share, number=number, rng=rng)
+    for number in range(twins):
+        yield from units("twins", "null", 0.0, number=number, rng=rng, cases=CASES[:5])
+
+
+@pytest.fixture(scope="module")
+def pool():
+    return resampling.pool_of(recording(shares=(0.01, 0.03)))
+
+
+def test_who_did_not_change_does_not_fail_and_a_slowdown_that_matters_is_found(pool):
+    assert resampling.unchanged(pool, RULES, sessions=40) == {"passed": 40}
+    assert resampling.slowed(pool, RULES, 0.03, sessions=25)["found"] == 25
+    # That is surely slower, but by less than matters.
+    assert resampling.slowed(pool, RULES, 0.01, sessions=25)["found"] == 0
+
+
+def test_a_session_fails_for_the_one_that_is_slower(pool):
+    target = (CASES[7].key, "cpp")
+    played = resampling.session(pool, RULES, random.Random(1), {target: 0.03})
+    assert (played.failed, played.outcome) == ((target,), "failed")
+    assert len(played.findings) == len(CASES)
+    # Four processes at least to screen, and four fresh pairs to confirm.
+    assert played.processes >= 2 * gating.FIRST_LOOK
+
+
+def test_where_the_base_differs_from_itself_the_session_is_void():
+    rng = random.Random(0)
+    bent = (
+        dataclasses.replace(u, times=Paired((1.0,), (1.1 * u.times.head_s[0] / 1e-5,)))
+        for number in range(40)
+        for u in units("twins", "null", 0.0, number=number, rng=rng, cases=CASES[:1])
+    )
+    kept = (u for u in recording() if u.role != "null")
+    pool = resampling.pool_of(itertools.chain(kept, bent))
+    assert resampling.unchanged(pool, RULES, sessions=5) == {"void": 5}
+    assert resampling.slowed(pool, RULES, 0.03, sessions=5)["found"] == 0
+
+
+def test_a_recording_that_is_used_up_leaves_the_rest_undecided():
+    few = resampling.pool_of(recording(twins=3, pairs=3))
+    played = resampling.session(few, RULES, random.Random(0), {})
+    assert (played.outcome, played.processes) == ("inconclusive", 3)
+
+
+def test_what_was_not_recorded_is_told():
+    twins = resampling.pool_of(u for u in recording(twins=4, pairs=4) if u.method == "twins")
+    with pytest.raises(RunFolderError, match="no pairs were recorded with 0% injected"):
+        resampling.unchanged(twins, RULES, sessions=1)
+    pool = resampling.pool_of(recording(twins=4, pairs=4))
+    with pytest.raises(RunFolderError, match="no twins were recorded with 5% injected"):
+        resampling.slowed(pool, RULES, 0.05, sessions=1)
+
+
+def test_the_spread_between_units_and_what_was_injected_are_told(pool):
+    assert pool.shares == (0.01, 0.03)
+    for method, usual in SPREAD.items():
+        spread = resampling.spread(pool, method)
+        assert set(spread) == {(case.key, "cpp") for case in CASES}
+        assert sum(spread.values()) / len(spread) == pytest.approx(usual, rel=0.15)
+    assert resampling.injected(pool, 0.03) == pytest.approx(0.03, abs=0.001)
+
+
+@pytest.mark.parametrize(("count", "trials"), [(0, 80), (1, 80), (57, 60), (60, 60)])
+def test_the_interval_of_a_rate_is_clopper_and_pearsons(count, trials):
+    expected = stats.binomtest(count, trials).proportion_ci(method="exact")
+    found = resampling.rate(count, trials)
+    assert found.value == count / trials
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_sessions_grow_the_time_of_a_process_at_each_look():
+    turns = list(itertools.islice(gating.screening([], RULES), 10))
+    looks = list(itertools.islice(gating.looks(), 3))
+    assert looks == [4, 6, 9]
+    assert [turn.grown for turn in turns] == [0] * 4 + [1] * 2 + [2] * 3 + [3]
+    assert [turn.number for turn in turns if turn.may_end] == list(range(4, 10))
+
+
+def test_a_calibration_is_derived_kept_and_found_again(pool, tmp_path):
+    made = calibrations.calibration_of(
+        pool,
+        RULES,
+        machine=("key", "cpu", 2),
+        created="2026-01-01",
+        sessions=10,
+        slowed_sessions=8,
+    )
+    assert (made.failed, made.subjects, made.sessions) == (0, 25, 10)
+    assert made.powers == (Power(0.01, 0, 8), Power(0.03, 8, 8))
+    assert [method for method, _ in made.spreads] == ["twins", "pairs"]
+
+    calibrations.save(made, root=tmp_path)
+    assert calibrations.find("key", "cpu", threads=2, root=tmp_path) == made
+    assert calibrations.find("key", "cpu", threads=1, root=tmp_path) is None
+    (path,) = tmp_path.iterdir()
+    path.write_text("{}")
+    assert calibrations.find("key", "cpu", threads=2, root=tmp_path) is None
+
+
+def test_a_calibration_is_told_with_its_intervals():
+    made = Calibration(
+        "key",
+        "cpu",
+        1,
+        "2026-01-01",
+        RULES,
+        subjects=28,
+        sessions=80,
+        failed=0,
+        void=1,
+        inconclusive=2,
+        powers=(Power(0.03, 59, 60),),
+        spreads=(("twins", 0.004), ("pairs", 0.009)),
+    )
+    table = calibrations.calibration_table(made)
+    assert table.rows == (
+        ("nothing", "0", "80", "0.0% to 4.5%"),
+        ("3.0% in one", "59", "60", "91.1% to 100.0%"),
+    )
+    assert "28 contenders and cases on cpu, 1 threads, resampled" in table.title
+    assert (
+        "0.40% for twins, 0.90% for pairs; of the unchanged 1 void, 2 inconclusive" in table.title
+    )
