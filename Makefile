@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN := runs/bench
+# Tests that time nothing, and so may run beside each other.
+PARALLEL := tests/impls tests/results tests/suites tests/dashboards
 
 .PHONY: bench test check setup clean
 
@@ -17,8 +19,8 @@ bench: $(READY)
 	@echo "The leaderboards are above; the dashboard opens with:  $(BIN)/opbench dashboard $(RUN)"
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto -p no:benchmark tests/impls
-	$(BIN)/python -m pytest --ignore=tests/impls
+	$(BIN)/python -m pytest -n auto -p no:benchmark $(PARALLEL)
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(PARALLEL))
 
 check: $(READY)
 	$(BIN)/ruff format --check

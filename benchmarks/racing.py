@@ -30,7 +30,7 @@ from benchmarks.rivals import (
     blocked_autorange,
     pytest_benchmark,
 )
-from harness import racing, runner
+from harness import injection, racing, runner
 from harness.clock import HostClock
 from harness.planning import Selection
 from harness.policy import Policy
@@ -99,7 +99,8 @@ def slowdown(races: int | None) -> None:
         took: dict[str, float] = {}
         for number in range(races):
             call = list(ops.values())[number % len(ops)]
-            plain, slowed = spinning(call, 0), spinning(call, spins(call, share))
+            pair = injection.slowed({"base": call, "head": call}, share, HostClock())
+            plain, slowed = pair["base"], pair["head"]
             with clocked(took, "torch"):
                 tally["torch"] += blocked_autorange(slowed) > (1 + share / 2) * blocked_autorange(
                     plain
@@ -241,29 +242,6 @@ def workloads() -> dict[str, Call]:
         "patch_pooling index_add 8x1024x512": lambda: pooling(tokens, lengths),
         "neg 32 MiB": lambda: -large,
     }
-
-
-def spinning(call: Call, count: int) -> Call:
-    """The call, followed by so many turns of a loop that does nothing."""
-
-    def spun() -> None:
-        call()
-        for _ in repeat(None, count):
-            pass
-
-    return spun
-
-
-def spins(call: Call, share: float) -> int:
-    """How many turns take that share of the call's time, both measured in turn now."""
-    many = 10_000
-    loop, plain = spinning(lambda: None, many), spinning(call, 0)
-    turns, calls = [], []
-    for _ in repeat(None, 40):
-        clock = HostClock()
-        turns.append(clock.block(loop, 1).host_s / many)
-        calls.append(clock.block(plain, 40).host_s / 40)
-    return max(1, round(share * median(calls) / median(turns)))
 
 
 def busy(seconds: float) -> Call:

@@ -12,7 +12,7 @@ from results.record import Unit
 from results.store import RunFolder
 
 #: What is recorded unless something else is asked for: 28 contenders and cases, from a few µs to a
-#: few ms, of eight families, whose code is torch's own or this project's C++.
+#: few ms, of six families, whose code is torch's own or this project's C++.
 SUITE = Selection(
     names=(
         "conv2d",

@@ -230,6 +230,10 @@ def _duelled(
                 injected=session.contest.slowed(race, unit.role),
             )
         except DiedError as error:
+            if position and error.failed.stage == "idle":
+                # Of an earlier case's doings, and nobody knows whose.
+                yield from races[position:]
+                return
             guilty = (error.contender,) if error.contender else race.contenders
             for name in guilty:
                 session.keep(race, name, died(error), unit)

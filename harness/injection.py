@@ -12,15 +12,19 @@ from collections.abc import Callable, Mapping
 from itertools import repeat
 
 from harness.clock import Clock
+from harness.racing import Size, led_block
 from results.stats import median
 
 Call = Callable[[], object]
-#: Blocks that are timed last at least so long; how many there are, and the seconds that they may
-#: take when there are enough.
-_BLOCK_S = 0.0003
-_FEWEST, _MOST, _SECONDS = 9, 60, 0.15
-#: Turns of the loop by which their cost is guessed first.
+#: The cost of a turn is found from so many of them that the call takes longer by about this share:
+#: much more than it differs from itself, and behind the call, where a turn costs more than alone.
+_MUCH = 0.5
+#: Turns from which that number is guessed.
 _TURNS = 10_000
+#: Blocks last at least so long; how many there are of each, and the seconds that all may take when
+#: there are enough.
+_BLOCK_S = 0.0003
+_FEWEST, _MOST, _SECONDS = 9, 100, 0.1
 
 
 def slowed(calls: Mapping[str, Call], share: float, clock: Clock) -> dict[str, Call]:
@@ -33,22 +37,25 @@ def slowed(calls: Mapping[str, Call], share: float, clock: Clock) -> dict[str, C
 
 
 def turns_of(call: Call, share: float, clock: Clock) -> int:
-    """How many turns of the loop take at least that share of the call's time, as it is now."""
-    guess = max(1, round(share * _TURNS * _over(call, _TURNS, clock)))
-    # Beginning and leaving a loop takes as long as several turns of it, which count in short ones.
-    return max(1, math.ceil(guess * share * _over(call, guess, clock)))
+    """How many turns of the loop after it take at least that share of the call's time."""
+    plain = _spinning(call, 0)
+    loops = _over(_spinning(_nothing, _TURNS), plain, clock)
+    many = max(1, round(_MUCH * _TURNS / loops))
+    longer = _over(_spinning(call, many), plain, clock) - 1
+    return max(1, math.ceil(many * share / max(longer, 0.1 * _MUCH)))
 
 
-def _over(call: Call, turns: int, clock: Clock) -> float:
-    """The call's time over that of so many turns; of the three blocks of a round, timed in turn."""
-    calls = [_spinning(call, 0), _spinning(_nothing, turns), _spinning(_nothing, 0)]
-    sizes = [_calls(one, clock) for one in calls]
+def _over(one: Call, other: Call, clock: Clock) -> float:
+    """The time of one call over that of another, timed in turn."""
+    sizes = [Size(_calls(call, clock), 1) for call in (one, other)]
     ratios, start = [], clock.now()
     for number in range(_MOST):
         if number >= _FEWEST and clock.now() - start > _SECONDS:
             break
-        timed = [clock.block(c, n).host_s / n for c, n in zip(calls, sizes, strict=True)]
-        ratios.append((timed[0] - timed[2]) / max(timed[1] - timed[2], 1e-9))
+        # Either is first as often as the other.
+        order = (0, 1) if number % 2 else (1, 0)
+        timed = {n: led_block((one, other)[n], sizes[n], clock).host_s for n in order}
+        ratios.append(timed[0] / sizes[0].calls / (timed[1] / sizes[1].calls))
     return median(ratios)
 
 
@@ -58,10 +65,6 @@ def _calls(call: Call, clock: Clock) -> int:
     while clock.block(call, calls).host_s < _BLOCK_S:
         calls *= 2
     return calls
-
-
-def _nothing() -> None:
-    """What is left when a call is taken away from what it is wrapped in."""
 
 
 def _spinning(call: Call, turns: int) -> Call:
@@ -74,3 +77,7 @@ def _spinning(call: Call, turns: int) -> Call:
         return result
 
     return spun
+
+
+def _nothing() -> None:
+    """A call that takes no time."""

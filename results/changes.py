@@ -1,8 +1,8 @@
 """Where a series of runs changes its level. Pure functions.
 
-The segmentation is that of the library `ruptures`, on ranks: how many times a step lowers the
-scatter of ranks doesn't depend on how the noise is distributed, so that one penalty holds for quiet
-and for noisy series, with and without hits. `python -m benchmarks.history` measures what it gives.
+The library `ruptures` searches for them, among ranks: by how much a step lowers the scatter of
+ranks doesn't depend on how the noise is distributed, so that one penalty holds for quiet and for
+noisy series, with hits and without. `python -m benchmarks.history` measures what that gives.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
@@ -20,19 +22,19 @@ from results.stats import median
 SHORTEST = 3
 #: A step smaller than this doesn't matter.
 MIN_CHANGE = 0.05
-#: The penalty of a step by the number of runs, so that a step of any size is told of one series in a
-#: hundred that never changes; hardly one in five hundred has a step that matters.
+#: The penalty of a step by the number of runs, so that a step of any size is told of one series in
+#: a hundred that never changes.
 _PENALTY, _PENALTY_PER_LOG = 5.2, 1.45
 
-Series = np.ndarray[tuple[int], np.dtype[np.float64]]
+Series = np.ndarray[tuple[int], np.dtype[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """A level that ends and another that begins at index `at` of the series.
 
-    ratio: the median of the new level over that of the old one. evidence: how much worse the series
-    is told without this step, over the least that counts; at least 1.
+    ratio: the median of the new level over that of the old one. evidence: by how much the ranks of
+    both scatter less about two levels than about one, over the least that counts.
     """
 
     at: int
@@ -45,17 +47,14 @@ def steps(values: Sequence[float], *, min_change: float = MIN_CHANGE) -> tuple[S
 
     min_change: the smallest step that matters, as a share.
     """
-    ranks = _ranks(values)
-    if len(values) < 2 * SHORTEST or not ranks.any():
-        return ()
-    ends = _breakpoints(ranks, penalty(len(values)))
-    while ends:
-        found = _steps(values, ranks, ends)
+    begin = _beginnings(np.log(np.asarray(values, dtype=np.float64)))
+    while begin:
+        found = _steps(values, begin)
         small = min(found, key=lambda step: abs(math.log(step.ratio)))
         if abs(math.log(small.ratio)) >= math.log1p(min_change):
             return found
-        # Its levels become one, which may tell other steps apart more clearly or less.
-        ends.remove(small.at)
+        # Its levels become one, which may be farther from their neighbours, or nearer.
+        begin.remove(small.at)
     return ()
 
 
@@ -66,47 +65,71 @@ def penalty(runs: int) -> float:
 
 def fewest() -> int:
     """The runs that a series needs until the clearest step, in its middle, can be told."""
-    return next(n for n in range(2 * SHORTEST, 100) if _most(n) > penalty(n))
+    # All before it are below all after it: what that lowers the scatter of n ranks by.
+    lengths = range(2 * SHORTEST, 100)
+    return next(n for n in lengths if _gain(_ranks(np.arange(n)), n // 2) > penalty(n))
 
 
-def _most(runs: int) -> float:
-    """What a step in the middle lowers the scatter by where all before it are below all after."""
-    half = np.repeat((0.0, 1.0), (runs // 2, runs - runs // 2)) + np.arange(runs) * 1e-6
-    return _gain(_ranks(half.tolist()), 0, runs // 2, runs)
+def _beginnings(logs: Series) -> list[int]:
+    """Where levels begin, the first apart.
+
+    Each of those that are found is searched anew: of two steps up the ranks of all show but one.
+    """
+    if len(logs) < 2 * SHORTEST:
+        return []
+    edges = [0, *_placed(logs, _segmented(_ranks(logs))), len(logs)]
+    if len(edges) == 2:
+        return []
+    inner = [a + at for a, b in pairwise(edges) for at in _beginnings(logs[a:b])]
+    return sorted([*edges[1:-1], *inner])
 
 
-def _ranks(values: Sequence[float]) -> Series:
-    """Ranks about zero whose variance is 1 where all differ."""
-    count = len(values)
-    scale = math.sqrt((count**2 - 1) / 12) if count > 1 else 1.0
-    ranks: Series = (rankdata(np.asarray(values)) - (count + 1) / 2) / scale
-    return ranks
-
-
-def _breakpoints(ranks: Series, penalty: float) -> list[int]:
-    """Where levels begin, the first apart."""
-    # Imported where it is needed: it takes longer than all else that reads a run.
+def _segmented(ranks: Series) -> list[int]:
+    # Imported where it is needed: that takes longer than all else that reads a run.
     from ruptures import KernelCPD
 
-    found = KernelCPD(kernel="linear", min_size=SHORTEST).fit(ranks.reshape(-1, 1))
-    return [int(end) for end in found.predict(pen=penalty)[:-1]]
+    if not ranks.any():
+        return []
+    search = KernelCPD(kernel="linear", min_size=SHORTEST).fit(ranks.reshape(-1, 1))
+    return [int(end) for end in search.predict(pen=penalty(len(ranks)))[:-1]]
 
 
-def _steps(values: Sequence[float], ranks: Series, ends: Sequence[int]) -> tuple[Step, ...]:
-    edges = (0, *ends, len(values))
-    least = penalty(len(values))
+def _placed(logs: Series, begin: Sequence[int]) -> list[int]:
+    """The same beginnings, each where the medians of both sides fit best.
+
+    Ranks tell that there is a step, but scatter as much within a quiet level as in a noisy one.
+    """
+    from ruptures import Dynp
+
+    edges = [0, *begin, len(logs)]
+    for number in range(1, len(edges) - 1):
+        start, end = edges[number - 1], edges[number + 1]
+        search = Dynp(model="l1", min_size=SHORTEST, jump=1).fit(logs[start:end].reshape(-1, 1))
+        edges[number] = start + int(search.predict(n_bkps=1)[0])
+    return edges[1:-1]
+
+
+def _steps(values: Sequence[float], begin: Sequence[int]) -> tuple[Step, ...]:
+    edges = (0, *begin, len(values))
     return tuple(
         Step(
             at,
             median(values[at:end]) / median(values[start:at]),
-            _gain(ranks, start, at, end) / least,
+            _gain(_ranks(np.asarray(values[start:end])), at - start) / penalty(end - start),
         )
         for start, at, end in zip(edges, edges[1:], edges[2:], strict=False)
     )
 
 
-def _gain(ranks: Series, start: int, at: int, end: int) -> float:
+def _ranks(values: Series) -> Series:
+    """Ranks about zero whose variance is 1 where all differ."""
+    count = len(values)
+    ranks: Series = (rankdata(values) - (count + 1) / 2) / math.sqrt((count**2 - 1) / 12)
+    return ranks
+
+
+def _gain(ranks: Series, at: int) -> float:
     """By how much the scatter about two levels is lower than that about one."""
-    before, after = ranks[start:at], ranks[at:end]
-    weight = len(before) * len(after) / (end - start)
+    before, after = ranks[:at], ranks[at:]
+    weight = len(before) * len(after) / len(ranks)
     return float(weight * (before.mean() - after.mean()) ** 2)

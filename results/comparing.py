@@ -43,11 +43,11 @@ UNPAIRED = "unpaired"
 FACTOR, WITHIN = 3.0, 0.9
 #: Where one in ten of the unchanged changed by more than this, nothing can be told.
 RESTLESS = math.log(1.5)
-#: The least reach of an interval, as a factor. Beside others, in one process each: of unchanged
-#: contenders none in 700 comparisons was further off, and a process that is off by 20% for all of
-#: its life isn't rare. In several processes: their luck is seen, but not what an hour does to one
-#: contender and not to others. By itself: so far apart were the medians of 24 fresh processes.
-#: By whether it is beside others, and in several processes.
+#: The least reach of an interval, as a factor, by whether a contender is told by others beside it
+#: and was timed in several processes. Beside others, in one process: now and then a process is off
+#: by 20% for all of its life, and either run's may be. In several: their luck is seen, but not what
+#: an hour does to one contender and not to others (8% was seen). By other minutes: so far apart
+#: were the medians of 24 fresh processes.
 _LEAST = {(True, False): 1.3, (True, True): 1.1, (False, False): 1.8, (False, True): 1.8}
 
 

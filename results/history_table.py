@@ -50,18 +50,18 @@ def remarks(found: History) -> Iterator[str]:
     """
     if found.elsewhere:
         yield (
-            f"{len(found.elsewhere)} runs of other environments are left out, the latest of them "
+            f"runs of other environments, left out: {len(found.elsewhere)}, the latest of them "
             f"{found.elsewhere[-1]}; --all-environments takes them in"
         )
     if found.bare:
         yield (
-            f"{len(found.bare)} runs have no anchors, the latest of them {found.bare[-1]}: their "
-            "times can't be compared with those of other runs, and are left out of ratios"
+            f"runs without anchors: {len(found.bare)}, the latest of them {found.bare[-1]}; their "
+            "times can't be compared with those of other runs, and no ratio is made of them"
         )
     least = fewest()
     short = sum(len(series.levels) < least for series in found.series)
     if short:
-        yield f"{short} series are shorter than {least} runs: changes can't be told in them yet"
+        yield f"series of fewer than {least} runs, too short to tell changes: {short}"
 
 
 def anchors_text(records: Iterable[Record]) -> Iterator[str]:

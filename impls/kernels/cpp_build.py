@@ -1,8 +1,8 @@
 """Compile a C++ kernel at first use, keep the library in a cache, and load it into torch.
 
 A library is found again by the hash of everything that went into it: the source and the headers
-beside it, the Python files that register its ops, the flags, the compiler and torch. The namespace of its ops carries that hash, so two
-versions of one kernel can live in one process.
+beside it, the Python files that register its ops, the flags, the compiler and torch. The namespace
+of its ops carries that hash, so two versions of one kernel can live in one process.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Library:
 def load(source: Path, *, registrars: tuple[Path, ...] = ()) -> Library:
     """Compile `source` unless the cache has it, load it, and return where its ops are.
 
-    registrars: the files that tell torch of its ops. Another text of theirs makes another namespace,
-    so that two versions of what they register don't meet in one.
+    registrars: the files that tell torch of its ops. Another text of theirs makes another
+    namespace, so that two versions of what they register don't meet in one.
     """
     library = build(source, registrars=registrars)
     try:

@@ -13,9 +13,9 @@ from typing import Any
 #: The real command, which finds its own modules, and not those of the folder that it is called in.
 COMMAND = (sys.executable, "-P", "-m", "harness.cli")
 
-#: Two ops of somebody else's, as small as they can be.
+#: An op of somebody else's, as small as it can be.
 OPS = '''\
-"""Somebody's ops."""
+"""Somebody's op."""
 
 import torch
 
@@ -42,25 +42,10 @@ def multiplied(x):
     return x @ torch.ones(x.shape[1])
 
 
-depthwise = Op(
-    name="depthwise",
-    oracle=lambda x, w: torch.nn.functional.conv2d(x, w, groups=len(w)),
-    axes={"C": "channels", "H": "height and width"},
-    inputs={
-        "normal": lambda C, H, rng: {
-            "x": torch.randn(1, C, H, H, generator=rng),
-            "w": torch.randn(C, 1, 3, 3, generator=rng),
-        }
-    },
-    quick={"block": {"C": 128, "H": 56}},
-    dtypes=("float32",),
-    cost=lambda C, H, e: Cost(18 * C * H * H, 2 * e * C * H * H),
-)
-
-
-@impl("depthwise")
-def library(x, w):
-    return torch.nn.functional.conv2d(x, w, groups=len(w))
+@impl("row_sum")
+def with_scratch(x):
+    torch.empty(1 << 20)
+    return x.sum(1)
 '''
 
 

@@ -98,6 +98,10 @@ def test_they_take_turns_and_who_waits_stands_still(sides):
     with Watched(sides, LIMITS) as duel:
         found = times(duel, "summed", "multiplied")
         again = times(duel, "summed", seconds=0.0)
+        ids = [worker._process.pid for worker in duel._workers.values()]
+        duel._workers["base"].stop()
+        assert all(map(psutil.pid_exists, ids))
+    assert not any(map(psutil.pid_exists, ids))
     for paired in (*found.values(), *again.values()):
         assert isinstance(paired, Paired)
         assert len(paired.base_s) == len(paired.head_s) >= FEWEST
@@ -139,12 +143,3 @@ def test_a_process_that_dies_between_two_cases_has_failed_on_its_side(sides):
             times(duel, "summed")
     assert (caught.value.side, caught.value.contender) == ("head", "")
     assert "exited with code 7" in caught.value.failed.reason
-
-
-def test_nothing_is_left_of_the_processes(sides):
-    with Duel(sides, LIMITS) as duel:
-        duel.environments()
-        ids = [worker._process.pid for worker in duel._workers.values()]
-        duel._workers["base"].stop()
-        assert all(map(psutil.pid_exists, ids))
-    assert not any(map(psutil.pid_exists, ids))

@@ -23,14 +23,15 @@ from tests.harness import strangers
 from tests.harness.projects import COMMAND, OPS, commit, gate, git, repository, worktrees
 
 OWN = Path(__file__).parent.parent.parent
-LOAD = ("--load", "./ops.py", "--threads", "1")
+ONE = ("--threads", "1")
+LOAD = ("--load", "./ops.py", *ONE)
 #: A machine that others use scatters by a few percent, and no change here is as small as that.
 LARGE = ("--min-slowdown", "25%", "--budget", "150s")
 #: As short as a session can be.
 SHORT = ("--min-slowdown", "50%", "--budget", "1s")
 
-#: A torch option that slows down depthwise convolutions alone.
-OPTION = "\ntorch.backends.mkldnn.set_flags(False)\n"
+#: A torch option that slows down who asks for memory and leaves it as it is.
+OPTION = "\ntorch.use_deterministic_algorithms(True)\n"
 
 
 def edited(text, old, new):
@@ -52,6 +53,7 @@ def three(tmp_path_factory):
     shapes = (OWN / "suites/convolution_inputs.py").read_text()
     tiny = '"tiny": (1, 3, 16, 16, 8, 3, 1, 1, 1, 1),'
     more = '"depthwise": (1, 128, 56, 56, 128, 3, 1, 1, 1, 128),'
+    lookups = (OWN / "impls/lookups.py").read_text()
     softmax = (OWN / "impls/softmax.py").read_text()
     kernel = (OWN / "impls/kernels/reductions.cpp").read_text()
     convolution = (OWN / "impls/conv2d.py").read_text()
@@ -59,18 +61,23 @@ def three(tmp_path_factory):
     for name in ("suites", "impls"):
         shutil.copytree(OWN / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     commit(root, {"suites/convolution_inputs.py": edited(shapes, tiny, tiny + more)})
-    cloned = edited(softmax, "return matrix.softmax(1)", "return matrix.clone().softmax(1)")
+    gathered = "return matrix.gather(1, indexes)"
     call = "return torch.nn.functional.conv2d(x, w, b, stride, padding, dilation, groups)"
     without = f"with torch.backends.mkldnn.flags(enabled=False):\n        {call}"
     changed = {
-        "impls/softmax.py": edited(cloned, "def naive(", "def plain("),
+        "impls/lookups.py": edited(lookups, gathered, gathered.replace(".g", ".clone().g")),
+        "impls/softmax.py": edited(softmax, "def naive(", "def plain("),
         "impls/kernels/reductions.cpp": '#pragma GCC optimize("no-tree-vectorize")\n' + kernel,
         "impls/conv2d.py": edited(convolution, call, without),
     }
     commit(root, changed, branch="slow")
-    ops = ("batched_softmax", "batched_logsumexp", "conv2d", "--impl", "torch,cpp,naive,plain")
-    cases = "tiny and not cpp and not conv2d or llama2 and logsumexp and cpp or depthwise and torch"
-    words = ("--base", "main", *ops, "-k", cases, "--threads", "1", *LARGE)
+    ops = ("gather_2d", "batched_softmax", "batched_logsumexp", "conv2d")
+    impls = ("--impl", "gather,index,naive,plain,cpp,torch")
+    cases = (
+        "labels and (gather or index) or batched_softmax and tiny and (naive or plain) "
+        "or llama2 and logsumexp and cpp or depthwise and torch"
+    )
+    words = ("--base", "main", *ops, *impls, "-k", cases, "--threads", "1", *LARGE)
     done = gate(root, *words, "--id", "one", "--summary", "summary.md")
     return root, done
 
@@ -88,7 +95,7 @@ def test_three_regressions_are_found_and_named(three):
     assert done.code == Exit.REGRESSION, done.out + done.error
     slower = {key for key, verdict in found(root).items() if verdict == "slower"}
     assert slower == {
-        ("batched_softmax", "torch"),
+        ("gather_2d", "gather"),
         ("batched_logsumexp", "cpp"),
         ("conv2d", "torch"),
     }
@@ -96,9 +103,7 @@ def test_three_regressions_are_found_and_named(three):
 
 
 def test_what_was_not_changed_passes_beside_them(three):
-    verdicts = found(three[0])
-    assert verdicts["batched_logsumexp", "torch"] in ("same", "no slower")
-    assert verdicts["batched_logsumexp", "naive"] in ("same", "no slower")
+    assert found(three[0])["gather_2d", "index"] in ("same", "no slower")
 
 
 def test_new_and_vanished_contenders_are_listed(three):
@@ -122,7 +127,7 @@ def test_nothing_is_left_of_the_worktrees(three):
 def test_wrong_results_of_uncommitted_changes_are_found_from_a_subfolder(project):
     wrong = edited(OPS, "return x.sum(1)\n\n\n@", "return x.sum(1) + 1\n\n\n@")
     (project / "ops.py").write_text(wrong)
-    words = ("row_sum", "--load", "../ops.py", "--threads", "1", *SHORT, "--json")
+    words = ("row_sum", "--load", "../ops.py", *ONE, *SHORT, "--json")
     done = gate(project / "sub", "--base", "main", *words)
     assert done.code == Exit.WRONG, done.error
     assert done.uncompared == {"summed": "head"}
@@ -147,28 +152,28 @@ def test_what_vanished_is_not_passed_and_load_of_another_process_fails_nobody(pr
     commit(project, {"ops.py": renamed}, branch="renaming")
     (project / "ops.py").write_text("raise ValueError('not finished')\n")
     with loaded():
-        words = ("--base", "main", "--head", "renaming", "row_sum", "depthwise")
+        words = ("--base", "main", "--head", "renaming", "row_sum")
         done = gate(project, *words, *LOAD, "--budget", "20s", "--json")
     assert done.code == Exit.INCONCLUSIVE, done.error
     assert done.uncompared == {"multiplied": "vanished", "product": "new"}
-    assert set(done.verdicts) == {"summed", "library"}
+    assert set(done.verdicts) == {"summed", "with_scratch"}
     assert "slower" not in done.verdicts.values()
     assert not done.told["void"]
 
 
 def test_an_option_that_is_set_for_the_whole_process_is_found_and_may_be_accepted(project):
     accepted = (
-        '[[accepted]]\nop = "depthwise"\nreason = "oneDNN is off until #7"\nby = "ada"\n'
+        '[[accepted]]\nop = "row_sum"\nreason = "deterministic until #7"\nby = "ada"\n'
         "until = 2999-12-31\n"
     )
     commit(project, {"ops.py": OPS + OPTION, "opbench-accepted.toml": accepted})
-    words = ("--base", "HEAD~1", "depthwise", *LOAD, *LARGE, "--id", "one")
-    done = gate(project, *words)
+    words = ("--base", "HEAD~1", "row_sum", "--impl", "with_scratch", *LOAD, *LARGE)
+    done = gate(project, *words, "--id", "one")
     assert done.code == Exit.OK, done.out + done.error
-    assert found(project) == {("depthwise", "library"): "slower"}
+    assert found(project) == {("row_sum", "with_scratch"): "slower"}
     assert "as pairs (not twins" in done.out
-    assert "accepted until 2999-12-31: depthwise library" in done.out
-    assert "oneDNN is off until #7 (ada)" in done.out
+    assert "accepted until 2999-12-31: row_sum with_scratch" in done.out
+    assert "deterministic until #7 (ada)" in done.out
 
 
 def test_another_environment_is_compared_and_named(project, tmp_path):
@@ -176,10 +181,10 @@ def test_another_environment_is_compared_and_named(project, tmp_path):
     site = next((tmp_path / "env").glob("lib/python*/site-packages"))
     (site / "slow_torch.py").write_text("import torch" + OPTION)
     (site / "outer_option.pth").write_text("import slow_torch\n")
-    words = ("--base-python", sys.executable, "--impl", "library,summed", *LOAD, *LARGE, "--json")
-    done = gate(project, "row_sum", "depthwise", *words, python=str(python))
+    words = ("row_sum", "--impl", "with_scratch,summed", *LOAD, *LARGE, "--json")
+    done = gate(project, "--base-python", sys.executable, *words, python=str(python))
     assert done.code == Exit.REGRESSION, done.error
-    assert done.verdicts["library"] == "slower"
+    assert done.verdicts["with_scratch"] == "slower"
     assert done.verdicts["summed"] in ("same", "no slower", "inconclusive")
     gated = done.told["gate"]
     assert (gated["base"]["python"], gated["head"]["python"]) == (sys.executable, str(python))

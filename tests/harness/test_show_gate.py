@@ -10,6 +10,7 @@ from harness.exits import Exit
 from results.gate_report import keep_accepted, report_of
 from results.gate_text import headline
 from results.profile_diff import SIDES
+from results.record import Uncompared, Unpaired, Unsupported
 from tests.results.examples import case, make_run, profile
 from tests.results.gates import make_gate, units
 
@@ -69,8 +70,18 @@ def test_only_some_cases(gate, capsys):
 
 
 def test_an_op_that_was_asked_for_and_not_compared_counts_as_it_did(tmp_path):
-    assert main(["show", str(make_gate(tmp_path, names=["absent"]).path)]) == Exit.REGRESSION
-    assert main(["show", str(make_gate(tmp_path, "other").path), "absent"]) == Exit.NOTHING
+    asked, whole = make_gate(tmp_path, "asked", names=["absent"]), make_gate(tmp_path, "whole")
+    refused = Unpaired(Unsupported("no such op"), Unsupported("no such op"))
+    for folder in (asked, whole):
+        folder.append(Uncompared("lost", case("absent"), "both", refused))
+
+    assert main(["show", str(asked.path)]) == Exit.NOTHING
+    assert main(["show", str(whole.path)]) == Exit.REGRESSION
+
+
+def test_none_of_the_cases(gate, capsys):
+    assert main(["show", str(gate.path), "-k", "nobody"]) == Exit.NOTHING
+    assert "nothing was compared" in capsys.readouterr().out
 
 
 def test_what_was_accepted_then_is_accepted_however_late_it_is_shown(gate, tmp_path, capsys):

@@ -149,7 +149,12 @@ def test_entry_points_are_those_of_the_version_and_not_of_what_is_installed(tmp_
     (base.root / "pyproject.toml").write_text(project)
     (base.root / "their_ops.py").write_text(OPS_OF)
     world = worlds.load(base)
-    assert set(world.catalog.impls["row_sum"]) == {"summed", "multiplied", "late"}
+    assert set(world.catalog.impls["row_sum"]) == {
+        "summed",
+        "multiplied",
+        "with_scratch",
+        "late",
+    }
 
 
 @pytest.mark.parametrize(

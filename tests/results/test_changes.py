@@ -1,5 +1,7 @@
 """Change points: found where there is a step, and hardly ever where there is none."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,12 @@ def test_up_and_down_again_are_two_steps():
     assert [step.at for step in found] == [15, 27]
     assert found[0].ratio == pytest.approx(1.5, rel=0.03)
     assert found[1].ratio == pytest.approx(1 / 1.5, rel=0.03)
+
+
+def test_two_steps_in_one_direction():
+    found = steps(noisy([1.0] * 15 + [1.2] * 15 + [1.5] * 15))
+
+    assert [step.at for step in found] == [15, 30]
 
 
 def test_a_step_that_does_not_matter_is_left_out():
@@ -74,4 +82,4 @@ def test_levels_last_a_few_runs():
     found = steps(noisy([1.0] * 20 + [2.0] * SHORTEST + [1.0] * 20))
 
     edges = [0, *(step.at for step in found), 43]
-    assert all(b - a >= SHORTEST for a, b in zip(edges, edges[1:], strict=False))
+    assert all(b - a >= SHORTEST for a, b in pairwise(edges))

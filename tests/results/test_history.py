@@ -72,7 +72,8 @@ def test_runs_without_anchors_are_told_and_not_compared(tmp_path):
     (series,) = found.series
     assert found.bare == ("run-001",)
     assert [point.relative for point in series.points] == pytest.approx([2.0, None, 3.0])
-    assert any("1 runs have no anchors" in remark for remark in remarks(found))
+    (remark, _) = remarks(found)
+    assert remark.startswith("runs without anchors: 1, the latest of them run-001")
 
 
 def test_a_history_without_any_anchor(tmp_path):
@@ -162,7 +163,7 @@ def test_a_series_of_two_runs(tmp_path):
 
     (row,) = history_table(found).rows
     assert dict(zip(COLUMNS, row, strict=True))["ratio"] == "1.50x"
-    assert any("shorter than 12 runs" in remark for remark in remarks(found))
+    assert any("fewer than 12 runs" in remark for remark in remarks(found))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_a_series_of_two_runs(tmp_path):
     [
         ([], ""),
         ([1.0], "▅"),
-        ([1.0, 1.02], "▅▅"),
+        ([1.0, 1.02], "▄▅"),
         ([1.0, 2.0, 4.0], "▁▅█"),
         ([1.0] * 100 + [2.0] * 100, "▁" * 15 + "█" * 15),
     ],

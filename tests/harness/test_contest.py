@@ -1,0 +1,156 @@
+"""What two versions have in common, and what only one of them has."""
+
+import pytest
+
+from harness.anchors import anchor_dispatch
+from harness.contest import common, everything, versions_of
+from harness.planning import Selection
+from results.errors import SelectionError, VersionError
+from tests.harness.projects import OPS, own_imports
+
+#: A second op, of one contender.
+OTHER = (
+    OPS.replace("row_sum", "row_mean")
+    .replace("sum(1)", "mean(1)")
+    .partition('@impl("row_mean")\ndef multiplied')[0]
+)
+ONE = Selection(threads=1)
+
+
+@pytest.fixture
+def compare(tmp_path):
+    """Compares two versions whose files `ops.py` and `more.py` are these texts."""
+
+    def compared(base, head, selection=ONE, modules=("ops.py",)):
+        for side, texts in (("base", base), ("head", head)):
+            (tmp_path / side).mkdir()
+            for name, text in zip(("ops.py", "more.py"), texts, strict=False):
+                (tmp_path / side / name).write_text(text)
+        home = tmp_path / "head"
+        places = tuple(str(home / name) for name in modules)
+        versions = versions_of(
+            tmp_path / "base", home, home=home, modules=places, labels=("main", "the working tree")
+        )
+        return common(*versions, selection)
+
+    with own_imports(tmp_path):
+        yield compared
+
+
+def contenders(found):
+    """Those that are compared, by op."""
+    return {race.case.op: race.contenders for race in found.races}
+
+
+def alone(found):
+    """What has become of those that one version lacks."""
+    return {item.contender: item.status for item in found.alone}
+
+
+RENAMED = OPS.replace("def multiplied(", "def product(")
+
+
+def test_a_projects_own_contenders_are_compared_and_nobody_elses(compare):
+    found = compare([OPS], [OPS])
+    assert contenders(found) == {"row_sum": ("summed", "multiplied", "with_scratch")}
+    assert found.alone == ()
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        ONE,
+        Selection(names=("row_sum",), threads=1),
+        Selection(names=("row_sum",), impls=("summed", "multiplied", "product"), threads=1),
+        Selection(names=("row_sum",), impls=("multiplied", "product"), threads=1),
+        Selection(expression="product or multiplied", threads=1),
+    ],
+)
+def test_what_one_version_lacks_is_listed_whatever_selects_it(compare, selection):
+    found = compare([OPS], [RENAMED], selection)
+    assert alone(found) == {"multiplied": "vanished", "product": "new"}
+    reasons = {item.contender: item.outcome for item in found.alone}
+    assert reasons["product"].base.reason == "main has no such contender"
+    assert reasons["product"].head is None
+    assert reasons["multiplied"].head.reason == "the working tree has no such contender"
+
+
+def test_an_op_that_vanished_is_listed_though_the_other_is_named_too(compare):
+    selection = Selection(names=("row_sum", "row_mean"), threads=1)
+    found = compare([OPS, OTHER], [OPS, ""], selection, modules=("ops.py", "more.py"))
+    assert set(contenders(found)) == {"row_sum"}
+    assert alone(found) == {"summed": "vanished"}
+
+
+def test_an_op_that_vanished_is_listed_where_it_alone_is_named(compare):
+    selection = Selection(names=("row_mean",), threads=1)
+    found = compare([OPS, OTHER], [OPS, ""], selection, modules=("ops.py", "more.py"))
+    assert found.races == ()
+    assert alone(found) == {"summed": "vanished"}
+
+
+def test_an_op_that_the_base_lacks_is_new(compare):
+    selection = Selection(names=("row_mean",), threads=1)
+    found = compare([OPS, ""], [OPS, OTHER], selection, modules=("ops.py", "more.py"))
+    assert found.races == ()
+    assert alone(found) == {"summed": "new"}
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        (Selection(names=("row_sun",)), "row_sum"),
+        (Selection(names=("row_sum", "row_sun")), "row_sun"),
+        (Selection(names=("row_sum",), impls=("sumed",)), "sumed"),
+        (Selection(names=("row_sum",), impls=("sumed", "summed")), "sumed"),
+        (Selection(names=("row_sum", "patch_pooling"), impls=("sumed", "summed")), "sumed"),
+        (Selection(names=("row_sum",), expression="huge"), "the selection is empty"),
+        (Selection(names=("row_sum",), dtypes=("float16",)), "float16"),
+        (Selection(names=("patch_pooling",)), "declares no contender of what is selected"),
+    ],
+)
+def test_what_neither_version_has_is_an_error_that_names_it(compare, selection, expected):
+    with pytest.raises(SelectionError, match=expected):
+        compare([OPS], [OPS], selection)
+
+
+def test_the_base_is_raced_against_itself_on_anchors_and_on_contenders(compare):
+    found = compare([OPS], [OPS])
+    ops = [race.case.op for race in found.null]
+    assert {anchor_dispatch.name, "row_sum"} < set(ops)
+    assert all(race.case.threads == 1 for race in found.null)
+    (own,) = (race for race in found.null if race.case.op == "row_sum")
+    assert own.contenders == ("summed",)
+
+
+def test_what_does_not_load_is_told_with_its_version(compare):
+    with pytest.raises(VersionError, match=r"^main does not load: .*ops\.py"):
+        compare(["raise ValueError"], [OPS])
+
+
+def test_in_two_environments_all_that_is_installed_is_compared(tmp_path):
+    (tmp_path / "ops.py").write_text(OPS)
+    with own_imports(tmp_path):
+        version, _ = versions_of(
+            tmp_path, tmp_path, home=tmp_path, modules=("a.module",), labels=("", "")
+        )
+        assert version.modules == ("a.module",)
+        version, _ = versions_of(
+            tmp_path, tmp_path, home=tmp_path, modules=(str(tmp_path / "ops.py"),), labels=("", "")
+        )
+        selection = Selection(names=("row_sum", "patch_pooling"), expression="not compile")
+        found = everything(version, selection)
+    assert set(contenders(found)) == {"row_sum", "patch_pooling"}
+    assert found.alone == ()
+
+
+def test_a_file_outside_of_the_repository_is_the_same_for_both(tmp_path):
+    outside = tmp_path / "ops.py"
+    base, head = versions_of(
+        tmp_path / "base",
+        tmp_path / "head",
+        home=tmp_path / "head",
+        modules=(str(outside), str(tmp_path / "head" / "sub" / "more.py")),
+        labels=("", ""),
+    )
+    assert base.modules == head.modules == (str(outside), "sub/more.py")
