@@ -57,13 +57,13 @@ def main(words: argparse.Namespace) -> Exit:
 def _measured(words: argparse.Namespace, base: RunFolder, supervisor: Supervisor) -> Comparison:
     from harness.anchoring import anchor
     from harness.pipeline import run
-    from harness.planning import plan
+    from harness.planning import matches, plan
     from harness.policy import Policy
     from results.comparing import compare
     from results.record import GateRules
 
-    catalog = common.load(words)
-    races = tuple(_recorded(plan(catalog, options.selection(words)), base))
+    catalog, selection = common.load(words), options.selection(words)
+    races = tuple(_recorded(plan(catalog, selection), base))
     if not races:
         raise SelectionError(f"{base.path} has nothing of what is selected")
     folder = common.create_in(words, supervisor.environment())
@@ -79,9 +79,16 @@ def _measured(words: argparse.Namespace, base: RunFolder, supervisor: Supervisor
             supervisor=supervisor,
             reporter=reporter,
         )
-    wanted = {(race.case, name) for race in races for name in race.contenders}
+    cases = {race.case for race in races}
     whole = compare(base, folder, GateRules(words.alpha, words.min_slowdown))
-    return whole.only(lambda case, name: (case, name) in wanted)
+    # Not only those that were raced: what the run has and the head lacks must not be passed over.
+    return whole.only(
+        lambda case, name: (
+            case in cases
+            and (not selection.impls or name in selection.impls)
+            and matches(selection.expression, f"{case.key}/{name}")
+        )
+    )
 
 
 def _recorded(races: tuple[Race, ...], base: RunFolder) -> Iterator[Race]:

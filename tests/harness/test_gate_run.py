@@ -1,0 +1,63 @@
+"""The gate against a recorded run, by the real command."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from harness.exits import Exit
+
+MINE = Path(__file__).parent.parent / "loaded" / "row_sum.py"
+WORDS = ["row_sum", "-k", "small", "--load", str(MINE), "--threads", "1"]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A folder with the run of two contenders, in which one of them took longer than it does."""
+    folder = tmp_path_factory.mktemp("gate_run")
+    words = [*WORDS, "--impl", "summed,loop", "--budget", "0.1", "--in-process"]
+    assert main(["run", *words, "--out", str(folder), "--id", "base"]) == Exit.OK
+    return folder
+
+
+def gate(root, *words):
+    return main(["gate", "--base-run", f"{root}/base", *WORDS, "--out", str(root), *words])
+
+
+def test_a_recorded_run_says_that_it_is_weak(root, capsys, tmp_path):
+    summary = tmp_path / "summary.md"
+    code = gate(root, "--id", "now", "--budget", "1", "--summary", str(summary))
+    assert code in (Exit.INCONCLUSIVE, Exit.REGRESSION)
+    told = capsys.readouterr().out
+    assert "now against base, unpaired" in told
+    assert "`opbench gate --base REF`" in told
+    assert "summed" in told
+    assert "without_gradient" not in told  # the run doesn't have it
+    assert "## opbench gate, against a recorded run" in summary.read_text()
+
+
+def test_another_environment_is_refused(root, capsys):
+    head = root / "base" / "run.json"
+    text = head.read_text()
+    data = json.loads(text)
+    data["environment"]["key"] = "elsewhere"
+    head.write_text(json.dumps(data))
+    try:
+        assert gate(root, "--id", "refused") == Exit.NOTHING
+    finally:
+        head.write_text(text)
+    assert "made in different environments" in capsys.readouterr().err
+    assert not (root / "refused").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--head", "main"], "leave --head out"),
+        (["--impl", "without_gradient"], "has nothing of what is selected"),
+    ],
+)
+def test_what_a_recorded_run_cannot_be_compared_with(root, capsys, words, message):
+    assert gate(root, *words) == Exit.USAGE
+    assert message in capsys.readouterr().err
