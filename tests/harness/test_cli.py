@@ -47,6 +47,7 @@ def test_help_names_every_verb_and_exit_code(capsys):
     text = capsys.readouterr().out
     for word in ("list", "check", "run", "profile", "show", "publish", "dashboard", "export"):
         assert word in text
+    assert "history" in text
     assert "4  a contender gave a wrong result" in text
 
 
@@ -225,9 +226,9 @@ def test_resume_takes_up_what_was_asked_for(here, capsys, monkeypatch):
     words = ["run", "row_sum", "-k", "summed", "--load", "row_sum.py", *HERE]
     assert main([*words, "--out", str(here), "--id", "one"]) == Exit.OK
     lines = (here / "one" / "records.jsonl").read_text().splitlines(keepends=True)
-    # Two cases, each with a line when it starts and one when it ends.
-    assert len(lines) == 4
-    (here / "one" / "records.jsonl").write_text("".join(lines[:3]) + lines[3][:40])
+    # Three anchors and two cases, each with a line when it starts and one when it ends.
+    assert len(lines) == 10
+    (here / "one" / "records.jsonl").write_text("".join(lines[:9]) + lines[9][:40])
     monkeypatch.chdir(here)
     capsys.readouterr()
     assert main(["run", "--resume", "one", "--json"]) == Exit.OK
