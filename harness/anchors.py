@@ -33,16 +33,18 @@ def _doubled(x: Tensor) -> Tensor:
     return x + x
 
 
+#: Read and not copied: what a copy takes is mostly to be given its memory, page by page, and that
+#: goes up and down by itself.
 anchor_memory = Op(
     name=MEMORY,
-    oracle=lambda x: x.clone(),
+    oracle=lambda x: x.sum(),
     axes={"N": "elements"},
     inputs={"normal": _vector},
     quick={"beyond_caches": {"N": 1 << 23}},
     dtypes=("float32",),
-    tolerance={"float32": 0.0},
-    cost=lambda N, e: Cost(0, 2 * N * e),
-    source="the machine: 32 MiB copied",
+    tolerance={"float32": 1e-5},
+    cost=lambda N, e: Cost(N, N * e),
+    source="the machine: 32 MiB read",
 )
 anchor_arithmetic = Op(
     name=ARITHMETIC,
@@ -68,10 +70,10 @@ anchor_dispatch = Op(
 )
 
 
-@impl(MEMORY, name="copy")
-def copy(x: Tensor) -> Tensor:
-    """A copy of a tensor that no cache holds."""
-    return x.clone()
+@impl(MEMORY, name="sum")
+def total(x: Tensor) -> Tensor:
+    """A sum over a tensor that no cache holds."""
+    return x.sum()
 
 
 @impl(ARITHMETIC, name="matmul")
