@@ -132,7 +132,10 @@ def test_what_a_failed_build_printed_last_is_told(project):
 def test_an_interrupted_build_leaves_no_process(tmp_path):
     """Neither the shell nor what it started."""
     program = (
-        "import sys; from pathlib import Path; from harness.worktrees import Checkout, built\n"
+        "import signal, sys; from pathlib import Path\n"
+        "from harness.worktrees import Checkout, built\n"
+        # Whoever was started in the background of a shell ignores it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "built(Checkout('main', Path(sys.argv[1]), ''), 'sleep 60 & echo $! > pid; wait; true')"
     )
     builder = subprocess.Popen(
