@@ -5,8 +5,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN := runs/bench
-# Tests that time nothing, and so may run beside each other.
-PARALLEL := tests/impls tests/results tests/suites tests/dashboards
 
 .PHONY: bench test check setup clean
 
@@ -19,8 +17,8 @@ bench: $(READY)
 	@echo "The leaderboards are above; the dashboard opens with:  $(BIN)/opbench dashboard $(RUN)"
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto -p no:benchmark $(PARALLEL)
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(PARALLEL))
+	$(BIN)/python -m pytest -m "not alone" -n auto --dist loadfile -p no:benchmark --durations=25
+	$(BIN)/python -m pytest -m alone --durations=25
 
 check: $(READY)
 	$(BIN)/ruff format --check

@@ -69,20 +69,22 @@ def of_gate(report: Report, named: Iterable[str]) -> Exit:
     """The exit code of a gate.
 
     named: ops that were asked for by name: where one of them could not be compared at all, nothing
-    was measured of what was asked.
+    was measured of what was asked. A head that is wrong or broken where the base runs is told as
+    that, compared or not.
     """
     from results.gate_report import is_broken, is_wrong
 
-    compared = {found.case.op for found in report.findings}
-    missing = {item.case.op for item in report.uncompared if item.case.op in set(named)} - compared
-    if report.is_void or not report.findings or missing:
-        codes = [Exit.NOTHING]
-    else:
-        codes = [_VERDICTS.get(found.verdict, Exit.OK) for found in report.open_findings]
+    if report.is_void:
+        return Exit.NOTHING
+    codes = [_VERDICTS.get(found.verdict, Exit.OK) for found in report.open_findings]
+    told = {found.case.op for found in report.findings}
     for item in report.open_uncompared:
         wrong, broken = is_wrong(item), is_broken(item)
         codes.append(Exit.WRONG if wrong else Exit.FAILED if broken else Exit.INCONCLUSIVE)
-    return worst(codes)
+        if wrong or broken:
+            told.add(item.case.op)
+    missing = {item.case.op for item in report.uncompared if item.case.op in set(named)} - told
+    return worst((*codes, Exit.NOTHING if missing or not told else Exit.OK))
 
 
 def of_comparison(comparison: Comparison, named: Iterable[str]) -> Exit:

@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.planning import Race
     from harness.supervisor import Supervisor
     from results.gate_report import Report
-    from results.record import Environment
+    from results.record import Case, Environment
     from results.store import RunFolder
 
 
@@ -42,6 +42,19 @@ def recorded(words: argparse.Namespace) -> RunFolder:
     from results.store import latest, open_run
 
     return open_run(words.run) if words.run else latest(Path("runs"))
+
+
+def picks(words: argparse.Namespace) -> Callable[[Case, str], bool]:
+    """Whether --impl and -k ask for a contender on a case that was recorded.
+
+    Raises SelectionError, when it is asked, where the expression isn't one.
+    """
+    from harness.planning import matches
+
+    impls = words.impls.split(",") if words.impls else ()
+    return lambda case, contender: (
+        (not impls or contender in impls) and matches(words.expression, f"{case.key}/{contender}")
+    )
 
 
 @contextmanager

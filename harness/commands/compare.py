@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
 
 from harness import options
 from harness.commands import common
 from harness.exits import Exit, of_comparison
 from harness.terminal import draw
 from results.errors import EnvironmentsDifferError
-
-if TYPE_CHECKING:
-    from results.comparing import Comparison
-    from results.record import Case
 
 HELP = "compare two recorded runs, as far as that can be done"
 
@@ -50,26 +45,13 @@ def main(words: argparse.Namespace) -> Exit:
     except EnvironmentsDifferError as error:
         print(f"opbench compare: {error}", file=sys.stderr)
         return Exit.NOTHING
-    found = _selected(words, whole)
+    picked = common.picks(words)
+    found = whole.only(
+        lambda case, name: (not words.names or case.op in words.names) and picked(case, name)
+    )
     if words.json:
         common.print_json(common.plain(found))
     else:
         draw(tables(found))
         print(headline(found))
     return of_comparison(found, words.names)
-
-
-def _selected(words: argparse.Namespace, whole: Comparison) -> Comparison:
-    """What was asked for. Raises SelectionError where the expression isn't one."""
-    from harness.planning import matches
-
-    impls = words.impls.split(",") if words.impls else ()
-
-    def wanted(case: Case, contender: str) -> bool:
-        return (
-            (not words.names or case.op in words.names)
-            and (not impls or contender in impls)
-            and matches(words.expression, f"{case.key}/{contender}")
-        )
-
-    return whole.only(wanted)

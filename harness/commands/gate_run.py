@@ -57,7 +57,7 @@ def main(words: argparse.Namespace) -> Exit:
 def _measured(words: argparse.Namespace, base: RunFolder, supervisor: Supervisor) -> Comparison:
     from harness.anchoring import anchor
     from harness.pipeline import run
-    from harness.planning import matches, plan
+    from harness.planning import plan
     from harness.policy import Policy
     from results.comparing import compare
     from results.record import GateRules
@@ -82,13 +82,8 @@ def _measured(words: argparse.Namespace, base: RunFolder, supervisor: Supervisor
     cases = {race.case for race in races}
     whole = compare(base, folder, GateRules(words.alpha, words.min_slowdown))
     # Not only those that were raced: what the run has and the head lacks must not be passed over.
-    return whole.only(
-        lambda case, name: (
-            case in cases
-            and (not selection.impls or name in selection.impls)
-            and matches(selection.expression, f"{case.key}/{name}")
-        )
-    )
+    picked = common.picks(words)
+    return whole.only(lambda case, name: case in cases and picked(case, name))
 
 
 def _recorded(races: tuple[Race, ...], base: RunFolder) -> Iterator[Race]:

@@ -15,7 +15,6 @@ from harness.terminal import draw
 
 if TYPE_CHECKING:
     from results.history import History
-    from results.record import Record
 
 HELP = "show what contenders took, run after run, and where that changed"
 #: Where the dashboard of a history goes, below the folder of its runs.
@@ -50,11 +49,11 @@ def main(words: argparse.Namespace) -> Exit:
     from results.history import history
     from results.history_table import history_table, remarks
 
-    root = Path(words.runs)
+    root, picked = Path(words.runs), common.picks(words)
     found = history(
         root,
         ops=words.names,
-        wanted=lambda record: _wanted(words, record),
+        wanted=lambda record: picked(record.case, record.contender),
         everywhere=words.all_environments,
         min_change=words.min_change,
     )
@@ -75,14 +74,6 @@ def main(words: argparse.Namespace) -> Exit:
         if not words.json:
             print(f"published; look at it: opbench dashboard {root / FOLDER}")
     return Exit.OK
-
-
-def _wanted(words: argparse.Namespace, record: Record) -> bool:
-    from harness.planning import matches
-
-    names = words.impls.split(",") if words.impls else (record.contender,)
-    key = f"{record.case.key}/{record.contender}"
-    return record.contender in names and matches(words.expression, key)
 
 
 def _ensure_known(words: argparse.Namespace, found: History) -> None:

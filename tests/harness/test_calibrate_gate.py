@@ -44,6 +44,7 @@ def ratio_of(calls):
     return median([h / b for b, h in zip(base.samples_s[:shared], head.samples_s, strict=False)])
 
 
+@pytest.mark.alone
 def test_the_head_takes_longer_by_the_share_that_was_asked_for():
     calls = {"base": counting, "head": counting}
     # Other work on the machine may spoil an attempt, and hardly three in a row.
@@ -74,6 +75,7 @@ def calibrated(tmp_path_factory):
     return here
 
 
+@pytest.mark.alone
 def test_units_are_recorded_as_they_are_and_slowed_down(calibrated):
     lines = tuple(open_run(calibrated / "runs/one").lines())
     units = [line for line in lines if isinstance(line, Unit)]
@@ -93,6 +95,7 @@ def test_units_are_recorded_as_they_are_and_slowed_down(calibrated):
     assert {"anchor_memory", "row_sum"} <= {u.case.op for u in units if u.role == "null"}
 
 
+@pytest.mark.alone
 def test_what_the_gate_is_worth_is_kept_for_later_gates(calibrated):
     run = open_run(calibrated / "runs/one")
     (known,) = run.calibrations()

@@ -51,6 +51,7 @@ def test_help_names_every_verb_and_exit_code(capsys):
     assert "4  a contender gave a wrong result" in text
 
 
+@pytest.mark.alone
 def test_help_is_far_quicker_than_importing_torch():
     def seconds(*words):
         start = time.perf_counter()
@@ -147,6 +148,7 @@ def test_the_rules_of_a_run_are_kept_with_it(here, capsys):
     assert main(["run", "--resume", "runs/one"]) in (0, 3)
 
 
+@pytest.mark.alone
 def test_cold_is_a_case_of_its_own_and_slower(here, capsys):
     words = ["run", "row_sum", "-k", "small", "--impl", "summed", *MINE, *HERE, "--json"]
     times = {}

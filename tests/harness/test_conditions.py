@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from harness import conditions
 from harness.conditions import Facts, Usage
 
+pytestmark = pytest.mark.alone
+
 GOOD = Facts(
     threads=2,
     usable_cores=2,

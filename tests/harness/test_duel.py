@@ -94,6 +94,7 @@ def times(duel, *names, seconds=0.2, checked=False):
     return duel.times(Race(CASE, names), seconds=seconds, order=0, checked=checked)
 
 
+@pytest.mark.alone
 def test_they_take_turns_and_who_waits_stands_still(sides):
     with Watched(sides, LIMITS) as duel:
         found = times(duel, "summed", "multiplied")

@@ -8,6 +8,8 @@ import torch
 from harness.eviction import _size, cache_bytes, evictor
 from results.stats import median
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.parametrize(
     ("text", "size"), [("48M\n", 48 << 20), ("1280K", 1280 << 10), ("1G", 1 << 30), ("512", 512)]

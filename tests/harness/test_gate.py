@@ -90,6 +90,7 @@ def found(root):
     return {(f.case.op, f.contender): f.verdict for f in report.findings}
 
 
+@pytest.mark.alone
 def test_three_regressions_are_found_and_named(three):
     root, done = three
     assert done.code == Exit.REGRESSION, done.out + done.error
@@ -102,6 +103,8 @@ def test_three_regressions_are_found_and_named(three):
     assert "3 slower" in done.out
 
 
+@pytest.mark.alone
+@pytest.mark.alone
 def test_what_was_not_changed_passes_beside_them(three):
     verdicts = found(three[0])
     assert verdicts["gather_2d", "index"] in ("same", "no slower")
@@ -114,6 +117,7 @@ def test_new_and_vanished_contenders_are_listed(three):
     assert any("naive" in line and "vanished" in line for line in lines)
 
 
+@pytest.mark.alone
 def test_the_summary_names_the_regressions_and_the_run(three):
     text = (three[0] / "summary.md").read_text()
     assert text.startswith("## opbench gate")
@@ -121,6 +125,7 @@ def test_the_summary_names_the_regressions_and_the_run(three):
     assert "runs/one" in text
 
 
+@pytest.mark.alone
 def test_nothing_is_left_of_the_worktrees(three):
     assert worktrees(three[0]) == 1
     assert git(three[0], "branch", "--show-current").strip() == "slow"
@@ -148,6 +153,7 @@ def test_a_crash_in_the_head_is_told_with_its_signal(project):
     assert "SIGABRT" in item["outcome"]["head"]["reason"]
 
 
+@pytest.mark.alone
 def test_what_vanished_is_not_passed_and_load_of_another_process_fails_nobody(project):
     """The uncommitted change isn't part of a head that is named."""
     renamed = edited(OPS, "def multiplied(", "def product(")
@@ -163,6 +169,7 @@ def test_what_vanished_is_not_passed_and_load_of_another_process_fails_nobody(pr
     assert not done.told["void"]
 
 
+@pytest.mark.alone
 def test_an_option_that_is_set_for_the_whole_process_is_found_and_may_be_accepted(project):
     accepted = (
         '[[accepted]]\nop = "row_sum"\nreason = "deterministic until #7"\nby = "ada"\n'
@@ -178,6 +185,7 @@ def test_an_option_that_is_set_for_the_whole_process_is_found_and_may_be_accepte
     assert "deterministic until #7 (ada)" in done.out
 
 
+@pytest.mark.alone
 def test_another_environment_is_compared_and_named(project, tmp_path):
     python = strangers.environment(tmp_path)
     site = next((tmp_path / "env").glob("lib/python*/site-packages"))

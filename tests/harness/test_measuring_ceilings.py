@@ -11,6 +11,8 @@ from harness.environment import describe
 from results import ceilings as C
 from results.errors import SelectionError, UnsupportedError
 
+pytestmark = pytest.mark.alone
+
 MEASURED = (1 << 12, 1 << 16, 1 << 22)
 
 

@@ -284,6 +284,7 @@ def test_device_times_are_kept_beside_the_host_times():
     assert len(timings["a"].device_s) == len(timings["a"].samples_s)
 
 
+@pytest.mark.alone
 def test_real_time():
     def spin(n):
         return lambda: sum(range(n))

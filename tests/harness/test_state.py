@@ -288,6 +288,7 @@ def test_the_quick_look_sees(name):
     assert state.quick() == quick
 
 
+@pytest.mark.alone
 def test_the_quick_look_is_quick():
     """A thousandfold of what it takes: only something like starting a process would show."""
     import timeit

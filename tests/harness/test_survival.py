@@ -21,6 +21,8 @@ from results.store import open_run
 from tests.harness.runs import new_run
 from tests.loaded.hostile import BOMB_S
 
+pytestmark = pytest.mark.alone
+
 LOADED = Path(__file__).parent.parent / "loaded"
 FILES = tuple(str(LOADED / name) for name in ("row_sum.py", "hostile.py"))
 BRIEF = Policy(budget_s=0.3, settle_s=0.02)

@@ -84,6 +84,11 @@ def report(tmp_path):
             SAME + uncompared(None, CRASH, "head") + uncompared(None, WRONG, "head", "x"),
             Exit.WRONG,
         ),
+        # Nothing else could be compared, and this much is known.
+        (uncompared(None, WRONG, "head"), Exit.WRONG),
+        (uncompared(None, CRASH, "head"), Exit.FAILED),
+        (uncompared(CRASH, CRASH, "both"), Exit.NOTHING),
+        (uncompared(None, WRONG, "head") + VOID, Exit.NOTHING),
         ([], Exit.NOTHING),
         (VANISHED, Exit.NOTHING),
         (uncompared(NO_GPU, NO_GPU, "both"), Exit.NOTHING),
@@ -102,6 +107,11 @@ def test_an_op_that_was_named_and_could_not_be_compared_is_not_passed(report):
     assert of_gate(found, ["row_sum", ON.op]) == Exit.NOTHING
     assert of_gate(found, [ON.op]) == Exit.OK
     assert of_gate(found, ["reductions"]) == Exit.OK
+
+
+def test_an_op_whose_only_contender_turned_wrong_is_told_as_that(report):
+    found = report(SAME + uncompared(None, WRONG, "head", on=case("row_sum")))
+    assert of_gate(found, ["row_sum", ON.op]) == Exit.WRONG
 
 
 @pytest.mark.parametrize(
