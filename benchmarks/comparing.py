@@ -1,0 +1,96 @@
+"""What `opbench compare` says of runs of the very same code, and how far such runs are apart.
+
+    python -m benchmarks.comparing FOLDER [--runs 24]
+
+Each run is a fresh process, of a few cases with several contenders each; all runs are compared with
+each other. Runs that are in FOLDER already are not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from results.anchors import without_anchors
+from results.comparing import compare
+from results.record import Measured
+from results.stats import median
+from results.store import RunFolder, open_run
+
+#: Kernels, compositions of torch ops and a loop in Python, of three families.
+ASKED = (
+    "topk_gating",
+    "batched_softmax",
+    "patch_pooling",
+    "gather_2d",
+    "-k",
+    "not (large or gpt2)",
+)
+BUDGET_S = "0.5"
+
+
+def main() -> None:
+    """Make the runs, compare them and print what was seen."""
+    words = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    words.add_argument("folder", type=Path, help="where the runs are kept")
+    words.add_argument("--runs", type=int, default=24)
+    given = words.parse_args()
+    runs = [_run(given.folder, number) for number in range(given.runs)]
+    _print_verdicts(runs)
+    _print_spread(runs)
+
+
+def _run(folder: Path, number: int) -> RunFolder:
+    path = folder / f"run-{number:03}"
+    if not (path / "run.json").exists():
+        command = [sys.executable, "-m", "harness.cli", "run", *ASKED, "--budget", BUDGET_S]
+        command += ["--out", str(folder), "--id", path.name]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return open_run(path)
+
+
+def _print_verdicts(runs: Sequence[RunFolder]) -> None:
+    counts: Counter[str] = Counter()
+    seen: list[float] = []
+    for base, head in itertools.combinations(runs, 2):
+        found = [compared.finding for compared in compare(base, head).compared]
+        counts.update(finding.verdict for finding in found)
+        seen += [finding.seen for finding in found]
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in sorted(counts))
+    print(f"{len(seen)} comparisons of the same code: {told}")
+    print(f"smallest slowdown that would have shown: {median(seen):.0%} in the middle")
+
+
+def _print_spread(runs: Sequence[RunFolder]) -> None:
+    """How far a contender's times lie apart over the runs; and its share of its case's time."""
+    times: dict[tuple[str, str], list[float]] = {}
+    shares: dict[tuple[str, str], list[float]] = {}
+    for run in runs:
+        cases: dict[str, dict[str, float]] = {}
+        for record in without_anchors(run.records()):
+            if isinstance(record.outcome, Measured):
+                case = cases.setdefault(record.case.key, {})
+                case[record.contender] = median(record.outcome.samples_s)
+        for key, case in cases.items():
+            middle = median(list(case.values()))
+            for name, time_s in case.items():
+                times.setdefault((key, name), []).append(time_s)
+                shares.setdefault((key, name), []).append(time_s / middle)
+    widest = sorted(max(found) / min(found) for found in times.values())
+    print(
+        f"largest over smallest median of {len(runs)} runs: {median(widest):.2f} in the middle of "
+        f"{len(widest)} contenders and cases, {widest[-1]:.2f} at most"
+    )
+    off = [abs(s / median(found) - 1) > 0.2 for found in shares.values() for s in found]
+    print(f"off by 20% and more against the others of its race: {sum(off)} of {len(off)}")
+
+
+if __name__ == "__main__":
+    main()
