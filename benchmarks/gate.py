@@ -278,7 +278,7 @@ class Telling(gate.Reporter):
 
     def unit(self, role: str, number: int, left: int) -> None:
         """Print a line for each process."""
-        method = "pair" if role == "confirm" else "process"
+        method = "pair" if role == "verify" else "process"
         passed = time.monotonic() - self._start
         print(f"{passed:7.0f} s  {method} {number + 1}: {left} contenders and cases", flush=True)
 

@@ -1,8 +1,9 @@
 """A gate's session: both versions timed in fresh processes, until each contender is decided.
 
 Contenders are screened, as twins in one process where both versions can live in it; what is
-flagged is timed again in fresh pairs of processes. The base against itself goes with both: where it
-differs, nothing that was measured is to be believed.
+flagged is timed again in fresh processes, and whom fresh twins confirm is timed in fresh pairs of
+processes, which may contradict them. The base against itself goes with screening and confirming:
+where it differs, nothing that was measured is to be believed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from harness.worker import Told
 from results import gating
 from results.gate_report import status_of
 from results.record import (
+    NULL_ROLES,
     Failed,
     GateRules,
     Paired,
@@ -31,12 +33,6 @@ from results.record import (
 )
 from results.store import RunFolder
 
-#: Seconds that a contender's two versions are raced for in a unit, before anything is known of it.
-FIRST_S = 0.3
-#: The time in a unit grows with each look at which a contender is still undecided, up to so much.
-LONGER, LONGEST_S = 1.5, 3.0
-#: Seconds in a fresh pair of processes: the bursts of pairs are longer than the blocks of twins.
-PAIR_S = 1.0
 #: What confirming may take beyond the budget, as a share of it.
 CONFIRM_SHARE = 0.5
 
@@ -58,7 +54,7 @@ class Contest:
 
     def slowed(self, race: Race, role: str) -> dict[str, float]:
         """What is injected into the contenders of a case; the base is never slowed down."""
-        keys = {name: (race.case.key, name) for name in race.contenders if role != "null"}
+        keys = {name: (race.case.key, name) for name in race.contenders if role not in NULL_ROLES}
         return {name: self.injected[key] for name, key in keys.items() if key in self.injected}
 
 
@@ -91,7 +87,7 @@ class _Session:
             done = replace(unit, contender=name, case=race.case, times=told, injected=slowed)
             self.units.append(done)
             self.folder.append(done)
-        elif unit.role != "null" and (race.case.key, name) not in self.out:
+        elif unit.role not in NULL_ROLES and (race.case.key, name) not in self.out:
             self.out.add((race.case.key, name))
             refused = told if isinstance(told, Unpaired) else Unpaired()
             self.folder.append(Uncompared(name, race.case, status_of(refused), refused))
@@ -120,10 +116,10 @@ def gate(
     """
     deadline = time.monotonic() + budget_s
     session = _Session(contest, rules, folder, reporter or Reporter(), deadline)
-    _screen(session, _twin_units if method == "twins" else _pair_units)
-    flagged = gating.flagged(session.units, rules)
-    if flagged:
-        _confirm(session, flagged, budget_s)
+    take = _twin_units if method == "twins" else _pair_units
+    _screen(session, take)
+    _confirm(session, take, budget_s)
+    _verify(session)
 
 
 def sample(
@@ -136,17 +132,17 @@ def sample(
 ) -> None:
     """Record one unit of everything in each contest, in turn, whatever it says.
 
-    Sessions can be resampled from such units: from twins what screening sees, from pairs what
-    confirming does.
+    Each takes as long as one of whom is flagged. Sessions can be resampled from such units: from
+    twins what screening and confirming see, from pairs what is to contradict them.
     """
     for contest in contests:
         session = _Session(contest, GateRules(), folder, reporter or Reporter(), math.inf)
         if method == "twins":
-            unit, take, seconds = _unit("screen", number), _twin_units, FIRST_S
+            unit, take = _unit("screen", number), _twin_units
         else:
-            unit, take, seconds = _unit("confirm", number), _pair_units, PAIR_S
+            unit, take = _unit("verify", number), _pair_units
         session.reporter.unit(unit.role, number, sum(len(r.contenders) for r in contest.races))
-        take(session, contest.races, contest.null, unit, seconds)
+        take(session, contest.races, contest.null, unit, gating.FLAGGED_S)
 
 
 Units = Callable[[_Session, tuple[Race, ...], tuple[Race, ...], Unit, float], None]
@@ -157,15 +153,15 @@ def _screen(session: _Session, take: Units) -> None:
         left = session.left(session.contest.races, turn.decided)
         if not left or (turn.may_end and session.is_over):
             return
-        seconds = min(FIRST_S * LONGER**turn.grown, LONGEST_S)
         session.reporter.unit("screen", turn.number, sum(len(race.contenders) for race in left))
         # The base is raced against itself until that is decided too, and as often as any other.
         null = _without(session.contest.null, gating.settled_nulls(session.units, session.rules))
-        take(session, left, null, _unit("screen", turn.number), seconds)
+        take(session, left, null, _unit("screen", turn.number), turn.seconds)
 
 
-def _confirm(session: _Session, flagged: frozenset[tuple[str, str]], budget_s: float) -> None:
-    """Time the flagged in fresh pairs, and their base against itself beside them."""
+def _confirm(session: _Session, take: Units, budget_s: float) -> None:
+    """Time the flagged in fresh processes, and their base against itself beside them."""
+    flagged = gating.flagged(session.units, session.rules)
     races = tuple(_only(session.contest.races, flagged))
     # Screening may have used up all of the time, and a flag must not be left to itself.
     session.deadline = max(session.deadline, time.monotonic() + CONFIRM_SHARE * budget_s)
@@ -174,7 +170,18 @@ def _confirm(session: _Session, flagged: frozenset[tuple[str, str]], budget_s: f
         if not left or (turn.may_end and session.is_over):
             return
         session.reporter.unit("confirm", turn.number, sum(len(race.contenders) for race in left))
-        _pair_units(session, left, left, _unit("confirm", turn.number), PAIR_S)
+        take(session, left, left, _unit("confirm", turn.number), turn.seconds)
+
+
+def _verify(session: _Session) -> None:
+    """Time those in fresh pairs whom fresh twins confirmed."""
+    accused = gating.accused(session.units, session.rules)
+    for number in range(gating.PAIRS):
+        left = session.left(_only(session.contest.races, accused), frozenset())
+        if not left:
+            return
+        session.reporter.unit("verify", number, sum(len(race.contenders) for race in left))
+        _pair_units(session, left, (), _unit("verify", number), gating.FLAGGED_S)
 
 
 def _twin_units(
@@ -182,14 +189,16 @@ def _twin_units(
 ) -> None:
     """One observation of everything, in one fresh process that both versions live in."""
     base, head = (session.contest.sides[side].brief for side in ("base", "head"))
-    versions = (*base.versions, *head.versions)
+    # Which of them is loaded first must not tell them apart.
+    order = (head, base) if unit.number % 2 else (base, head)
+    versions = tuple(version for brief in order for version in brief.versions)
     again = tuple(("again", version) for _, version in base.versions) if null else ()
     policy = Policy(Rules(precision=1e-9), budget_s=seconds, order=unit.number, lead=1)
     limits = session.contest.limits
     with Supervisor(base.modules, limits=limits, versions=(*versions, *again)) as supervisor:
         for role, arms, batch in (
-            ("screen", ("base", "head"), races),
-            ("null", ("base", "again"), null),
+            (unit.role, ("base", "head"), races),
+            (_null_role(unit), ("base", "again"), null),
         ):
             for race in batch:
                 session.reporter.race(race)
@@ -206,7 +215,7 @@ def _pair_units(
 ) -> None:
     """One observation of everything, in a fresh pair of processes; another for the base twice."""
     base, head = (session.contest.sides[side] for side in ("base", "head"))
-    for role, other, batch in ((unit.role, head, races), ("null", base, null)):
+    for role, other, batch in ((unit.role, head, races), (_null_role(unit), base, null)):
         waiting = list(batch)
         while waiting:
             with Duel({"base": base, "head": other}, session.contest.limits) as duel:
@@ -277,6 +286,11 @@ def _only(races: Iterable[Race], wanted: frozenset[tuple[str, str]]) -> Iterator
         names = tuple(name for name in race.contenders if (race.case.key, name) in wanted)
         if names:
             yield replace(race, contenders=names)
+
+
+def _null_role(unit: Unit) -> str:
+    """What the base against itself is called that goes with a unit."""
+    return "beside" if unit.role == "confirm" else "null"
 
 
 def _unit(role: str, number: int) -> Unit:

@@ -63,6 +63,14 @@ def progress(races: Sequence[Race], *, quiet: bool) -> Iterator[Reporter]:
         yield Bar()
 
 
+#: What a gate does in units of a role.
+_VERBS = {
+    "screen": "screening: process",
+    "confirm": "confirming: process",
+    "verify": "confirming: pair",
+}
+
+
 @contextmanager
 def gate_progress(*, quiet: bool) -> Iterator[gate.Reporter]:
     """A reporter that says how many contenders of a gate are undecided, in a terminal.
@@ -82,8 +90,7 @@ def gate_progress(*, quiet: bool) -> Iterator[gate.Reporter]:
             _text = ""
 
             def unit(self, role: str, number: int, left: int) -> None:
-                verb = "screening" if role == "screen" else "confirming"
-                self._text = f"{verb}: process {number + 1}, {left} undecided"
+                self._text = f"{_VERBS[role]} {number + 1}, {left} undecided"
                 status.update(self._text)
 
             def race(self, race: Race) -> None:

@@ -7,8 +7,9 @@ has its share of the error.
 
 Two errors are kept apart. That a slowdown that matters passes (`GateRules.miss`) counts for each
 contender and case. That a change which slowed nothing fails (`GateRules.alpha`) counts for all of
-them together: what looks slower is only flagged, and timed again in fresh pairs of processes, which
-have the whole of alpha for themselves, shared out among the flagged.
+them together: what looks slower is only flagged, and timed again in fresh processes, which have the
+whole of alpha for themselves, shared out among the flagged. Who is confirmed as twins is timed in
+fresh pairs of processes besides, which scatter too much to find what twins find, and may acquit.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from itertools import count
 import numpy as np
 from scipy import special
 
-from results.record import Case, GateRules, Paired, Unit
+from results.record import NULL_ROLES, Case, GateRules, Paired, Unit
 from results.stats import Interval, median
 
 #: The units after which contenders are first looked at, and by how much they grow between looks.
@@ -32,6 +33,14 @@ TRIM = 0.2
 #: How much more often than it should a trimmed t-interval misses with as few units as here, at most
 #: (`python -m benchmarks.gate coverage`).
 OVERSHOOT = 1.5
+#: Fresh pairs that those are timed in whom fresh twins confirm.
+PAIRS = FIRST_LOOK
+#: Seconds that a contender's two versions are raced for in a unit, before anything is known of it.
+FIRST_S = 0.3
+#: That grows with each look at which a contender is still undecided, up to so much.
+LONGER, LONGEST_S = 1.5, 3.0
+#: Seconds in a unit for who is flagged: there are few of them.
+FLAGGED_S = 1.0
 #: What can be said of a contender's change.
 VERDICTS = ("slower", "inconclusive", "faster", "no slower", "same")
 
@@ -61,12 +70,12 @@ class Finding:
 class Turn:
     """What a session does next: times everybody who isn't decided in one more fresh process.
 
-    number: of that process. grown: how often the time in a process has grown. decided: by key of
-    the case and contender, those of whom enough is known.
+    number: of that process. seconds: for each of them. decided: by key of the case and contender,
+    those of whom enough is known.
     """
 
     number: int
-    grown: int
+    seconds: float
     decided: frozenset[tuple[str, str]]
 
     @property
@@ -81,11 +90,11 @@ def screening(units: Sequence[Unit], rules: GateRules) -> Iterator[Turn]:
     It goes on until who asks ends it: where nobody is left to be timed, or time is over.
     """
     upcoming = looks()
-    look, grown = next(upcoming), 0
+    look, seconds = next(upcoming), FIRST_S
     for number in count():
-        yield Turn(number, grown, _decided(screened(units, rules)))
+        yield Turn(number, seconds, _decided(screened(units, rules)))
         if number + 1 == look:
-            look, grown = next(upcoming), grown + 1
+            look, seconds = next(upcoming), min(LONGER * seconds, LONGEST_S)
 
 
 def flagged(units: Iterable[Unit], rules: GateRules) -> frozenset[tuple[str, str]]:
@@ -95,9 +104,9 @@ def flagged(units: Iterable[Unit], rules: GateRules) -> frozenset[tuple[str, str
 
 
 def confirming(units: Sequence[Unit], rules: GateRules) -> Iterator[Turn]:
-    """Turn after turn of a session's second part, in which the flagged are timed in fresh pairs."""
+    """Turn after turn of a session's second part, in which the flagged are timed once more."""
     for number in count():
-        yield Turn(number, 0, _decided(confirmed(units, rules)))
+        yield Turn(number, FLAGGED_S, _decided(confirmed(units, rules)))
 
 
 def observation(times: Paired) -> float:
@@ -178,22 +187,36 @@ def screened(units: Iterable[Unit], rules: GateRules) -> tuple[Finding, ...]:
 
 
 def confirmed(units: Iterable[Unit], rules: GateRules) -> tuple[Finding, ...]:
-    """What the fresh pairs of those contenders say that were flagged."""
+    """What fresh processes say of those contenders that were flagged."""
     units = tuple(units)
     flagged = {(unit.contender, unit.case) for unit in units if unit.role == "confirm"}
     return _findings(units, "confirm", rules, error=rules.alpha / max(1, len(flagged)))
 
 
+def accused(units: Iterable[Unit], rules: GateRules) -> frozenset[tuple[str, str]]:
+    """By key of the case and contender, those whom fresh twins confirm, for fresh pairs to see."""
+    found = confirmed(units, rules)
+    return frozenset(
+        (f.case.key, f.contender) for f in found if (f.verdict, f.method) == ("slower", "twins")
+    )
+
+
+def verified(units: Iterable[Unit], rules: GateRules) -> tuple[Finding, ...]:
+    """What fresh pairs say of those whom fresh twins confirmed."""
+    return _findings(units, "verify", rules, error=rules.alpha)
+
+
 def nulls(units: Iterable[Unit], rules: GateRules) -> tuple[Finding, ...]:
     """What was found where the base was raced against itself: it should differ from nobody."""
-    units = tuple(units)
-    arms = {(unit.contender, unit.case, unit.method) for unit in units if unit.role == "null"}
-    return _findings(units, "null", rules, error=rules.alpha / max(1, 2 * len(arms)))
+    units = tuple(unit for unit in units if unit.role in NULL_ROLES)
+    arms = {(unit.contender, unit.case, unit.method, unit.role) for unit in units}
+    error = rules.alpha / max(1, 2 * len(arms))
+    return tuple(f for role in NULL_ROLES for f in _findings(units, role, rules, error=error))
 
 
 def settled_nulls(units: Iterable[Unit], rules: GateRules) -> frozenset[tuple[str, str]]:
-    """By key of the case and contender, those null arms of which enough is known."""
-    return _decided(nulls(units, rules))
+    """By key of the case and contender, those null arms of which screening knows enough."""
+    return _decided(found for found in nulls(units, rules) if found.role == "null")
 
 
 def is_void(found: Iterable[Finding]) -> bool:
@@ -202,23 +225,31 @@ def is_void(found: Iterable[Finding]) -> bool:
 
 
 def findings(units: Iterable[Unit], rules: GateRules) -> tuple[Finding, ...]:
-    """The last word on each contender and case: of the fresh pairs where it was flagged.
+    """The last word on each contender and case: of fresh processes where it was flagged.
 
-    A flag that wasn't taken to fresh pairs is inconclusive.
+    A flag is inconclusive that wasn't taken to fresh processes, or that fresh pairs contradict.
     """
     units = tuple(units)
-    final = {(f.contender, f.case): f for f in confirmed(units, rules)}
-    return tuple(final.get((f.contender, f.case), _unconfirmed(f)) for f in screened(units, rules))
+    again = {(f.contender, f.case): f for f in confirmed(units, rules)}
+    pairs = {(f.contender, f.case): f for f in verified(units, rules)}
+    keys = ((f, (f.contender, f.case)) for f in screened(units, rules))
+    return tuple(_last_word(f, again.get(key), pairs.get(key)) for f, key in keys)
 
 
 def _decided(found: Iterable[Finding]) -> frozenset[tuple[str, str]]:
     return frozenset((f.case.key, f.contender) for f in found if f.verdict != "inconclusive")
 
 
-def _unconfirmed(found: Finding) -> Finding:
-    if found.verdict != "slower":
-        return found
-    return replace(found, verdict="inconclusive")
+def _last_word(screened: Finding, again: Finding | None, pairs: Finding | None) -> Finding:
+    if screened.verdict != "slower":
+        return screened
+    if again is None:
+        return replace(screened, verdict="inconclusive")
+    if (again.verdict, again.method) != ("slower", "twins"):
+        return again
+    # Pairs see little, but nothing of what one process may do to two versions that share it.
+    acquitted = pairs is None or pairs.units < PAIRS or pairs.ratio.high < again.ratio.low
+    return replace(again, verdict="inconclusive") if acquitted else again
 
 
 def _findings(

@@ -263,9 +263,11 @@ class Unpaired:
 
 #: How a contender's two versions are timed: in one process, or in two that stand still in turn.
 METHODS = ("twins", "pairs")
-#: What a unit is evidence of: of the change, of what flagged contenders do in fresh pairs, of the
-#: base against itself.
-ROLES = ("screen", "confirm", "null")
+#: What a unit is evidence of: of the change; of what flagged contenders do in fresh processes, and
+#: in fresh pairs where these were twins.
+ROLES = ("screen", "confirm", "verify")
+#: Or of the base against itself, by whether it goes with screening or with confirming.
+NULL_ROLES = ("null", "beside")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -26,8 +26,24 @@ from results.stats import Interval, median
 
 #: A contender on a case: the key of the case, and its name.
 Subject = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A unit that was recorded: all but its times, and the log-ratios of its rounds in order."""
+
+    unit: Unit
+    logs: tuple[float, ...]
+
+    def after(self, seconds: float) -> Unit:
+        """The unit as it would have been after so many seconds, of those that were recorded."""
+        rounds = max(1, round(len(self.logs) * min(1.0, seconds / gating.FLAGGED_S)))
+        ratio = math.exp(median(self.logs[:rounds]))
+        return replace(self.unit, times=Paired((1.0,), (ratio,)))
+
+
 #: The units of one process, by what they are of.
-Process = Mapping[Subject, Unit]
+Process = Mapping[Subject, Recorded]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +69,7 @@ class Pool:
     def subjects(self, share: float = 0.0) -> tuple[Subject, ...]:
         """All that was recorded both as twins and as pairs, with so much injected."""
         twins = self.of("twins", "screen", share)
-        pairs = {subject for process in self.of("pairs", "confirm", share) for subject in process}
+        pairs = {subject for process in self.of("pairs", "verify", share) for subject in process}
         return tuple(dict.fromkeys(s for process in twins for s in process if s in pairs))
 
 
@@ -83,12 +99,13 @@ class Session:
 
 
 def pool_of(units: Iterable[Unit]) -> Pool:
-    """The pool of a recording's units, each boiled down to its observation."""
-    found: dict[tuple[str, str, float], dict[int, dict[Subject, Unit]]] = {}
+    """The pool of a recording's units."""
+    found: dict[tuple[str, str, float], dict[int, dict[Subject, Recorded]]] = {}
     for unit in units:
-        boiled = replace(unit, times=Paired((1.0,), (math.exp(gating.observation(unit.times)),)))
+        logs = np.log(np.asarray(unit.times.head_s) / np.asarray(unit.times.base_s))
+        recorded = Recorded(replace(unit, times=Paired((), ())), tuple(logs.tolist()))
         numbered = found.setdefault((unit.method, unit.role, unit.injected), {})
-        numbered.setdefault(unit.number, {})[unit.case.key, unit.contender] = boiled
+        numbered.setdefault(unit.number, {})[unit.case.key, unit.contender] = recorded
     return Pool({kind: tuple(numbered.values()) for kind, numbered in found.items()})
 
 
@@ -100,34 +117,11 @@ def session(
     Where the processes of the pool are used up, what is undecided then stays so. Raises
     RunFolderError where the pool has none of a kind that is needed.
     """
-    shares = sorted({0.0, *slowed.values()})
-    twins = {share: _shuffled(pool.of("twins", "screen", share), rng) for share in shares}
-    pairs = {share: _shuffled(pool.of("pairs", "confirm", share), rng) for share in shares}
-    # Nothing differs there either: what else is drawn of them stands for the base against itself.
-    nulls = _shuffled(pool.of("twins", "null"), rng)
-    again = _shuffled(pool.of("pairs", "confirm"), rng)
-    units: list[Unit] = []
-    left = frozenset(pool.subjects())
-    number = 0
-    for turn in gating.screening(units, rules):
-        wanted = left - turn.decided
-        if not wanted or turn.number >= min(map(len, twins.values())):
-            break
-        units += _drawn(twins, turn.number, wanted, slowed)
-        units += nulls[turn.number % len(nulls)].values()
-        number += 1
-    left = gating.flagged(units, rules)
-    for turn in gating.confirming(units, rules) if left else ():
-        wanted = left - turn.decided
-        if not wanted or turn.number >= min(map(len, pairs.values())):
-            break
-        units += _drawn(pairs, turn.number, wanted, slowed)
-        base = (again[turn.number].get(subject) for subject in wanted)
-        units += (replace(unit, role="null") for unit in base if unit is not None)
-        number += 1
-    return Session(
-        gating.findings(units, rules), gating.is_void(gating.nulls(units, rules)), number
-    )
+    dealt = _Dealt(pool, rng, slowed)
+    _screen(dealt, rules, frozenset(pool.subjects()))
+    _confirm(dealt, rules)
+    found, null = gating.findings(dealt.units, rules), gating.nulls(dealt.units, rules)
+    return Session(found, gating.is_void(null), dealt.processes)
 
 
 def unchanged(pool: Pool, rules: GateRules, *, sessions: int, seed: int = 0) -> Counter[str]:
@@ -155,18 +149,18 @@ def slowed(
 
 def spread(pool: Pool, method: str) -> dict[Subject, float]:
     """The standard deviation between units of each subject where nothing differed, as a share."""
-    role = "screen" if method == "twins" else "confirm"
+    role = "screen" if method == "twins" else "verify"
     seen: dict[Subject, list[float]] = {}
     for process in pool.of(method, role):
-        for subject, unit in process.items():
-            seen.setdefault(subject, []).append(gating.observation(unit.times))
+        for subject, recorded in process.items():
+            seen.setdefault(subject, []).append(median(recorded.logs))
     return {s: float(np.std(values, ddof=1)) for s, values in seen.items() if len(values) > 1}
 
 
 def injected(pool: Pool, share: float) -> float:
     """What an injected share was measured to be, as twins: the median over all subjects."""
     seen = (p.values() for p in pool.of("twins", "screen", share))
-    return math.exp(median([gating.observation(u.times) for units in seen for u in units])) - 1
+    return math.exp(median([median(found.logs) for process in seen for found in process])) - 1
 
 
 def rate(count: int, trials: int, *, error: float = 0.05) -> Interval:
@@ -177,16 +171,80 @@ def rate(count: int, trials: int, *, error: float = 0.05) -> Interval:
     return Interval(count / trials, low, high)
 
 
-def _shuffled(processes: tuple[Process, ...], rng: random.Random) -> list[Process]:
-    return rng.sample(processes, len(processes))
+class _Dealt:
+    """The processes of a pool, shuffled for one session, and the units that it has drawn so far."""
+
+    def __init__(self, pool: Pool, rng: random.Random, slowed: Mapping[Subject, float]) -> None:
+        def shuffled(method: str, role: str, share: float = 0.0) -> list[Process]:
+            processes = pool.of(method, role, share)
+            return rng.sample(processes, len(processes))
+
+        shares = sorted({0.0, *slowed.values()})
+        self._slowed = slowed
+        self._twins = {share: shuffled("twins", "screen", share) for share in shares}
+        self._pairs = {share: shuffled("pairs", "verify", share) for share in shares}
+        self._null = shuffled("twins", "null")
+        # Nothing differs there either: it stands for the base against itself.
+        self._again = shuffled("twins", "screen")
+        self.units: list[Unit] = []
+        self.processes = 0
+
+    def twins(self, wanted: Iterable[Subject], seconds: float, role: str) -> bool:
+        """Draw one more process, none twice; whether there was one."""
+        if self.processes >= min(map(len, self._twins.values())):
+            return False
+        self._draw(self._twins, self.processes, wanted, seconds, role)
+        self.processes += 1
+        return True
+
+    def pair(self, number: int, wanted: Iterable[Subject]) -> None:
+        """Draw the fresh pair of that number, where there are so many."""
+        if number < min(map(len, self._pairs.values())):
+            self._draw(self._pairs, number, wanted, gating.FLAGGED_S, "verify")
+            self.processes += 1
+
+    def null(self, number: int, seconds: float) -> None:
+        """Draw what the base against itself came to."""
+        process = self._null[number % len(self._null)]
+        self.units += (recorded.after(seconds) for recorded in process.values())
+
+    def beside(self, number: int, wanted: Iterable[Subject], seconds: float) -> None:
+        """Draw the base against itself for those who are confirmed."""
+        drawn = (self._again[number % len(self._again)].get(subject) for subject in sorted(wanted))
+        units = (recorded.after(seconds) for recorded in drawn if recorded is not None)
+        self.units += (replace(unit, role="beside") for unit in units)
+
+    def _draw(
+        self,
+        processes: Mapping[float, Sequence[Process]],
+        number: int,
+        wanted: Iterable[Subject],
+        seconds: float,
+        role: str,
+    ) -> None:
+        """Each subject's unit from the processes with what is injected into it."""
+        for subject in sorted(wanted):
+            recorded = processes[self._slowed.get(subject, 0.0)][number].get(subject)
+            if recorded is not None:
+                self.units.append(replace(recorded.after(seconds), role=role))
 
 
-def _drawn(
-    processes: Mapping[float, list[Process]],
-    number: int,
-    wanted: Iterable[Subject],
-    slowed: Mapping[Subject, float],
-) -> list[Unit]:
-    """The units of one turn: each subject's from the processes with what is injected into it."""
-    drawn = (processes[slowed.get(s, 0.0)][number].get(s) for s in sorted(wanted))
-    return [unit for unit in drawn if unit is not None]
+def _screen(dealt: _Dealt, rules: GateRules, subjects: frozenset[Subject]) -> None:
+    for turn in gating.screening(dealt.units, rules):
+        wanted = subjects - turn.decided
+        if not wanted or not dealt.twins(wanted, turn.seconds, "screen"):
+            return
+        dealt.null(turn.number, turn.seconds)
+
+
+def _confirm(dealt: _Dealt, rules: GateRules) -> None:
+    """Confirm the flagged as twins, and show them to fresh pairs."""
+    flagged = gating.flagged(dealt.units, rules)
+    for turn in gating.confirming(dealt.units, rules):
+        wanted = flagged - turn.decided
+        if not wanted or not dealt.twins(wanted, turn.seconds, "confirm"):
+            break
+        dealt.beside(turn.number, wanted, turn.seconds)
+    accused = gating.accused(dealt.units, rules)
+    for number in range(gating.PAIRS if accused else 0):
+        dealt.pair(number, accused)

@@ -104,7 +104,7 @@ def test_what_is_beyond_the_picture_is_an_arrow(tmp_path):
     folder = make_gate(tmp_path)
     for unit in units("once", case(), 1.0, number=1):
         folder.append(unit)
-    for role in ("screen", "confirm"):
+    for role in ("screen", "confirm", "verify"):
         for unit in units("far", case(), 40.0, role=role):
             folder.append(unit)
 

@@ -82,8 +82,8 @@ def test_units_are_recorded_as_they_are_and_slowed_down(calibrated):
     own = [u for u in units if u.case.op == "row_sum"]
     kinds = sorted((u.method, u.role, u.injected, u.number) for u in own if u.role != "null")
     assert kinds == [
-        ("pairs", "confirm", 0.0, 0),
-        ("pairs", "confirm", 0.3, 0),
+        ("pairs", "verify", 0.0, 0),
+        ("pairs", "verify", 0.3, 0),
         ("twins", "screen", 0.0, 0),
         ("twins", "screen", 0.3, 0),
     ]

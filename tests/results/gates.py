@@ -31,7 +31,7 @@ CHANGES = {"copies": 1.25, "steady": 1.0, "improved": 0.8}
 def units(contender: str, on: Case, factor: float, *, role="screen", number=9, spread=0.003):
     """Observations of a contender whose head takes `factor` times as long as its base."""
     rng = np.random.default_rng(sum(map(ord, contender + role)))
-    method = "pairs" if role == "confirm" else "twins"
+    method = "pairs" if role == "verify" else "twins"
     return [
         Unit(contender, on, method, role, unit, Paired((1e-4,), (1e-4 * factor * noise,)))
         for unit, noise in enumerate(np.exp(rng.normal(0, spread, number)).tolist())
@@ -46,7 +46,8 @@ def lines(on: Case) -> list[Unit | Uncompared]:
     found: list[Unit | Uncompared] = []
     for contender, factor in CHANGES.items():
         found += units(contender, on, factor)
-    found += units("copies", on, CHANGES["copies"], role="confirm")
+    for role in ("confirm", "verify"):
+        found += units("copies", on, CHANGES["copies"], role=role)
     found += units("unsteady", on, 1.02, number=4, spread=0.1)
     found += units("copies", on, 1.0, role="null")
     lacking = Unpaired(Unsupported("main has no such contender"), None)

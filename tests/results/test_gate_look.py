@@ -79,7 +79,7 @@ def test_the_slowest_case_of_each_contender_and_not_too_many(tmp_path):
     folder = make_gate(tmp_path)
     for contender, factor in (("a", 1.5), ("b", 1.6), ("c", 1.7), ("d", 1.8)):
         for shape, more in (("tiny", 0.9), ("huge", 1.0)):
-            for role in ("screen", "confirm"):
+            for role in ("screen", "confirm", "verify"):
                 for unit in units(contender, case(shape=shape), factor * more, role=role):
                     folder.append(unit)
 

@@ -19,8 +19,10 @@ ON = case()
 
 
 def slower(name="cpp", factor=1.25, on=ON):
-    """A contender that is surely slower, in fresh pairs too."""
-    return units(name, on, factor) + units(name, on, factor, role="confirm")
+    """A contender that is surely slower, in fresh processes and pairs too."""
+    return [
+        u for role in ("screen", "confirm", "verify") for u in units(name, on, factor, role=role)
+    ]
 
 
 def undecided(name="cpp"):
@@ -66,8 +68,9 @@ def report(tmp_path):
         (SAME + uncompared(LACKING, None, "new"), Exit.OK),
         (SAME + uncompared(NO_GPU, NO_GPU, "both"), Exit.OK),
         (SAME + slower(), Exit.REGRESSION),
-        # Flagged, and never confirmed.
+        # Flagged, and never confirmed; confirmed, and never seen in pairs.
         (SAME + units("cpp", ON, 1.25), Exit.INCONCLUSIVE),
+        (SAME + slower()[:18], Exit.INCONCLUSIVE),
         (SAME + undecided(), Exit.INCONCLUSIVE),
         (SAME + undecided() + slower("other"), Exit.REGRESSION),
         (SAME + VANISHED, Exit.INCONCLUSIVE),

@@ -20,8 +20,8 @@ TITLES = ["head against base", "not compared", "the base against itself"]
 
 
 def slower(name="copies"):
-    """A contender that is surely slower, in fresh pairs too."""
-    return units(name, ON, 1.25) + units(name, ON, 1.25, role="confirm")
+    """A contender that is surely slower, in fresh processes and pairs too."""
+    return [u for role in ("screen", "confirm", "verify") for u in units(name, ON, 1.25, role=role)]
 
 
 def idle(name="triton", on=ON):

@@ -25,9 +25,9 @@ NOISES = {
 }
 
 
-def units(logs, name="cpp", role="screen", *, first=0, on=ON):
+def units(logs, name="cpp", role="screen", *, first=0, on=ON, method=""):
     """Units of one round each, with these log-ratios."""
-    method = "pairs" if role == "confirm" else "twins"
+    method = method or ("pairs" if role == "verify" else "twins")
     return [
         Unit(name, on, method, role, number, Paired((1.0,), (math.exp(log),)))
         for number, log in enumerate(logs, start=first)
@@ -52,6 +52,10 @@ def session(rng, shifts, *, noise="normal", spread=0.005, most=24):
             before = look
             now = verdicts(judge(taken, RULES))
             left = {name for name in left if now[name] == "inconclusive"}
+    for _, name in sorted(gating.accused(taken, RULES)):
+        # Pairs scatter far more than twins.
+        logs = shifts[name] + 6 * spread * NOISES[noise](rng, gating.PAIRS)
+        taken += units(logs, name, "verify")
     return verdicts(gating.findings(taken, RULES))
 
 
@@ -222,10 +226,41 @@ def test_a_flag_alone_is_not_believed():
         ([0.2], "inconclusive"),
     ],
 )
-def test_fresh_pairs_have_the_last_word(logs, verdict):
-    taken = units([0.2, 0.21, 0.2, 0.21]) + units(logs, role="confirm")
+@pytest.mark.parametrize("method", ["twins", "pairs"])
+def test_fresh_processes_have_the_last_word(logs, verdict, method):
+    taken = units([0.2, 0.21, 0.2, 0.21], method=method)
+    taken += units(logs, role="confirm", method=method)
+    if method == "twins":
+        taken += units([0.2, 0.21, 0.2, 0.21], role="verify")
     (found,) = gating.findings(taken, RULES)
     assert (found.verdict, found.role, found.units) == (verdict, "confirm", len(logs))
+
+
+@pytest.mark.parametrize(
+    ("pairs", "verdict"),
+    [
+        # They agree; they see too little to say anything; there are too few of them.
+        ([0.2, 0.21, 0.2, 0.21], "slower"),
+        ([0.3, -0.1, 0.2, 0.1], "slower"),
+        ([0.2, 0.21, 0.2], "inconclusive"),
+        ([], "inconclusive"),
+        # In processes of their own the versions are alike, or the head is the faster one.
+        ([0.0, 0.01, 0.0, 0.01], "inconclusive"),
+        ([-0.2, -0.21, -0.2, -0.21], "inconclusive"),
+    ],
+)
+def test_fresh_pairs_may_acquit_whom_twins_confirm(pairs, verdict):
+    taken = units([0.2, 0.21, 0.2, 0.21]) + units([0.2, 0.21, 0.2, 0.21], role="confirm")
+    assert gating.accused(taken, RULES) == {(ON.key, "cpp")}
+    (found,) = gating.findings(taken + units(pairs, role="verify"), RULES)
+    assert (found.verdict, found.role, found.method) == (verdict, "confirm", "twins")
+
+
+def test_only_whom_twins_confirm_is_timed_in_pairs_besides():
+    steady = units([0.0, 0.001, 0.0, 0.001]) + units([0.0, 0.001, 0.0, 0.001], role="confirm")
+    assert not gating.accused(steady, RULES)
+    found = units([0.2, 0.21, 0.2, 0.21], role="confirm", method="pairs")
+    assert not gating.accused(units([0.2, 0.21, 0.2, 0.21], method="pairs") + found, RULES)
 
 
 def test_cases_of_one_contender_are_told_apart():
