@@ -104,13 +104,13 @@ def test_three_regressions_are_found_and_named(three):
 
 
 @pytest.mark.alone
-@pytest.mark.alone
 def test_what_was_not_changed_passes_beside_them(three):
     verdicts = found(three[0])
     assert verdicts["gather_2d", "index"] in ("same", "no slower")
     assert verdicts["batched_softmax", "torch"] in ("same", "no slower")
 
 
+@pytest.mark.alone
 def test_new_and_vanished_contenders_are_listed(three):
     lines = [line for line in three[1].out.splitlines() if "no such contender" in line]
     assert any("plain" in line and "new" in line for line in lines)
