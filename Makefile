@@ -17,7 +17,7 @@ bench: $(READY)
 	@echo "The leaderboards are above; the dashboard opens with:  $(BIN)/opbench dashboard $(RUN)"
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not alone" -n auto --dist loadfile -p no:benchmark --durations=25
+	$(BIN)/python -m pytest -m "not alone" -n auto --dist worksteal -p no:benchmark --durations=25
 	$(BIN)/python -m pytest -m alone --durations=25
 
 check: $(READY)

@@ -32,7 +32,7 @@ class Report:
     nulls: of the base against itself. accepted: by the finding, or by what wasn't compared, the
     entry that accepts it. unused: entries that accept nothing that was seen. settings: those that
     the gate was begun with, as of `RunInfo`. calibration: what is known of gates by these rules on
-    this machine.
+    this machine. pairs: what fresh pairs say of those whom fresh twins confirmed.
     """
 
     gate: Gate
@@ -43,6 +43,7 @@ class Report:
     unused: tuple[Accepted, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
     calibration: Calibration | None = None
+    pairs: tuple[Finding, ...] = ()
 
     @property
     def is_void(self) -> bool:
@@ -71,7 +72,8 @@ class Report:
             self,
             findings=tuple(found for found in self.findings if is_asked(found.case)),
             uncompared=tuple(item for item in self.uncompared if is_asked(item.case)),
-            accepted=tuple(pair for pair in self.accepted if is_asked(pair[0].case)),
+            accepted=tuple(entry for entry in self.accepted if is_asked(entry[0].case)),
+            pairs=tuple(found for found in self.pairs if is_asked(found.case)),
         )
 
 
@@ -110,6 +112,7 @@ def recorded(folder: RunFolder, accepted: Sequence[Accepted] | None = None) -> R
         unused(accepted, [entry for _, entry in taken]),
         folder.info.settings,
         next((x for x in lines if isinstance(x, Calibration) and x.rules == rules), None),
+        gating.verified(units, rules),
     )
 
 

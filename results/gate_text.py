@@ -35,6 +35,7 @@ def headline(report: Report) -> str:
         (
             _of_sides(report.gate),
             *_of_findings(report),
+            *_of_pairs(report),
             *_of_idle(report),
             *_of_calibration(report),
             *_of_accepted(report),
@@ -100,6 +101,20 @@ def _of_findings(report: Report) -> tuple[str, ...]:
         lines.append(
             f"those that passed would have shown a slowdown of {max(seen):.1%} at the worst, "
             f"{median(seen):.1%} in the middle"
+        )
+    return tuple(lines)
+
+
+def _of_pairs(report: Report) -> tuple[str, ...]:
+    """What fresh pairs say of those whom twins confirmed."""
+    verdicts = {(f.contender, f.case): f.verdict for f in report.findings}
+    lines = []
+    for f in () if report.is_void else report.pairs:
+        acquitted = verdicts.get((f.contender, f.case)) == "inconclusive"
+        lines.append(
+            f"in {f.units} fresh pairs: {f.case.op} {f.contender} on {f.case.label}: "
+            f"{f.ratio.value:.3f} ({f.ratio.low:.3f} - {f.ratio.high:.3f})"
+            + (", which doesn't bear the twins out" if acquitted else "")
         )
     return tuple(lines)
 

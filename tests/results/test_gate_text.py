@@ -56,6 +56,17 @@ def test_the_versions_and_the_counts_are_told(report):
     assert third.startswith("those that passed would have shown a slowdown of ")
 
 
+def test_what_fresh_pairs_say_of_the_confirmed_is_told(report):
+    bears_out, acquits = slower(), slower("other")[:18] + units("other", ON, 0.9, role="verify")
+    found = headline(report([*bears_out, *acquits])).splitlines()
+    pairs = [line for line in found if line.startswith("in 9 fresh pairs: ")]
+    assert len(pairs) == 2
+    assert pairs[0].startswith(f"in 9 fresh pairs: {ON.op} copies on {ON.label}: 1.25")
+    assert pairs[0].endswith(")")
+    assert pairs[1].endswith("which doesn't bear the twins out")
+    assert "2 compared: 1 slower, 1 inconclusive" in found
+
+
 def test_why_versions_were_no_twins_is_told(report):
     other = Side("/opt/python", "", "/opt/python", ENVIRONMENT)
     gate = Gate(other, HEAD, "pairs", GateRules(), "two environments")
