@@ -52,7 +52,7 @@ def main() -> None:
     words.add_argument("--threads", type=int, default=0, help="default: every core")
     words.add_argument("--only", default="", metavar="OPS", help="a part of the suite, to try it")
     words.add_argument("--twins", type=int, default=40, help="processes to record")
-    words.add_argument("--pairs", type=int, default=16, help="pairs of processes to record")
+    words.add_argument("--pairs", type=int, default=8, help="pairs of processes to record")
     words.add_argument("--sessions", type=int, help="how many, where there are sessions")
     words.add_argument("--budget", default="600", metavar="S", help="of a real session")
     given = words.parse_args()

@@ -58,13 +58,13 @@ def _add_ceilings(verb: argparse.ArgumentParser) -> None:
 def _add_gate(verb: argparse.ArgumentParser) -> None:
     group = verb.add_argument_group("with --gate (selection: 28 contenders and cases by default)")
     add, count = group.add_argument, options.positive(int)
-    add("--units", type=count, default=30, metavar="N", help="processes to record (default: 30)")
+    add("--units", type=count, default=20, metavar="N", help="processes to record (default: 20)")
     add(
         "--pairs",
         type=count,
-        default=12,
+        default=6,
         metavar="N",
-        help="pairs of processes to record (default: 12)",
+        help="pairs of processes to record (default: 6)",
     )
     add("--sessions", type=count, default=80, metavar="N", help="to resample (default: 80)")
     add(
