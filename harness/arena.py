@@ -9,7 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.contest import ANCHORS, Common, common, everything, versions_of
+from harness import anchoring
+from harness.contest import Common, common, everything, versions_of
 from harness.duel import Duel, Fighter
 from harness.gate import Contest
 from harness.planning import Selection
@@ -155,7 +156,7 @@ def _method(
     versions = (("base", base), ("head", head))
     if asked != "pairs":
         try:
-            with Supervisor((ANCHORS,), limits=limits, versions=versions) as supervisor:
+            with Supervisor((anchoring.MODULE,), limits=limits, versions=versions) as supervisor:
                 return "twins", "", supervisor.environment()
         except WorkerError as error:
             if asked == "twins":
@@ -163,7 +164,7 @@ def _method(
             note = f"not twins: {error}"
     else:
         note = "as asked"
-    with Supervisor((ANCHORS,), limits=limits, versions=versions[1:]) as supervisor:
+    with Supervisor((anchoring.MODULE,), limits=limits, versions=versions[1:]) as supervisor:
         return "pairs", note, supervisor.environment()
 
 
@@ -172,4 +173,4 @@ def _contest(shared: Common, base: Fighter, head: Fighter, limits: Limits) -> Co
 
 
 def _brief(arm: str, version: Version, limits: Limits) -> Brief:
-    return Brief((ANCHORS,), limits.memory, ((arm, version),))
+    return Brief((anchoring.MODULE,), limits.memory, ((arm, version),))

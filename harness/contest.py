@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.catalog import Catalog, load
+from harness import anchoring
+from harness.catalog import Catalog
 from harness.planning import Race, Selection, plan, selected_ops
 from harness.worlds import Version, World, Worlds
 from results.errors import SelectionError
@@ -14,7 +15,6 @@ from results.record import Case, Uncompared, Unpaired, Unsupported
 
 #: Raced by the base against itself, beside the machine's anchors.
 NULL_RACES = 2
-ANCHORS = "harness.anchors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,7 @@ def everything(version: Version, selection: Selection) -> Common:
 
 def null_races(races: tuple[Race, ...], selection: Selection) -> tuple[Race, ...]:
     """The races of the base against itself: the anchors, and one contender of a few cases."""
-    catalog = load(ANCHORS, entry_points=False)
-    anchors = plan(catalog, Selection(devices=selection.devices[:1], threads=selection.threads))
+    anchors = anchoring.races(devices=selection.devices[:1], threads=selection.threads)
     step = max(1, len(races) // NULL_RACES)
     own = (replace(race, contenders=race.contenders[:1]) for race in races[::step][:NULL_RACES])
     return (*anchors, *own)
