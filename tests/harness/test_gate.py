@@ -13,13 +13,13 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
 from harness.exits import Exit
 from results.record import Unit
 from results.store import open_run
 from tests.harness import strangers
+from tests.harness.processes import gone, within
 from tests.harness.projects import COMMAND, OPS, commit, gate, git, repository, worktrees
 
 OWN = Path(__file__).parent.parent.parent
@@ -285,7 +285,7 @@ def test_an_interrupted_gate_leaves_no_worktree_and_no_process(project, tmp_path
     assert "Traceback" not in error
     assert worktrees(project) == 1
     assert list(temporary.iterdir()) == []
-    assert within(10, lambda: not any(has(p, str(tmp_path)) for p in psutil.process_iter()))
+    assert gone(str(tmp_path))
 
 
 def measured(folder):
@@ -293,24 +293,6 @@ def measured(folder):
     if not (folder / "records.jsonl").is_file():
         return False
     return any(isinstance(line, Unit) for line in open_run(folder).lines())
-
-
-def within(seconds, condition):
-    """Whether the condition holds in time."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.1)
-    return False
-
-
-def has(process, token):
-    """Whether a process has the token in its environment."""
-    try:
-        return process.environ().get("TOKEN") == token
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return False
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from harness.supervisor import Supervisor
 from results.anchors import without_anchors
 from results.record import Failed, Measured, Profile, Right, Unsupported, Wrong
 from results.store import open_run
+from tests.harness.processes import gone
 from tests.harness.runs import new_run
 from tests.loaded.hostile import BOMB_S
 
@@ -248,20 +249,3 @@ def test_a_parent_that_ends_takes_its_worker_along_and_leaves_a_run_that_resumes
     jobs = {(race.case.key, name) for race in wanted for name in race.contenders}
     assert {(r.case.key, r.contender) for r in without_anchors(run.records())} == jobs
     assert run.unfinished() == ()
-
-
-def gone(token):
-    """Whether every process with the token in its environment ends within seconds."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if not any(map(lambda p: has(p, token), psutil.process_iter())):
-            return True
-        time.sleep(0.1)
-    return False
-
-
-def has(process, token):
-    try:
-        return process.environ().get("TOKEN") == token
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return False
