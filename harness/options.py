@@ -168,6 +168,14 @@ def add_out(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--id", help="name of the run (default: the time)")
 
 
+def add_picks(verb: argparse.ArgumentParser) -> None:
+    """Add what picks some of what was recorded."""
+    add = verb.add_argument
+    add("names", nargs="*", metavar="OP", help="only these ops (default: all)")
+    add("-k", dest="expression", default="", metavar="EXPR", help="only these cases and contenders")
+    add("--impl", dest="impls", default="", metavar="NAMES", help="contenders, by commas")
+
+
 def add_selection(verb: argparse.ArgumentParser) -> None:
     """Add what `selection` reads: ops, contenders, cases and modules to load."""
     add = verb.add_argument_group("selection").add_argument

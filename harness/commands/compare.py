@@ -19,9 +19,7 @@ def add(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument
     add("base", metavar="BASE", help="the folder of the run before the change")
     add("head", metavar="HEAD", help="and of that after it")
-    add("names", nargs="*", metavar="OP", help="only these ops (default: all)")
-    add("-k", dest="expression", default="", metavar="EXPR", help="only these cases and contenders")
-    add("--impl", dest="impls", default="", metavar="NAMES", help="contenders, by commas")
+    options.add_picks(verb)
     add(
         "--min-slowdown",
         type=options.share,

@@ -24,10 +24,8 @@ FOLDER = "history"
 def add(verb: argparse.ArgumentParser) -> None:
     """Add what the verb understands."""
     add = verb.add_argument
-    add("names", nargs="*", metavar="OP", help="only these ops (default: all)")
+    options.add_picks(verb)
     add("--runs", default="runs", metavar="DIR", help="the folder of runs (default: runs)")
-    add("-k", dest="expression", default="", metavar="EXPR", help="only these cases and contenders")
-    add("--impl", dest="impls", default="", metavar="NAMES", help="contenders, by commas")
     add(
         "--min-change",
         type=options.share,
