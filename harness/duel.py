@@ -18,8 +18,7 @@ from harness.process import Death, Limits, WorkerProcess
 from harness.worker import Began, Brief, Burst, Done, Finished, Job, Poised
 from results.record import Environment, Failed, Outcome, Paired, Unpaired
 
-#: Length of a burst, in seconds. With bursts of 4 ms, fewer in the same time, the median of a pair
-#: of processes was up to four times less sure.
+#: Length of a burst, in seconds: as with blocks, many short ones are surer than a few long ones.
 BURST_S = 0.0005
 #: Rounds that are taken however long they last, and the most that are kept.
 FEWEST, MOST = 5, 400

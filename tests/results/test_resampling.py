@@ -44,7 +44,8 @@ def pool():
 
 def test_who_did_not_change_does_not_fail_and_a_slowdown_that_matters_is_found(pool):
     assert resampling.unchanged(pool, RULES, sessions=40) == {"passed": 40}
-    assert resampling.slowed(pool, RULES, 0.03, sessions=25)["found"] >= 24
+    # One is told to be surely less than 3%: that may happen as often as a slowdown may be missed.
+    assert resampling.slowed(pool, RULES, 0.03, sessions=25) == {"found": 24, "passed": 1}
     # That is surely slower, but by less than matters.
     assert resampling.slowed(pool, RULES, 0.01, sessions=25)["found"] == 0
 
@@ -133,9 +134,7 @@ def test_a_calibration_is_derived_kept_and_found_again(pool, tmp_path):
         slowed_sessions=8,
     )
     assert (made.failed, made.subjects, made.sessions) == (0, 25, 10)
-    assert made.powers[0] == Power(0.01, 0, 8)
-    assert made.powers[1].sessions == 8
-    assert made.powers[1].found >= 7
+    assert made.powers == (Power(0.01, 0, 8), Power(0.03, 7, 8))
     assert [method for method, _ in made.spreads] == ["twins", "pairs"]
 
     calibrations.save(made, root=tmp_path)
