@@ -113,7 +113,11 @@ def judge(given: argparse.Namespace) -> None:
         spreads = sorted(resampling.spread(pool, method).values())
         low, high = spreads[0], spreads[-1]
         print(f"sd between {method}: median {median(spreads):.2%}, {low:.2%} to {high:.2%}")
-    print(f"{SLOWDOWN:.0%} injected measures {resampling.injected(pool, SLOWDOWN):.2%}\n")
+    shares = sorted(resampling.injected(pool, SLOWDOWN).values())
+    print(
+        f"{SLOWDOWN:.0%} injected measures {median(shares):.2%} in the middle, "
+        f"{shares[0]:.2%} to {shares[-1]:.2%}\n"
+    )
     sessions = given.sessions or NULL_SESSIONS
     slowed = given.sessions or SLOWED_SESSIONS
     print(f"{'resampled, a suite each':44} {'false alarms':>25}   {SLOWDOWN:.0%} in one op found")

@@ -39,7 +39,7 @@ def slowed(calls: Mapping[str, Call], share: float, clock: Clock) -> dict[str, C
 
 
 def turns_of(call: Call, share: float, clock: Clock) -> int:
-    """How many turns of the loop after it take at least that share of the call's time."""
+    """How many turns of the loop after it take about that share of the call's time."""
     plain = _spinning(call, 0)
     loops = _over(_spinning(_nothing, _TURNS), plain, clock)
     many = max(1, round(_MUCH * _TURNS / loops))

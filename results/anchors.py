@@ -1,7 +1,7 @@
 """The machine's anchors in a run: known by the names of their ops, and never ranked.
 
-Each run times them first, so that runs of different days have a measure in common. Runs that were
-made before anchors were timed (schema 3 and older) have none, nor have imported ones.
+Each run times them first, so that runs of different days have a measure in common. Runs imported
+from other tools have none.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from results.formats.markdown import escape, render
 from results.gate_look import looks
 from results.gate_report import Report, is_idle
 from results.gate_table import findings_table, uncompared_table
-from results.gating import VERDICTS
+from results.gating import PAIRS, VERDICTS
 from results.record import Gate, Side
 from results.table import Table
 
@@ -111,10 +111,11 @@ def _of_pairs(report: Report) -> tuple[str, ...]:
     lines = []
     for f in () if report.is_void else report.pairs:
         acquitted = verdicts.get((f.contender, f.case)) == "inconclusive"
+        why = "doesn't bear the twins out" if f.units >= PAIRS else "are too few to tell"
         lines.append(
             f"in {f.units} fresh pairs: {f.case.op} {f.contender} on {f.case.label}: "
             f"{f.ratio.value:.3f} ({f.ratio.low:.3f} - {f.ratio.high:.3f})"
-            + (", which doesn't bear the twins out" if acquitted else "")
+            + (f", which {why}" if acquitted else "")
         )
     return tuple(lines)
 

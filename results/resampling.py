@@ -149,18 +149,23 @@ def slowed(
 
 def spread(pool: Pool, method: str) -> dict[Subject, float]:
     """The standard deviation between units of each subject where nothing differed, as a share."""
-    role = "screen" if method == "twins" else "verify"
-    seen: dict[Subject, list[float]] = {}
-    for process in pool.of(method, role):
-        for subject, recorded in process.items():
-            seen.setdefault(subject, []).append(median(recorded.logs))
+    seen = _logs(pool.of(method, "screen" if method == "twins" else "verify"))
     return {s: float(np.std(values, ddof=1)) for s, values in seen.items() if len(values) > 1}
 
 
-def injected(pool: Pool, share: float) -> float:
-    """What an injected share was measured to be, as twins: the median over all subjects."""
-    seen = (p.values() for p in pool.of("twins", "screen", share))
-    return math.exp(median([median(found.logs) for process in seen for found in process])) - 1
+def injected(pool: Pool, share: float) -> dict[Subject, float]:
+    """What an injected share was measured to be, as twins: the median over each one's processes."""
+    seen = _logs(pool.of("twins", "screen", share))
+    return {subject: math.exp(median(logs)) - 1 for subject, logs in seen.items()}
+
+
+def _logs(processes: Iterable[Process]) -> dict[Subject, list[float]]:
+    """What each subject's ratio was in each process, as a logarithm."""
+    seen: dict[Subject, list[float]] = {}
+    for process in processes:
+        for subject, recorded in process.items():
+            seen.setdefault(subject, []).append(median(recorded.logs))
+    return seen
 
 
 def rate(count: int, trials: int, *, error: float = 0.05) -> Interval:

@@ -169,7 +169,6 @@ def test_what_vanished_is_not_passed_and_load_of_another_process_fails_nobody(pr
     assert not done.told["void"]
 
 
-@pytest.mark.alone
 def test_an_option_that_is_set_for_the_whole_process_is_found_and_may_be_accepted(project):
     accepted = (
         '[[accepted]]\nop = "row_sum"\nreason = "deterministic until #7"\nby = "ada"\n'
@@ -185,7 +184,6 @@ def test_an_option_that_is_set_for_the_whole_process_is_found_and_may_be_accepte
     assert "deterministic until #7 (ada)" in done.out
 
 
-@pytest.mark.alone
 def test_another_environment_is_compared_and_named(project, tmp_path):
     python = strangers.environment(tmp_path)
     site = next((tmp_path / "env").glob("lib/python*/site-packages"))

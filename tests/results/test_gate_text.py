@@ -67,6 +67,14 @@ def test_what_fresh_pairs_say_of_the_confirmed_is_told(report):
     assert "2 compared: 1 slower, 1 inconclusive" in found
 
 
+def test_too_few_fresh_pairs_are_told_as_what_they_are(report):
+    few = slower()[:18] + units("copies", ON, 1.25, role="verify")[:2]
+    found = headline(report(few)).splitlines()
+    (pairs,) = (line for line in found if line.startswith("in 2 fresh pairs: "))
+    assert pairs.endswith("which are too few to tell")
+    assert "1 compared: 1 inconclusive" in found
+
+
 def test_why_versions_were_no_twins_is_told(report):
     other = Side("/opt/python", "", "/opt/python", ENVIRONMENT)
     gate = Gate(other, HEAD, "pairs", GateRules(), "two environments")

@@ -104,7 +104,8 @@ def test_the_spread_between_units_and_what_was_injected_are_told(pool):
         spread = resampling.spread(pool, method)
         assert set(spread) == {(case.key, "cpp") for case in CASES}
         assert sum(spread.values()) / len(spread) == pytest.approx(usual, rel=0.15)
-    assert resampling.injected(pool, 0.03) == pytest.approx(0.03, abs=0.001)
+    assert set(resampling.injected(pool, 0.03)) == set(pool.subjects())
+    assert list(resampling.injected(pool, 0.03).values()) == pytest.approx([0.03] * 25, abs=0.003)
 
 
 @pytest.mark.parametrize(("count", "trials"), [(0, 80), (1, 80), (57, 60), (60, 60)])
