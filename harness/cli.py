@@ -7,6 +7,7 @@ output, progress and errors to standard error.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -33,6 +34,8 @@ from results.errors import OpbenchError
 
 #: The exit code of a bug in opbench itself; EX_SOFTWARE of sysexits.h.
 BUG = 70
+#: The exit code where nobody reads the output any more; shells tell it of who SIGPIPE ends.
+UNREAD = 128 + signal.SIGPIPE
 _EXIT_CODES = """\
 exit codes:
   0  all well
@@ -43,6 +46,8 @@ exit codes:
   5  a contender crashed, hung or ran out of memory
   6  nothing could be measured, or the environments can't be compared
  70  a bug in opbench: please report it with its traceback
+130  interrupted
+141  whoever read the output has gone
 """
 
 
@@ -76,7 +81,19 @@ _VERBS: dict[str, _Verb] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    words = parser().parse_args(argv)
+    try:
+        code = _done(parser().parse_args(argv))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read the output has seen enough (`opbench show | head`). What would have come of
+        # the command isn't known, and must not be taken for a pass.
+        sys.stdout = None
+        return UNREAD
+
+
+def _done(words: argparse.Namespace) -> int:
+    """Do what is asked, and tell what is in the way of it."""
     try:
         return int(_VERBS[words.verb].main(words))
     except OpbenchError as error:
@@ -87,9 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"opbench {words.verb}: interrupted{hint}", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Whoever read the output has seen enough (`opbench show | head`).
-        sys.stdout = None
-        return Exit.OK
+        raise
     except Exception:  # noqa: BLE001 - a bug; Python's own exit code would say "a regression"
         traceback.print_exc()
         return BUG

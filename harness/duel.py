@@ -93,7 +93,7 @@ class Duel:
                 found[name] = self._rounds(name, race, seconds, rng)
         for side, worker in self._workers.items():
             worker.go()
-            self._send(side, race, Burst(""))
+            worker.send(Burst(""))
             self._expect(side, race, Finished)
         return found
 
@@ -110,7 +110,7 @@ class Duel:
     def _burst(self, side: str, name: str, race: Race) -> float:
         worker = self._workers[side]
         worker.go()
-        self._send(side, race, Burst(name))
+        worker.send(Burst(name))
         taken = self._expect(side, race, float)
         worker.stop()
         return taken
@@ -118,28 +118,19 @@ class Duel:
     def _prepare(self, side: str, job: Job) -> dict[str, Outcome]:
         """What became of those contenders of a case that can't be timed on a side."""
         worker = self._workers[side]
-        self._send(side, job.race, replace(job, side=side))
+        worker.send(replace(job, side=side))
         refused: dict[str, Outcome] = {}
         while True:
             message = worker.receive(self._limits, job.race.contenders)
             if isinstance(message, Poised):
                 return refused
             if isinstance(message, Began):
-                worker.pipe.send(None)
+                worker.send(None)
             elif isinstance(message, Done):
                 assert not isinstance(message.outcome, Paired | Unpaired)
                 refused[message.contender] = message.outcome  # type: ignore[assignment]
             elif isinstance(message, Death):
                 raise DiedError(side, message)
-
-    def _send(self, side: str, race: Race, message: Job | Burst) -> None:
-        """Tell a side what to do, which counts from now."""
-        worker = self._workers[side]
-        worker.begin()
-        try:
-            worker.pipe.send(message)
-        except (BrokenPipeError, ConnectionResetError):
-            raise DiedError(side, worker.death(race.contenders)) from None
 
     def _expect(self, side: str, race: Race, kind: type) -> float:
         """A message of the kind; a number where that is asked for."""

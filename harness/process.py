@@ -71,12 +71,13 @@ class WorkerProcess:
         with tempfile.TemporaryFile() as shared:
             shared.truncate(notice.SIZE)
             self._board = notice.Board(shared.fileno())
+            self._board.write(notice.NOBODY, "start", log=0)
             self._mark = uuid.uuid4().hex
-            self.pipe, theirs = Pipe()
+            self._pipe, theirs = Pipe()
             self._process = _spawn(theirs, shared.fileno(), self._log, self._mark, python)
             theirs.close()
         self._environment: Environment | None = None
-        self.pipe.send(brief)
+        self.send(brief)
 
     def greet(self) -> Environment:
         """Wait until the worker is ready. Raises WorkerError where it can't be."""
@@ -86,22 +87,28 @@ class WorkerProcess:
 
     def _greeting(self) -> Environment:
         try:
-            if not self.pipe.poll(START_S):
+            if not self._pipe.poll(START_S):
                 raise WorkerError(f"a worker process did not start within {START_S:.0f} s")
-            hello: Hello = self.pipe.recv()
+            hello: Hello = self._pipe.recv()
         except (EOFError, BrokenPipeError, ConnectionResetError) as error:
-            raise WorkerError(f"a worker process did not start: {self._printed(0)}") from error
+            cause = self._printed(0) or self._ending()[1]
+            raise WorkerError(f"a worker process did not start: {cause}") from error
         if hello.environment is None:
             raise WorkerError(hello.error)
         return hello.environment
 
-    def begin(self) -> None:
-        """What the worker does counts from now."""
+    def send(self, message: object) -> None:
+        """Tell the worker; what it does counts from now.
+
+        One that has ended misses it, and receiving then says how it ended.
+        """
         self._begun = time.monotonic()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._pipe.send(message)
 
     def receive(self, limits: Limits, contenders: tuple[str, ...]) -> Message | Death:
         """The next message, or how the worker ended instead."""
-        while not self.pipe.poll(WATCH_S):
+        while not self._pipe.poll(WATCH_S):
             seen = self._board.read()
             if time.monotonic() - max(seen.since, self._begun) > limits.timeout_s:
                 self._kill()
@@ -112,23 +119,23 @@ class WorkerProcess:
                 text = f"used {used / 2**30:.1f} GiB, of {limits.memory / 2**30:.1f} GiB allowed"
                 return self._blame("memory", text, contenders)
         try:
-            message: Message = self.pipe.recv()
+            message: Message = self._pipe.recv()
         except (EOFError, ConnectionResetError):
-            return self.death(contenders)
+            return self._blame(*self._ending(), contenders)
         return message
 
-    def death(self, contenders: tuple[str, ...]) -> Death:
-        """How the process ended that has closed its pipe."""
+    def _ending(self) -> tuple[str, str]:
+        """How the process ended that has closed its pipe: the cause in a word, and at length."""
         try:
             code = self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self._kill()
             code = -signal.SIGKILL
         if code >= 0:
-            return self._blame("exited", f"exited with code {code}", contenders)
+            return "exited", f"exited with code {code}"
         name = signal.Signals(-code).name
         memory = " (it may have run out of memory)" if -code == signal.SIGKILL else ""
-        return self._blame("crashed", f"crashed: killed by {name}{memory}", contenders)
+        return "crashed", f"crashed: killed by {name}{memory}"
 
     def stop(self) -> None:
         """Let it stand still, threads and all, so that it takes nothing from who is timed."""
@@ -141,7 +148,7 @@ class WorkerProcess:
     def end(self) -> None:
         """Kill the process and all that came of it."""
         self._kill()
-        self.pipe.close()
+        self._pipe.close()
         self._board.close()
         self._log.close()
 

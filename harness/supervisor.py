@@ -136,21 +136,17 @@ class Supervisor:
         """Who was told of before the job was finished, or the worker died."""
         worker = self._ready()
         told: set[str] = set()
-        try:
-            worker.begin()
-            worker.pipe.send(job)
-            while True:
-                message = worker.receive(self._limits, job.race.contenders)
-                if isinstance(message, Finished | Death):
-                    return told, message
-                if isinstance(message, Began):
-                    listener.begin(message.contender, message.stage)
-                    worker.pipe.send(None)
-                elif isinstance(message, Done):
-                    told.add(message.contender)
-                    listener.done(message.contender, message.outcome, message.output)
-        except (BrokenPipeError, ConnectionResetError):
-            return told, worker.death(job.race.contenders)
+        worker.send(job)
+        while True:
+            message = worker.receive(self._limits, job.race.contenders)
+            if isinstance(message, Finished | Death):
+                return told, message
+            if isinstance(message, Began):
+                listener.begin(message.contender, message.stage)
+                worker.send(None)
+            elif isinstance(message, Done):
+                told.add(message.contender)
+                listener.done(message.contender, message.outcome, message.output)
 
     def _ready(self) -> WorkerProcess:
         """A worker that has loaded everything."""

@@ -20,10 +20,13 @@ def draw(tables: Iterable[Table]) -> None:
     from rich.markup import escape
     from rich.table import Table as RichTable
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        # A pipe has no width; lines are cut by whoever reads them.
-        console = Console(highlight=False, width=200)
+    class Printer(Console):
+        def on_broken_pipe(self) -> None:
+            # Rich would exit with 1, which stands for a regression here.
+            raise
+
+    # A pipe has no width; lines are cut by whoever reads them.
+    console = Printer(highlight=False, width=None if sys.stdout.isatty() else 200)
     for table in tables:
         # Above the table and not its title, which would be folded to the table's width.
         console.print(table.title, style="bold", markup=False, soft_wrap=True)

@@ -167,7 +167,6 @@ def main(argv: Sequence[str]) -> None:
     hush()
     try:
         brief: Brief = pipe.recv()
-        board.write(NOBODY, "start", log=0)
         try:
             work = _Versioned(brief) if brief.versions else _Work(load(*brief.modules))
         except OpbenchError as error:

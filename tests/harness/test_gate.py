@@ -219,7 +219,7 @@ def test_a_base_without_what_is_compared_is_never_passed(tmp_path, base, words, 
 def test_a_worker_that_does_not_start_is_told(project):
     done = gate(project, "--base-python", "/bin/true", "row_sum", *LOAD)
     assert done.code == Exit.NOTHING
-    assert "did not start" in done.error
+    assert "did not start: exited with code 0" in done.error
 
 
 @pytest.mark.parametrize(

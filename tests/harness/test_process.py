@@ -1,0 +1,29 @@
+"""Worker processes that end before anybody has told them anything."""
+
+import shutil
+
+import pytest
+
+from harness.process import Limits, WorkerError, WorkerProcess
+from harness.worker import Brief, Burst
+
+
+@pytest.fixture
+def ended():
+    """A process that ended at once, and would not have understood anyway."""
+    worker = WorkerProcess(Brief((), None, ()), python=shutil.which("false"))
+    worker._process.wait()
+    yield worker
+    worker.end()
+
+
+def test_who_does_not_start_is_told(ended):
+    with pytest.raises(WorkerError, match="did not start: exited with code 1"):
+        ended.greet()
+
+
+def test_what_is_sent_to_who_has_ended_is_lost_and_its_end_is_received(ended):
+    ended.send(Burst("nobody"))
+    death = ended.receive(Limits(), ())
+    assert (death.contender, death.failed.cause) == ("", "exited")
+    assert "exited with code 1" in death.failed.reason
