@@ -100,7 +100,8 @@ def test_under_the_interpreter():
     assert len(INTERPRETED) >= 4
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *INTERPRETED],
-        env={**os.environ, "TRITON_INTERPRET": "1"},
+        # One thread: a program's tensors are a few elements, and waking others takes longer.
+        env={**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"},
         cwd=ROOT,
         capture_output=True,
         text=True,
