@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
 
@@ -41,7 +42,10 @@ class DiedError(Exception):
 
 
 class Duel:
-    """A fresh process for each of two sides; use it in a `with` statement."""
+    """A fresh process for each side, two of which meet at a time; use it in a `with` statement.
+
+    sides: "base" and those that it is to meet: "head", and "again" for itself.
+    """
 
     def __init__(self, sides: Mapping[str, Fighter], limits: Limits) -> None:
         self._sides, self._limits = dict(sides), limits
@@ -72,40 +76,55 @@ class Duel:
         seconds: float,
         order: int,
         checked: bool,
+        other: str = "head",
         injected: Mapping[str, float] | None = None,
     ) -> dict[str, Paired | Unpaired]:
-        """The times of each contender of a case on both sides, or why there are none.
+        """The times of each contender of a case in the base and on another side, or why not.
 
         seconds: for each contender. injected: as of a `Job`. Raises DiedError where a process dies.
         """
         self.environments()
+        pair = ("base", other)
         job = Job("bursts", race, Policy(block_s=BURST_S), checked=checked, injected=injected or {})
-        refused = {side: self._prepare(side, job) for side in self._workers}
-        for worker in self._workers.values():
-            worker.stop()
-        found: dict[str, Paired | Unpaired] = {}
-        rng = random.Random(f"{race.case.key}/{order}")
-        for name in race.contenders:
-            outcomes = {side: refused[side].get(name) for side in refused}
-            if any(outcomes.values()):
-                found[name] = Unpaired(outcomes["base"], outcomes["head"])
-            else:
-                found[name] = self._rounds(name, race, seconds, rng)
-        for side, worker in self._workers.items():
-            worker.go()
-            worker.send(Burst(""))
-            self._expect(side, race, Finished)
+        with self._only(pair):
+            refused = {side: self._prepare(side, job) for side in pair}
+            for side in pair:
+                self._workers[side].stop()
+            found: dict[str, Paired | Unpaired] = {}
+            rng = random.Random(f"{race.case.key}/{order}")
+            for name in race.contenders:
+                outcomes = [refused[side].get(name) for side in pair]
+                if any(outcomes):
+                    found[name] = Unpaired(*outcomes)
+                else:
+                    found[name] = self._rounds(name, race, pair, seconds, rng)
+            for side in pair:
+                self._workers[side].go()
+                self._workers[side].send(Burst(""))
+                self._expect(side, race, Finished)
         return found
 
-    def _rounds(self, name: str, race: Race, seconds: float, rng: random.Random) -> Paired:
-        taken: dict[str, list[float]] = {side: [] for side in self._workers}
+    @contextmanager
+    def _only(self, pair: tuple[str, str]) -> Iterator[None]:
+        """Whoever isn't of the pair stands still meanwhile."""
+        others = [worker for side, worker in self._workers.items() if side not in pair]
+        for worker in others:
+            worker.stop()
+        yield
+        for worker in others:
+            worker.go()
+
+    def _rounds(
+        self, name: str, race: Race, pair: tuple[str, str], seconds: float, rng: random.Random
+    ) -> Paired:
+        taken: dict[str, list[float]] = {side: [] for side in pair}
         start = time.monotonic()
         for number in range(MOST):
             if number >= FEWEST and time.monotonic() - start > seconds:
                 break
-            for side in rng.sample(list(self._workers), 2):
+            for side in rng.sample(pair, 2):
                 taken[side].append(self._burst(side, name, race))
-        return Paired(tuple(taken["base"]), tuple(taken["head"]))
+        return Paired(*(tuple(taken[side]) for side in pair))
 
     def _burst(self, side: str, name: str, race: Race) -> float:
         worker = self._workers[side]

@@ -213,42 +213,43 @@ def _twin_units(
 def _pair_units(
     session: _Session, races: tuple[Race, ...], null: tuple[Race, ...], unit: Unit, seconds: float
 ) -> None:
-    """One observation of everything, in a fresh pair of processes; another for the base twice."""
-    base, head = (session.contest.sides[side] for side in ("base", "head"))
-    for role, other, batch in ((unit.role, head, races), (_null_role(unit), base, null)):
-        waiting = list(batch)
-        while waiting:
-            with Duel({"base": base, "head": other}, session.contest.limits) as duel:
-                waiting = list(_duelled(session, duel, waiting, replace(unit, role=role), seconds))
+    """One observation of everything, in a fresh process each for the base, the head, the base."""
+    sides = dict(session.contest.sides)
+    if null:
+        sides["again"] = sides["base"]
+    batches = ((unit, races), (replace(unit, role=_null_role(unit)), null))
+    waiting = [(replace(part, method="pairs"), race) for part, batch in batches for race in batch]
+    while waiting:
+        with Duel(sides, session.contest.limits) as duel:
+            waiting = list(_duelled(session, duel, waiting, seconds))
 
 
 def _duelled(
-    session: _Session, duel: Duel, races: list[Race], unit: Unit, seconds: float
-) -> Iterator[Race]:
-    """Time the races in a pair of processes; what is left of them when one died."""
-    unit = replace(unit, method="pairs")
-    checked = unit.number == 0 and unit.role == "screen"
-    for position, race in enumerate(races):
+    session: _Session, duel: Duel, waiting: list[tuple[Unit, Race]], seconds: float
+) -> Iterator[tuple[Unit, Race]]:
+    """Time the races in these processes; what is left of them when one died."""
+    for position, (unit, race) in enumerate(waiting):
         session.reporter.race(race)
         try:
             told = duel.times(
                 race,
                 seconds=seconds,
                 order=unit.number,
-                checked=checked,
+                checked=unit.number == 0 and unit.role == "screen",
+                other="again" if unit.role in NULL_ROLES else "head",
                 injected=session.contest.slowed(race, unit.role),
             )
         except DiedError as error:
             if position and error.failed.stage == "idle":
                 # Of an earlier case's doings, and nobody knows whose.
-                yield from races[position:]
+                yield from waiting[position:]
                 return
             guilty = (error.contender,) if error.contender else race.contenders
             for name in guilty:
                 session.keep(race, name, died(error), unit)
             rest = tuple(name for name in race.contenders if name not in guilty)
-            yield from (replace(race, contenders=rest),) if rest else ()
-            yield from races[position + 1 :]
+            yield from ((unit, replace(race, contenders=rest)),) if rest else ()
+            yield from waiting[position + 1 :]
             return
         for name, times in told.items():
             session.keep(race, name, times, unit)

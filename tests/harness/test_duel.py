@@ -1,6 +1,7 @@
 """Two versions in processes of their own: one is timed while the other stands still."""
 
 import time
+from collections import Counter
 
 import psutil
 import pytest
@@ -55,7 +56,7 @@ for before, after in (
 
 
 class Watched(Duel):
-    """Takes down, at each burst, whether the two processes stand still."""
+    """Takes down, at each burst, whether the other processes stand still, and itself."""
 
     def __init__(self, *given):
         super().__init__(*given)
@@ -63,8 +64,8 @@ class Watched(Duel):
 
     def _expect(self, side, race, kind):
         if kind is float:
-            (other,) = self._workers.keys() - {side}
-            self.seen.append((side, self.stands_still(other), self.stands_still(side, within=0)))
+            others = all(map(self.stands_still, self._workers.keys() - {side}))
+            self.seen.append((side, others, self.stands_still(side, within=0)))
         return super()._expect(side, race, kind)
 
     def stands_still(self, side, within=1.0):
@@ -89,16 +90,17 @@ def sides(tmp_path_factory):
     return found
 
 
-def times(duel, *names, seconds=0.2, checked=False):
+def times(duel, *names, seconds=0.2, checked=False, other="head"):
     """Those of contenders."""
-    return duel.times(Race(CASE, names), seconds=seconds, order=0, checked=checked)
+    race = Race(CASE, names)
+    return duel.times(race, seconds=seconds, order=0, checked=checked, other=other)
 
 
 @pytest.mark.alone
 def test_they_take_turns_and_who_waits_stands_still(sides):
-    with Watched(sides, LIMITS) as duel:
+    with Watched({**sides, "again": sides["base"]}, LIMITS) as duel:
         found = times(duel, "summed", "multiplied")
-        again = times(duel, "summed", seconds=0.0)
+        again = times(duel, "summed", seconds=0.0, other="again")
         ids = [worker._process.pid for worker in duel._workers.values()]
         duel._workers["base"].stop()
         assert all(map(psutil.pid_exists, ids))
@@ -107,12 +109,13 @@ def test_they_take_turns_and_who_waits_stands_still(sides):
         assert isinstance(paired, Paired)
         assert len(paired.base_s) == len(paired.head_s) >= FEWEST
         assert all(0 < seconds < 0.01 for seconds in paired.base_s + paired.head_s)
-    bursts = {side: [seen for seen in duel.seen if seen[0] == side] for side in sides}
-    assert len(bursts["base"]) == len(bursts["head"])
+    number = Counter(side for side, *_ in duel.seen)
+    assert number["again"] == len(again["summed"].head_s)
+    assert number["base"] == number["head"] + number["again"]
     assert all(other for _, other, _ in duel.seen)
     assert not all(itself for _, _, itself in duel.seen)
     # Neither is always the first of a round.
-    assert {side for side, *_ in duel.seen[::2]} == {"base", "head"}
+    assert {side for side, *_ in duel.seen[: 2 * number["head"] : 2]} == {"base", "head"}
 
 
 def test_who_cannot_be_timed_is_told_with_its_side_and_the_others_go_on(sides):
