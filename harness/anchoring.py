@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from harness.catalog import Catalog, load
 from harness.pipeline import run
@@ -31,13 +32,18 @@ def races(*, devices: tuple[str, ...], threads: int) -> tuple[Race, ...]:
 
 
 def anchor(
-    folder: RunFolder, settings: Iterable[Race], *, supervisor: Supervisor | None = None
+    folder: RunFolder,
+    settings: Iterable[Race],
+    *,
+    budget_s: float = POLICY.budget_s,
+    supervisor: Supervisor | None = None,
 ) -> tuple[Record, ...]:
     """Time the anchors on the devices and threads of the races, unless the run has them already.
 
-    supervisor: in whose child processes, which load `MODULE`; in this process where None.
-    Returns their records.
+    budget_s: seconds for each, where that is less than the usual. supervisor: in whose child
+    processes, which load `MODULE`; in this process where None. Returns their records.
     """
     used = dict.fromkeys((race.case.device, race.case.threads) for race in settings)
     wanted = [race for device, n in used for race in races(devices=(device,), threads=n)]
-    return run(catalog(), wanted, folder, policy=POLICY, supervisor=supervisor)
+    policy = replace(POLICY, budget_s=min(budget_s, POLICY.budget_s))
+    return run(catalog(), wanted, folder, policy=policy, supervisor=supervisor)

@@ -58,7 +58,8 @@ def main(words: argparse.Namespace) -> Exit:
         races = plan(catalog, options.selection(words))
         folder = open_run(words.resume) if words.resume else common.create(words, supervisor)
         common.set_up(folder, races)
-        anchor(folder, races, supervisor=supervisor)
+        # A run that is to be short doesn't spend its time on anchors.
+        anchor(folder, races, budget_s=words.budget, supervisor=supervisor)
         policy = Policy(folder.info.rules, budget_s=words.budget)
         with progress(races, quiet=words.json) as reporter:
             records = run(

@@ -35,6 +35,12 @@ def test_a_run_times_them_first(run_path):
     assert yardstick.time_s("anchor_dispatch") < yardstick.time_s("anchor_arithmetic") < 1
 
 
+def test_a_short_run_spends_little_on_them(run_path):
+    """Their blocks alone: less than the 0.4 s that they would have each."""
+    for record in open_run(run_path).records()[:3]:
+        assert sum(record.outcome.samples_s) * record.outcome.calls < 0.3
+
+
 def test_a_resumed_run_has_them_already(run_path, tmp_path):
     def lines():
         return [record for record in open_run(run_path).lines() if hasattr(record, "outcome")]
