@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from harness import options
 from harness.commands import common
 from harness.exits import Exit, of_boards, of_outcomes, worst
 from harness.terminal import draw, progress
+
+if TYPE_CHECKING:
+    from results.leaderboard import Board
+    from results.store import RunFolder
 
 HELP = "race contenders and record the run"
 
@@ -49,7 +55,6 @@ def main(words: argparse.Namespace) -> Exit:
     from harness.policy import Policy
     from results.leaderboard import boards_of
     from results.store import open_run
-    from results.table import leaderboard_table
 
     if words.resume:
         options.recall(words, open_run(words.resume).info.settings)
@@ -72,13 +77,18 @@ def main(words: argparse.Namespace) -> Exit:
                 reporter=reporter,
             )
     found = boards_of(folder)
-    if words.json:
-        common.print_json(
-            {"run": str(folder.path), "boards": [common.plain(board) for board in found]}
-        )
-    else:
-        draw(leaderboard_table(board) for board in found)
-        print(f"\nrun: {folder.path}   dashboard: opbench dashboard {folder.path}")
+    _tell(found, folder, as_json=words.json)
     code = of_outcomes(record.outcome for record in records)
     asked = words.precision is not None
     return worst((code, of_boards(found, folder.info.rules))) if asked else code
+
+
+def _tell(boards: Sequence[Board], folder: RunFolder, *, as_json: bool) -> None:
+    from results.table import leaderboard_table
+
+    if as_json:
+        told = [common.plain(board) for board in boards]
+        common.print_json({"run": str(folder.path), "boards": told})
+        return
+    draw(leaderboard_table(board) for board in boards)
+    print(f"\nrun: {folder.path}   dashboard: opbench dashboard {folder.path}")
