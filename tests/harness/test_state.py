@@ -266,16 +266,39 @@ def test_changes_do_not_hide_each_other(names, rng):
     os.environ["OPB_OLD"] = "1"
     before = state.read()
     ordered = sorted(names - {"cores", "variable removed"})
+    if "device entered" in names:
+        # torch itself stumbles over a default that is set before and after.
+        ordered = [name for name in ordered if name != "device on purpose"]
     rng.shuffle(ordered)
-    for name in ordered:
-        CHANGES[name][0]()
-    unlike = state.read() != before
-    assert bool(state.restore(before)) == unlike
+    try:
+        for name in ordered:
+            CHANGES[name][0]()
+        unlike = state.read() != before
+        assert bool(state.restore(before)) == unlike
+        assert state.read() == before
+    finally:
+        # An inference mode that ends late puts back what it had found: that is mended too.
+        KEPT.clear()
+        state.restore(before)
     assert state.read() == before
-    # An inference mode that ends late puts back what it had found: that is seen, and mended too.
-    KEPT.clear()
+
+
+def test_what_torch_stumbles_over_is_put_back():
+    before = state.read()
+    try:
+        torch.set_default_device("cpu")
+        leak(torch.device("meta"))
+        with pytest.raises(AssertionError, match="nested DeviceContext"):
+            torch.set_default_device("meta")
+        assert state.restore(before)
+    finally:
+        KEPT.clear()
+        state.restore(before)
+    assert state.read() == before
+    assert torch.zeros(1).device.type == "cpu"
+    torch.set_default_device("meta")
     state.restore(before)
-    assert state.read() == before
+    assert torch.zeros(1).device.type == "cpu"
 
 
 @pytest.mark.parametrize("name", ["threads", "dtype", "grad", "inference", "deterministic"])
