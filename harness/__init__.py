@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.catalog import Catalog, load
     from harness.checking import check
     from harness.clock import FakeClock
-    from harness.declare import Cost, Impl, Op, Support, Unavailable, impl, supported
+    from harness.declare import Caveat, Cost, Impl, Op, Support, Unavailable, impl, supported
     from harness.pipeline import profile, run
     from harness.planning import Race, Selection, plan, plan_checks
     from harness.policy import Policy
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Catalog": "harness.catalog",
+    "Caveat": "harness.declare",
     "Cost": "harness.declare",
     "FakeClock": "harness.clock",
     "Impl": "harness.declare",
@@ -59,6 +60,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "Catalog",
+    "Caveat",
     "Cost",
     "FakeClock",
     "Impl",

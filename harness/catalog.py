@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from harness.declare import CASE_NAMES, LAYOUTS, Impl, Op, parameter_names
+from harness.declare import CASE_NAMES, CAVEAT_NAMES, LAYOUTS, Impl, Op, parameter_names
 from results.errors import DeclarationError, SelectionError
 
 GROUP = "opbench.suites"
@@ -181,6 +181,7 @@ def _validate(contender: Impl, ops: Mapping[str, Op]) -> None:
             tuple(sorted(contender.supports.names())),
             {*op.arguments, *op.options, *CASE_NAMES},
         ),
+        ("a caveat's condition asks for", _conditions(contender), CAVEAT_NAMES),
     ):
         for name in given:
             if name not in allowed:
@@ -188,6 +189,12 @@ def _validate(contender: Impl, ops: Mapping[str, Op]) -> None:
                     f"{where}: {what} {name!r}, which is not one of "
                     f"{', '.join(sorted(allowed)) or 'none'}"
                 )
+
+
+def _conditions(contender: Impl) -> tuple[str, ...]:
+    """Every name that the conditions of its caveats ask for."""
+    names = (name for c in contender.caveats.values() for name in parameter_names(c.shows))
+    return tuple(sorted(set(names)))
 
 
 def _find(name: str, known: Mapping[str, T], *, what: str) -> T:

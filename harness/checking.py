@@ -8,27 +8,12 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 
 from harness.catalog import Catalog
+from harness.caveats import Checked, Machine, excuse, machine_of, verified
 from harness.pipeline import Here, Reporter, Silent
 from harness.planning import Race
 from harness.supervisor import Supervisor
 from harness.worker import Told
-from results.record import Case, Failed, Outcome, Right, Unsupported, Verdict, Wrong
-
-#: Stages of a check that a caveat excuses: being wrong, not misbehaving.
-EXCUSABLE = ("value", "gradient")
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """The verdict on one contender on one case.
-
-    admitted: the caveat that excuses it, where it was wrong as it said it would be.
-    """
-
-    contender: str
-    case: Case
-    verdict: Verdict
-    admitted: str = ""
+from results.record import Case, Failed, Right, Unsupported, Wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +43,20 @@ def check(
 ) -> CheckReport:
     """Examine every contender of every race against the oracle, and right ones pairwise.
 
-    A contender that admits a weakness which shows on none of its cases is Wrong, at the stage
-    "caveat", on the first of them.
+    A contender that admits a weakness which should show, and does on none of its cases, is Wrong,
+    at the stage "caveat", on the first of them.
     supervisors: in whose child processes the contenders run, several at a time; in this process
         where there are none.
     """
-    checker = _Checker(catalog, reporter or Silent())
+    machine = _machine(supervisors)
+    checker = _Checker(catalog, reporter or Silent(), machine)
     if supervisors:
         found = _side_by_side(checker, _shares(races), supervisors)
     else:
         found = [checker.check(races, _checks_here(catalog))]
     checked = [item for listener in found for item in listener.checked]
     pairs = tuple(pair for listener in found for pair in listener.pairs)
-    return CheckReport(tuple(_verify_caveats(catalog, checked)), pairs)
+    return CheckReport(tuple(verified(catalog, checked, machine)), pairs)
 
 
 #: Checks the contenders of a case, and tells how far the right ones are from each other.
@@ -114,10 +100,11 @@ class _Checker:
 
     catalog: Catalog
     reporter: Reporter
+    machine: Machine
 
     def check(self, races: Iterable[Race], check_case: CheckCase) -> _Listener:
         """What was found out about the races."""
-        listener = _Listener(self.catalog, self.reporter)
+        listener = _Listener(self.catalog, self.reporter, self.machine)
         for race in races:
             self.reporter.case(race)
             listener.case = race.case
@@ -132,6 +119,7 @@ class _Listener:
 
     catalog: Catalog
     reporter: Reporter
+    machine: Machine
     checked: list[Checked] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
     case: Case = field(init=False)
@@ -141,16 +129,18 @@ class _Listener:
 
     def done(self, name: str, outcome: Told, output: str = "") -> None:
         assert isinstance(outcome, Right | Wrong | Unsupported | Failed)
-        caveats = self.catalog.impl(self.case.op, name).caveats
-        admitted = excuse(outcome, caveats, self.case)
+        contender = self.catalog.impl(self.case.op, name)
+        admitted = excuse(outcome, contender, self.case, self.machine)
         self.checked.append(Checked(name, self.case, outcome, admitted))
 
 
-def excuse(verdict: Outcome | Verdict, caveats: Mapping[str, str], case: Case) -> str:
-    """The caveat that excuses a wrong answer on this kind of input or layout; "" where none."""
-    if isinstance(verdict, Wrong) and verdict.stage in EXCUSABLE:
-        return caveats.get(case.inputs) or caveats.get(case.layout) or ""
-    return ""
+def _machine(supervisors: Sequence[Supervisor]) -> Machine:
+    """The machine that contenders are checked on."""
+    if supervisors:
+        return machine_of(supervisors[0].environment())
+    from harness.environment import describe
+
+    return machine_of(describe())
 
 
 def _checks_here(catalog: Catalog) -> CheckCase:
@@ -170,24 +160,3 @@ def _checks_here(catalog: Catalog) -> CheckCase:
         return {}
 
     return check_case
-
-
-def _verify_caveats(catalog: Catalog, checked: list[Checked]) -> list[Checked]:
-    """The same verdicts, with an error for each admitted weakness that was tried and not seen."""
-    found = list(checked)
-    for op_name, contenders in catalog.impls.items():
-        for contender in contenders.values():
-            for kind, text in contender.caveats.items():
-                tried = [
-                    index
-                    for index, item in enumerate(found)
-                    if item.contender == contender.name
-                    and item.case.op == op_name
-                    and kind in (item.case.inputs, item.case.layout)
-                    and isinstance(item.verdict, Right | Wrong)
-                ]
-                if tried and not any(found[index].admitted for index in tried):
-                    first = found[tried[0]]
-                    reason = f"admits {kind!r} ({text}), but was right on it: drop the caveat"
-                    found[tried[0]] = Checked(first.contender, first.case, Wrong("caveat", reason))
-    return found

@@ -22,6 +22,8 @@ Shape = Mapping[str, int | float | str | bool]
 BOARDS = ("compute", "materialise", "view", "consume")
 #: What callables may name besides the op's own axes, arguments and options.
 CASE_NAMES = frozenset({"dtype", "device", "direction", "board"})
+#: What the condition of a caveat may name.
+CAVEAT_NAMES = CASE_NAMES | {"layout", "machine"}
 LAYOUTS = ("contiguous", "transposed", "sliced")
 
 #: Units of rounding that a right answer may be off by, per unit of magnitude summed over.
@@ -98,13 +100,27 @@ forward_only = supported("has no gradient")(lambda direction: direction == "forw
 
 
 @dataclass(frozen=True, slots=True)
+class Caveat:
+    """A weakness of a contender, and where it shows.
+
+    text: what goes wrong, and why.
+    shows: whether it shows on a case: True (on one such case at least), False (on none) or None
+        (it may). It may name `dtype`, `device`, `direction`, `board`, `layout`, and `machine`: the
+        facts of the environment by name, such as "onednn_isa". True by default.
+    """
+
+    text: str
+    shows: NamedCallable = lambda: True
+
+
+@dataclass(frozen=True, slots=True)
 class Impl:
     """One contender: how to find its function, and what is known about it."""
 
     op: str
     name: str
     function: Callable[..., Any]
-    caveats: Mapping[str, str] = field(default_factory=dict)
+    caveats: Mapping[str, Caveat] = field(default_factory=dict)
     supports: Support = field(default_factory=lambda: Support(()))
     requires: tuple[str, ...] = ()
     target: str | None = None
@@ -129,7 +145,7 @@ def impl(
     op: str,
     *,
     name: str | None = None,
-    caveats: Mapping[str, str] | None = None,
+    caveats: Mapping[str, str | Caveat] | None = None,
     supports: Support | None = None,
     requires: str | tuple[str, ...] = (),
     target: str | None = None,
@@ -139,7 +155,7 @@ def impl(
     """Tag a function as a contender of `op`; the function itself is left as it is.
 
     name: defaults to the function's own.
-    caveats: weaknesses it admits, by input kind or layout ("nonfinite": "0 * NaN leaks").
+    caveats: weaknesses it admits, by input kind or layout: texts ("0 * NaN leaks") or `Caveat`s.
     supports: what it can run, see `supported`.
     requires: modules that must be importable; found without importing them.
     target: "module:attribute" of the function that really runs, imported at preparation.
@@ -154,7 +170,7 @@ def impl(
             op,
             name or function.__name__,
             function,
-            dict(caveats or {}),
+            {kind: _caveat(given) for kind, given in (caveats or {}).items()},
             supports or Support(()),
             (requires,) if isinstance(requires, str) else tuple(requires),
             target,
@@ -291,6 +307,10 @@ class Op:
                         f"op {self.name!r}: {grid}[{shape!r}] has the axes "
                         f"{', '.join(axes)}; the op has {', '.join(self.axes)}"
                     )
+
+
+def _caveat(given: str | Caveat) -> Caveat:
+    return given if isinstance(given, Caveat) else Caveat(given)
 
 
 def board_of(op: Op, contender: Impl) -> str:

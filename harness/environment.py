@@ -21,6 +21,26 @@ from results.record import Environment
 
 _THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+#: oneDNN's instruction sets, the best first, each with the processor's flag that it needs last.
+_ONEDNN_ISAS = (
+    ("AVX512_CORE_AMX_FP16", "amx_fp16"),
+    ("AVX512_CORE_AMX", "amx_tile"),
+    ("AVX512_CORE_FP16", "avx512_fp16"),
+    ("AVX512_CORE_BF16", "avx512_bf16"),
+    ("AVX512_CORE_VNNI", "avx512_vnni"),
+    ("AVX512_CORE", "avx512_bw"),
+    ("AVX2_VNNI_2", "avx_ne_convert"),
+    ("AVX2_VNNI", "avx_vnni"),
+    ("AVX2", "avx2"),
+    ("AVX", "avx"),
+    ("SSE41", "sse4_1"),
+)
+#: What newer versions of oneDNN call some of them.
+_ONEDNN_ALIASES = {
+    "AVX10_1_512_AMX_FP16": "AVX512_CORE_AMX_FP16",
+    "AVX10_1_512_AMX": "AVX512_CORE_AMX",
+    "AVX10_1_512": "AVX512_CORE_FP16",
+}
 _ALLOCATOR_VARIABLES = ("LD_PRELOAD", "MALLOC_ARENA_MAX", "MALLOC_CONF", "GLIBC_TUNABLES")
 
 
@@ -36,6 +56,7 @@ def _hardware() -> dict[str, str]:
     facts = {
         "cpu": _cpu_model(),
         "isa": torch.backends.cpu.get_cpu_capability(),
+        **_onednn_limit(),
         "cores": str(psutil.cpu_count(logical=False) or 0),
         "usable_cores": str(len(os.sched_getaffinity(0))),
         "memory_gib": str(round(psutil.virtual_memory().total / 2**30)),
@@ -74,7 +95,29 @@ def _volatile() -> dict[str, str]:
         "memory_available_gib": f"{psutil.virtual_memory().available / 2**30:.1f}",
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS", ""),
         "threads": str(torch.get_num_threads()),
+        "onednn_isa": _onednn_isa(),
     }
+
+
+def _onednn_limit() -> dict[str, str]:
+    """The instruction set that oneDNN is told to stay below, where it is told so."""
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", ""))
+    return {"onednn_max_cpu_isa": limit.upper()} if limit else {}
+
+
+def _onednn_isa() -> str:
+    """The best instruction set that oneDNN may use here, by its name for it; "" where unknown.
+
+    torch offers no way to ask oneDNN: this is what oneDNN's manual says of its dispatcher.
+    """
+    if not torch._C._has_mkldnn:
+        return ""
+    flags = torch.cpu.get_capabilities()
+    told = _onednn_limit().get("onednn_max_cpu_isa", "")
+    limit = _ONEDNN_ALIASES.get(told, told)
+    names = [name for name, _ in _ONEDNN_ISAS]
+    allowed = _ONEDNN_ISAS[names.index(limit) :] if limit in names else _ONEDNN_ISAS
+    return next((name for name, flag in allowed if flags.get(flag)), "")
 
 
 def _cpu_model() -> str:

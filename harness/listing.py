@@ -31,7 +31,7 @@ def _impls(catalog: Catalog, selection: Selection) -> Listing:
             contender.name,
             contender.function.__module__,
             ", ".join(contender.requires),
-            "; ".join(f"{kind}: {text}" for kind, text in contender.caveats.items()),
+            "; ".join(f"{kind}: {caveat.text}" for kind, caveat in contender.caveats.items()),
         )
         for op in selected_ops(catalog, selection.names)
         for contender in catalog.impls[op.name].values()

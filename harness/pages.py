@@ -82,7 +82,7 @@ def _contender(op: Op, contender: Impl) -> tuple[str, ...]:
     if contender.prepare is not None:
         prepare = contender.prepare
         runs.append(f"prepared by {prepare if isinstance(prepare, str) else prepare.__name__}")
-    caveats = (f"{kind}: {text}" for kind, text in contender.caveats.items())
+    caveats = (f"{kind}: {caveat.text}" for kind, caveat in contender.caveats.items())
     return (
         contender.name,
         _summary(inspect.getdoc(contender.function) or ""),

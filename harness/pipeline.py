@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from harness.catalog import Catalog
+from harness.caveats import admitted_on, machine_of
 from harness.planning import Race, is_as_large
 from harness.policy import Policy
 from harness.prepare import fingerprint
@@ -137,8 +138,9 @@ class _Recorder:
     def record(self, name: str, outcome: Outcome, output: str) -> Record:
         """The outcome with all that a record carries."""
         contender = self.catalog.impl(self.case.op, name)
-        caveats = tuple(contender.caveats.items())
-        key = self.folder.info.environment.key
+        environment = self.folder.info.environment
+        caveats = admitted_on(contender, self.case, machine_of(environment))
+        key = environment.key
         return Record(name, self.case, outcome, fingerprint(contender), key, caveats, output)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.compiler import separate_cache
 from harness.declare import Impl, Op, board_of
 from results.errors import DeclarationError, UnsupportedError
 from results.record import Case
@@ -74,6 +75,7 @@ def resolve(contender: Impl) -> Callable[..., Any]:
     prepare = contender.prepare
     if isinstance(prepare, str):
         prepare = _attribute(contender, prepare)
+    separate_cache()
     prepared: Callable[..., Any] = prepare(function)
     return prepared
 

@@ -12,6 +12,7 @@ import pytest
 
 from harness import runner
 from harness.catalog import Catalog
+from harness.caveats import admitted_on, machine_of
 from harness.declare import Cost, Impl
 from harness.device import waiter
 from harness.environment import describe
@@ -97,8 +98,8 @@ def _record(contender: Impl, case: Case, ready: runner.Ready, cost: Cost) -> Rec
         bytes=int(cost.bytes),
         stopped="timed by pytest-benchmark",
     )
-    caveats = tuple(contender.caveats.items())
-    key = _environment().key
+    environment = _environment()
+    caveats, key = admitted_on(contender, case, machine_of(environment)), environment.key
     return Record(contender.name, case, outcome, fingerprint(contender), key, caveats)
 
 

@@ -5,6 +5,7 @@ Outcomes are told to a witness one by one, as this process may not live to see t
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 import time
@@ -21,10 +22,11 @@ from torch._functorch import config as functorch_config
 from harness import examine, leftovers, passes, profiling, racing
 from harness.boards import function_on
 from harness.catalog import Catalog
-from harness.checking import excuse
+from harness.caveats import Machine, excuse, machine_of
 from harness.clock import Clock, EventClock, HostClock
 from harness.declare import Cost, Impl, call_named, interprets_triton
 from harness.device import ensure_device, waiter
+from harness.environment import describe
 from harness.eviction import evictor
 from harness.guard import attempt
 from harness.planning import Race
@@ -204,7 +206,7 @@ def _make_ready(exam: examine.Exam, contender: Impl) -> Ready | Outcome:
         return function
     preparation_s = time.perf_counter() - start
     verdict = examine.examine(exam, function)
-    admitted = excuse(verdict, contender.caveats, case)
+    admitted = excuse(verdict, contender, case, _machine())
     if admitted:
         return Unsupported(f"admits to be wrong here: {admitted}")
     if not isinstance(verdict, Right):
@@ -213,6 +215,12 @@ def _make_ready(exam: examine.Exam, contender: Impl) -> Ready | Outcome:
     if isinstance(call, Failed | Unsupported):
         return call
     return Ready(function, call, preparation_s, verdict.error)
+
+
+@functools.cache
+def _machine() -> Machine:
+    """This machine, for the conditions of caveats."""
+    return machine_of(describe())
 
 
 def _prepared(exam: examine.Exam, contender: Impl) -> Callable[..., Any]:

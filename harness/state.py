@@ -91,6 +91,10 @@ def restore(before: State) -> tuple[str, ...]:
     was = before.values
     changed = [item for item in _items() if _differs(item, was[item.name], now.values[item.name])]
     if changed:
+        if any(item.read is torch.is_inference_mode_enabled for item in changed):
+            # One that was never left puts back what it had found when it is collected: now, and not
+            # while another contender runs.
+            gc.collect()
         # Each is looked at again: putting one back may move another (inference and grad mode).
         for item in _items():
             if _differs(item, was[item.name], item.read()):
@@ -180,6 +184,20 @@ def _set_dispatch_modes(modes: tuple[Any, ...]) -> None:
         _DISPATCH._pop_mode()
     for mode in modes:
         _DISPATCH._push_mode(mode)
+
+
+def _is_torn() -> bool:
+    """Whether operators go to Python where no mode waits for them: each then fails.
+
+    An inference mode that ends late leaves a thread so, where it began below a dispatch mode.
+    """
+    included = torch._C._dispatch_tls_is_dispatch_key_included(torch._C.DispatchKey.Python)
+    return bool(included) and not _dispatch_modes()
+
+
+def _set_torn(value: bool) -> None:
+    for key in (torch._C.DispatchKey.Python, torch._C.DispatchKey.PythonTLSSnapshot):
+        torch._C._dispatch_tls_set_dispatch_key_included(key, value)
 
 
 def _show_modes(modes: tuple[object, ...]) -> str:
@@ -272,6 +290,7 @@ def _cores() -> tuple[int, ...]:
 #: Modes first, so that they see nothing of what follows; inference mode sets grad mode.
 _ITEMS = (
     _Item("the dispatch modes", _dispatch_modes, _set_dispatch_modes, _show_modes),
+    _Item("the dispatch of operators without a mode", _is_torn, _set_torn),
     _Item("the default device or modes", _function_modes, _set_function_modes, _show_modes),
     _Item("inference mode", torch.is_inference_mode_enabled, _set_inference),
     _Item("grad mode", torch.is_grad_enabled, torch.set_grad_enabled),

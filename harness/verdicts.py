@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from harness.checking import Checked, CheckReport
+from harness.caveats import Checked
+from harness.checking import CheckReport
 from results.record import Right
 from results.table import Table
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness.declare import cpu, floating, impl, supported
+from impls.onednn import LEAKS_IN_BFLOAT16
 from impls.segments import accumulator
 from impls.windows2d import Windows, at_tap, convolved, padded, strided, unfolded, windows
 
@@ -162,7 +163,13 @@ def fft(
 
 # Inductor keeps the library call, between its own copies to channels last and back.
 @impl("conv2d", name="torch")
-@impl("conv2d", name="compile", supports=images, prepare="impls.conv2d:compile_static")
+@impl(
+    "conv2d",
+    name="compile",
+    caveats={"nonfinite": LEAKS_IN_BFLOAT16},
+    supports=images,
+    prepare="impls.conv2d:compile_static",
+)
 def library(
     x: Tensor,
     w: Tensor,
@@ -177,7 +184,7 @@ def library(
     return torch.nn.functional.conv2d(x, w, b, stride, padding, dilation, groups)
 
 
-@impl("conv2d")
+@impl("conv2d", caveats={"nonfinite": LEAKS_IN_BFLOAT16})
 def channels_last(
     x: Tensor,
     w: Tensor,

@@ -8,6 +8,7 @@ import einops
 import torch
 
 from harness.declare import floating, impl, supported
+from impls.onednn import LEAKS_IN_BFLOAT16
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -127,7 +128,7 @@ def einsum(x: Tensor, weight: Tensor, *, order: str = "row") -> Tensor:
     return torch.einsum(EQUATIONS[order], _patches(x), weights)
 
 
-@impl("patch_merging_linear", supports=not_empty)
+@impl("patch_merging_linear", caveats={"nonfinite": LEAKS_IN_BFLOAT16}, supports=not_empty)
 def conv(x: Tensor, weight: Tensor, *, order: str = "row") -> Tensor:
     """A 2x2 convolution of stride 2, the weight rearranged for it."""
     return _convolved(x, weight, order)

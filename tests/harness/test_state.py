@@ -23,6 +23,7 @@ def _leave_no_trace():
     before = state.read()
     yield
     KEPT.clear()
+    gc.collect()
     state.restore(before)
 
 
@@ -71,6 +72,10 @@ CHANGES = {
     "dispatch mode": (lambda: leak(Dispatched()), "dispatch modes (none -> Dispatched)"),
     "grad": (lambda: torch.set_grad_enabled(False), "grad mode (True -> False)"),
     "grad scope": (lambda: leak(torch.no_grad()), "grad mode (True -> False)"),
+    "torn": (
+        lambda: torch._C._dispatch_tls_set_dispatch_key_included(torch._C.DispatchKey.Python, True),
+        "the dispatch of operators without a mode (False -> True)",
+    ),
     "inference": (lambda: leak(torch.inference_mode()), "inference mode (False -> True)"),
     "autocast": (
         lambda: leak(torch.autocast("cpu", dtype=torch.float16)),
@@ -299,6 +304,24 @@ def test_what_torch_stumbles_over_is_put_back():
     torch.set_default_device("meta")
     state.restore(before)
     assert torch.zeros(1).device.type == "cpu"
+
+
+@pytest.mark.parametrize("collected", ["before it is put back", "after it was put back"])
+def test_an_inference_mode_that_ends_late_below_a_dispatch_mode_leaves_torch_working(collected):
+    before = state.read()
+    leak(Dispatched())
+    leak(torch.inference_mode())
+    if collected.startswith("before"):
+        KEPT.clear()
+    assert state.restore(before)
+    if collected.startswith("after"):
+        KEPT.clear()
+        gc.collect()
+        assert state.restore(before) == (
+            "the dispatch of operators without a mode (False -> True)",
+        )
+    assert state.read() == before
+    assert torch.zeros(1).tolist() == [0]
 
 
 @pytest.mark.parametrize("name", ["threads", "dtype", "grad", "inference", "deterministic"])

@@ -9,7 +9,9 @@ import torch
 from harness import load
 from harness.agreement import as_tuple, error_units, largest
 from harness.boards import contract_on, function_on
+from harness.caveats import machine_of, shows
 from harness.declare import BOARDS, board_of, races_on
+from harness.environment import describe
 from harness.inputs import Inputs, build
 from harness.oracle import comparable, expect, gradient
 from harness.prepare import resolve
@@ -55,9 +57,21 @@ class Kit:
         plain = resolve(contender)
         return function_on(self.catalog.ops[op], contender, plain, board) if board else plain
 
+    def shows(self, op, name, kind):
+        """Whether the contender's weakness on that kind of input shows here in some dtype.
+
+        False where it admits none, None where it may show.
+        """
+        caveat = self.catalog.impls[op][name].caveats.get(kind)
+        if caveat is None:
+            return False
+        on = [Case(op, "", (), kind, dtype=str(d).removeprefix("torch.")) for d in DTYPES]
+        told = {shows(caveat, case, machine_of(describe())) for case in on}
+        return True if True in told else None if None in told else False
+
     def admits(self, op, name, kind):
-        """Whether the contender declares a weakness on that kind of input."""
-        return kind in self.catalog.impls[op][name].caveats
+        """Whether the contender may be wrong on that kind of input on this machine."""
+        return self.shows(op, name, kind) is not False
 
     def refuses(self, op, name, given, board=""):
         """Why the contender doesn't take these inputs, or values by name; None where it does."""

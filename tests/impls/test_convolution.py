@@ -198,7 +198,7 @@ def test_an_empty_batch_is_refused_where_torch_has_no_answer(op, name):
 def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(op, name):
     for kind in OPS[op].inputs:
         errors = [worst(op, name, kind, OPS[op].edge["odd"], dtype=dtype) for dtype in DTYPES]
-        assert (max(errors) > 1) == KIT.admits(op, name, kind), (kind, errors)
+        assert KIT.shows(op, name, kind) in (None, max(errors) > 1), (kind, errors)
 
 
 @st.composite

@@ -1,0 +1,26 @@
+"""What oneDNN, which convolves for torch on the CPU, gets wrong on some processors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.declare import Caveat
+
+#: The instruction sets beyond those on which it was seen or not seen.
+_UNTRIED = ("AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX512_CORE_AMX_FP16")
+
+
+def _shows(dtype: str, device: str, machine: Mapping[str, str]) -> bool | None:
+    """Seen on an AMD EPYC with AVX512_BF16; neither there nor on an Intel Xeon with less."""
+    if dtype != "bfloat16":
+        return False
+    isa = machine.get("onednn_isa", "")
+    if device != "cpu" or isa in _UNTRIED:
+        return None
+    return isa == "AVX512_CORE_BF16"
+
+
+#: Of a convolution of channels last.
+LEAKS_IN_BFLOAT16 = Caveat(
+    "in bfloat16, where the processor has AVX512_BF16, NaN reaches other outputs", _shows
+)

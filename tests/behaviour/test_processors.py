@@ -1,0 +1,71 @@
+"""The catalogue is right on processors with fewer instructions than this one has.
+
+Torch and oneDNN are told to hold themselves to what older processors have. What is compiled by
+torch.compile is left out: compiling it anew for each takes minutes.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+#: What the command is told by its environment and by its options.
+VARIANTS = {
+    "an old one": ({"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"}, ()),
+    "AVX2": ({"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}, ("--threads", "1")),
+    "no bfloat16": ({"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}, ("--threads", "2")),
+}
+COMMAND = (sys.executable, "-m", "harness.cli")
+CHECK = (*COMMAND, "check", "-k", "not compile", "--jobs", "1", "--json")
+
+
+def check(*words, **environment):
+    """What `opbench check` found, and its exit code."""
+    done = subprocess.run(
+        (*CHECK, *words), capture_output=True, text=True, env={**os.environ, **environment}
+    )
+    assert done.stdout, done.stderr[-2000:]
+    return json.loads(done.stdout), done.returncode
+
+
+def troubles(checked):
+    """Those verdicts that nothing excuses, of what ran."""
+    return [
+        (item["case"]["op"], item["contender"], item["case"]["inputs"], item["verdict"]["reason"])
+        for item in checked
+        if item["verdict"]["type"] in ("Wrong", "Failed") and not item["admitted"]
+    ]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_eager_contender_is_right_on(name):
+    environment, words = VARIANTS[name]
+    checked, code = check(*words, **environment)
+    assert not troubles(checked)
+    assert code == 0
+    assert len({(item["case"]["op"], item["contender"]) for item in checked}) > 300
+
+
+def test_without_a_compiler_kernels_are_unsupported_and_the_others_right():
+    checked, code = check("patch_pooling", "conv2d", "batched_softmax", CXX="/nowhere/c++")
+    assert not troubles(checked)
+    assert code == 0
+    kernels = [item["verdict"] for item in checked if item["contender"].startswith("cpp")]
+    assert {(v["type"], "no C++ compiler" in v["reason"]) for v in kernels} == {
+        ("Unsupported", True)
+    }
+
+
+def test_compiled_code_of_a_narrower_processor_is_not_taken_for_that_of_this_one(tmp_path):
+    """Nor the other way round: torch.compile's cache tells them apart by nothing."""
+    words = ("patch_pooling", "-k", "compile_scatter_add and odd and normal", "--dtype", "float32")
+    apart = {"TMPDIR": str(tmp_path)}
+    for narrower in ("", "avx2", "default", ""):
+        environment = {"ATEN_CPU_CAPABILITY": narrower} if narrower else {}
+        checked, code = check(*words, **apart, **environment)
+        assert not troubles(checked), narrower
+        assert (code, bool(checked)) == (0, True)
+    caches = {folder.name.rpartition("_")[2] for folder in tmp_path.glob("torchinductor_*")}
+    assert {"avx2", "default"} < caches
