@@ -17,8 +17,10 @@ bench: $(READY)
 	@echo "The leaderboards are above; the dashboard opens with:  $(BIN)/opbench dashboard $(RUN)"
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not alone" -n auto --dist worksteal -p no:benchmark --durations=25
-	$(BIN)/python -m pytest -m alone --durations=25
+	@$(BIN)/python -m pytest -m "not alone" -n auto --dist worksteal -p no:benchmark --durations=25; \
+	beside=$$?; $(BIN)/python -m pytest -m alone --durations=25; alone=$$?; \
+	echo "exit codes: tests beside others $$beside, tests alone $$alone"; \
+	test "$$beside$$alone" = 00
 
 check: $(READY)
 	$(BIN)/ruff format --check

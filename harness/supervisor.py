@@ -18,6 +18,9 @@ from harness.worker import Began, Brief, Done, Finished, Job, Told
 from harness.worlds import Version
 from results.record import Environment
 
+#: Causes of a death that may come of what another contender did earlier in the process.
+_LATE = ("crashed", "exited", "memory")
+
 
 class Listener(Protocol):
     """Is told what goes on in the worker."""
@@ -27,6 +30,16 @@ class Listener(Protocol):
 
     def done(self, name: str, outcome: Told, output: str) -> None:
         """What became of a contender, and the beginning of what it printed."""
+
+
+class _Unheard:
+    """A listener that keeps nothing: of an attempt that only shows who lives."""
+
+    def begin(self, name: str, stage: str) -> None:
+        """Nothing to keep."""
+
+    def done(self, name: str, outcome: Told, output: str) -> None:
+        """Nothing to keep."""
 
 
 class Supervisor:
@@ -49,6 +62,8 @@ class Supervisor:
         self._brief = Brief(modules, self._limits.memory, versions)
         self._python = python
         self._worker: WorkerProcess | None = None
+        #: Who ran in the worker since it started: op and contender.
+        self._company: set[tuple[str, str]] = set()
         self._over = False
 
     def __enter__(self) -> Supervisor:
@@ -70,6 +85,7 @@ class Supervisor:
         if self._worker is not None:
             self._worker.end()
             self._worker = None
+        self._company.clear()
 
     def race(self, race: Race, policy: Policy, listener: Listener) -> None:
         """Race the contenders of a case."""
@@ -110,6 +126,7 @@ class Supervisor:
     def _do(self, job: Job, listener: Listener) -> dict[tuple[str, str], float]:
         """Do the job; where the worker ends over one contender, with another for the rest."""
         waiting, retried = list(job.race.contenders), False
+        cleared: set[str] = set()
         while waiting:
             race = replace(job.race, contenders=tuple(waiting))
             told, end = self._attempt(replace(job, race=race), listener)
@@ -119,18 +136,41 @@ class Supervisor:
                     self.renew()
                     continue
                 return dict(end.apart)
+            death = self._tried_alone(job, end, cleared)
             self.renew()
-            if end.contender in waiting:
-                guilty = [end.contender]
-            elif told or (end.failed.stage == "idle" and not retried):
+            if death is None:
+                continue
+            if death.contender in waiting:
+                guilty = [death.contender]
+            elif told or (death.failed.stage == "idle" and not retried):
                 # Whoever was told of is through; who hadn't begun dies of an earlier job's doings.
                 guilty, retried = [], not told
             else:
                 guilty = list(waiting)
             for name in guilty:
-                listener.done(name, end.failed, "")
+                listener.done(name, death.failed, "")
                 waiting.remove(name)
         return {}
+
+    def _tried_alone(self, job: Job, end: Death, cleared: set[str]) -> Death | None:
+        """How the one in whose turn the worker died ends in a fresh one; None where it lives on.
+
+        What another contender left behind may end the process at any time, whoever's turn it is.
+        cleared: who lived on before, and is added to them; they are not tried again.
+        """
+        name, failed = end.contender, end.failed
+        if failed.cause not in _LATE or not self._company - {(job.race.case.op, name)} or not name:
+            return end
+        if name in cleared:
+            reason = f"{failed.reason}, beside other contenders; alone it did not"
+            return Death(name, replace(failed, reason=reason))
+        self.renew()
+        alone = replace(job, race=replace(job.race, contenders=(name,)))
+        _, found = self._attempt(alone, _Unheard())
+        if isinstance(found, Death) and found.contender == name:
+            return found
+        cleared.add(name)
+        return None
 
     def _attempt(self, job: Job, listener: Listener) -> tuple[set[str], Finished | Death]:
         """Who was told of before the job was finished, or the worker died."""
@@ -142,6 +182,7 @@ class Supervisor:
             if isinstance(message, Finished | Death):
                 return told, message
             if isinstance(message, Began):
+                self._company.add((job.race.case.op, message.contender))
                 listener.begin(message.contender, message.stage)
                 worker.send(None)
             elif isinstance(message, Done):
