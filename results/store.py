@@ -163,11 +163,24 @@ def began(info: RunInfo) -> float:
 
 
 def latest(root: Path) -> RunFolder:
-    """The run below `root` that was made last. Raises RunFolderError where there is none."""
-    heads = sorted(root.glob("*/run.json"), key=lambda head: head.stat().st_mtime_ns)
-    if not heads:
+    """The run below `root` that was begun last. Raises RunFolderError where there is none.
+
+    One whose head can't be read counts as the oldest. When a head was written to the disk tells of
+    those only that began at one time: copies and clones have it anew.
+    """
+    folders = [RunFolder(head.parent) for head in root.glob("*/run.json")]
+    if not folders:
         raise RunFolderError(f"there is no run in {root}; make one with `opbench run`")
-    return RunFolder(heads[-1].parent)
+    return max(folders, key=_age)
+
+
+def _age(folder: RunFolder) -> tuple[float, int]:
+    """When a run began, and when its head was written; the larger, the later."""
+    try:
+        created = began(folder.info)
+    except (RunFolderError, OSError, ValueError, TypeError, OverflowError):
+        created = 0.0
+    return created, (folder.path / "run.json").stat().st_mtime_ns
 
 
 def read(run: str | Path, *, by: str = "job") -> pd.DataFrame:

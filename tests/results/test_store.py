@@ -122,6 +122,32 @@ def test_the_latest_run(tmp_path):
     assert store.latest(tmp_path).path.name == "newer"
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("2025-12-31T23:00:00+00:00", "2026-01-01T00:30:00+01:00"),
+        ("2026-01-01T12:00:00+09:00", "2026-01-01T05:00:00+01:00"),
+        ("not a date", "1999-01-01T00:00:00+00:00"),
+    ],
+)
+def test_the_latest_run_is_known_by_when_it_began_and_not_by_its_files(tmp_path, before, after):
+    """As in a clone or an unpacked archive, where every file was written just now."""
+    early = store.create(tmp_path, info("z-early", created=before))
+    late = store.create(tmp_path, info("a-late", created=after))
+    os.utime(early.path / "run.json", (2e9, 2e9))
+    os.utime(late.path / "run.json", (1e9, 1e9))
+
+    assert store.latest(tmp_path).path == late.path
+
+
+def test_a_run_that_cannot_be_read_is_not_the_latest_and_hides_no_other(tmp_path):
+    broken, good = (store.create(tmp_path, info(name)) for name in ("broken", "good"))
+    (broken.path / "run.json").write_text("")
+    os.utime(good.path / "run.json", (1e9, 1e9))
+
+    assert store.latest(tmp_path).path == good.path
+
+
 def test_read_by_job(tmp_path):
     frame = store.read(make_run(tmp_path).path)
 
