@@ -19,6 +19,7 @@ from results.errors import RunFolderError
 from results.formats.markdown import render
 from results.history import History, Series
 from results.history_table import change_text, history_table, remarks
+from results.outputs import ensure_apart_from_runs, ignore_in_git
 from results.table import format_ratio
 
 RUN = "history"
@@ -30,11 +31,17 @@ Group = tuple[str, list[Series]]
 def publish_history(found: History, folder: Path) -> Path:
     """Write the pages of a history below `folder`, in place of those that were there.
 
-    Returns where they are. Raises RunFolderError where that can't be written.
+    Returns where they are. Raises RunFolderError where that can't be written, is a run's, or holds
+    something else than pages.
     """
     target = folder / "tensorboard"
+    ensure_apart_from_runs(target)
+    if target.exists() and not is_history(folder):
+        raise RunFolderError(f"{target} isn't a history that opbench published; move it away")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            ignore_in_git(folder)
         with tempfile.TemporaryDirectory(prefix=".tensorboard-", dir=folder) as staging:
             fresh = Path(staging) / "new"
             last = max((point.created for s in found.series for point in s.points), default=0.0)

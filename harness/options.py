@@ -12,7 +12,8 @@ from typing import Any
 from harness.declare import BOARDS, LAYOUTS
 from harness.planning import DIRECTIONS, GRIDS, Selection
 from harness.worktrees import HERE
-from results.errors import SelectionError
+from results.errors import RunFolderError, SelectionError
+from results.outputs import ensure_run_name
 from results.record import Rules
 
 #: What a run keeps of its command line, so that it can be resumed.
@@ -165,7 +166,7 @@ def add_json(verb: argparse.ArgumentParser) -> None:
 def add_out(verb: argparse.ArgumentParser) -> None:
     """Add where a new run goes."""
     verb.add_argument("--out", default="runs", metavar="DIR", help="where runs go (default: runs)")
-    verb.add_argument("--id", help="name of the run (default: the time)")
+    verb.add_argument("--id", type=run_name, help="name of the run (default: the time)")
 
 
 def add_picks(verb: argparse.ArgumentParser) -> None:
@@ -199,6 +200,15 @@ def add_selection(verb: argparse.ArgumentParser) -> None:
         metavar="MODULE",
         help="a module or a .py file with more ops or contenders; may be repeated",
     )
+
+
+def run_name(text: str) -> str:
+    """The name of a run. Raises ArgumentTypeError, which says why, where it can't be one."""
+    try:
+        ensure_run_name(text)
+    except RunFolderError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def positive(kind: type[int] | type[float]) -> Callable[[str], Any]:

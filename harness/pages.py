@@ -9,33 +9,48 @@ from pathlib import Path
 from harness.catalog import Catalog
 from harness.declare import Impl, Op, board_of
 from harness.planning import selected_ops
+from results.errors import RunFolderError
 from results.formats.markdown import escape, render
+from results.outputs import ensure_apart_from_runs
 from results.table import Table
 
 #: Shapes of these grids are told, in this order.
 _GRIDS = ("quick", "full", "edge")
+#: By which a page is known again.
+_SIGNATURE = "written by `opbench list --markdown`"
 
 
 def write_pages(catalog: Catalog, names: tuple[str, ...], folder: Path) -> tuple[Path, ...]:
-    """Write a page for every suite that has one of the named ops or suites; where they are."""
+    """Write a page for every suite that has one of the named ops or suites; where they are.
+
+    Raises RunFolderError, before anything is written, where that would overwrite what isn't a page.
+    """
     chosen = {op.name for op in selected_ops(catalog, names)}
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    pages = {}
     for suite, members in sorted(catalog.suites.items()):
         ops = [catalog.ops[name] for name in members if name in chosen]
         if ops:
             path = folder / f"{suite}.md"
-            path.write_text(_page(catalog, suite, ops), encoding="utf-8")
-            written.append(path)
-    return tuple(written)
+            _ensure_replaceable(path)
+            pages[path] = _page(catalog, suite, ops)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, text in pages.items():
+        path.write_text(text, encoding="utf-8")
+    return tuple(pages)
+
+
+def _ensure_replaceable(path: Path) -> None:
+    """Raises RunFolderError where there is a file that the command didn't write, or a run's."""
+    ensure_apart_from_runs(path)
+    if path.exists() and _SIGNATURE.encode() not in path.read_bytes():
+        raise RunFolderError(f"{path} isn't a page that opbench wrote; name another folder")
 
 
 def _page(catalog: Catalog, suite: str, ops: list[Op]) -> str:
     number = sum(len(catalog.impls[op.name]) for op in ops)
     parts = [
         f"# {suite}\n",
-        f"{_counted(len(ops), 'op')} and {_counted(number, 'contender')}; written by "
-        "`opbench list --markdown`.\n",
+        f"{_counted(len(ops), 'op')} and {_counted(number, 'contender')}; {_SIGNATURE}.\n",
         *(f"- [{op.name}](#{op.name}): {escape(_summary(op.doc))}" for op in ops),
         "",
     ]

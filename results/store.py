@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from results import codec
 from results.errors import RunFolderError, TruncatedLineError
+from results.outputs import ensure_apart_from_runs, ensure_run_name, ignore_in_git
 from results.record import (
     SCHEMA,
     Calibration,
@@ -123,10 +124,16 @@ class RunFolder:
 
 
 def create(root: Path, info: RunInfo) -> RunFolder:
-    """Make the folder `root/<info.id>`. Raises RunFolderError where it exists."""
+    """Make the folder `root/<info.id>`, which git ignores.
+
+    Raises RunFolderError where it exists, lies in another run, or its id is no name.
+    """
+    ensure_run_name(info.id)
+    ensure_apart_from_runs(root)
     path = root / info.id
     try:
         path.mkdir(parents=True)
+        ignore_in_git(path)
     except FileExistsError as error:
         raise RunFolderError(f"{path} exists already; give another --id or --out") from error
     except OSError as error:

@@ -13,6 +13,7 @@ from harness.commands import common
 from harness.exits import Exit
 from harness.lazy import import_lazily
 from harness.terminal import draw, gate_progress
+from results.outputs import ensure_apart_from_runs
 
 if TYPE_CHECKING:
     from harness.planning import Selection
@@ -111,6 +112,8 @@ def _gate(words: argparse.Namespace) -> Exit:
     from results.errors import VersionError
 
     import_lazily("torch")
+    if words.plot:
+        ensure_apart_from_runs(words.plot)
     try:
         with common.terminated_as_interrupted():
             folder = _recorded(words)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import options
-from harness.commands import common, gate_run
+from harness.commands import common, gate_run, summary
 from harness.exits import Exit, of_gate
 from harness.lazy import import_lazily
 from harness.terminal import gate_progress
@@ -47,18 +47,23 @@ def main(words: argparse.Namespace) -> Exit:
     """Compare the versions, and print what was found of each contender."""
     from harness.process import WorkerError
     from results.errors import VersionError
+    from results.gate_text import markdown
 
     import_lazily("torch")
-    if words.base_run:
-        return gate_run.main(words)
-    try:
-        with common.terminated_as_interrupted():
-            folder, report = _session(words)
-    except (VersionError, WorkerError) as error:
-        print(f"opbench gate: {error}", file=sys.stderr)
-        return Exit.NOTHING
-    _tell(words, folder, report)
-    return of_gate(report, words.names)
+    with summary.appending(words.summary or "") as append:
+        if words.base_run:
+            return gate_run.main(words, append)
+        try:
+            with common.terminated_as_interrupted():
+                folder, report = _session(words)
+        except (VersionError, WorkerError) as error:
+            print(f"opbench gate: {error}", file=sys.stderr)
+            return Exit.NOTHING
+        try:
+            common.print_gate(folder, report, as_json=words.json)
+        finally:
+            append(markdown(report, folder.path))
+        return of_gate(report, words.names)
 
 
 def _session(words: argparse.Namespace) -> tuple[RunFolder, Report]:
@@ -112,12 +117,3 @@ def _accepted(words: argparse.Namespace, root: Path) -> Path | None:
         return None
     expired(read(path), date.today())
     return path
-
-
-def _tell(words: argparse.Namespace, folder: RunFolder, report: Report) -> None:
-    from results.gate_text import markdown
-
-    if words.summary:
-        with Path(words.summary).open("a", encoding="utf-8") as file:
-            file.write(markdown(report, folder.path))
-    common.print_gate(folder, report, as_json=words.json)

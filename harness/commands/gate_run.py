@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import options
@@ -18,7 +17,7 @@ from harness.terminal import draw, progress
 from results.errors import EnvironmentsDifferError, SelectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from harness.planning import Race
     from harness.supervisor import Supervisor
@@ -31,8 +30,11 @@ PROCESSES = 4
 LEAST_S, MOST_S = 1.0, 12.0
 
 
-def main(words: argparse.Namespace) -> Exit:
-    """Race what the run has too, and print what can be told of it."""
+def main(words: argparse.Namespace, append: Callable[[str], None]) -> Exit:
+    """Race what the run has too, and print what can be told of it.
+
+    append: what the summary is handed to, as Markdown.
+    """
     from harness.anchoring import MODULE
     from harness.process import Limits, WorkerError, usual_memory
     from harness.supervisor import Supervisor
@@ -50,7 +52,10 @@ def main(words: argparse.Namespace) -> Exit:
     except (EnvironmentsDifferError, WorkerError) as error:
         print(f"opbench gate: {error}", file=sys.stderr)
         return Exit.NOTHING
-    _tell(words, found)
+    try:
+        _tell(words, found)
+    finally:
+        append(_summary(found))
     return of_comparison(found, words.names)
 
 
@@ -95,15 +100,18 @@ def _recorded(races: tuple[Race, ...], base: RunFolder) -> Iterator[Race]:
             yield replace(race, contenders=names)
 
 
-def _tell(words: argparse.Namespace, found: Comparison) -> None:
+def _summary(found: Comparison) -> str:
     from results.comparing_text import headline, tables
     from results.formats.markdown import escape, render
 
-    if words.summary:
-        lines = [f"{escape(line)}\n" for line in headline(found).splitlines()]
-        parts = ["## opbench gate, against a recorded run\n", *lines, *map(render, tables(found))]
-        with Path(words.summary).open("a", encoding="utf-8") as file:
-            file.write("\n".join(parts))
+    lines = [f"{escape(line)}\n" for line in headline(found).splitlines()]
+    parts = ["## opbench gate, against a recorded run\n", *lines, *map(render, tables(found))]
+    return "\n".join(parts)
+
+
+def _tell(words: argparse.Namespace, found: Comparison) -> None:
+    from results.comparing_text import headline, tables
+
     if words.json:
         common.print_json(common.plain(found))
         return

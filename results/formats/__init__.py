@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 from results.errors import RunFolderError
+from results.outputs import ensure_apart_from_runs
 
 
 class Export(Protocol):
@@ -26,7 +27,10 @@ def _lazy(name: str) -> Export:
 
 
 def _write(export: Export, run: str | Path, target: Path, *, by: str) -> None:
-    """Call `export`. Raises RunFolderError, saying what to do, where `target` can't be written."""
+    """Call `export`.
+
+    Raises RunFolderError, saying what to do, where `target` can't be written or is a run's file.
+    """
     try:
         if target.is_dir():
             raise RunFolderError(f"{target} is a folder; name a file in it")
@@ -34,6 +38,7 @@ def _write(export: Export, run: str | Path, target: Path, *, by: str) -> None:
             raise RunFolderError(
                 f"there is no folder {target.parent}; make it, or name another file"
             )
+        ensure_apart_from_runs(target)
         export(run, target, by=by)
     except OSError as error:
         raise RunFolderError(

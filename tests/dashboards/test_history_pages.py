@@ -87,6 +87,21 @@ def test_a_folder_that_cannot_be_written(runs, tmp_path):
         publish_history(history(runs), tmp_path / "file")
 
 
+def test_what_is_no_history_is_not_replaced(runs, tmp_path):
+    found = history(runs)
+    make_run(tmp_path, "history")
+    (tmp_path / "theirs" / "tensorboard").mkdir(parents=True)
+    (tmp_path / "theirs" / "tensorboard" / "events").touch()
+
+    with pytest.raises(RunFolderError, match="lies in the run"):
+        publish_history(found, tmp_path / "history")
+    with pytest.raises(RunFolderError, match="isn't a history that opbench published"):
+        publish_history(found, tmp_path / "theirs")
+
+    assert not (tmp_path / "history" / "tensorboard").exists()
+    assert (tmp_path / "theirs" / "tensorboard" / "events").exists()
+
+
 def test_it_is_served_and_is_no_run(runs):
     folder = runs / "history"
     assert is_history(folder)

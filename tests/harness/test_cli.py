@@ -216,6 +216,25 @@ def test_argparse_errors_are_2_too(words, capsys):
     assert "error" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "--id", "../x"], "--id: '../x' is no name for a run: it is a path"),
+        (["run", "--id", ""], "--id: a run's name can't be empty"),
+        (["import", "x", "--id", "a\nb"], "'a\\nb' is no name for a run: it has a line break"),
+        (["gate", "--base", "main", "--id=-x"], "begins with '-'"),
+        (["profile", "--id", "."], "begins with '.'"),
+        (["calibrate", "--gate", "--id", "/abs"], "it is a path"),
+    ],
+)
+def test_a_run_has_a_name_and_no_path(here, capsys, words, message):
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == Exit.USAGE
+    assert message in capsys.readouterr().err
+    assert list(here.iterdir()) == []
+
+
 def test_a_run_is_never_overwritten(here, capsys):
     words = ["run", "row_sum", "-k", "small", *MINE, *HERE, "--id", "one"]
     assert main(words) == Exit.OK

@@ -61,3 +61,33 @@ def test_another_environment_is_refused(root, capsys):
 def test_what_a_recorded_run_cannot_be_compared_with(root, capsys, words, message):
     assert gate(root, *words) == Exit.USAGE
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("summary", ["nowhere/summary.md", "base/summary.md", "base/run.json", "."])
+def test_a_summary_that_cannot_be_written_is_told_before_anything_is_measured(
+    root, capsys, summary
+):
+    before = (root / "base" / "run.json").read_bytes()
+    assert gate(root, "--id", "unsaid", "--summary", str(root / summary)) == Exit.USAGE
+    assert "opbench gate: " in capsys.readouterr().err
+    assert not (root / "unsaid").exists()
+    assert (root / "base" / "run.json").read_bytes() == before
+
+
+def test_verdicts_are_printed_though_the_summary_cannot_be(root, capsys):
+    """A disk may be full when a gate has ended, and wasn't when it began."""
+    code = gate(root, "--id", "full", "--budget", "1", "--json", "--summary", "/dev/full")
+    printed = capsys.readouterr()
+    assert code == Exit.USAGE
+    assert json.loads(printed.out)["type"] == "Comparison"
+    assert "the summary /dev/full cannot be written: No space left on device" in printed.err
+
+
+def test_a_gate_without_a_verdict_leaves_no_empty_summary(root, tmp_path):
+    """Whoever reads it takes one that is there for a verdict; what was there before stays."""
+    new, old = tmp_path / "new.md", tmp_path / "old.md"
+    old.touch()
+    for summary in (new, old):
+        assert gate(root, "--impl", "nobody", "--summary", str(summary)) == Exit.USAGE
+    assert not new.exists()
+    assert old.exists()

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 import harness
 from harness.cli import main
 from harness.pages import write_pages
+from results.errors import RunFolderError
+from tests.results.examples import make_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,3 +42,24 @@ def test_ops_of_other_modules_than_suites_have_pages_too(tmp_path):
     text = page.read_text("utf-8")
     assert "gradients not compared" in text  # of the ties
     assert "ramp(n)" in text
+
+
+def test_a_page_of_somebodys_is_not_overwritten(tmp_path):
+    """None is written then, and what the command wrote itself is written anew."""
+    catalog = harness.load()
+    write_pages(catalog, ("pooling",), tmp_path)
+    (tmp_path / "windows.md").write_text("# windows of our house")
+    (tmp_path / "pooling.md").write_text("written by `opbench list --markdown` long ago")
+    with pytest.raises(RunFolderError, match=r"windows\.md isn't a page that opbench wrote"):
+        write_pages(catalog, (), tmp_path)
+    assert (tmp_path / "windows.md").read_text() == "# windows of our house"
+    assert {path.name for path in tmp_path.iterdir()} == {"windows.md", "pooling.md"}
+    write_pages(catalog, ("pooling",), tmp_path)
+    assert "# pooling" in (tmp_path / "pooling.md").read_text("utf-8")
+
+
+def test_no_page_is_written_into_a_run(tmp_path):
+    run = make_run(tmp_path)
+    with pytest.raises(RunFolderError, match="lies in the run"):
+        write_pages(harness.load(), ("pooling",), run.path / "pages")
+    assert not (run.path / "pages").exists()
