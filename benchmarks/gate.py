@@ -132,7 +132,7 @@ def judge(given: argparse.Namespace) -> None:
 
 
 def sessions(given: argparse.Namespace) -> None:
-    """Real sessions: a commit against itself in two worktrees, through the command."""
+    """Real sessions: two commits of the same code in two worktrees, through the command."""
     suite = _suite(given)
     words = [*suite.names, "--impl", ",".join(suite.impls), "-k", suite.expression]
     words += ["--threads", str(given.threads)] if given.threads else []
@@ -140,7 +140,7 @@ def sessions(given: argparse.Namespace) -> None:
         "--base",
         "HEAD",
         "--head",
-        "HEAD",
+        _same_code(),
         "--budget",
         given.budget,
         "--out",
@@ -165,6 +165,19 @@ def sessions(given: argparse.Namespace) -> None:
         f"{len(played)} real sessions; exit codes: {_told(codes)}; seconds: median "
         f"{median(seconds):.0f}, {seconds[0]:.0f} to {seconds[-1]:.0f}"
     )
+
+
+def _same_code() -> str:
+    """A commit that has a note more than HEAD: of equal trees the gate would measure nothing."""
+    note = _git("hash-object", "-w", "--stdin", text="nothing of this is code\n")
+    tree = _git("ls-tree", "HEAD") + f"\n100644 blob {note}\tthe-same-code.txt\n"
+    who = ("-c", "user.name=opbench", "-c", "user.email=opbench@localhost")
+    return _git(*who, "commit-tree", "-m", "the same code", _git("mktree", text=tree))
+
+
+def _git(*words: str, text: str = "") -> str:
+    done = subprocess.run(("git", *words), input=text, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 def power(given: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ from harness.planning import Selection
 from harness.process import Limits, WorkerError
 from harness.supervisor import Supervisor
 from harness.worker import Brief
-from harness.worktrees import HERE, Checkout, built, checked_out, toplevel
+from harness.worktrees import HERE, Checkout, built, checked_out, ensure_different, toplevel
 from harness.worlds import Version
 from results.errors import VersionError
 from results.record import Environment, Side
@@ -71,6 +71,8 @@ def opened(asked: Asked, limits: Limits) -> Iterator[Arena]:
         home = toplevel(Path.cwd())
         base = stack.enter_context(checked_out(home, asked.base))
         head = stack.enter_context(checked_out(home, asked.head))
+        if asked.build:
+            ensure_different(home, base, head)  # sooner than below: builds take long
         for checkout, ref in ((base, asked.base), (head, asked.head)):
             if asked.build and ref != HERE:
                 built(checkout, asked.build)
@@ -102,6 +104,7 @@ def _two_versions(
         base.root, head.root, home=home, modules=asked.modules, labels=(base.label, head.label)
     )
     shared = common(old, new, asked.selection)
+    ensure_different(home, base, head)
     method, note, environment = _method(asked.method, old, new, limits)
     return Arena(
         _contest(

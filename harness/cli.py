@@ -7,6 +7,7 @@ output, progress and errors to standard error.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import sys
 import traceback
@@ -30,6 +31,8 @@ from harness.commands import (
 )
 from harness.commands import list as list_
 from harness.exits import Exit
+from harness.git import forget_caller
+from harness.interruption import as_interrupt
 from results.errors import OpbenchError
 
 #: The exit code of a bug in opbench itself; EX_SOFTWARE of sysexits.h.
@@ -81,9 +84,11 @@ _VERBS: dict[str, _Verb] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    forget_caller()
     try:
-        code = _done(parser().parse_args(argv))
-        sys.stdout.flush()
+        with as_interrupt():
+            code = _done(parser().parse_args(argv))
+            sys.stdout.flush()
         return code
     except BrokenPipeError:
         # Whoever read the output has seen enough (`opbench show | head`). What would have come of
@@ -101,7 +106,9 @@ def _done(words: argparse.Namespace) -> int:
         return Exit.USAGE
     except KeyboardInterrupt:
         hint = "; it goes on with `opbench run --resume RUN`" if words.verb == "run" else ""
-        print(f"opbench {words.verb}: interrupted{hint}", file=sys.stderr)
+        # A terminal that was closed can't be written to.
+        with contextlib.suppress(OSError):
+            print(f"opbench {words.verb}: interrupted{hint}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         raise

@@ -20,6 +20,7 @@ from typing import IO
 import psutil
 
 from harness import notice
+from harness.git import without_local
 from harness.worker import OUTPUT, Brief, Hello, Message
 from harness.worlds import PINNED
 from results.errors import OpbenchError
@@ -215,7 +216,7 @@ def _spawn(
         stdout=log,
         stderr=log,
         pass_fds=(pipe.fileno(), board),
-        env={**os.environ, MARK: mark},
+        env={**without_local(os.environ), MARK: mark},
         # Ctrl-C is for the supervisor, which then ends the worker.
         start_new_session=True,
     )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
-import shutil
-import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import ownership
+from harness.git import git, run_to_end, without_local
+from harness.interruption import uninterrupted
 from results.errors import VersionError
 
 #: How the working tree as it is, changes that are not committed included, is called.
@@ -31,7 +32,7 @@ class Checkout:
 def toplevel(folder: Path) -> Path:
     """The root of the repository that `folder` is in. Raises VersionError where it is in none."""
     missing = f"{folder} is in no git repository, and the gate compares versions of one"
-    return Path(_git(folder, "rev-parse", "--show-toplevel", otherwise=missing).strip())
+    return Path(git(folder, "rev-parse", "--show-toplevel", otherwise=missing))
 
 
 @contextmanager
@@ -39,74 +40,111 @@ def checked_out(repository: Path, ref: str) -> Iterator[Checkout]:
     """The version `ref` of `repository`, in a worktree that is removed at the end.
 
     ref: a commit, branch or tag; "." stands for the working tree as it is, which is left alone.
-    Raises VersionError where there is no such version.
+    What processes that were killed left of theirs is removed as well. Raises VersionError where
+    there is no such version.
     """
     if ref == HERE:
         changed = "+" if _is_changed(repository) else ""
-        commit = _git(repository, "rev-parse", "HEAD").strip()
-        yield Checkout("the working tree", repository, commit + changed)
+        yield Checkout(
+            "the working tree", repository, git(repository, "rev-parse", "HEAD") + changed
+        )
         return
-    missing = (
-        f"{repository} has no version {ref!r}; give a commit, branch or tag (`git fetch` brings "
-        "what only the remote has)"
-    )
-    wanted = ("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
-    commit = _git(repository, *wanted, otherwise=missing).strip()
-    # What an earlier gate left behind that was killed with no chance to clear up.
-    _git(repository, "worktree", "prune")
-    folder = Path(tempfile.mkdtemp(prefix="opbench-gate-"))
-    root = folder / repository.name
-    try:
-        _git(repository, "worktree", "add", "--quiet", "--detach", str(root), commit)
+    commit = _commit(repository, ref)
+    with ExitStack() as stack:
+        with uninterrupted():
+            remove_abandoned(repository)
+            owned = ownership.make()
+            root = owned.path / repository.name
+            stack.callback(_remove, repository, root, owned)
+        git(repository, "worktree", "add", "--quiet", "--detach", str(root), commit)
         yield Checkout(ref, root, commit)
-    finally:
-        with contextlib.suppress(VersionError):
-            _git(repository, "worktree", "remove", "--force", str(root))
-        shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(VersionError):
-            _git(repository, "worktree", "prune")
+
+
+def ensure_different(repository: Path, base: Checkout, head: Checkout) -> None:
+    """Raises VersionError where two versions are one and the same tree."""
+    commits = (base.commit, head.commit)
+    if any(commit.endswith("+") for commit in commits):
+        return
+    if len({git(repository, "rev-parse", f"{commit}^{{tree}}") for commit in commits}) == 1:
+        raise VersionError(
+            f"{base.label} and {head.label} are the same tree (commit {base.commit[:12]}), and "
+            "there is nothing to compare; give the --base that the change started from"
+        )
+
+
+def remove_abandoned(repository: Path) -> None:
+    """Remove what ended processes left: worktrees of this repository, and folders of any."""
+    shared = repository / git(repository, "rev-parse", "--git-common-dir")
+    for pointer in shared.glob("worktrees/*/gitdir"):
+        with contextlib.suppress(OSError):
+            # Git may have written it relative to where it stands.
+            target = os.fsdecode(pointer.read_bytes()).removesuffix("\n")
+            root = (pointer.parent / target).parent
+            if root != repository and ownership.is_abandoned(root.parent):
+                ownership.remove(root.parent)
+                _forget(repository, root)
+    for folder in ownership.abandoned():
+        if folder != repository.parent:
+            ownership.remove(folder)
+
+
+def _remove(repository: Path, root: Path, owned: ownership.Owned) -> None:
+    with uninterrupted():
+        ownership.release(owned)
+        _forget(repository, root)
+
+
+def _forget(repository: Path, root: Path) -> None:
+    """Have git forget a worktree whose folder is gone; also one that was only half made."""
+    with contextlib.suppress(VersionError):
+        git(repository, "worktree", "remove", "--force", "--force", str(root))
 
 
 def built(checkout: Checkout, command: str) -> None:
     """Run the shell command that builds a version, in its root. Raises VersionError if it fails."""
-    with subprocess.Popen(
+    done = run_to_end(
         command,
         shell=True,
         cwd=checkout.root,
-        text=True,
-        stdout=subprocess.PIPE,
+        env=without_local(os.environ),
         stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
-        try:
-            printed, _ = process.communicate()
-        except BaseException:
-            # Whoever is interrupted leaves nobody behind: neither the shell nor what it started.
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-    if process.returncode != 0:
+    )
+    if done.returncode != 0:
+        printed = done.stdout.decode(errors="replace")
         last = "\n".join(printed.strip().splitlines()[-5:])
         raise VersionError(
-            f"{checkout.label} does not build: {command!r} ended with {process.returncode}:\n{last}"
+            f"{checkout.label} does not build: {command!r} ended with {done.returncode}:\n{last}"
         )
+
+
+def _commit(repository: Path, ref: str) -> str:
+    """The full name of a commit. Raises VersionError, which says what may be meant, without one."""
+    try:
+        return git(repository, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    except VersionError as error:
+        known = git(repository, "for-each-ref", "--format=%(refname:short)").splitlines()
+        remote = [name for name in known if ref and name.endswith(f"/{ref}")]
+        meant = remote or difflib.get_close_matches(ref, known)
+        advice = (
+            f"did you mean {' or '.join(meant[:3])}?"
+            if meant
+            else "give a commit, branch or tag (`git fetch` brings what only the remote has)"
+        )
+        raise VersionError(f"{repository} has no version {ref!r}; {advice}") from error
 
 
 def _is_changed(repository: Path) -> bool:
-    """Whether the working tree differs from its commit; what Python compiled is no difference."""
-    lines = _git(repository, "status", "--porcelain").splitlines()
-    return any(not line.endswith("__pycache__/") for line in lines)
+    """Whether the working tree differs from its commit; what Python compiled is no difference.
 
-
-def _git(folder: Path, *words: str, otherwise: str = "") -> str:
-    """What git prints. Raises VersionError with what `otherwise` says, and with git's own words."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True
-        )
-    except FileNotFoundError as error:
-        raise VersionError("git is not installed, and the gate compares git versions") from error
-    except subprocess.CalledProcessError as error:
-        failed = otherwise or f"git {' '.join(words)} failed in {folder}"
-        told = error.stderr.strip()
-        raise VersionError(f"{failed}: {told}" if told else failed) from error
-    return done.stdout
+    What git was told not to look at (`git update-index --assume-unchanged`) counts as changed.
+    """
+    listing = ("--porcelain", "-z", "--untracked-files=all", "--ignore-submodules=none")
+    # Two letters and a blank precede each path.
+    found = (
+        line[3:].split("/") for line in git(repository, "status", *listing).split("\0") if line
+    )
+    if any("__pycache__" not in parts[:-1] for parts in found):
+        return True
+    tagged = git(repository, "ls-files", "-v", "-z").split("\0")
+    unseen = (line[2:] for line in tagged if line[:1].islower() or line[:1] == "S")
+    return any((repository / name).exists() for name in unseen)

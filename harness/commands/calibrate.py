@@ -115,8 +115,7 @@ def _gate(words: argparse.Namespace) -> Exit:
     if words.plot:
         ensure_apart_from_runs(words.plot)
     try:
-        with common.terminated_as_interrupted():
-            folder = _recorded(words)
+        folder = _recorded(words)
     except (VersionError, WorkerError) as error:
         print(f"opbench calibrate: {error}", file=sys.stderr)
         return Exit.NOTHING

@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -98,20 +97,6 @@ def versions(words: argparse.Namespace, *, method: str) -> Asked:
         tuple(words.load),
         method,
     )
-
-
-@contextmanager
-def terminated_as_interrupted() -> Iterator[None]:
-    """Being told to end clears up as Ctrl-C does: worktrees are removed, processes ended."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def create(words: argparse.Namespace, supervisor: Supervisor | None) -> RunFolder:

@@ -54,8 +54,7 @@ def main(words: argparse.Namespace) -> Exit:
         if words.base_run:
             return gate_run.main(words, append)
         try:
-            with common.terminated_as_interrupted():
-                folder, report = _session(words)
+            folder, report = _session(words)
         except (VersionError, WorkerError) as error:
             print(f"opbench gate: {error}", file=sys.stderr)
             return Exit.NOTHING

@@ -106,7 +106,6 @@ def _versions(words: argparse.Namespace) -> Exit:
     limits = Limits(words.timeout, words.memory_limit or usual_memory() // 2)
     try:
         with (
-            common.terminated_as_interrupted(),
             opened(common.versions(words, method="pairs"), limits) as arena,
             progress(arena.contest.races, quiet=words.json) as reporter,
         ):

@@ -1,0 +1,108 @@
+"""Signals that end a process: once, in their time, and not those that it was told to ignore."""
+
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from harness.interruption import SIGNALS, as_interrupt, uninterrupted
+
+
+@pytest.fixture(autouse=True)
+def handlers():
+    """The handlers of before are there afterwards."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_each_of_them_interrupts_and_is_then_what_it_was(number):
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), as_interrupt():
+        signal.raise_signal(number)
+    assert signal.getsignal(number) is before
+
+
+def test_those_that_follow_interrupt_no_clearing_up():
+    cleared = []
+
+    def work():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            for number in SIGNALS * 2:
+                signal.raise_signal(number)
+                cleared.append(number)
+
+    with pytest.raises(KeyboardInterrupt), as_interrupt():
+        work()
+    assert len(cleared) == 2 * len(SIGNALS)
+
+
+def test_who_is_not_heard_may_say_it_again_later(monkeypatch):
+    times = iter([0.0, 1.0, 60.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(times))
+    heard = 0
+    with as_interrupt():
+        for _ in range(3):
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            except KeyboardInterrupt:
+                heard += 1
+    assert heard == 2
+
+
+def test_what_is_ignored_stays_so():
+    """As SIGHUP is under nohup, and SIGINT in the background of a shell."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with as_interrupt():
+        signal.raise_signal(signal.SIGHUP)
+        with uninterrupted():
+            signal.raise_signal(signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_waits_and_is_not_lost(number):
+    done = []
+
+    def work():
+        with uninterrupted():
+            signal.raise_signal(number)
+            done.append("cleared up")
+        done.append("went on")
+
+    with pytest.raises(KeyboardInterrupt), as_interrupt():
+        work()
+    assert done == ["cleared up"]
+
+
+def test_a_signal_that_waited_ends_a_process_that_does_not_handle_it():
+    program = (
+        "import os, signal\n"
+        "from harness.interruption import uninterrupted\n"
+        "with uninterrupted():\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    print('cleared up', flush=True)\n"
+        "print('went on')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "cleared up\n")
+
+
+def test_another_thread_does_without():
+    found = []
+
+    def work():
+        with as_interrupt(), uninterrupted():
+            found.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [signal.getsignal(signal.SIGTERM)]
