@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import anchoring
+from harness.builds import build, ensure_builds_in_place
 from harness.contest import Common, common, everything, versions_of
 from harness.duel import Duel, Fighter
 from harness.gate import Contest
@@ -17,7 +18,14 @@ from harness.planning import Selection
 from harness.process import Limits, WorkerError
 from harness.supervisor import Supervisor
 from harness.worker import Brief
-from harness.worktrees import HERE, Checkout, built, checked_out, ensure_different, toplevel
+from harness.worktrees import (
+    HERE,
+    Checkout,
+    checked_out,
+    ensure_different,
+    submodules_in_mind,
+    toplevel,
+)
 from harness.worlds import Version
 from results.errors import VersionError
 from results.record import Environment, Side
@@ -62,12 +70,14 @@ class Arena:
 def opened(asked: Asked, limits: Limits) -> Iterator[Arena]:
     """Both versions made ready, and removed at the end, also where they were interrupted.
 
-    Raises VersionError where a version isn't there, or doesn't build or load.
+    Raises VersionError where a version isn't there, or doesn't build or load, and SelectionError
+    where building would install one.
     """
     with ExitStack() as stack:
         if asked.python:
             yield _two_environments(asked, limits)
             return
+        ensure_builds_in_place(asked.build)
         home = toplevel(Path.cwd())
         base = stack.enter_context(checked_out(home, asked.base))
         head = stack.enter_context(checked_out(home, asked.head))
@@ -75,7 +85,7 @@ def opened(asked: Asked, limits: Limits) -> Iterator[Arena]:
             ensure_different(home, base, head)  # sooner than below: builds take long
         for checkout, ref in ((base, asked.base), (head, asked.head)):
             if asked.build and ref != HERE:
-                built(checkout, asked.build)
+                build(checkout, asked.build)
         yield _two_versions(asked, limits, base, head, home)
 
 
@@ -103,7 +113,8 @@ def _two_versions(
     old, new = versions_of(
         base.root, head.root, home=home, modules=asked.modules, labels=(base.label, head.label)
     )
-    shared = common(old, new, asked.selection)
+    with submodules_in_mind((base, head)):
+        shared = common(old, new, asked.selection)
     ensure_different(home, base, head)
     method, note, environment = _method(asked.method, old, new, limits)
     return Arena(

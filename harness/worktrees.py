@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import difflib
 import os
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import ownership
-from harness.git import git, run_to_end, without_local
+from harness.git import git
 from harness.interruption import uninterrupted
 from results.errors import VersionError
 
@@ -72,6 +71,32 @@ def ensure_different(repository: Path, base: Checkout, head: Checkout) -> None:
         )
 
 
+@contextmanager
+def submodules_in_mind(checkouts: Sequence[Checkout]) -> Iterator[None]:
+    """VersionErrors that are raised meanwhile tell which submodules aren't checked out, if any."""
+    try:
+        yield
+    except VersionError as error:
+        for checkout in checkouts:
+            missing = _missing_submodules(checkout.root)
+            if missing:
+                raise VersionError(
+                    f"{error}; {checkout.label} has submodules that aren't checked out "
+                    f"({', '.join(missing)}): --build 'git submodule update --init --recursive'"
+                ) from error
+        raise
+
+
+def _missing_submodules(root: Path) -> list[str]:
+    if not (root / ".gitmodules").exists():
+        return []
+    try:
+        lines = git(root, "submodule", "status").splitlines()
+    except VersionError:
+        return []
+    return [line.split(" ", 1)[1] for line in lines if line.startswith("-")]
+
+
 def remove_abandoned(repository: Path) -> None:
     """Remove what ended processes left: worktrees of this repository, and folders of any."""
     shared = repository / git(repository, "rev-parse", "--git-common-dir")
@@ -98,23 +123,6 @@ def _forget(repository: Path, root: Path) -> None:
     """Have git forget a worktree whose folder is gone; also one that was only half made."""
     with contextlib.suppress(VersionError):
         git(repository, "worktree", "remove", "--force", "--force", str(root))
-
-
-def built(checkout: Checkout, command: str) -> None:
-    """Run the shell command that builds a version, in its root. Raises VersionError if it fails."""
-    done = run_to_end(
-        command,
-        shell=True,
-        cwd=checkout.root,
-        env=without_local(os.environ),
-        stderr=subprocess.STDOUT,
-    )
-    if done.returncode != 0:
-        printed = done.stdout.decode(errors="replace")
-        last = "\n".join(printed.strip().splitlines()[-5:])
-        raise VersionError(
-            f"{checkout.label} does not build: {command!r} ended with {done.returncode}:\n{last}"
-        )
 
 
 def _commit(repository: Path, ref: str) -> str:

@@ -50,19 +50,19 @@ def main(words: argparse.Namespace) -> Exit:
     from results.gate_text import markdown
 
     import_lazily("torch")
-    with summary.appending(words.summary or "") as append:
-        if words.base_run:
-            return gate_run.main(words, append)
-        try:
-            folder, report = _session(words)
-        except (VersionError, WorkerError) as error:
-            print(f"opbench gate: {error}", file=sys.stderr)
-            return Exit.NOTHING
-        try:
-            common.print_gate(folder, report, as_json=words.json)
-        finally:
-            append(markdown(report, folder.path))
-        return of_gate(report, words.names)
+    append = summary.appender(words.summary or "")
+    if words.base_run:
+        return gate_run.main(words, append)
+    try:
+        folder, report = _session(words)
+    except (VersionError, WorkerError) as error:
+        print(f"opbench gate: {error}", file=sys.stderr)
+        return Exit.NOTHING
+    try:
+        common.print_gate(folder, report, as_json=words.json)
+    finally:
+        append(markdown(report, folder.path))
+    return of_gate(report, words.names)
 
 
 def _session(words: argparse.Namespace) -> tuple[RunFolder, Report]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 #: The real command, which finds its own modules, and not those of the folder that it is called in.
 COMMAND = (sys.executable, "-P", "-m", "harness.cli")
 
@@ -97,6 +99,24 @@ def git(root: Path, *words: str) -> str:
     """What git prints."""
     done = subprocess.run(("git", *words), cwd=root, check=True, capture_output=True, text=True)
     return done.stdout
+
+
+def two_versions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with a file that differs between main, also v1, and later, which is checked out.
+
+    Temporary files are in a folder beside it from now on.
+    """
+    (folder / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder / "temporary"))
+    root = repository(folder / "theirs", {"a.txt": "old", "sub/b.txt": ""})
+    commit(root, {"a.txt": "new"}, branch="later")
+    git(root, "tag", "v1", "main")
+    return root
+
+
+def is_clean(root: Path) -> bool:
+    """Whether nothing is left of what was checked out of `two_versions`."""
+    return worktrees(root) == 1 and not list((root.parent / "temporary").iterdir())
 
 
 def worktrees(root: Path) -> int:

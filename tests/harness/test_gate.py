@@ -249,7 +249,7 @@ def test_a_tree_is_not_compared_with_itself(project, words):
     """Of a wrong base nobody would ever hear otherwise. Its own runs are no change."""
     (project / "runs").mkdir()
     for _ in range(2):
-        done = gate(project, "--base", "main", *LOAD, *words)
+        done = gate(project, "--base", "main", *LOAD, *words, "--summary", "new.md")
         assert done.code == Exit.NOTHING, done.error
         assert "main and " in done.error
         assert "are the same tree" in done.error

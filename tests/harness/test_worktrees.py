@@ -1,37 +1,16 @@
 """Versions of a real repository, checked out beside it and removed."""
 
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import time
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
 
-from harness.interruption import SIGNALS
-from harness.worktrees import HERE, built, checked_out, ensure_different, toplevel
+from harness.worktrees import HERE, checked_out, ensure_different, submodules_in_mind, toplevel
 from results.errors import VersionError
-from tests.harness.processes import within
-from tests.harness.projects import commit, git, repository, worktrees
+from tests.harness.projects import commit, git, is_clean, repository, two_versions, worktrees
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A repository with a file that differs between its versions; temporary files are apart."""
-    (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    root = repository(tmp_path / "theirs", {"a.txt": "old", "sub/b.txt": ""})
-    commit(root, {"a.txt": "new"}, branch="later")
-    git(root, "tag", "v1", "main")
-    return root
-
-
-def is_clean(project):
-    """Whether nothing is left of what was checked out."""
-    return worktrees(project) == 1 and not list((project.parent / "temporary").iterdir())
+    return two_versions(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("ref", ["main", "v1", "HEAD~1"])
@@ -87,128 +66,6 @@ def test_it_is_removed_whatever_happens_and_whatever_was_left_in_it(project, err
     assert is_clean(project)
 
 
-#: Checks out a version as the command does, says so, and waits.
-GATE = (
-    "import sys, time\n"
-    "from pathlib import Path\n"
-    "from harness.interruption import as_interrupt\n"
-    "from harness.worktrees import checked_out\n"
-    "with as_interrupt(), checked_out(Path(sys.argv[1]), 'main') as found:\n"
-    "    (found.root / 'many').mkdir()\n"
-    "    for number in range(1000):\n"
-    "        (found.root / 'many' / str(number)).touch()\n"
-    "    print(found.root, flush=True)\n"
-    "    time.sleep(600)"
-)
-
-
-@contextmanager
-def gating(project, *, wait=True):
-    """A process that has a version checked out, and the worktree's root; it is killed at last.
-
-    wait: until it is checked out; otherwise nothing is known of its root.
-    """
-    process = subprocess.Popen(
-        [sys.executable, "-c", GATE, str(project)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, "TMPDIR": str(project.parent / "temporary")},
-    )
-    with process:
-        try:
-            yield process, Path(process.stdout.readline().strip() if wait else "")
-        finally:
-            process.kill()
-
-
-@pytest.mark.parametrize(
-    "numbers",
-    [
-        *([number] for number in SIGNALS),
-        [signal.SIGINT, signal.SIGTERM],
-        [signal.SIGINT] * 3,
-        [signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGHUP],
-    ],
-)
-def test_signals_leave_nothing_however_many_there_are(project, numbers):
-    with gating(project) as (process, _):
-        assert worktrees(project) == 2
-        for number in numbers:
-            process.send_signal(number)
-            time.sleep(0.01)
-        process.wait(timeout=60)
-    assert is_clean(project)
-
-
-def test_what_a_killed_gate_left_is_cleared_up_by_the_next(project):
-    with gating(project) as (process, root):
-        process.kill()
-        process.wait()
-        assert root.is_dir()
-        with checked_out(project, "main"):
-            assert not root.exists()
-            assert worktrees(project) == 2
-    assert is_clean(project)
-
-
-@pytest.mark.parametrize("left", ["half", "nothing"])
-def test_it_is_forgotten_too_where_little_or_nothing_is_left_of_it_on_disk(project, left):
-    """As after what clears up temporary folders, or a start of the machine."""
-    with gating(project) as (process, root):
-        process.kill()
-        process.wait()
-        if left == "half":
-            (root / ".git").unlink()
-        else:
-            shutil.rmtree(root.parent)
-        assert worktrees(project) == 2
-        with checked_out(project, "main"):
-            pass
-    assert is_clean(project)
-
-
-def test_a_gate_that_runs_is_left_alone_by_others(project, monkeypatch):
-    """Also where others keep their temporary files elsewhere, or see nothing of its folder."""
-    with gating(project) as (_, root):
-        monkeypatch.setattr("tempfile.tempdir", str(project.parent))
-        with checked_out(project, "main"):
-            assert worktrees(project) == 3
-        hidden = project.parent / "hidden"
-        root.parent.rename(hidden)
-        with checked_out(project, "main"):
-            pass
-        hidden.rename(root.parent)
-        assert worktrees(project) == 2
-        assert git(root, "status", "--porcelain", "--untracked-files=no") == ""
-
-
-def test_an_interrupted_checkout_is_not_left_half_made(project):
-    """A filter that takes long, as that of large files does, is still at work then."""
-    git(project, "config", "filter.slow.smudge", "touch ../smudging; sleep 60; cat")
-    (project / ".git" / "info" / "attributes").write_text("*.txt filter=slow\n")
-    with gating(project, wait=False) as (process, _):
-        assert within(60, lambda: any((project.parent / "temporary").glob("*/smudging")))
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
-    assert is_clean(project)
-
-
-def test_a_worktree_of_somebodys_that_is_not_there_just_now_is_left_alone(project):
-    """Its drive isn't mounted, or this is a container; and it may be called as ours are."""
-    for name in ("drive", "opbench-gate-drive", "opbench-gate-x/theirs"):
-        place = project.parent / name
-        git(project, "worktree", "add", "--quiet", "-b", name.replace("/", "-"), str(place))
-        (place / "new.txt").write_text("not committed")
-        git(place, "add", "new.txt")
-        place.rename(project.parent / "unmounted")
-        with checked_out(project, "main"):
-            pass
-        (project.parent / "unmounted").rename(place)
-        assert git(place, "status", "--short") == "A  new.txt\n"
-    assert worktrees(project) == 4
-
-
 HOOKS = ("post-checkout", "post-index-change", "reference-transaction", "pre-commit")
 
 
@@ -254,24 +111,6 @@ def test_other_kinds_of_repositories(project, tmp_path, kind):
         assert worktrees(root) == count + 1
     assert worktrees(root) == count
     assert list((tmp_path / "temporary").iterdir()) == []
-
-
-def test_a_hook_that_checks_out_leaves_the_commit_as_it_was(project, monkeypatch):
-    """git tells hooks which index it writes, and ours must not write there."""
-    for name, value in (("GIT_INDEX_FILE", f"{project}/.git/index"), ("GIT_DIR", ".git")):
-        monkeypatch.setenv(name, value)
-    before = (project / ".git" / "index").read_bytes()
-    with checked_out(project, "main") as found:
-        built(found, "git add --all && git rev-parse --show-toplevel > ../top; env > ../env")
-        assert (found.root.parent / "top").read_text() == f"{found.root}\n"
-        assert "GIT_INDEX_FILE" not in (found.root.parent / "env").read_text()
-    assert (project / ".git" / "index").read_bytes() == before
-
-
-def test_what_a_build_left_without_write_permission_is_removed(project):
-    with checked_out(project, "main") as found:
-        built(found, "mkdir -p cache/deep && touch cache/deep/x && chmod -R a-w cache")
-    assert is_clean(project)
 
 
 @pytest.mark.parametrize("base", ["later", "HEAD", "twin"])
@@ -361,6 +200,23 @@ def test_an_unknown_version_is_told_with_what_to_do(project, ref):
     assert is_clean(project)
 
 
+def test_a_submodule_that_is_not_checked_out_is_hinted_at(project, tmp_path):
+    repository(tmp_path / "inner", {"b.txt": ""})
+    add = ("submodule", "add", "--quiet", str(tmp_path / "inner"), "third party/in")
+    git(project, "-c", "protocol.file.allow=always", *add)
+    commit(project, {})
+    with checked_out(project, "HEAD") as old, checked_out(project, "main") as new:
+        with pytest.raises(VersionError, match=r"^no luck; HEAD has .*\(third party/in\): --build"):
+            with submodules_in_mind((old, new)):
+                raise VersionError("no luck")
+        with pytest.raises(VersionError, match=r"^no luck$"), submodules_in_mind((new,)):
+            raise VersionError("no luck")
+    with checked_out(project, HERE) as here:
+        with pytest.raises(VersionError, match=r"^no luck$"), submodules_in_mind((here,)):
+            raise VersionError("no luck")
+    assert is_clean(project)
+
+
 def test_a_repository_is_found_from_below_and_missed_outside(project, tmp_path, monkeypatch):
     assert toplevel(project / "sub") == project
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
@@ -372,49 +228,3 @@ def test_without_git_that_is_told(project, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(VersionError, match="git is not installed"):
         toplevel(project)
-
-
-def test_a_version_is_built_in_its_own_root(project):
-    with checked_out(project, "main") as found:
-        built(found, "cp a.txt c.txt && echo done")
-        assert (found.root / "c.txt").read_text() == "old"
-    assert not (project / "c.txt").exists()
-
-
-def test_what_a_failed_build_printed_last_is_told(project):
-    with checked_out(project, "main") as found, pytest.raises(VersionError) as caught:
-        built(found, "seq 1 20; echo no compiler >&2; exit 7")
-    text = str(caught.value)
-    assert text.startswith("main does not build: ")
-    assert "ended with 7" in text
-    assert text.endswith("17\n18\n19\n20\nno compiler")
-
-
-def test_an_interrupted_build_leaves_no_process(tmp_path):
-    """Neither the shell nor what it started."""
-    program = (
-        "import signal, sys; from pathlib import Path\n"
-        "from harness.worktrees import Checkout, built\n"
-        # Whoever was started in the background of a shell ignores it.
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "built(Checkout('main', Path(sys.argv[1]), ''), 'sleep 60 & echo $! > pid; wait; true')"
-    )
-    builder = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)], stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and not (tmp_path / "pid").is_file():
-        time.sleep(0.05)
-    time.sleep(0.2)
-    builder.send_signal(signal.SIGINT)
-    builder.wait(timeout=20)
-    sleeper = (tmp_path / "pid").read_text().strip()
-    while time.monotonic() < deadline and is_alive(sleeper):
-        time.sleep(0.05)
-    assert not is_alive(sleeper)
-
-
-def is_alive(process_id):
-    """Whether there is such a process; one that nobody waited for yet is dead."""
-    done = subprocess.run(["ps", "-o", "stat=", process_id], capture_output=True, text=True)
-    return bool(done.stdout.strip()) and not done.stdout.startswith("Z")
