@@ -7,7 +7,6 @@ output, progress and errors to standard error.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import signal
 import sys
 import traceback
@@ -106,9 +105,7 @@ def _done(words: argparse.Namespace) -> int:
         return Exit.USAGE
     except KeyboardInterrupt:
         hint = "; it goes on with `opbench run --resume RUN`" if words.verb == "run" else ""
-        # A terminal that was closed can't be written to.
-        with contextlib.suppress(OSError):
-            print(f"opbench {words.verb}: interrupted{hint}", file=sys.stderr)
+        print(f"opbench {words.verb}: interrupted{hint}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         raise

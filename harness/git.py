@@ -48,11 +48,30 @@ def without_local(environment: Mapping[str, str]) -> dict[str, str]:
     if not any(name.startswith("GIT_") for name in environment):
         return dict(environment)
     local = _local_variables()
-    return {
+    kept = {
         name: value
         for name, value in environment.items()
         if name not in local and not name.startswith(_MORE_LOCAL)
     }
+    return kept | _trusting(environment)
+
+
+def _trusting(environment: Mapping[str, str]) -> dict[str, str]:
+    """Whose repositories are trusted, said anew: nothing else of what a caller configured.
+
+    In a container that is often said by variables alone, and ties git to no repository.
+    """
+    count = environment.get("GIT_CONFIG_COUNT", "")
+    numbers = range(int(count)) if count.isdecimal() else range(0)
+    folders = [
+        environment.get(f"GIT_CONFIG_VALUE_{number}", "")
+        for number in numbers
+        if environment.get(f"GIT_CONFIG_KEY_{number}", "").lower() == "safe.directory"
+    ]
+    told = {"GIT_CONFIG_COUNT": str(len(folders))} if folders else {}
+    for number, folder in enumerate(folders):
+        told |= {f"GIT_CONFIG_KEY_{number}": "safe.directory", f"GIT_CONFIG_VALUE_{number}": folder}
+    return told
 
 
 def forget_caller() -> None:

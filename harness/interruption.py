@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -48,11 +49,24 @@ class _Interrupt:
 
     at: float = float("-inf")
 
-    def __call__(self, *_: object) -> None:
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            _leave_closed_terminal()
         now = time.monotonic()
         if now - self.at > PATIENCE_S:
             self.at = now
             raise KeyboardInterrupt
+
+
+def _leave_closed_terminal() -> None:
+    """Let what can't be printed any more go nowhere; it would break off the clearing up."""
+    for descriptor in (1, 2):
+        try:
+            os.write(descriptor, b"")
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)
 
 
 @contextmanager

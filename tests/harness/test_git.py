@@ -29,6 +29,19 @@ def test_nothing_of_what_git_calls_local_is_handed_on():
     assert without_local(kept | dict.fromkeys([*local(), *more], "x")) == kept
 
 
+def test_who_is_trusted_is_said_anew():
+    said = [("core.bare", "true"), ("Safe.directory", "/a"), ("a.b", "c"), ("safe.directory", "")]
+    given = {"GIT_CONFIG_COUNT": "4"}
+    for number, (key, value) in enumerate(said):
+        given |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    assert without_local(given) == {
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "/a",
+        "GIT_CONFIG_KEY_1": "safe.directory", "GIT_CONFIG_VALUE_1": "",
+    }
+    assert without_local({"GIT_CONFIG_COUNT": "many"}) == {}
+
+
 @pytest.mark.parametrize("name", local())
 def test_git_is_not_misled(project, tmp_path, monkeypatch, name):
     (tmp_path / "other").mkdir()

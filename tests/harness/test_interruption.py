@@ -1,5 +1,7 @@
 """Signals that end a process: once, in their time, and not those that it was told to ignore."""
 
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -93,6 +95,38 @@ def test_a_signal_that_waited_ends_a_process_that_does_not_handle_it():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (-signal.SIGTERM, "cleared up\n")
+
+
+def test_a_process_whose_terminal_is_closed_clears_up_and_ends_as_interrupted(tmp_path):
+    """Nothing can be printed then, and an exit code of 1 would say that something is slower."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", PRINTER, str(tmp_path / "cleared")]
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), theirs)
+    with subprocess.Popen(command, start_new_session=True, **streams) as process:
+        os.close(theirs)
+        assert os.read(ours, 100).startswith(b"ready")
+        os.close(ours)
+        assert process.wait(timeout=60) == 130
+    assert (tmp_path / "cleared").exists()
+
+
+#: Prints while it clears up, as who shows progress does, and after it.
+PRINTER = """
+import fcntl, pathlib, sys, termios, time
+from harness.interruption import as_interrupt
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+with as_interrupt():
+    try:
+        try:
+            print("ready", flush=True)
+            time.sleep(600)
+        finally:
+            print("clearing up", flush=True)
+            pathlib.Path(sys.argv[1]).touch()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+"""
 
 
 def test_another_thread_does_without():
