@@ -224,7 +224,10 @@ def test_a_pull_request_is_compared_with_where_it_began(tmp_path, origin, ref, d
 @pytest.mark.parametrize("depth", [0, 1])
 @pytest.mark.parametrize(
     ("base", "commit"),
-    [("main", "main"), ("v1", "v1"), ("HEAD^", "main^"), ("", "main^"), ("change", "change")],
+    [
+        *(("main", "main"), ("v1", "v1"), ("HEAD^", "main^"), ("", "main^"), ("change", "change")),
+        *(("origin/main", "main"), ("refs/heads/main", "main"), ("refs/tags/v1", "v1")),
+    ],
 )
 def test_a_base_is_a_branch_a_tag_or_what_git_calls_it(tmp_path, origin, base, commit, depth):
     checkout = checked_out(origin, tmp_path / "work", "refs/pull/1/merge", depth=depth)

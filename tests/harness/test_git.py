@@ -36,8 +36,10 @@ def test_who_is_trusted_is_said_anew():
         given |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     assert without_local(given) == {
         "GIT_CONFIG_COUNT": "2",
-        "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "/a",
-        "GIT_CONFIG_KEY_1": "safe.directory", "GIT_CONFIG_VALUE_1": "",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": "/a",
+        "GIT_CONFIG_KEY_1": "safe.directory",
+        "GIT_CONFIG_VALUE_1": "",
     }
     assert without_local({"GIT_CONFIG_COUNT": "many"}) == {}
 
