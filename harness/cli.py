@@ -32,6 +32,7 @@ from harness.commands import list as list_
 from harness.exits import Exit
 from harness.git import forget_caller
 from harness.interruption import as_interrupt
+from harness.terminal import escape_what_cannot_be_shown, warnings_shown
 from results.errors import OpbenchError
 
 #: The exit code of a bug in opbench itself; EX_SOFTWARE of sysexits.h.
@@ -84,6 +85,7 @@ _VERBS: dict[str, _Verb] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     forget_caller()
+    escape_what_cannot_be_shown()
     try:
         with as_interrupt():
             code = _done(parser().parse_args(argv))
@@ -99,7 +101,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _done(words: argparse.Namespace) -> int:
     """Do what is asked, and tell what is in the way of it."""
     try:
-        return int(_VERBS[words.verb].main(words))
+        with warnings_shown(words.verb):
+            return int(_VERBS[words.verb].main(words))
     except OpbenchError as error:
         print(f"opbench {words.verb}: {error}", file=sys.stderr)
         return Exit.USAGE

@@ -9,6 +9,7 @@ from results.record import Calibration, GateRules, Power
 from results.resampling import Pool
 from results.stats import median
 from results.table import Table
+from results.validation import is_sound
 
 METHODS = ("twins", "pairs")
 
@@ -70,7 +71,7 @@ def find(
 ) -> Calibration | None:
     """What is kept for a machine; None where there is nothing that can be read."""
     path = _path(environment_key, device, threads, root)
-    found = kept.read(path, lambda value: isinstance(value, Calibration))
+    found = kept.read(path, lambda value: isinstance(value, Calibration) and is_sound(value))
     if not isinstance(found, Calibration):
         return None
     same = (found.environment_key, found.device, found.threads)

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from results import kept
 from results.record import Ceilings
+from results.validation import is_sound
 
 #: Above this share a row is an error: in the op's cost, in its timing, or the ceilings were taken
 #: while the machine was slow.
@@ -162,9 +163,4 @@ def _identity(ceilings: Ceilings) -> tuple[str, str, int]:
 
 def _is_whole(ceilings: object) -> bool:
     """Whether a file of the right form holds rising sizes, and numbers that can be divided by."""
-    if not isinstance(ceilings, Ceilings):
-        return False
-    sizes = [size for size, _ in ceilings.memory]
-    rates = [rate for _, rate in (*ceilings.memory, *ceilings.matmul)]
-    numbers = (ceilings.dispatch_s, *sizes, *rates)
-    return sizes == sorted(set(sizes)) and all(0 < number < math.inf for number in numbers)
+    return isinstance(ceilings, Ceilings) and is_sound(ceilings)

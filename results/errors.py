@@ -5,6 +5,7 @@ OpbenchError
 ├── SelectionError      what was asked for does not exist or cannot be combined
 ├── RunFolderError      a run cannot be read or written
 │   └── TruncatedLineError   a line was cut off by a crash
+├── NothingRecordedError   a run holds nothing of what was asked for
 ├── TriageError         the file of accepted changes is not well formed, or entries have expired
 ├── VersionError        a version that is to be compared is not there, or does not build or load
 ├── EnvironmentsDifferError   two runs were made in environments that differ
@@ -32,6 +33,10 @@ class RunFolderError(OpbenchError):
 
 class TruncatedLineError(RunFolderError):
     """A line of a run is not whole JSON: its writer died in the middle of it."""
+
+
+class NothingRecordedError(OpbenchError):
+    """A run can be read and holds nothing of what was asked for; the text says what to use."""
 
 
 class TriageError(OpbenchError):

@@ -1,37 +1,37 @@
 """The run folder: `runs/<id>/{run.json, records.jsonl, traces/, tensorboard/}`.
 
 Lines are appended and flushed one at a time, so that a run can be read whatever became of the
-process that wrote it: a last line that was cut off is left out.
+process that wrote it. What can't be read is left out, and told by a warning of this module's logger
+that names its path, and its line.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from results import codec
 from results.errors import RunFolderError, TruncatedLineError
 from results.outputs import ensure_apart_from_runs, ensure_run_name, ignore_in_git
 from results.record import (
-    SCHEMA,
     Calibration,
-    Case,
     Ceilings,
     Line,
-    Measured,
     Profile,
     Record,
     RunInfo,
     Started,
 )
+from results.validation import ensure_rules, ensure_sound
 
-if TYPE_CHECKING:
-    import pandas as pd
+_LOG = logging.getLogger(__name__)
+#: So many lines of a file that can't be read are told one by one.
+_MOST_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,44 +52,68 @@ class RunFolder:
 
     @property
     def info(self) -> RunInfo:
-        """The head of the run. Raises RunFolderError where it is newer than this opbench."""
-        info = codec.loads((self.path / "run.json").read_text(encoding="utf-8"))
-        if not isinstance(info, RunInfo):
-            raise RunFolderError(f"{self.path / 'run.json'} is not the head of a run")
-        if info.schema > SCHEMA:
-            raise RunFolderError(
-                f"{self.path} was written with schema {info.schema}; this opbench reads up to "
-                f"{SCHEMA}: install a newer opbench"
-            )
+        """The head of the run.
+
+        Raises RunFolderError, which names the file, where it can't be read or is newer than this
+        opbench.
+        """
+        path = self.path / "run.json"
+        text = _bytes(path)
+        try:
+            info = codec.loads(text.decode("utf-8"))
+            if not isinstance(info, RunInfo):
+                raise RunFolderError("not the head of a run")
+            ensure_rules(info.rules)
+        except (RunFolderError, UnicodeDecodeError) as error:
+            raise RunFolderError(f"{path} cannot be read: {error}") from error
         return info
 
-    def append(self, line: Line) -> None:
-        """Write one line and push it to the disk."""
-        with (self.path / "records.jsonl").open("a+b") as file:
-            if file.tell() and not _ends_with_newline(file.fileno(), file.tell()):
-                file.write(b"\n")
-            file.write(codec.dumps(line).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+    def append(self, *lines: Line) -> None:
+        """Write lines and push them to the disk together.
+
+        Raises RunFolderError where the disk is full, or the run can't be written.
+        """
+        path = self.path / "records.jsonl"
+        text = "".join(codec.dumps(line) + "\n" for line in lines)
+        try:
+            with path.open("a+b") as file:
+                if file.tell() and not _ends_with_newline(file.fileno(), file.tell()):
+                    file.write(b"\n")
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise RunFolderError(f"{path} cannot be written: {error.strerror or error}") from error
 
     def lines(self, *, words: Collection[str] = ()) -> Iterator[Line]:
-        """Every line, in order. A line that was cut off by a crash is skipped.
+        """Every line, in order. What can't be read is left out, with a warning that names the line.
 
-        words: where given, lines in which none of these strings stands are left unread.
+        words: where given, whole lines in which none of these strings stands are left unread.
+        Raises RunFolderError where the file can't be read, or no line of it.
         """
         quoted = [json.dumps(word).encode() for word in words]
         path = self.path / "records.jsonl"
-        if not path.exists():
-            return
-        for number, text in enumerate(path.read_bytes().split(b"\n"), start=1):
-            if not text.strip() or (quoted and not any(word in text for word in quoted)):
+        texts = _bytes(path).split(b"\n") if os.path.lexists(path) else []
+        faults: dict[int, RunFolderError] = {}
+        some = False
+        for number, text in enumerate(texts, start=1):
+            if not text.strip():
+                continue
+            if quoted and _looks_whole(text) and not any(word in text for word in quoted):
+                some = True
                 continue
             try:
-                yield codec.loads(text.decode("utf-8", errors="replace"))
-            except TruncatedLineError:
-                continue
+                line = _line(text)
             except RunFolderError as error:
-                raise RunFolderError(f"{path}:{number}: {error}") from error
+                faults[number] = error
+                continue
+            some = True
+            yield line
+        # Of the first line of all a crash may have left a part.
+        if not some and faults and not isinstance(faults.get(len(texts)), TruncatedLineError):
+            number, fault = next(iter(faults.items()))
+            raise RunFolderError(f"{path} holds no line that can be read; {number}: {fault}")
+        _tell(path, faults)
 
     def records(self, *, ops: Collection[str] = ()) -> tuple[Record, ...]:
         """The finished jobs; where a job was done twice, the later one counts.
@@ -123,10 +147,11 @@ class RunFolder:
         return tuple(s for s in begun if (s.case, s.contender) not in done)
 
 
-def create(root: Path, info: RunInfo) -> RunFolder:
-    """Make the folder `root/<info.id>`, which git ignores.
+def create(root: Path, info: RunInfo, lines: Iterable[Line] = ()) -> RunFolder:
+    """Make the folder `root/<info.id>`, which git ignores, with these lines.
 
-    Raises RunFolderError where it exists, lies in another run, or its id is no name.
+    Raises RunFolderError where it exists, lies in another run or can't be written, or its id is no
+    name.
     """
     ensure_run_name(info.id)
     ensure_apart_from_runs(root)
@@ -138,34 +163,52 @@ def create(root: Path, info: RunInfo) -> RunFolder:
         raise RunFolderError(f"{path} exists already; give another --id or --out") from error
     except OSError as error:
         raise RunFolderError(f"{path} cannot be made: {error.strerror}; give --out") from error
-    (path / "run.json").write_text(codec.dumps(info) + "\n", encoding="utf-8")
-    return RunFolder(path)
+    folder = RunFolder(path)
+    if lines := tuple(lines):
+        # Without a head it is no run, should the disk be full.
+        folder.append(*lines)
+    try:
+        (path / "run.json").write_text(codec.dumps(info) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise RunFolderError(f"{path} cannot be written: {error.strerror}; give --out") from error
+    return folder
 
 
 def open_run(path: str | Path) -> RunFolder:
     """The run at `path`. Raises RunFolderError where there is none."""
     folder = RunFolder(Path(path))
-    if not (folder.path / "run.json").is_file():
-        raise RunFolderError(f"{folder.path} is not a run: it has no run.json")
+    try:
+        (folder.path / "run.json").lstat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RunFolderError(f"{folder.path} is not a run: it has no run.json") from error
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{folder.path} cannot be read: {error}") from error
     return folder
 
 
 def runs_in(root: Path) -> tuple[RunFolder, ...]:
-    """The runs below a folder, the one that began first at the head.
+    """The runs below a folder that can be read, the one that began first at the head.
 
-    Raises RunFolderError where there is none, or one of them can't be read.
+    A warning names each that can't. Raises RunFolderError where there is none.
     """
-    folders = [RunFolder(head.parent) for head in root.glob("*/run.json")]
-    if not folders:
-        raise RunFolderError(f"there is no run in {root}; make one with `opbench run`")
-    return tuple(sorted(folders, key=lambda folder: began(folder.info)))
+    found: list[tuple[float, RunFolder]] = []
+    heads = sorted(root.glob("*/run.json"))
+    for folder in (RunFolder(head.parent) for head in heads):
+        try:
+            found.append((began(folder.info), folder))
+        except RunFolderError as error:
+            _LOG.warning("%s; this run is left out", error)
+    if not found:
+        what = "run" if not heads else "run that can be read"
+        raise RunFolderError(f"there is no {what} in {root}; make one with `opbench run`")
+    return tuple(folder for _, folder in sorted(found, key=lambda item: item[0]))
 
 
 def began(info: RunInfo) -> float:
     """When a run began, in seconds since 1970; 0.0 where its head doesn't tell."""
     try:
         return datetime.fromisoformat(info.created).timestamp()
-    except ValueError:
+    except (OSError, OverflowError, ValueError):
         return 0.0
 
 
@@ -190,73 +233,31 @@ def _age(folder: RunFolder) -> tuple[float, int]:
     return created, (folder.path / "run.json").stat().st_mtime_ns
 
 
-def read(run: str | Path, *, by: str = "job") -> pd.DataFrame:
-    """A run as a tidy table: one row per job, or with by="sample" one per sample.
-
-    Columns: the fields of the case, one `axis_<name>` per axis, contender, outcome, its fields
-    (times in seconds) and `reason`. Raises RunFolderError where `run` is not a run.
-    """
-    if by not in ("job", "sample"):
-        raise ValueError(f"by={by!r} is not one of job, sample")
-    jobs = open_run(run).records()
-    if by == "job":
-        return _frame([_job_row(record) for record in jobs])
-    return _frame([row for record in jobs for row in _sample_rows(record)])
+def _line(text: bytes) -> Line:
+    """A line of the records; RunFolderError where it is none that can be used."""
+    line = codec.loads(text.decode("utf-8", errors="replace"))
+    if not isinstance(line, Line):
+        raise RunFolderError(f"a {type(line).__name__} is no line of a run")
+    ensure_sound(line)
+    return line
 
 
-def _frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
-    """A frame in which a column of integers stays one where some jobs have no value."""
-    import pandas as pd
-
-    names = dict.fromkeys(name for row in rows for name in row)
-    columns = {name: [row.get(name) for row in rows] for name in names}
-    types = {name: {type(v) for v in values if v is not None} for name, values in columns.items()}
-    holes = [name for name, values in columns.items() if types[name] == {int} and None in values]
-    return pd.DataFrame(columns).astype(dict.fromkeys(holes, "Int64"))
+def _looks_whole(text: bytes) -> bool:
+    return text.startswith(b'{"type":') and text.endswith(b"}")
 
 
-#: What a job has one of per sample, and a row of the table by sample has one of.
-_PER_SAMPLE = ("samples_s", "rounds", "units", "device_s")
+def _tell(path: Path, faults: Mapping[int, RunFolderError]) -> None:
+    for number, error in list(faults.items())[:_MOST_TOLD]:
+        _LOG.warning("%s:%d: %s; this line is left out", path, number, error)
+    if len(faults) > _MOST_TOLD:
+        _LOG.warning("%s: %d more lines cannot be read", path, len(faults) - _MOST_TOLD)
 
 
-def _sample_rows(record: Record) -> Iterator[dict[str, object]]:
-    outcome = record.outcome
-    if isinstance(outcome, Measured):
-        row = _job_row(record)
-        del row["median_s"]
-        count = len(outcome.samples_s)
-        units, rounds = outcome.units or (0,) * count, outcome.rounds or (None,) * count
-        device = outcome.device_s or (None,) * count
-        for unit, number, time_s, device_s in zip(
-            units, rounds, outcome.samples_s, device, strict=True
-        ):
-            sample = {"process": unit, "round": number, "time_s": time_s, "device_s": device_s}
-            yield row | sample
-
-
-def _job_row(record: Record) -> dict[str, object]:
-    from results.stats import median
-
-    outcome = record.outcome
-    row: dict[str, object] = {
-        "contender": record.contender,
-        **_case_columns(record.case),
-        "outcome": type(outcome).__name__,
-        "fingerprint": record.fingerprint,
-        "environment_key": record.environment_key,
-        "caveats": "; ".join(f"{kind}: {text}" for kind, text in record.caveats),
-        "output": record.output,
-    }
-    names = (n for cls in type(outcome).__mro__ for n in getattr(cls, "__slots__", ()))
-    row |= {name: getattr(outcome, name) for name in names if name not in _PER_SAMPLE}
-    if isinstance(outcome, Measured):
-        row["median_s"] = median(outcome.samples_s)
-    return row
-
-
-def _case_columns(case: Case) -> dict[str, object]:
-    columns = {name: getattr(case, name) for name in Case.__slots__ if name != "axes"}
-    return columns | {f"axis_{name}": value for name, value in case.axes}
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RunFolderError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _ends_with_newline(descriptor: int, size: int) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from harness import options
 from harness.commands import common
 from harness.exits import Exit
+from results.errors import NothingRecordedError
 from results.formats import FORMATS
 
 HELP = "write a run as CSV, JSON, Markdown, Parquet or pytest-benchmark's JSON"
@@ -22,8 +24,12 @@ def add(verb: argparse.ArgumentParser) -> None:
 
 
 def main(words: argparse.Namespace) -> Exit:
-    """Write the run into the file that was asked for."""
+    """Write the run into the file that was asked for, where there is anything to write."""
     folder = common.recorded(words)
-    FORMATS[words.format](folder.path, Path(words.output), by=words.by)
+    try:
+        FORMATS[words.format](folder.path, Path(words.output), by=words.by)
+    except NothingRecordedError as error:
+        print(f"opbench export: {error}", file=sys.stderr)
+        return Exit.NOTHING
     print(f"wrote {words.output}")
     return Exit.OK

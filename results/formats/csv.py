@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from results.store import read
+from results.frames import read_some
 
 
 def export(run: str | Path, target: Path, *, by: str = "job") -> None:
     """Write the tidy table of `run` to `target`; what is missing is left empty."""
-    read(run, by=by).to_csv(target, index=False)
+    read_some(run, by=by).to_csv(target, index=False)

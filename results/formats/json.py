@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from results.store import read
+from results.frames import read_some
 
 
 def export(run: str | Path, target: Path, *, by: str = "job") -> None:
     """Write the tidy table of `run` to `target`; what is missing or not finite is null."""
-    read(run, by=by).to_json(
+    read_some(run, by=by).to_json(
         target, orient="records", indent=1, double_precision=15, force_ascii=False
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from results.leaderboard import Board, boards_of
 from results.store import open_run
-from results.table import Table, leaderboard_table
+from results.table import Table, leaderboard_table, operators_table
 
 #: Columns of numbers are set flush right.
 _TEXT_COLUMNS = frozenset(
@@ -23,11 +23,12 @@ _TEXT_COLUMNS = frozenset(
 
 
 def export(run: str | Path, target: Path, *, by: str = "job") -> None:
-    """Write the leaderboards of `run` to `target`, or the summary of a gate.
+    """Write the leaderboards and operators of `run` to `target`, or the summary of a gate.
 
     `by` makes no difference here.
     """
     # They draw their tables with what is below.
+    from results.frames import nothing_in
     from results.gate_report import recorded
     from results.gate_text import markdown
 
@@ -37,9 +38,14 @@ def export(run: str | Path, target: Path, *, by: str = "job") -> None:
         target.write_text(markdown(report, folder.path), encoding="utf-8")
         return
     ordered = sorted(boards_of(folder), key=lambda board: board.case.op)
+    profiles = folder.profiles()
+    if not ordered and not profiles:
+        raise nothing_in(folder, "race, profile or gate")
     parts = [f"# {escape(folder.info.id)}\n"]
     for op, group in itertools.groupby(ordered, key=lambda board: board.case.op):
         parts.append(f"## {escape(op)}\n\n{leaderboards(group)}")
+    if profiles:
+        parts.append("## Operators\n\n" + "\n".join(map(render, map(operators_table, profiles))))
     target.write_text("\n".join(parts), encoding="utf-8")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from results.store import read
+from results.frames import read_some
 
 
 def export(run: str | Path, target: Path, *, by: str = "job") -> None:
@@ -15,7 +15,7 @@ def export(run: str | Path, target: Path, *, by: str = "job") -> None:
     """
     from pandas.api.types import is_object_dtype
 
-    frame = read(run, by=by)
+    frame = read_some(run, by=by)
     for name in frame.columns:
         if is_object_dtype(frame[name]) and len(set(map(type, frame[name].dropna()))) > 1:
             frame[name] = frame[name].map(str, na_action="ignore")

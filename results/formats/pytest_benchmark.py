@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,10 @@ from results.benchmark_items import (
     own,
     params_of,
 )
+from results.frames import nothing_in
+from results.leaderboard import Row, boards_of
 from results.record import Environment, Measured, Record
+from results.stats import Interval
 from results.store import open_run
 
 
@@ -32,12 +36,17 @@ def export(run: str | Path, target: Path, *, by: str = "job") -> None:
     """
     folder = open_run(run)
     records = folder.records()
+    ranks = {(board.case, row.contender): row for board in boards_of(folder) for row in board.rows}
+    if not records:
+        raise nothing_in(folder, "race")
     others = tuple(r for r in records if not isinstance(r.outcome, Measured))
     document = {
         "machine_info": _machine_info(folder.info.environment),
         "commit_info": _COMMIT_INFO,
         "benchmarks": [
-            _benchmark(r, r.outcome) for r in records if isinstance(r.outcome, Measured)
+            _benchmark(r, r.outcome, ranks.get((r.case, r.contender)))
+            for r in records
+            if isinstance(r.outcome, Measured)
         ],
         "datetime": folder.info.created,
         "version": __version__,
@@ -46,7 +55,8 @@ def export(run: str | Path, target: Path, *, by: str = "job") -> None:
     target.write_text(json.dumps(document, indent=4), encoding="utf-8")
 
 
-def _benchmark(record: Record, measured: Measured) -> Mapping[str, Any]:
+def _benchmark(record: Record, measured: Measured, rank: Row | None) -> Mapping[str, Any]:
+    """rank: the row of the leaderboard; None of an anchor, which is on none."""
     case, contender = record.case, record.contender
     name = name_of(case, contender)
     stats = Stats()
@@ -58,10 +68,21 @@ def _benchmark(record: Record, measured: Measured) -> Mapping[str, Any]:
         "fullname": fullname_of(case, contender),
         "params": params_of(case, contender),
         "param": name,
-        "extra_info": extra_info_of(replace(record, outcome=replace(measured, samples_s=()))),
+        "extra_info": {
+            **extra_info_of(replace(record, outcome=replace(measured, samples_s=()))),
+            **(_standing(rank) if rank else {}),
+        },
         "options": {"disable_gc": True, "timer": "time.perf_counter"},
         "stats": {**stats.as_dict(), "data": stats.data, "iterations": measured.calls},
     }
+
+
+def _standing(rank: Row) -> Mapping[str, Any]:
+    """The verdict, and the ratio to the best with the ends of its interval where they are known."""
+    ratio = rank.ratio or Interval(math.nan, math.nan, math.nan)
+    ends = {"ratio": ratio.value, "low": ratio.low, "high": ratio.high}
+    known = {name: value if math.isfinite(value) else None for name, value in ends.items()}
+    return {"verdict": rank.verdict, **known}
 
 
 #: What pytest-benchmark writes outside of a repository: a run knows of none.

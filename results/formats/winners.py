@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 from results.formats.markdown import escape, render
+from results.frames import nothing_in
 from results.leaderboard import boards_of
 from results.store import open_run
 from results.table import winners_table
@@ -16,11 +17,14 @@ def export(run: str | Path, target: Path, *, by: str = "job") -> None:
     """Write the winners of `run` to `target`. `by` makes no difference here."""
     folder = open_run(run)
     info, boards = folder.info, sorted(boards_of(folder), key=lambda board: board.case.op)
+    if not boards:
+        raise nothing_in(folder, "race")
     measured = sum(bool(board.measured) for board in boards)
-    command = shlex.join((Path(info.command[0]).name, *info.command[1:]))
+    command = shlex.join((*(Path(name).name for name in info.command[:1]), *info.command[1:]))
+    day = info.created[:10] or "an unknown day"
     parts = [
         "# Who won\n",
-        f"Measured by `{command}` on {info.created[:10]}; written by `opbench export --format "
+        f"Measured by `{command}` on {day}; written by `opbench export --format "
         f"winners`. {measured} of {len(boards)} cases have a contender that was timed.\n",
         'Times are of this machine in that hour; ratios were taken within a race. "As good" are '
         f'those shown to be within {info.rules.tie:.0%} of the best, and, marked "perhaps", those '

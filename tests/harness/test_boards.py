@@ -8,8 +8,8 @@ import harness
 from harness.checking import check
 from harness.planning import Selection, plan, plan_checks
 from results.errors import DeclarationError
+from results.frames import read
 from results.record import Measured, Right, Unsupported, Wrong
-from results.store import read
 from tests.harness.runs import new_run
 
 TURNED = Path(__file__).parent.parent / "loaded" / "turned.py"

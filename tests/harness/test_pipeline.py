@@ -10,8 +10,8 @@ import harness
 from harness import profiling, runner
 from harness.planning import Race, Selection
 from harness.policy import Policy
+from results.frames import read
 from results.record import Failed, Measured, Profile, Record, Started, Unsupported, Wrong
-from results.store import read
 from tests.harness.runs import new_run
 
 LOADED = Path(__file__).parent.parent / "loaded"

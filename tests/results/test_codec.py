@@ -19,7 +19,8 @@ FLOATS = st.floats(allow_nan=False)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 COUNTS = st.integers(0, 2**60)
 PAIRS = st.lists(st.tuples(NAMES, NAMES), max_size=3).map(tuple)
-AXES = st.lists(st.tuples(NAMES, st.integers() | FINITE | NAMES | st.booleans()), max_size=3)
+INTEGERS = st.integers(-(2**63), 2**63 - 1)
+AXES = st.lists(st.tuples(NAMES, INTEGERS | FINITE | NAMES | st.booleans()), max_size=3)
 RULES = st.builds(record.Rules, FLOATS, FLOATS, FLOATS)
 CASES = st.builds(record.Case, NAMES, NAMES, AXES.map(tuple), NAMES, threads=COUNTS)
 MEASURED = st.builds(
@@ -130,6 +131,59 @@ def test_a_cut_off_line_is_told_apart(text):
 def test_what_is_no_record_is_an_error(text, message):
     with pytest.raises(RunFolderError, match=message):
         codec.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"contender":"index_add"', '"contender":null'),
+        ('"contender":"index_add"', '"contender":["index_add"]'),
+        ('"calls":5', '"calls":"5"'),
+        ('"calls":5', '"calls":true'),
+        ('"calls":5', '"calls":1e99'),
+        ('"rounds":[', '"rounds":[[],'),
+        ('"caveats":[]', '"caveats":[["one"]]'),
+        ('"caveats":[]', '"caveats":{}'),
+        ('["B",8]', '["B",[8]]'),
+        ('["B",8]', '["B"]'),
+        ('"peak_bytes":3500000', '"peak_bytes":{"type":"Right","error":1}'),
+        ('"type":"Case"', '"type":"Right"'),
+        ('"type":"Case"', '"type":["Case"]'),
+    ],
+)
+def test_a_field_of_another_type_is_an_error(old, new):
+    """What is read later can rely on the annotations."""
+    text = codec.dumps(job())
+    assert old in text
+
+    with pytest.raises(RunFolderError):
+        codec.loads(text.replace(old, new))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"type":' * 100_000, f'{{"a":{"9" * 5000}}}'])
+def test_json_that_python_itself_refuses_is_an_error(text):
+    with pytest.raises(RunFolderError):
+        codec.loads(text)
+
+
+def test_a_newer_schema_is_told_though_its_fields_are_unknown():
+    text = codec.dumps(info(schema=99)).replace('"warnings"', '"remarks"')
+
+    with pytest.raises(RunFolderError, match=r"schema 99; .*install a newer opbench"):
+        codec.loads(text)
+
+
+def test_what_no_file_or_table_takes_is_read_as_text():
+    written = codec.dumps(job("\ud83d", on=case(axes=(("n", 10**30), ("m", -(2**63))))))
+
+    found = codec.loads(written)
+    assert found.contender == r"\ud83d"
+    assert found.case.axes == (("n", "1" + "0" * 30), ("m", -(2**63)))
+
+
+def test_a_declared_cost_may_be_no_whole_number():
+    """A stranger's `Cost` isn't held to its annotations when it is written."""
+    assert codec.loads(codec.dumps(measured(flops=10.4))).flops == 10
 
 
 def test_an_unknown_record_inside_a_record_is_an_error():

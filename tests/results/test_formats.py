@@ -9,12 +9,13 @@ import sys
 import pandas as pd
 import pytest
 
-from results import store
-from results.errors import RunFolderError
+from results import frames, store
+from results.errors import NothingRecordedError, RunFolderError
 from results.formats import FORMATS
 from results.formats.markdown import escape, render
 from results.table import Table
-from tests.results.examples import case, info, make_run, record, records
+from tests.results.examples import case, info, make_run, profile, record, records
+from tests.results.gates import make_gate
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def run(tmp_path_factory):
 )
 def test_tables_come_back(run, tmp_path, name, read, by):
     target = tmp_path / f"run.{name}"
-    expected = store.read(run, by=by)
+    expected = frames.read(run, by=by)
 
     FORMATS[name](run, target, by=by)
 
@@ -70,8 +71,11 @@ def test_markdown_has_a_leaderboard_per_case(run, tmp_path):
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## boundary_upsample",
         "## patch_pooling",
+        "## Operators",
     ]
-    assert text.count("### ") == len({r.case for r in records()})
+    boards, operators = text.split("## Operators")
+    assert boards.count("### ") == len({r.case for r in records()})
+    assert "| aten::bmm | 2.00 | 30.0 µs |" in operators
     assert r"0 \* NaN leaks \| spreads" in text
 
 
@@ -80,6 +84,55 @@ def test_cells_are_taken_literally_and_empty_notes_left_out():
 
     assert render(table) == "### a\\|b\n\n| contender |\n| :--- |\n| \\_x\\_ y_z |\n"
     assert escape("two\nlines <b> [l](u)") == r"two lines \<b> \[l\](u)"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_was_written_has_something_in_it(tmp_path, name):
+    """Of a run that holds nothing of what a format tells, there is no file."""
+    empty, gate = store.create(tmp_path, info("empty")), make_gate(tmp_path)
+    profiled = store.create(tmp_path, info("profiled"))
+    profiled.append(profile())
+
+    fits = {
+        "markdown": (gate, profiled),
+        "winners": (),
+        "pytest-benchmark": (),
+    }.get(name, (gate,))
+    for folder in (empty, gate, profiled):
+        target = tmp_path / f"{folder.path.name}.out"
+        if folder in fits:
+            FORMATS[name](folder.path, target)
+            content = target.read_bytes()
+            assert b"copies" in content or b"aten::bmm" in content
+            continue
+        with pytest.raises(NothingRecordedError, match=str(folder.path)):
+            FORMATS[name](folder.path, target)
+        assert not target.exists()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("by", ["job", "sample"])
+def test_names_that_files_and_tables_do_not_take(tmp_path, name, by):
+    run = store.create(tmp_path, info())
+    axes = (("n", 10**30), ("s", "\\ud83d"))
+    run.append(record("\\ud83d", on=case(axes=axes)), record("µ漢", on=case(axes=(("n", 1),))))
+
+    FORMATS[name](run.path, tmp_path / "out", by=by)
+
+    text = (tmp_path / "out").read_bytes()
+    assert b"ud83d" in text
+    if name in ("csv", "json", "parquet"):
+        assert b"1" + b"0" * 30 in text
+
+
+def test_numbers_of_the_standing_are_in_pytest_benchmarks_file(run, tmp_path):
+    FORMATS["pytest-benchmark"](run, tmp_path / "x.json")
+
+    items = json.loads((tmp_path / "x.json").read_text())["benchmarks"]
+    told = {item["extra_info"]["verdict"] for item in items}
+    assert {"best", "tied", "slower"} <= told
+    for item in items:
+        assert item["extra_info"]["low"] <= item["extra_info"]["ratio"]
 
 
 @pytest.mark.parametrize("name", FORMATS)

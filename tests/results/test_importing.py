@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from dashboards.publish import publish
-from results import store
+from results import frames, store
 from results.errors import RunFolderError
 from results.formats import FORMATS
 from results.importing import import_run
@@ -182,7 +182,7 @@ def test_an_imported_run_can_be_published_and_exported(foreign, tmp_path, conten
     publish(found)
     for name, write in FORMATS.items():
         write(found.path, tmp_path / name, by="job")
-    frame = store.read(found.path, by="sample")
+    frame = frames.read(found.path, by="sample")
     assert frame["round"].isna().all()
     again = import_run(tmp_path / "pytest-benchmark", tmp_path, run_id="two")
     # NaN, of what pytest-benchmark doesn't measure, is no equal of itself.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from results import codec, store
 from results.errors import RunFolderError
-from results.record import Failed, Record, Rules, Started, Unsupported
-from results.stats import median
-from tests.results.examples import case, info, make_run, measured, profile, record, records
+from results.record import Failed, Rules, Started, Unsupported
+from tests.results.examples import case, info, measured, profile, record
 
 
 @pytest.fixture
@@ -34,8 +34,6 @@ def test_lines_come_back_in_order(run):
 def test_a_run_without_lines_is_empty(run):
     assert list(run.lines()) == []
     assert run.records() == run.profiles() == run.unfinished() == ()
-    assert store.read(run.path).empty
-    assert store.read(run.path, by="sample").empty
 
 
 def test_a_line_that_was_cut_off_is_skipped_and_does_not_spoil_the_next(run):
@@ -48,13 +46,83 @@ def test_a_line_that_was_cut_off_is_skipped_and_does_not_spoil_the_next(run):
     assert [r.contender for r in run.records()] == ["first", "next"]
 
 
-def test_a_line_of_another_version_is_an_error_that_says_where(run):
-    run.append(record())
-    with (run.path / "records.jsonl").open("a") as file:
-        file.write('{"type":"Right","error":1,"extra":2}\n')
+DAMAGED = (
+    b"garbage",
+    b'{"type":"Record","contender":"cut',
+    b'{"type":"Right","error":1,"extra":2}',
+    b"\x00\xff\xfe",
+    b"[]",
+    codec.dumps(case()).encode(),
+    codec.dumps(record(outcome=measured(rounds=()))).encode(),
+    codec.dumps(record()).replace('"calls":5', '"calls":0').encode(),
+    codec.dumps(record()).replace('"rounds":[0,', '"rounds":[').encode(),
+)
 
-    with pytest.raises(RunFolderError, match=r"records\.jsonl:2: .*another version"):
+
+@pytest.mark.parametrize("damaged", DAMAGED)
+def test_a_line_that_cannot_be_read_is_named_and_the_others_are_read(run, caplog, damaged):
+    run.append(record("first"))
+    with (run.path / "records.jsonl").open("ab") as file:
+        file.write(damaged + b"\n")
+    run.append(record("next"))
+
+    assert [r.contender for r in run.records()] == ["first", "next"]
+    (told,) = caplog.messages
+    assert told.startswith(f"{run.path / 'records.jsonl'}:2: ")
+
+
+def test_many_such_lines_are_counted(run, caplog):
+    run.append(record("first"))
+    with (run.path / "records.jsonl").open("a") as file:
+        file.write("garbage\n" * 20)
+
+    assert len(run.records(ops=("patch_pooling",))) == 1
+    assert len(caplog.messages) == 6
+    assert caplog.messages[-1].endswith("15 more lines cannot be read")
+
+
+def test_garbage_in_place_of_all_lines_is_an_error(run):
+    (run.path / "records.jsonl").write_bytes(b"garbage\ngarbage\n")
+
+    with pytest.raises(RunFolderError, match=r"records.jsonl holds no line that can be read; 1: "):
         run.records()
+
+
+def test_the_first_line_of_all_may_be_cut_off(run):
+    (run.path / "records.jsonl").write_text('{"type":"Started","conten')
+
+    assert run.records() == ()
+
+
+def test_a_folder_in_place_of_a_file(run):
+    (run.path / "records.jsonl").mkdir()
+    with pytest.raises(RunFolderError, match=r"records\.jsonl cannot be read: Is a directory"):
+        run.records()
+    with pytest.raises(RunFolderError, match=r"records\.jsonl cannot be written: Is a directory"):
+        run.append(record())
+    (run.path / "run.json").unlink()
+    (run.path / "run.json").mkdir()
+    with pytest.raises(RunFolderError, match=r"run\.json cannot be read: Is a directory"):
+        _ = store.open_run(run.path).info
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk to show")
+def test_a_full_disk_names_the_file(run):
+    (run.path / "records.jsonl").symlink_to("/dev/full")
+
+    with pytest.raises(RunFolderError, match=r"records\.jsonl cannot be written: No space left"):
+        run.append(record())
+
+
+def test_a_run_that_could_not_be_written_whole_is_none(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store.os, "fsync", fail)
+    with pytest.raises(RunFolderError, match="No space left"):
+        store.create(tmp_path, info(), [record()])
+    with pytest.raises(RunFolderError, match="is not a run"):
+        store.open_run(tmp_path / "example")
 
 
 def test_the_later_of_two_records_counts(run):
@@ -93,6 +161,43 @@ def test_a_head_that_is_no_head_is_refused(run):
 
     with pytest.raises(RunFolderError, match="not the head of a run"):
         _ = run.info
+
+
+HEADS = (
+    b"",
+    b'{"type":"RunInfo","id":',
+    b"\xff\xfe{\x00",
+    b"null",
+    b'{"type":"Right","error":0}',
+    codec.dumps(info()).replace('"id":"example"', '"id":null').encode(),
+    codec.dumps(info(rules=Rules(error=0.0))).encode(),
+    codec.dumps(info(schema=99)).encode(),
+)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_damaged_run_is_named_and_the_others_are_read(tmp_path, caplog, head):
+    whole = store.create(tmp_path, info("whole"))
+    damaged = store.create(tmp_path, info("damaged"))
+    (damaged.path / "run.json").write_bytes(head)
+
+    with pytest.raises(RunFolderError, match=rf"{damaged.path / 'run.json'} cannot be read: "):
+        _ = damaged.info
+    assert store.runs_in(tmp_path) == (whole,)
+    (told,) = caplog.messages
+    assert f"{damaged.path / 'run.json'} cannot be read" in told
+
+
+def test_no_run_that_can_be_read(tmp_path):
+    (store.create(tmp_path, info()).path / "run.json").write_bytes(b"")
+
+    with pytest.raises(RunFolderError, match="there is no run that can be read in"):
+        store.runs_in(tmp_path)
+
+
+@pytest.mark.parametrize("created", ["", "yesterday", "0001-01-01", "9999-12-31T23:59:59-23:59"])
+def test_a_head_that_does_not_tell_when_it_began(created):
+    assert isinstance(store.began(info(created=created)), float)
 
 
 def test_an_existing_run_is_not_overwritten(tmp_path, run):
@@ -146,42 +251,6 @@ def test_a_run_that_cannot_be_read_is_not_the_latest_and_hides_no_other(tmp_path
     os.utime(good.path / "run.json", (1e9, 1e9))
 
     assert store.latest(tmp_path).path == good.path
-
-
-def test_read_by_job(tmp_path):
-    frame = store.read(make_run(tmp_path).path)
-
-    assert len(frame) == len(records())
-    assert set(frame["outcome"]) == {"Measured", "Wrong", "Unsupported", "Failed"}
-    assert str(frame["axis_B"].dtype) == "int64"
-    assert str(frame["calls"].dtype) == "Int64"
-    assert {"op", "shape", "direction", "axis_order", "reason", "peak_bytes"} <= set(frame.columns)
-    assert not {"samples_s", "rounds"} & set(frame.columns)
-    first = records()[0]
-    assert frame["median_s"][0] == median(first.outcome.samples_s)
-    failed = frame[frame["outcome"] == "Failed"].iloc[0]
-    assert failed["reason"].startswith("ran out of memory")
-
-
-def test_read_by_sample(tmp_path):
-    frame = store.read(make_run(tmp_path).path, by="sample")
-
-    timed = [r.outcome for r in records() if isinstance(r, Record) and hasattr(r.outcome, "rounds")]
-    assert len(frame) == sum(len(outcome.samples_s) for outcome in timed)
-    assert frame["time_s"].tolist()[:40] == list(timed[0].samples_s)
-    assert frame["round"].tolist()[:40] == list(timed[0].rounds)
-    assert "median_s" not in frame.columns
-
-
-def test_read_by_sample_where_nothing_was_measured(run):
-    run.append(record(outcome=Unsupported("no")))
-
-    assert store.read(run.path, by="sample").empty
-
-
-def test_read_by_something_else(run):
-    with pytest.raises(ValueError, match="by='week' is not one of job, sample"):
-        store.read(run.path, by="week")
 
 
 def test_a_run_of_schema_1_is_read(tmp_path):

@@ -1,0 +1,59 @@
+"""What an output can't hold comes out escaped, and warnings of reading come once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from harness.exits import Exit
+from results import store
+from tests.results.examples import case, info, make_run, record
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A run with names from all over the world, and one with a lone surrogate and no partner."""
+    root = tmp_path_factory.mktemp("runs")
+    run = store.create(root, info("names"))
+    run.append(*(record(name, on=case(shape="Größe")) for name in ("µ-kernel", "速い", "\ud83d")))
+    return root
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+@pytest.mark.parametrize(
+    "words", [["show"], ["show", "--json"], ["history"], ["compare"]], ids=" ".join
+)
+def test_names_that_the_output_cannot_hold(runs, encoding, words):
+    verb, *more = words
+    of = {"show": ["names"], "history": ["--runs", "."], "compare": ["names", "names"]}[verb]
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.cli", verb, *of, *more],
+        cwd=runs,
+        env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(Path.cwd())},
+        capture_output=True,
+        check=False,
+    )
+    assert b"Traceback" not in done.stderr
+    assert done.returncode in (Exit.OK, Exit.INCONCLUSIVE)
+    text = done.stdout.decode(encoding)
+    assert "速い" in text if encoding == "utf-8" and not more else r"\u901f\u3044" in text
+    assert r"\ud83d" in text
+
+
+def test_a_damaged_line_is_told_once(tmp_path, capsys):
+    """Though a verb reads the lines several times."""
+    run = make_run(tmp_path)
+    whole = main(["show", str(run.path)])
+    capsys.readouterr()
+    with (run.path / "records.jsonl").open("a") as file:
+        file.write("garbage\n")
+
+    assert main(["show", str(run.path)]) == whole
+    err = capsys.readouterr().err
+    assert err.count("opbench show: warning: ") == 1
+    assert "records.jsonl:" in err
