@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable, Iterator
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from dashboards.events import Entry, picture
 from dashboards.heatmap import heat_maps
@@ -14,6 +16,8 @@ from dashboards.sizes import sizes
 from dashboards.view import OpView
 
 RUN = "leaderboards"
+#: How a logarithmic axis begins its numbers, which are formulas.
+_POWER = r"$\mathdefault"
 
 
 def entries(views: Iterable[OpView]) -> Iterator[Entry]:
@@ -28,8 +32,16 @@ def entries(views: Iterable[OpView]) -> Iterator[Entry]:
 
 
 def as_picture(run: str, tag: str, figure: Figure) -> Entry:
-    """A figure as a picture of the page."""
+    """A figure as a picture of the page; names that hold dollars are no formulas.
+
+    Characters that the font lacks are drawn as boxes.
+    """
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and not text.get_text().startswith(_POWER):
+            text.set_parse_math(False)
     canvas = FigureCanvasAgg(figure)
     file = io.BytesIO()
-    figure.savefig(file, format="png")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(file, format="png")
     return picture(run, tag, file.getvalue(), size=canvas.get_width_height())

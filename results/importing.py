@@ -7,236 +7,241 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from results import codec
 from results.benchmark_items import OWN
+from results.benchmarks import Benchmark, benchmarks
 from results.errors import RunFolderError
-from results.record import SCHEMA, AxisValue, Case, Environment, Line, Measured, Record, RunInfo
+from results.foreign import foreign_records
+from results.record import Case, Environment, Line, Measured, Record, RunInfo
 from results.store import RunFolder, create
+from results.validation import ensure_rules, ensure_sound
 
 #: The newest major version of pytest-benchmark whose JSON is known.
 _NEWEST = 5
-#: Names the case of what isn't opbench's own, where no parameters tell one from another.
-_SHAPE = "pytest-benchmark"
-#: What identifies the machine, of pytest-benchmark's `machine_info` and its `cpu`.
+#: What identifies the machine, of pytest-benchmark's `machine_info` and its `cpu`; older versions
+#: knew a processor's name by another key.
 _MACHINE = ("system", "machine", "processor", "python_implementation", "python_version")
 _CPU = ("brand_raw", "arch", "count")
-#: How pytest-benchmark writes a parameter that JSON can't hold.
-_UNSERIALIZABLE = "UNSERIALIZABLE["
+_OLD_BRAND = "brand"
 
-Entry = Mapping[str, Any]
+Document = Mapping[str, Any]
 
 
-def import_run(source: Path, root: Path, *, run_id: str, contender: str = "") -> RunFolder:
-    """Make a run folder `root/<run_id>` of the JSON that pytest-benchmark or `export` wrote.
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A file as a run.
+
+    info: its head, which lacks an id. left_out: of each benchmark that isn't among the lines, which
+    it is and why. remarks: what the file doesn't tell.
+    """
+
+    info: RunInfo
+    lines: tuple[Line, ...]
+    left_out: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    def create(self, root: Path, run_id: str) -> RunFolder:
+        """Make the run folder `root/<run_id>`. Raises RunFolderError where it can't be made."""
+        return create(root, replace(self.info, id=run_id), self.lines)
+
+
+def read_benchmarks(source: Path, *, contender: str = "") -> Imported:
+    """The run that a file tells of, which pytest-benchmark, `export` or another writer wrote.
 
     contender: of benchmarks that aren't opbench's own, the parameter that tells the contender; the
     others are then the axes of its case.
-    Raises RunFolderError where the file is none of these, or the folder can't be made.
+    Raises RunFolderError where the file is none of these, or no benchmark in it can be read.
     """
-    info, lines = read_benchmarks(source, contender=contender)
-    folder = create(root, replace(info, id=run_id))
-    for line in lines:
-        folder.append(line)
-    return folder
-
-
-def read_benchmarks(source: Path, *, contender: str = "") -> tuple[RunInfo, tuple[Line, ...]]:
-    """The head and the lines of the run that `source` tells of; as `import_run`."""
     document = _document(source)
     try:
-        return _run(document, source, contender)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise RunFolderError(
-            f"{source} is not as pytest-benchmark writes it: {type(error).__name__}: {error}"
-        ) from error
+        found = _imported(document, source, contender)
+        if not found.lines:
+            raise RunFolderError(
+                f"holds no benchmark that can be read; the first: {found.left_out[0]}"
+                if found.left_out
+                else "holds no benchmarks; nothing was timed"
+            )
     except RunFolderError as error:
         raise RunFolderError(f"{source}: {error}") from error
+    return found
 
 
-def _document(source: Path) -> Entry:
+def _document(source: Path) -> Document:
     try:
-        document = json.loads(source.read_text(encoding="utf-8"))
+        document = json.loads(source.read_bytes(), parse_int=_integer)
     except OSError as error:
         raise RunFolderError(f"{source} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise RunFolderError(
             f"{source} is not JSON ({error}); give a file that --benchmark-json, "
             "--benchmark-save or `opbench export --format pytest-benchmark` wrote"
         ) from error
-    if not isinstance(document, dict) or not {"benchmarks", "version"} <= document.keys():
+    entries = document.get("benchmarks") if isinstance(document, dict) else None
+    if not isinstance(entries, list) or not ("version" in document or any(map(_is_timed, entries))):
         raise RunFolderError(
-            f"{source} is not pytest-benchmark's: it has no `benchmarks` and `version`; give a "
-            "file that --benchmark-json or --benchmark-save wrote"
+            f"{source} is not pytest-benchmark's: it has no list of `benchmarks` with `stats`; "
+            "give a file that --benchmark-json or --benchmark-save wrote"
         )
-    return document
+    return dict(document)
 
 
-def _run(document: Entry, source: Path, contender: str) -> tuple[RunInfo, tuple[Line, ...]]:
-    version = str(document["version"])
-    if int(version.partition(".")[0]) > _NEWEST:
+def _integer(text: str) -> int | str:
+    """A number of thousands of digits, which Python refuses, stays a text."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def _is_timed(entry: object) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("stats"), dict)
+
+
+def _imported(document: Document, source: Path, contender: str) -> Imported:
+    _ensure_known_version(str(document.get("version")))
+    faults: list[str] = []
+    kept = _own_head(document, faults)
+    info, remarks = (kept, ()) if kept else _foreign_head(document, source)
+    lines: list[Line] = [*_own_lines(document, faults)] if kept else []
+    found, unread = benchmarks(document["benchmarks"])
+    faults += unread
+    own = [item for item in found if _is_own(item)]
+    others = [item for item in found if not _is_own(item)]
+    lines += _own_records(own, faults)
+    if others or not faults:
+        lines += foreign_records(others, info.environment.key, contender=contender)
+    return Imported(info, tuple(_once(lines, faults)), tuple(faults), remarks)
+
+
+def _ensure_known_version(version: str) -> None:
+    major = version.partition(".")[0]
+    if major.isdecimal() and float(major) > _NEWEST:
         raise RunFolderError(
             f"written by pytest-benchmark {version}; this opbench reads up to {_NEWEST}: install a "
             "newer opbench"
         )
-    info, lines = _beside(document, source)
-    entries: Sequence[Entry] = document["benchmarks"]
-    own = [_own(entry) for entry in entries if _is_own(entry)]
-    others = [entry for entry in entries if not _is_own(entry)]
-    found = (*own, *_foreign(others, info.environment.key, contender))
-    if not found and not lines:
-        raise RunFolderError("holds no benchmarks; nothing was timed")
-    count = Counter((record.case, record.contender) for record in found)
-    for (case, name), times in count.items():
-        if times > 1:
-            raise RunFolderError(f"{name!r} of {case.op!r} {case.label} is in it {times} times")
-    return info, (*lines, *found)
 
 
-def _beside(document: Entry, source: Path) -> tuple[RunInfo, tuple[Line, ...]]:
-    """The head, and what opbench wrote beside the benchmarks."""
-    if OWN in document:
-        own = _known(document[OWN])
-        return _record(own["run"]), tuple(_record(line) for line in own.get("lines", ()))
-    command = ("opbench", "import", str(source))
-    return RunInfo("", document["datetime"], command, _environment(document["machine_info"])), ()
+def _once(lines: Iterable[Line], faults: list[str]) -> Iterable[Line]:
+    """The lines, of several records of one contender on one case the first."""
+    seen: set[tuple[Case, str]] = set()
+    for line in lines:
+        if isinstance(line, Record):
+            key = (line.case, line.contender)
+            if key in seen:
+                which = f"{line.contender!r} of {line.case.op!r} {line.case.label}"
+                faults.append(f"{which} is in it more than once: the first counts")
+                continue
+            seen.add(key)
+        yield line
 
 
-def _environment(machine: Entry) -> Environment:
-    cpu: Entry = machine.get("cpu") or {}
+def _own_head(document: Document, faults: list[str]) -> RunInfo | None:
+    """The head of the run, where opbench wrote the file."""
+    own = document.get(OWN)
+    if not isinstance(own, dict) or "run" not in own:
+        return None
+    codec.ensure_known(own.get("schema"))
+    try:
+        info = _record(own["run"])
+        if not isinstance(info, RunInfo):
+            raise RunFolderError("not the head of a run")
+        ensure_rules(info.rules)
+    except RunFolderError as error:
+        faults.append(f"the head of the run cannot be read: {error}")
+        return None
+    return info
+
+
+def _own_lines(document: Document, faults: list[str]) -> Iterable[Line]:
+    """What opbench wrote beside the benchmarks: ceilings, and who was not measured."""
+    lines = document[OWN].get("lines", [])
+    for number, data in enumerate(lines if isinstance(lines, list) else [lines], start=1):
+        try:
+            line = _record(data)
+            if not isinstance(line, Line):
+                raise RunFolderError("it is no line of a run")
+            ensure_sound(line)
+        except RunFolderError as error:
+            faults.append(f"line {number} beside the benchmarks cannot be read: {error}")
+        else:
+            yield line
+
+
+def _foreign_head(document: Document, source: Path) -> tuple[RunInfo, tuple[str, ...]]:
+    """The head of a run that others timed, and what is missing in it."""
+    created, environment = _created(document.get("datetime")), _environment(document)
+    remarks = (
+        "" if created else "it tells no date, and counts as the oldest of all runs",
+        "" if environment.stable else "it tells nothing of its machine: compare it with care",
+    )
+    info = RunInfo("", created, ("opbench", "import", str(source)), environment)
+    return info, tuple(filter(None, remarks))
+
+
+def _created(value: object) -> str:
+    """The date as ISO text, also of seconds since 1970; "" where it is none."""
+    try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, UTC).isoformat()
+        datetime.fromisoformat(str(value)).timestamp()
+    except (OSError, OverflowError, ValueError):
+        return ""
+    return str(value)
+
+
+def _environment(document: Document) -> Environment:
+    """What identifies the machine; all that is told of it where hooks told it in their own way."""
+    told = document.get("machine_info")
+    machine = told if isinstance(told, dict) else {}
+    cpu = machine.get("cpu")
+    cpu = cpu if isinstance(cpu, dict) else {"brand_raw": cpu}
     facts = {name: machine.get(name) for name in _MACHINE}
     facts |= {f"cpu_{name}": cpu.get(name) for name in _CPU}
+    facts["cpu_brand_raw"] = facts["cpu_brand_raw"] or cpu.get(_OLD_BRAND)
+    if not any(facts.values()):
+        facts = machine if isinstance(told, dict) else {"machine_info": told}
     stable = tuple((name, str(value)) for name, value in facts.items() if value)
     key = hashlib.sha256(json.dumps(stable).encode()).hexdigest()[:12]
     return Environment(key, stable)
 
 
-def _is_own(entry: Entry) -> bool:
-    return OWN in (entry.get("extra_info") or {})
+def _is_own(item: Benchmark) -> bool:
+    """Whether opbench wrote it: others may use that key too."""
+    own = item.extra.get(OWN)
+    return isinstance(own, dict) and "schema" in own
 
 
-def _own(entry: Entry) -> Record:
+def _own_records(items: Iterable[Benchmark], faults: list[str]) -> Iterable[Record]:
+    for item in items:
+        try:
+            yield _own(item)
+        except RunFolderError as error:
+            faults.append(f"{item.fullname} {error}")
+
+
+def _own(item: Benchmark) -> Record:
     """A record that opbench wrote, its samples in their place."""
-    record: Record = _record(_known(entry["extra_info"][OWN])["record"])
-    samples, note = _samples(entry)
-    if not isinstance(record.outcome, Measured) or (
-        record.outcome.rounds and not note and len(record.outcome.rounds) != len(samples)
-    ):
-        raise RunFolderError(f"{entry['fullname']} was changed: its record and samples don't fit")
-    outcome = replace(record.outcome, samples_s=samples, calls=entry["stats"]["iterations"])
-    if note:
-        outcome = replace(outcome, rounds=(), units=(), device_s=(), stopped=note)
-    return replace(record, outcome=outcome)
-
-
-def _foreign(entries: Iterable[Entry], key: str, contender: str) -> list[Record]:
-    """What is not opbench's own: the cases and names that pytest-benchmark's items suggest."""
-    by_op: dict[str, list[Entry]] = {}
-    for entry in entries:
-        by_op.setdefault(entry["group"] or _function(entry), []).append(entry)
-    if contender:
-        _ensure_parameter(contender, (entry for group in by_op.values() for entry in group))
-    found = []
-    for op, group in by_op.items():
-        labels = _labels(group)
-        for entry, label in zip(group, labels, strict=True):
-            params = _parameters(entry)
-            name, case = label, _case(op)
-            if contender in params:
-                name = str(params.pop(contender))
-                case = _case(op, params)
-            found.append(Record(name, case, _measured(entry), "", key))
-    return found
-
-
-def _parameters(entry: Entry) -> dict[str, AxisValue]:
-    """The parameters; what JSON can't hold by what pytest calls it: "list" of "list-100"."""
-    params: Entry = entry["params"] or {}
-    ids = str(entry["param"]).split("-")
-    if len(ids) != len(params):
-        ids = [str(value) for value in params.values()]
-    return {
-        name: value if _is_plain(value) else known
-        for (name, value), known in zip(params.items(), ids, strict=True)
-    }
-
-
-def _is_plain(value: object) -> bool:
-    if isinstance(value, str):
-        return not value.startswith(_UNSERIALIZABLE)
-    return isinstance(value, int | float)
-
-
-def _case(op: str, params: Mapping[str, AxisValue] | None = None) -> Case:
-    """A case of which nothing is known but its parameters."""
-    axes = tuple((params or {}).items())
-    shape = "-".join(str(value) for _, value in axes) or _SHAPE
-    return Case(op, shape, axes, inputs="", dtype="", device="", direction="")
-
-
-def _labels(group: Sequence[Entry]) -> list[str]:
-    """A name for each of a group: its parameters, its name or its path, the first that tell all."""
-    one_function = len({_function(entry) for entry in group}) == 1
-    for field in ("param", "name") if one_function else ("name",):
-        labels = [entry[field] for entry in group]
-        if None not in labels and len(set(labels)) == len(labels):
-            return labels
-    return [entry["fullname"] for entry in group]
-
-
-def _function(entry: Entry) -> str:
-    """The path of the function: "tests/test_sort.py::test_sort"."""
-    return str(entry["fullname"]).partition("[")[0]
-
-
-def _measured(entry: Entry) -> Measured:
-    samples, note = _samples(entry)
-    return Measured(
-        samples,
-        rounds=(),
-        calls=entry["stats"]["iterations"],
-        preparation_s=math.nan,
-        error=math.nan,
-        flops=0,
-        bytes=0,
-        stopped=note or "timed by pytest-benchmark",
-    )
-
-
-def _samples(entry: Entry) -> tuple[tuple[float, ...], str]:
-    """The samples, or the median where only statistics were saved, which the note then says."""
-    stats = entry["stats"]
-    samples = tuple(float(sample) for sample in stats.get("data") or (stats["median"],))
-    if not all(0 < sample < math.inf for sample in samples):
-        raise RunFolderError(f"{entry['fullname']} has a sample that is no time: {min(samples)}")
-    if stats.get("data"):
-        return samples, ""
-    return samples, f"only the median of {stats['rounds']} rounds was saved"
-
-
-def _ensure_parameter(name: str, entries: Iterable[Entry]) -> None:
-    known = {param for entry in entries for param in entry["params"] or {}}
-    if name not in known:
-        raise RunFolderError(
-            f"no benchmark has a parameter {name!r} to tell its contender; parameters: "
-            f"{', '.join(sorted(known)) or 'none'}"
-        )
-
-
-def _known(own: Entry) -> Entry:
-    """What opbench wrote. Raises RunFolderError where it is newer than this opbench."""
-    if own["schema"] > SCHEMA:
-        raise RunFolderError(
-            f"written with schema {own['schema']}; this opbench reads up to {SCHEMA}: install a "
-            "newer opbench"
-        )
-    return own
+    own = item.extra[OWN]
+    codec.ensure_known(own["schema"])
+    record = _record(own.get("record"))
+    if not isinstance(record, Record) or not isinstance(record.outcome, Measured):
+        raise RunFolderError("was changed: it has no record of what was measured")
+    outcome = replace(record.outcome, samples_s=item.samples_s, calls=item.calls)
+    if item.note:
+        outcome = replace(outcome, rounds=(), units=(), device_s=(), stopped=item.note)
+    whole = replace(record, outcome=outcome)
+    try:
+        ensure_sound(whole)
+    except RunFolderError as error:
+        raise RunFolderError(f"was changed: its record and samples don't fit ({error})") from error
+    return whole
 
 
 def _record(data: object) -> Any:

@@ -15,9 +15,10 @@ from dashboards.publish import publish
 from results import frames, store
 from results.errors import RunFolderError
 from results.formats import FORMATS
-from results.importing import import_run
+from results.importing import read_benchmarks
 from results.leaderboard import boards_of
 from results.record import SCHEMA, Ceilings, Measured
+from tests.results.benchmark_files import document, entry, import_run, read
 from tests.results.examples import case, info, make_run, measured, record, records
 
 export = FORMATS["pytest-benchmark"]
@@ -189,43 +190,6 @@ def test_an_imported_run_can_be_published_and_exported(foreign, tmp_path, conten
     assert list(map(repr, again.records())) == list(map(repr, found.records()))
 
 
-def entry(**changes):
-    """One benchmark, as pytest-benchmark writes it."""
-    stats = {"data": [0.1, 0.3, 0.2], "median": 0.2, "rounds": 3, "iterations": 7}
-    base = {"group": None, "name": "test_a", "fullname": "t.py::test_a", "param": None}
-    return base | {"params": None, "extra_info": {}, "stats": stats} | changes
-
-
-def document(*benchmarks, **changes):
-    made = {"version": "5.3.1", "datetime": "2026-01-02T03:04:05+00:00", "machine_info": {}}
-    return made | {"benchmarks": list(benchmarks)} | changes
-
-
-def test_parameters_that_are_no_numbers_or_texts(tmp_path):
-    """They are called what pytest calls them, where that can be told apart."""
-    params = {"way": "UNSERIALIZABLE[<function f>]", "size": [2, 3]}
-    items = [entry(fullname="t.py::f[f-size0]", param="f-size0", params=params)]
-    items += [entry(fullname="t.py::g[a-b-c]", param="a-b-c", params=params)]
-    (tmp_path / "x.json").write_text(json.dumps(document(*items)))
-
-    found = import_run(tmp_path / "x.json", tmp_path, run_id="x", contender="way").records()
-
-    assert [(r.contender, r.case.axes) for r in found] == [
-        ("f", (("size", "size0"),)),
-        ("UNSERIALIZABLE[<function f>]", (("size", "[2, 3]"),)),
-    ]
-
-
-def test_names_that_do_not_tell_apart_become_paths(tmp_path):
-    """Two files with a test of one name, in one group."""
-    twice = [entry(group="g"), entry(group="g", fullname="u.py::test_a")]
-    (tmp_path / "x.json").write_text(json.dumps(document(*twice)))
-
-    found = import_run(tmp_path / "x.json", tmp_path, run_id="x").records()
-
-    assert [r.contender for r in found] == ["t.py::test_a", "u.py::test_a"]
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -234,10 +198,12 @@ def test_names_that_do_not_tell_apart_become_paths(tmp_path):
         ({"benchmarks": []}, "is not pytest-benchmark's"),
         (document(), "holds no benchmarks; nothing was timed"),
         (document(entry(), version="6.0.0"), "by pytest-benchmark 6.0.0; this opbench reads up to"),
-        (document(entry(), machine_info=None), "is not as pytest-benchmark writes it"),
-        (document({"name": "x"}), "is not as pytest-benchmark writes it: KeyError: 'group'"),
-        (document(entry(), entry()), "'t.py::test_a' of 't.py::test_a' .* is in it 2 times"),
-        (document(entry(stats={"data": [0.0]})), "t.py::test_a has a sample that is no time: 0.0"),
+        ({"benchmarks": [{"name": "BM_sort/8", "real_time": 3.0}]}, "is not pytest-benchmark's"),
+        ({"benchmarks": {}, "version": "5.0.0"}, "is not pytest-benchmark's: it has no list"),
+        ("[" * 100_000, "is not JSON"),
+        (document({"name": "x"}), "holds no benchmark that can be read; the first: x has no stat"),
+        (document(entry(stats={"data": [0.0]})), "t.py::test_a has a sample .* no time: 0.0"),
+        (document(entry(), version="9" * 5000), "install a newer opbench"),
         (
             document(entry(extra_info={"opbench": {"schema": SCHEMA + 1}})),
             "written with schema .*: install a newer opbench",
@@ -263,8 +229,98 @@ def test_a_record_that_was_changed_by_hand(exported, tmp_path):
     changed["benchmarks"][0]["stats"]["data"].pop()
     (tmp_path / "x.json").write_text(json.dumps(changed))
 
-    with pytest.raises(RunFolderError, match="was changed: its record and samples don't fit"):
-        import_run(tmp_path / "x.json", tmp_path, run_id="x")
+    found = read_benchmarks(tmp_path / "x.json")
+    (told,) = found.left_out
+    assert changed["benchmarks"][0]["fullname"] in told
+    assert "was changed: its record and samples don't fit" in told
+    whole = read_benchmarks(exported)
+    assert len(found.lines) == len(whole.lines) - 1
+
+
+def test_what_is_damaged_in_an_own_export_is_named_and_the_rest_is_read(exported, tmp_path):
+    changed = json.loads(exported.read_text("utf-8"))
+    changed["benchmarks"][0]["extra_info"]["opbench"]["record"]["contender"] = 7
+    del changed["benchmarks"][1]["extra_info"]["opbench"]["record"]
+    changed["opbench"]["lines"] += [{"type": "Case"}, 7]
+    (tmp_path / "x.json").write_text(json.dumps(changed))
+
+    found = read_benchmarks(tmp_path / "x.json")
+    assert len(found.left_out) == 4
+    assert len(found.lines) == len(read_benchmarks(exported).lines) - 2
+    assert found.info == read_benchmarks(exported).info
+
+
+@pytest.mark.parametrize("own", [7, "mine", {"note": 1}, {"run": "mine"}, {"run": None}, []])
+def test_a_key_called_opbench_may_be_somebody_elses(tmp_path, own):
+    found = read(tmp_path, entry(extra_info={"opbench": "0.3.1"}), opbench=own)
+
+    assert [line.contender for line in found.lines] == ["test_a"]
+    assert found.info.command[:2] == ("opbench", "import")
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [..., None, [], "a laptop", {"cpu": "Some CPU"}, {"cpu": None}, {"cpu": {"brand": "Some CPU"}}],
+)
+def test_a_machine_that_is_told_in_another_way_or_not(tmp_path, machine):
+    found = read(tmp_path, entry(), machine_info=machine)
+
+    assert len(found.lines) == 1
+    known = dict(found.info.environment.stable)
+    assert (
+        "Some CPU" in str(machine) <= str(known)
+        or not known
+        or known == {"machine_info": "a laptop"}
+    )
+    assert bool(found.remarks) == (not known)
+
+
+def test_facts_that_a_hook_tells_are_the_environment_where_there_are_no_others(tmp_path):
+    """Two machines must not be taken for one."""
+    keys = {
+        read(tmp_path, entry(), machine_info={"host": host}).info.environment.key
+        for host in ("one", "two")
+    }
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize(
+    ("told", "created"),
+    [
+        ("2015-08-11T01:03:46.600839", "2015-08-11T01:03:46.600839"),
+        (1735787045, "2025-01-02T03:04:05+00:00"),
+        *[(bad, "") for bad in (..., None, "", "yesterday", 1e300, -1e300, [], {}, math.nan)],
+    ],
+)
+def test_the_date(tmp_path, told, created):
+    found = read(tmp_path, entry(), datetime=told)
+
+    assert found.info.created == created
+    assert any("no date" in remark for remark in found.remarks) == (not created)
+
+
+@pytest.mark.parametrize("version", ["2.5.0", "3.4.1", "4.0.0", "5.2.3", "dev", "", None, 5, ...])
+def test_versions(tmp_path, version):
+    assert len(read(tmp_path, entry(), version=version).lines) == 1
+
+
+def test_of_two_alike_the_first_counts(tmp_path):
+    found = read(tmp_path, entry(), entry(stats={"median": 7.0}), entry("t.py::test_b"))
+
+    assert [(r.contender, len(r.outcome.samples_s)) for r in found.lines] == [
+        ("test_a", 3),
+        ("test_b", 3),
+    ]
+    (told,) = found.left_out
+    assert "'test_a' of 't.py::test_a'" in told
+    assert "more than once: the first counts" in told
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark(tmp_path, encoding):
+    (tmp_path / "x.json").write_text(json.dumps(document(entry())), encoding=encoding)
+
+    assert len(read_benchmarks(tmp_path / "x.json").lines) == 1
 
 
 def test_a_missing_file_and_a_run_that_is_there(exported, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from results.importing import import_run
+from results.importing import read_benchmarks
 from results.leaderboard import boards_of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -51,7 +51,7 @@ def test_an_item_per_contender_grouped_by_case(saved):
 def test_the_json_is_a_run(saved, tmp_path):
     """Every sample is kept, and that they were not taken in shared rounds."""
     document, folder = saved
-    run = import_run(folder / "out.json", tmp_path, run_id="imported")
+    run = read_benchmarks(folder / "out.json").create(tmp_path, "imported")
     records = {record.contender: record for record in run.records()}
     for item in document["benchmarks"]:
         outcome = records[item["extra_info"]["contender"]].outcome
