@@ -6,15 +6,21 @@ time of an anchor in the same run can. Which anchor: the one of the contender's 
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from results.anchors import ANCHORS, Yardstick, nearest, without_anchors, yardsticks
 from results.changes import MIN_CHANGE, steps
+from results.codec import dumps
+from results.errors import RunFolderError
 from results.record import Case, Measured, Record, RunInfo
 from results.stats import median
-from results.store import began, runs_in
+from results.store import RunFolder, began, runs_in
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,9 @@ class History:
     """series: in the order of their first runs. runs: the ids of those that were read.
 
     elsewhere: those that were left out, as their environment isn't that of the latest. bare: those
-    that have no anchors. ops: that the runs tell of, among those that were asked for.
+    that have no anchors. ops: that the runs tell of, among those that were asked for. copies: left
+    out as well, as they hold what another holds, like the import of a run's own export. raceless:
+    left out, as they raced nothing: gates, profiles and calibrations.
     """
 
     series: tuple[Series, ...]
@@ -89,6 +97,8 @@ class History:
     elsewhere: tuple[str, ...]
     bare: tuple[str, ...]
     ops: tuple[str, ...]
+    copies: tuple[str, ...] = ()
+    raceless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +125,11 @@ def history(
 
     ops: only of these, where any is given. wanted: only of such records. everywhere: of runs made
     in other environments too, not only of those made in that of the latest run. min_change: the
-    smallest change that is told, as a share. Raises RunFolderError where `root` holds no run, or
-    one that can't be read.
+    smallest change that is told, as a share. Raises RunFolderError where `root` holds no run that
+    can be read; a warning names each that can't.
     """
-    heads = [(folder, folder.info) for folder in runs_in(root)]
-    here = heads[-1][1].environment.key
+    heads, copies, raceless = _sorted_out([(folder, folder.info) for folder in runs_in(root)])
+    here = heads[-1][1].environment.key if heads else ""
     near = [(f, i) for f, i in heads if everywhere or i.environment.key == here]
     found: dict[tuple[Case, str], list[_Seen]] = {}
     bare: list[str] = []
@@ -140,7 +150,41 @@ def history(
         tuple(info.id for _, info in heads if info.environment.key != here and not everywhere),
         tuple(bare),
         tuple(sorted(told)),
+        copies,
+        raceless,
     )
+
+
+_Run = tuple[RunFolder, RunInfo]
+
+
+def _sorted_out(runs: Sequence[_Run]) -> tuple[list[_Run], tuple[str, ...], tuple[str, ...]]:
+    """The runs that raced something, once each; the ids of copies, and of those without a race."""
+    kept: list[_Run] = []
+    copies, raceless = [], []
+    together = Counter(_began_as(info) for _, info in runs)
+    seen: set[tuple[tuple[str, str], frozenset[str]]] = set()
+    for folder, info in runs:
+        try:
+            raced = any(isinstance(line, Record) for line in folder.lines(words=(Record.__name__,)))
+            # What began at one moment may be one run, or two of a writer that only tells the day.
+            moment = _began_as(info)
+            held = frozenset(map(dumps, folder.records())) if together[moment] > 1 else frozenset()
+        except RunFolderError as error:
+            _LOG.warning("%s; this run is left out", error)
+            continue
+        if not raced:
+            raceless.append(info.id)
+        elif held and (moment, held) in seen:
+            copies.append(info.id)
+        else:
+            seen.add((moment, held))
+            kept.append((folder, info))
+    return kept, tuple(copies), tuple(raceless)
+
+
+def _began_as(info: RunInfo) -> tuple[str, str]:
+    return info.created, info.environment.key
 
 
 def _seen(

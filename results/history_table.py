@@ -58,6 +58,12 @@ def remarks(found: History) -> Iterator[str]:
             f"runs without anchors: {len(found.bare)}, the latest of them {found.bare[-1]}; their "
             "times can't be compared with those of other runs, and no ratio is made of them"
         )
+    for which, ids in (
+        ("that hold what another holds, counted once", found.copies),
+        ("in which nothing was raced (gates, profiles, calibrations), left out", found.raceless),
+    ):
+        if ids:
+            yield f"runs {which}: {len(ids)}, the latest of them {ids[-1]}"
     least = fewest()
     short = sum(len(series.levels) < least for series in found.series)
     if short:

@@ -1,16 +1,21 @@
 """A folder of runs as a history: series, ratios to the anchors, changes, and what is left out."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import pytest
 
 from results import store
 from results.anchors import ARITHMETIC, DISPATCH, MEMORY, nearest
 from results.errors import RunFolderError
+from results.formats import FORMATS
 from results.history import history
 from results.history_table import COLUMNS, anchors_text, history_table, remarks, sparkline
+from results.importing import read_benchmarks
 from results.leaderboard import boards_of
-from tests.results.examples import make_run
+from tests.results.examples import info, make_run, profile, record
+from tests.results.gates import make_gate
 from tests.results.histories import make_runs, noisy, timed
 
 
@@ -178,3 +183,59 @@ def test_a_series_of_two_runs(tmp_path):
 )
 def test_sparkline(values, drawn):
     assert sparkline(values) == drawn
+
+
+def test_the_import_of_a_runs_own_export_is_no_other_run(tmp_path):
+    make_runs(tmp_path, {"cpp": [1e-4, 2e-4]})
+    FORMATS["pytest-benchmark"](tmp_path / "run-000", tmp_path / "x.json")
+    read_benchmarks(tmp_path / "x.json").create(tmp_path, "again")
+    shutil.copytree(tmp_path / "run-001", tmp_path / "moved")
+
+    found = history(tmp_path)
+
+    assert len(found.runs) == 2
+    assert len(found.copies) == 2
+    assert [point.time_s for point in found.series[0].points] == [1e-4, 2e-4]
+    assert any("that hold what another holds" in remark for remark in remarks(found))
+
+
+def test_runs_of_one_moment_may_be_different_ones(tmp_path):
+    """Of a writer that tells the day only."""
+    for number in range(3):
+        head = replace(info(f"run-{number}"), created="2026-01-01")
+        store.create(tmp_path, head, [record("cpp", timed((number + 1) * 1e-4))])
+
+    assert len(history(tmp_path).series[0].points) == 3
+
+
+def test_gates_and_profiles_are_no_runs_without_anchors(tmp_path):
+    make_runs(tmp_path, {"cpp": [1e-4, 2e-4]})
+    make_gate(tmp_path)
+    store.create(tmp_path, replace(info("profiled"), created="2030-01-01"), [profile()])
+
+    found = history(tmp_path)
+
+    assert found.runs == ("run-000", "run-001")
+    assert found.bare == ()
+    assert set(found.raceless) == {"gate", "profiled"}
+    assert any("gates, profiles" in remark for remark in remarks(found))
+
+
+def test_only_gates_make_an_empty_history(tmp_path):
+    make_gate(tmp_path)
+
+    assert history(tmp_path).series == ()
+
+
+def test_a_damaged_run_is_told_and_the_others_are_a_history(tmp_path, caplog):
+    make_runs(tmp_path, {"cpp": [1e-4] * 4})
+    (tmp_path / "run-001" / "run.json").write_bytes(b"")
+    (tmp_path / "run-002" / "records.jsonl").write_bytes(b"\x00" * 99)
+    (tmp_path / "run-003" / "records.jsonl").unlink()
+    (tmp_path / "run-003" / "records.jsonl").mkdir()
+
+    assert history(tmp_path, ops=("patch_pooling",)).runs == ("run-000",)
+    told = "\n".join(caplog.messages)
+    assert str(tmp_path / "run-001" / "run.json") in told
+    assert str(tmp_path / "run-002" / "records.jsonl") in told
+    assert str(tmp_path / "run-003" / "records.jsonl") in told
