@@ -85,6 +85,14 @@ class RunFolder:
         except OSError as error:
             raise RunFolderError(f"{path} cannot be written: {error.strerror or error}") from error
 
+    def ensure_writable(self) -> None:
+        """Raises RunFolderError where lines or traces can't be added, before any are made."""
+        self.append()
+        try:
+            self.traces.mkdir(exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(f"{self.traces} cannot be made: {error.strerror}") from error
+
     def lines(self, *, words: Collection[str] = ()) -> Iterator[Line]:
         """Every line, in order. What can't be read is left out, with a warning that names the line.
 
@@ -255,6 +263,9 @@ def _tell(path: Path, faults: Mapping[int, RunFolderError]) -> None:
 
 def _bytes(path: Path) -> bytes:
     try:
+        # A pipe or a device may never end.
+        if path.exists() and not path.is_file():
+            raise RunFolderError(f"{path} cannot be read: it is no file")
         return path.read_bytes()
     except OSError as error:
         raise RunFolderError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -54,12 +54,11 @@ def _contenders(words: argparse.Namespace) -> Exit:
     from harness.pipeline import profile
     from harness.planning import plan
     from results.record import Profile, Record
-    from results.store import open_run
 
     with common.supervised(words) as supervisor:
         catalog = common.load(words)
         races = plan(catalog, options.selection(words))
-        folder = open_run(words.run) if words.run else common.create(words, supervisor)
+        folder = _begun(words.run) if words.run else common.create(words, supervisor)
         with progress(races, quiet=words.json) as reporter:
             found = profile(catalog, races, folder, supervisor=supervisor, reporter=reporter)
     profiles = [item for item in found if isinstance(item, Profile)]
@@ -125,15 +124,23 @@ def _versions(words: argparse.Namespace) -> Exit:
 
 def _folder(words: argparse.Namespace, arena: Arena) -> RunFolder:
     """The run that was asked for, or a new one that says which commits were profiled."""
-    from results.store import open_run
-
     if words.run:
-        return open_run(words.run)
+        return _begun(words.run)
     sides = (("base_commit", arena.base.commit), ("head_commit", arena.head.commit))
     commits = tuple((name, json.dumps(commit)) for name, commit in sides)
     folder = common.create_in(words, arena.head.environment, settings=commits)
     for lacking in arena.common.alone:
         folder.append(lacking)
+    return folder
+
+
+def _begun(path: str) -> RunFolder:
+    """The run that profiles are added to. It can be read and written, or RunFolderError."""
+    from results.store import open_run
+
+    folder = open_run(path)
+    _ = folder.info
+    folder.ensure_writable()
     return folder
 
 

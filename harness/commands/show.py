@@ -53,9 +53,14 @@ def _show_run(
     from results.table import leaderboard_table
 
     found = [board for board in boards_of(folder) if is_asked(board.case)]
+    profiles = [item for item in folder.profiles() if is_asked(item.case)]
     if words.json:
         common.print_json(
-            {"run": str(folder.path), "boards": [common.plain(board) for board in found]}
+            {
+                "run": str(folder.path),
+                "boards": [common.plain(board) for board in found],
+                "profiles": [common.plain(item) for item in profiles],
+            }
         )
     else:
         draw(leaderboard_table(board) for board in found)
@@ -64,7 +69,9 @@ def _show_run(
             print(line)
         for job in folder.unfinished():
             print(f"unfinished: {job.contender} on {job.case.op} {job.case.label}")
-    return of_outcomes(r.outcome for r in without_anchors(folder.records()))
+    outcomes = [record.outcome for record in without_anchors(folder.records())]
+    # A profile is no race, and all that there is to show of it was shown.
+    return of_outcomes(outcomes) if outcomes or not profiles else Exit.OK
 
 
 def _show_gate(words: argparse.Namespace, folder: RunFolder, report: Report) -> Exit:

@@ -96,14 +96,21 @@ def test_the_first_line_of_all_may_be_cut_off(run):
 
 def test_a_folder_in_place_of_a_file(run):
     (run.path / "records.jsonl").mkdir()
-    with pytest.raises(RunFolderError, match=r"records\.jsonl cannot be read: Is a directory"):
+    with pytest.raises(RunFolderError, match=r"records\.jsonl cannot be read: it is no file"):
         run.records()
     with pytest.raises(RunFolderError, match=r"records\.jsonl cannot be written: Is a directory"):
         run.append(record())
     (run.path / "run.json").unlink()
     (run.path / "run.json").mkdir()
-    with pytest.raises(RunFolderError, match=r"run\.json cannot be read: Is a directory"):
+    with pytest.raises(RunFolderError, match=r"run\.json cannot be read: it is no file"):
         _ = store.open_run(run.path).info
+
+
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(run):
+    os.mkfifo(run.path / "records.jsonl")
+
+    with pytest.raises(RunFolderError, match=r"records\.jsonl cannot be read: it is no file"):
+        run.records()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk to show")
@@ -265,3 +272,13 @@ def test_a_run_of_schema_1_is_read(tmp_path):
 
     assert folder.info.rules == Rules()
     assert folder.records() == (record("a", Failed("measure", "crashed")),)
+
+
+def test_whether_a_run_can_be_added_to(run):
+    run.ensure_writable()
+    run.ensure_writable()
+    assert list(run.lines()) == []
+    run.traces.rmdir()
+    run.traces.touch()
+    with pytest.raises(RunFolderError, match="traces cannot be made: File exists"):
+        run.ensure_writable()

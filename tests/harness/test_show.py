@@ -1,0 +1,25 @@
+"""`opbench show` of runs that are no race."""
+
+import json
+
+from harness.cli import main
+from harness.exits import Exit
+from results import store
+from tests.results.examples import info, profile
+
+
+def test_a_profile_is_shown_for_people_and_for_programs(tmp_path, capsys):
+    run = store.create(tmp_path, info(), [profile()])
+
+    assert main(["show", str(run.path)]) == Exit.OK
+    assert "aten::bmm" in capsys.readouterr().out
+    assert main(["show", str(run.path), "--json"]) == Exit.OK
+    found = json.loads(capsys.readouterr().out)
+    assert found["boards"] == []
+    assert found["profiles"][0]["contender"] == "einsum"
+
+
+def test_a_run_of_which_nothing_is_there(tmp_path):
+    run = store.create(tmp_path, info())
+
+    assert main(["show", str(run.path)]) == Exit.NOTHING
