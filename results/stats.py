@@ -16,6 +16,9 @@ from typing import TypeVar
 import numpy as np
 from scipy import special
 
+#: The log of a ratio that is none any more.
+_BEYOND = 300.0
+
 Values = Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]
 Key = TypeVar("Key", bound=Hashable)
 
@@ -73,8 +76,11 @@ def ratio_of_units(log_ratios: Sequence[Values], *, error: float) -> Interval:
     if medians.size == 1:
         return Interval(centre, 0.0, math.inf)
     spread = float(medians.std(ddof=1)) / math.sqrt(medians.size)
-    reach = math.exp(float(special.stdtrit(medians.size - 1, 1 - error / 2)) * spread)
-    return Interval(centre, centre / reach, centre * reach)
+    reach = float(special.stdtrit(medians.size - 1, 1 - error / 2)) * spread
+    if reach > _BEYOND:
+        # Two processes of many contenders that differ by a tenth: a float can't hold the end.
+        return Interval(centre, 0.0, math.inf)
+    return Interval(centre, centre / math.exp(reach), centre * math.exp(reach))
 
 
 def median_interval(samples: Values, *, error: float = 0.01) -> Interval:

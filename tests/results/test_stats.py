@@ -96,3 +96,11 @@ def test_intervals_of_units_hold_the_truth():
     ]
 
     assert 0.03 <= sum(not i.low <= 1 <= i.high for i in found) / 1000 <= 0.07
+
+
+def test_two_processes_that_differ_among_many_contenders_know_nothing():
+    """The quantile of one degree of freedom is in the tens of thousands."""
+    found = ratio_of_units([np.log([1.0, 1.0]), np.log([1.3, 1.3])], error=1e-6)
+
+    assert found.value == pytest.approx(1.3**0.5)
+    assert (found.low, found.high) == (0.0, math.inf)
