@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 from dashboards import events, gate, hparams, pictures, power, scalars, text
@@ -14,7 +13,7 @@ from results.anchors import without_anchors
 from results.errors import RunFolderError
 from results.gate_report import recorded
 from results.record import RunInfo
-from results.store import RunFolder
+from results.store import RunFolder, began
 
 
 def publish(run: RunFolder) -> Path:
@@ -43,7 +42,7 @@ def _replace(run: RunFolder, info: RunInfo) -> None:
     """The new pages are complete before the old ones go."""
     with tempfile.TemporaryDirectory(prefix=".tensorboard-", dir=run.path) as staging:
         fresh = Path(staging) / "new"
-        wall_time = _seconds(info.created)
+        wall_time = began(info) or time.time()
         events.write(fresh, _entries(run, info, wall_time), wall_time=wall_time)
         if run.tensorboard.exists():
             run.tensorboard.rename(Path(staging) / "old")
@@ -60,10 +59,3 @@ def _entries(run: RunFolder, info: RunInfo, wall_time: float) -> Iterator[events
     yield from pictures.entries(ops)
     yield from scalars.entries(ops)
     yield from hparams.entries(ops, wall_time=wall_time)
-
-
-def _seconds(created: str) -> float:
-    try:
-        return datetime.fromisoformat(created).timestamp()
-    except ValueError:
-        return time.time()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from harness import options
 from harness.commands import common
@@ -17,10 +18,13 @@ def add(verb: argparse.ArgumentParser) -> None:
 
 
 def main(words: argparse.Namespace) -> Exit:
-    """Write the dashboard into the run's folder."""
+    """Write the dashboard into the run's folder, where anything was recorded."""
     from dashboards.publish import publish
 
     folder = common.recorded(words)
+    if next(folder.lines(), None) is None:
+        print(f"opbench publish: nothing was recorded in {folder.path}", file=sys.stderr)
+        return Exit.NOTHING
     publish(folder)
     print(f"published {folder.tensorboard}   look at it: opbench dashboard {folder.path}")
     return Exit.OK
