@@ -12,6 +12,7 @@ No rate of errors is promised, as a gate does: nobody knows what else differed b
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,6 +38,7 @@ from results.record import (
 from results.stats import Interval, median
 from results.store import RunFolder
 
+_LOG = logging.getLogger(__name__)
 #: What the units of such a finding are called, as of a gate's METHODS and ROLES.
 UNPAIRED = "unpaired"
 #: An interval reaches so many times as far as this share of the unchanged contenders strayed.
@@ -128,8 +130,13 @@ def compare(base: RunFolder, head: RunFolder, rules: GateRules | None = None) ->
 
 
 def ensure_comparable(base: Environment, head: Environment) -> None:
-    """Raises EnvironmentsDifferError, which says in what they differ, where two environments do."""
+    """Raises EnvironmentsDifferError, which says in what they differ, where two environments do.
+
+    A warning says so where nothing is known of either, as of files that other programs wrote.
+    """
     if base.key == head.key:
+        if not base.stable:
+            _LOG.warning("neither run tells its machine: whether it was the same isn't known")
         return
     old, new = dict(base.stable), dict(head.stable)
     lines = [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,8 @@ from results.record import Case, Environment, Line, Measured, Record, RunInfo
 from results.store import RunFolder, create
 from results.validation import ensure_rules, ensure_sound
 
+#: So many reasons stand in the message where nothing in a file can be read.
+_MOST_TOLD = 5
 #: The newest major version of pytest-benchmark whose JSON is known.
 _NEWEST = 5
 #: What identifies the machine, of pytest-benchmark's `machine_info` and its `cpu`; older versions
@@ -62,14 +64,18 @@ def read_benchmarks(source: Path, *, contender: str = "") -> Imported:
     try:
         found = _imported(document, source, contender)
         if not found.lines:
-            raise RunFolderError(
-                f"holds no benchmark that can be read; the first: {found.left_out[0]}"
-                if found.left_out
-                else "holds no benchmarks; nothing was timed"
-            )
+            raise RunFolderError(_why_empty(found.left_out))
     except RunFolderError as error:
         raise RunFolderError(f"{source}: {error}") from error
     return found
+
+
+def _why_empty(left_out: Sequence[str]) -> str:
+    if not left_out:
+        return "holds no benchmarks; nothing was timed"
+    more = len(left_out) - _MOST_TOLD
+    told = "; ".join((*left_out[:_MOST_TOLD], *([f"and {more} more"] if more > 0 else ())))
+    return f"holds no benchmark that can be read: {told}"
 
 
 def _document(source: Path) -> Document:

@@ -23,3 +23,14 @@ def test_a_run_of_which_nothing_is_there(tmp_path):
     run = store.create(tmp_path, info())
 
     assert main(["show", str(run.path)]) == Exit.NOTHING
+
+
+def test_of_a_run_of_which_nothing_is_there_nothing_is_published_or_exported(tmp_path, capsys):
+    run = store.create(tmp_path, info())
+
+    assert main(["publish", str(run.path)]) == Exit.NOTHING
+    target = tmp_path / "x.csv"
+    words = ["export", str(run.path), "--format", "csv", "-o", str(target)]
+    assert main(words) == Exit.NOTHING
+    assert not target.exists()
+    assert capsys.readouterr().err.count(str(run.path)) == 2

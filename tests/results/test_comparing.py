@@ -286,3 +286,15 @@ def test_other_environments_are_refused(tmp_path):
     head = store.create(tmp_path, dataclasses.replace(info("head"), environment=other))
     with pytest.raises(EnvironmentsDifferError):
         compare(run_of(tmp_path, "base"), head)
+
+
+def test_of_machines_that_nobody_told_it_is_said_that_they_may_differ(tmp_path, caplog):
+    unknown = dataclasses.replace(ENVIRONMENT, stable=())
+    runs = [
+        store.create(tmp_path, dataclasses.replace(info(name), environment=unknown), [record()])
+        for name in ("base", "head")
+    ]
+    compare(*runs)
+
+    (told,) = caplog.messages
+    assert "whether it was the same isn't known" in told

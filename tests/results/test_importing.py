@@ -201,8 +201,9 @@ def test_an_imported_run_can_be_published_and_exported(foreign, tmp_path, conten
         ({"benchmarks": [{"name": "BM_sort/8", "real_time": 3.0}]}, "is not pytest-benchmark's"),
         ({"benchmarks": {}, "version": "5.0.0"}, "is not pytest-benchmark's: it has no list"),
         ("[" * 100_000, "is not JSON"),
-        (document({"name": "x"}), "holds no benchmark that can be read; the first: x has no stat"),
+        (document({"name": "x"}), "holds no benchmark that can be read: x has no stat"),
         (document(entry(stats={"data": [0.0]})), "t.py::test_a has a sample .* no time: 0.0"),
+        (document(*[7] * 9), r"can be read: benchmark 1 .*; benchmark 5 is no .*; and 4 more"),
         (document(entry(), version="9" * 5000), "install a newer opbench"),
         (
             document(entry(extra_info={"opbench": {"schema": SCHEMA + 1}})),
