@@ -20,7 +20,7 @@ from results.errors import RunFolderError
 from results.foreign import foreign_records
 from results.record import Case, Environment, Line, Measured, Record, RunInfo
 from results.store import RunFolder, create
-from results.validation import ensure_rules, ensure_sound
+from results.validation import ensure_sound, ensure_usable
 
 #: So many reasons stand in the message where nothing in a file can be read.
 _MOST_TOLD = 5
@@ -158,7 +158,7 @@ def _own_head(document: Document, faults: list[str]) -> RunInfo | None:
         info = _record(own["run"])
         if not isinstance(info, RunInfo):
             raise RunFolderError("not the head of a run")
-        ensure_rules(info.rules)
+        ensure_usable(info)
     except RunFolderError as error:
         faults.append(f"the head of the run cannot be read: {error}")
         return None

@@ -27,7 +27,7 @@ from results.record import (
     RunInfo,
     Started,
 )
-from results.validation import ensure_rules, ensure_sound
+from results.validation import ensure_sound, ensure_usable
 
 _LOG = logging.getLogger(__name__)
 #: So many lines of a file that can't be read are told one by one.
@@ -63,7 +63,7 @@ class RunFolder:
             info = codec.loads(text.decode("utf-8"))
             if not isinstance(info, RunInfo):
                 raise RunFolderError("not the head of a run")
-            ensure_rules(info.rules)
+            ensure_usable(info)
         except (RunFolderError, UnicodeDecodeError) as error:
             raise RunFolderError(f"{path} cannot be read: {error}") from error
         return info

@@ -5,6 +5,7 @@ Told from the reading of lines (`results.codec`), as records also travel without
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 
@@ -20,7 +21,7 @@ from results.record import (
     Paired,
     Profile,
     Record,
-    Rules,
+    RunInfo,
     Uncompared,
     Unit,
 )
@@ -47,11 +48,32 @@ def is_sound(line: Line) -> bool:
     return all(is_well for is_well, _ in _conditions(line))
 
 
-def ensure_rules(rules: Rules) -> None:
-    """Raises RunFolderError where races can't be decided by these rules."""
-    well = 0 <= rules.tie < math.inf and 0 < rules.precision < math.inf and 0 < rules.error < 1
-    if not well:
+#: Of the options that are kept with a run, those whose values aren't texts.
+_LISTS = frozenset({"names", "load", "build"})
+_NUMBERS = frozenset({"threads", "seed", "processes", "budget", "precision", "tie"})
+
+
+def ensure_usable(info: RunInfo) -> None:
+    """Raises RunFolderError where races can't be decided by a run's rules, or its options read."""
+    rules = info.rules
+    if not (0 <= rules.tie < math.inf and 0 < rules.precision < math.inf and 0 < rules.error < 1):
         raise RunFolderError(f"no race can be decided by {rules}")
+    for name, text in info.settings:
+        try:
+            is_well = _is_option(name, json.loads(text))
+        except (RecursionError, ValueError):
+            is_well = False
+        if not is_well:
+            raise RunFolderError(f"its setting {name!r} can't be {text[:40]!r}")
+
+
+def _is_option(name: str, value: object) -> bool:
+    if name in _LISTS:
+        return value is None or (isinstance(value, list) and all(isinstance(v, str) for v in value))
+    if name in _NUMBERS:
+        return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+    values = value if isinstance(value, list) else [value]
+    return all(isinstance(item, str | int | float | None) for item in values)
 
 
 def _conditions(line: Line) -> Iterable[tuple[bool, str]]:

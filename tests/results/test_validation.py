@@ -21,8 +21,8 @@ from results.record import (
     Unit,
     Unpaired,
 )
-from results.validation import ensure_rules, ensure_sound, is_sound
-from tests.results.examples import case, measured, profile, record
+from results.validation import ensure_sound, ensure_usable, is_sound
+from tests.results.examples import case, info, measured, profile, record
 from tests.results.gates import BASE, HEAD
 
 RULES = GateRules()
@@ -96,6 +96,20 @@ def test_operators_of_a_profile():
 
 @pytest.mark.parametrize("changes", [{"tie": -1.0}, {"precision": 0.0}, {"error": 1.0}])
 def test_rules(changes):
-    ensure_rules(Rules(tie=0.99))
+    ensure_usable(info(rules=Rules(tie=0.99)))
     with pytest.raises(RunFolderError, match="no race can be decided by"):
-        ensure_rules(Rules(**changes))
+        ensure_usable(info(rules=Rules(**changes)))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("threads", ""), ("threads", '"2"'), ("threads", "true"), ("budget", "[1]")),
+        *(("names", "7"), ("names", "[7]"), ("load", '"x"'), ("grid", "{}"), ("grid", "[[]]")),
+    ],
+)
+def test_options_that_are_kept(name, text):
+    kept = (("names", '["a"]'), ("load", "[]"), ("threads", "2"), ("precision", "null"))
+    ensure_usable(dataclasses.replace(info(), settings=(*kept, ("base_commit", '"12ab"'))))
+    with pytest.raises(RunFolderError, match=f"its setting '{name}' can't be "):
+        ensure_usable(dataclasses.replace(info(), settings=((name, text),)))
