@@ -49,7 +49,7 @@ def is_sound(line: Line) -> bool:
 
 
 #: Of the options that are kept with a run, those whose values aren't texts.
-_LISTS = frozenset({"names", "load", "build"})
+_LISTS = frozenset({"names", "load"})
 _NUMBERS = frozenset({"threads", "seed", "processes", "budget", "precision", "tie"})
 
 
