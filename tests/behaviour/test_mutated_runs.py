@@ -5,6 +5,7 @@ The mutations are drawn anew from the same seed each time.
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import shutil
@@ -39,6 +40,8 @@ ODD = (
     ),
     *([], [[]], [1, 2], {}, {"type": "Right"}, {"type": "Case", "op": 1}),
 )
+#: Each time a value of its own, as the next mutation may change what is in it.
+odd = st.sampled_from(ODD).map(copy.deepcopy)
 ENDINGS = {0, 1, 2, 3, 4, 5, 6}
 
 
@@ -96,11 +99,11 @@ def changed(draw: st.DrawFn, value: Any) -> Any:
         if what == "remove":
             del at[last]
         elif what == "replace":
-            at[last] = draw(st.sampled_from(ODD))
+            at[last] = draw(odd)
         elif isinstance(at, dict):
-            at[draw(st.sampled_from(("type", "schema", "extra")))] = draw(st.sampled_from(ODD))
+            at[draw(st.sampled_from(("type", "schema", "extra")))] = draw(odd)
         else:
-            at.append(at[last] if what == "double" else draw(st.sampled_from(ODD)))
+            at.append(at[last] if what == "double" else draw(odd))
     return value
 
 
