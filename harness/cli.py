@@ -32,7 +32,7 @@ from harness.commands import list as list_
 from harness.exits import Exit
 from harness.git import forget_caller
 from harness.interruption import as_interrupt
-from harness.terminal import escape_what_cannot_be_shown, warnings_shown
+from harness.streams import escape_what_cannot_be_shown, warnings_shown
 from results.errors import OpbenchError
 
 #: The exit code of a bug in opbench itself; EX_SOFTWARE of sysexits.h.
