@@ -223,22 +223,15 @@ def began(info: RunInfo) -> float:
 def latest(root: Path) -> RunFolder:
     """The run below `root` that was begun last. Raises RunFolderError where there is none.
 
-    One whose head can't be read counts as the oldest. When a head was written to the disk tells of
-    those only that began at one time: copies and clones have it anew.
+    A warning names each that can't be read. When a head was written to the disk tells of those only
+    that began at one time: copies and clones have it anew.
     """
-    folders = [RunFolder(head.parent) for head in root.glob("*/run.json")]
-    if not folders:
-        raise RunFolderError(f"there is no run in {root}; make one with `opbench run`")
-    return max(folders, key=_age)
+    return max(runs_in(root), key=_age)
 
 
 def _age(folder: RunFolder) -> tuple[float, int]:
     """When a run began, and when its head was written; the larger, the later."""
-    try:
-        created = began(folder.info)
-    except (RunFolderError, OSError, ValueError, TypeError, OverflowError):
-        created = 0.0
-    return created, (folder.path / "run.json").stat().st_mtime_ns
+    return began(folder.info), (folder.path / "run.json").stat().st_mtime_ns
 
 
 def _line(text: bytes) -> Line:

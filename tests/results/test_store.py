@@ -252,12 +252,14 @@ def test_the_latest_run_is_known_by_when_it_began_and_not_by_its_files(tmp_path,
     assert store.latest(tmp_path).path == late.path
 
 
-def test_a_run_that_cannot_be_read_is_not_the_latest_and_hides_no_other(tmp_path):
+def test_a_run_that_cannot_be_read_is_not_the_latest_and_hides_no_other(tmp_path, caplog):
     broken, good = (store.create(tmp_path, info(name)) for name in ("broken", "good"))
     (broken.path / "run.json").write_text("")
     os.utime(good.path / "run.json", (1e9, 1e9))
 
     assert store.latest(tmp_path).path == good.path
+    (told,) = caplog.messages
+    assert str(broken.path / "run.json") in told
 
 
 def test_a_run_of_schema_1_is_read(tmp_path):
