@@ -6,20 +6,91 @@ executes it.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import importlib.util
 import sys
+import threading
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+#: Only one thread executes a module that several want at once.
+_EXECUTING = threading.RLock()
+
 
 class _Lazy(ModuleType):
-    """Stands for a module until one of its attributes is asked for."""
+    """A module that isn't executed until an attribute is asked for that it doesn't have yet.
+
+    It then becomes the module itself, so that whoever bound it before has the real one. It has no
+    `__path__` until then: the import system asks for that before it looks for a submodule.
+    """
 
     def __getattr__(self, name: str) -> Any:
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
-        return getattr(importlib.import_module(self.__name__), name)
+        with _EXECUTING:
+            if type(self) is _Lazy:
+                _execute(self)
+        return ModuleType.__getattribute__(self, name)
+
+    def __dir__(self) -> list[str]:
+        self.__getattr__("__name__")
+        return list(ModuleType.__dir__(self))
+
+
+class _Executing(_Lazy):
+    """A lazy module meanwhile: its own submodules find it half made, other threads wait."""
+
+
+def _execute(module: ModuleType) -> None:
+    """Execute it in place."""
+    module.__class__ = _Executing
+    try:
+        importlib.reload(module)
+    except BaseException:
+        # As after a failed import: the next one tries again.
+        sys.modules.pop(module.__name__, None)
+        raise
+    finally:
+        module.__class__ = ModuleType
+
+
+class _Submodules(MetaPathFinder):
+    """Finds the submodules that a lazily loaded package has imported itself, once it is executed.
+
+    `import torch.nn` executes torch while the import system is about to look for torch.nn, which is
+    there by then; without this it would be found in its file, and executed a second time.
+    """
+
+    def __init__(self, package: str) -> None:
+        self._prefix = f"{package}."
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """How to load what is loaded already; None for all else, and where it is to be reloaded."""
+        module = sys.modules.get(name) if name.startswith(self._prefix) else None
+        if module is None or target is not None or module.__spec__ is None:
+            return None
+        spec = copy.copy(module.__spec__)
+        spec.loader = _Loaded(module)
+        return spec
+
+
+class _Loaded(Loader):
+    """Hands out a module as it is."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module, self._spec = module, module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module that is there."""
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """It has been executed; only its own spec is put back."""
+        module.__spec__ = self._spec
 
 
 def import_lazily(name: str) -> None:
@@ -28,7 +99,11 @@ def import_lazily(name: str) -> None:
     Does nothing where it is imported already or not installed.
     """
     spec = None if name in sys.modules else importlib.util.find_spec(name)
-    if spec is not None:
-        module = _Lazy(name)
-        module.__spec__ = spec
-        sys.modules[name] = module
+    if spec is None:
+        return
+    module = importlib.util.module_from_spec(spec)
+    module.__dict__.pop("__path__", None)
+    module.__class__ = _Lazy
+    sys.modules[name] = module
+    if spec.submodule_search_locations is not None:
+        sys.meta_path.insert(0, _Submodules(name))

@@ -12,7 +12,6 @@ import pytest
 
 from harness.cli import main
 from harness.exits import Exit, of_outcomes, of_verdicts, worst
-from harness.lazy import import_lazily
 from results.record import Failed, Right, Rules, Unsupported, Wrong
 from results.store import open_run
 
@@ -347,20 +346,6 @@ def test_exit_codes_in_their_order():
     assert of_verdicts([Right(0.1), Unsupported("x")]) == Exit.OK
     assert of_verdicts([Unsupported("x")]) == Exit.NOTHING
     assert of_verdicts([Right(0.1), Failed("check", "x")]) == Exit.FAILED
-
-
-def test_a_lazy_module_wakes_up_when_it_is_used():
-    code = (
-        "import sys\nfrom harness.lazy import import_lazily\n"
-        "import_lazily('colorsys')\nimport colorsys\nimport colorsys as again\n"
-        "assert type(sys.modules['colorsys']).__name__ == '_Lazy'\n"
-        "assert again.rgb_to_hsv(0, 0, 0) == (0.0, 0.0, 0)\n"
-        "assert type(sys.modules['colorsys']).__name__ == 'module'\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-    import_lazily("json")
-    import_lazily("a_module_that_nobody_has")
-    assert "a_module_that_nobody_has" not in sys.modules
 
 
 def test_triton_is_checked_but_never_timed_under_its_interpreter(tmp_path):
