@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
-import hashlib
-import importlib
 import importlib.metadata
-import importlib.util
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from harness.declare import CASE_NAMES, CAVEAT_NAMES, LAYOUTS, Impl, Op, parameter_names
+from harness.declare import CAVEAT_NAMES, LAYOUTS, Impl, Op
+from harness.fields import CASE_NAMES
+from harness.fitting import misfit
+from harness.loading import Source, import_all
+from harness.named import call_named, parameter_names
+from harness.places import home_of, plain_name
+from harness.suggest import listed, near
 from results.errors import DeclarationError, SelectionError
 
 GROUP = "opbench.suites"
@@ -50,60 +51,46 @@ class Catalog:
         op, contender = self.op(op_name), self.impl(op_name, impl)
         values = bind_arguments(op, args, options)
         if op.validate is not None:
-            op.validate(**{name: values[name] for name in parameter_names(op.validate)})
+            call_named(op.validate, values)
         ensure_supported(op, contender, values)
         return resolve(contender)(*args, **options)
 
 
-def load(*modules: str | Path | ModuleType, entry_points: bool = True) -> Catalog:
+def load(
+    *modules: str | Path | ModuleType, entry_points: bool = True, may_be_empty: bool = False
+) -> Catalog:
     """The catalogue of the installed suites and of `modules`.
 
-    modules: a module, its dotted name, or the path of a Python file.
+    modules: a module, its dotted name, or the path of a Python file; a file that is named twice is
+        loaded once. What they print while they are imported goes to standard error.
     entry_points: whether to load what installed packages declare in the group "opbench.suites";
         the built-in suites come in by this door too.
+    may_be_empty: whether one of `modules` may declare nothing.
     Raises DeclarationError naming the module, and what is wrong with it.
     """
-    sources: list[tuple[str, str | Path | ModuleType]] = list(_installed()) if entry_points else []
-    sources += [(str(getattr(module, "__name__", module)), module) for module in modules]
-    found = [_import(label, module) for label, module in sources]
-    ops, suites = _collect_ops(found)
-    return Catalog(ops, _collect_impls(found, ops), suites)
+    installed: list[Source] = list(_installed()) if entry_points else []
+    given: list[Source] = [(str(getattr(m, "__name__", m)), m) for m in modules]
+    found = import_all((*installed, *given))
+    if not may_be_empty:
+        _refuse_empty(found, {label for label, _ in given})
+    ops, suites = _collect_ops(module for _, module in found)
+    return Catalog(ops, _collect_impls((module for _, module in found), ops), suites)
 
 
-def _installed() -> Iterator[tuple[str, str | Path | ModuleType]]:
+def _refuse_empty(found: Iterable[tuple[str, ModuleType]], asked: set[str]) -> None:
+    for label, module in found:
+        if label in asked and not any(ops_in(module)) and not any(impls_in(module)):
+            raise DeclarationError(
+                f"{label} declares nothing: no Op has a name in it, and no function is tagged "
+                'with @impl("name of an op")'
+            )
+
+
+def _installed() -> Iterator[Source]:
     points = importlib.metadata.entry_points(group=GROUP)
     for point in sorted(points, key=lambda point: (point.value, point.name)):
         owner = point.dist.name if point.dist else "unknown"
         yield f"entry point {point.name!r} of {owner}", point.value
-
-
-def _import(label: str, module: str | Path | ModuleType) -> ModuleType:
-    if isinstance(module, ModuleType):
-        return module
-    try:
-        if isinstance(module, Path) or module.endswith(".py"):
-            return _import_file(Path(module))
-        return importlib.import_module(module)
-    except DeclarationError as error:
-        raise DeclarationError(f"{label}: {error}") from error
-    except Exception as error:
-        raise DeclarationError(
-            f"{label} cannot be loaded: {type(error).__name__}: {error}"
-        ) from error
-
-
-def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise DeclarationError(f"there is no file {path}")
-    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
-    spec = importlib.util.spec_from_file_location(f"{path.stem}_{digest}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Where inspect, dataclasses and pickle look for it.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def _collect_ops(
@@ -119,10 +106,10 @@ def _collect_ops(
             if op.name in ops:
                 raise DeclarationError(
                     f"op {op.name!r} is declared twice: in {homes[op.name]} and in "
-                    f"{module.__name__}; rename one of them"
+                    f"{home_of(module.__name__)}; rename one of them"
                 )
-            ops[op.name], homes[op.name] = op, module.__name__
-            suite = module.__name__.rpartition(".")[2]
+            ops[op.name], homes[op.name] = op, home_of(module.__name__)
+            suite = plain_name(module)
             suites[suite] = (*suites.get(suite, ()), op.name)
     return ops, suites
 
@@ -162,18 +149,12 @@ def _collect_impls(
 def _validate(contender: Impl, ops: Mapping[str, Op]) -> None:
     where = f"contender {contender.name!r} of {contender.op!r} ({contender.origin})"
     if contender.op not in ops:
-        raise DeclarationError(
-            f"{where}: there is no op {contender.op!r}{_near(contender.op, ops)}"
-        )
+        raise DeclarationError(f"{where}: there is no op {contender.op!r}{near(contender.op, ops)}")
     op = ops[contender.op]
-    names = parameter_names(contender.function)
-    if names[: len(op.arguments)] != op.arguments:
-        raise DeclarationError(
-            f"{where}: takes ({', '.join(names)}); the op's arguments are "
-            f"({', '.join(op.arguments)})"
-        )
+    wrong = misfit(contender.function, op.arguments, op.defaults)
+    if wrong is not None:
+        raise DeclarationError(f"{where}: {wrong}")
     for what, given, allowed in (
-        ("option", names[len(op.arguments) :], set(op.options)),
         ("board", (contender.board,) if contender.board else (), set(op.boards)),
         ("caveat on", tuple(contender.caveats), {*op.inputs, *LAYOUTS}),
         (
@@ -187,7 +168,7 @@ def _validate(contender: Impl, ops: Mapping[str, Op]) -> None:
             if name not in allowed:
                 raise DeclarationError(
                     f"{where}: {what} {name!r}, which is not one of "
-                    f"{', '.join(sorted(allowed)) or 'none'}"
+                    f"{', '.join(sorted(allowed)) or 'none'}{near(name, allowed)}"
                 )
 
 
@@ -200,12 +181,6 @@ def _conditions(contender: Impl) -> tuple[str, ...]:
 def _find(name: str, known: Mapping[str, T], *, what: str) -> T:
     if name not in known:
         raise SelectionError(
-            f"there is no {what} named {name!r}{_near(name, known)}; "
-            f"known: {', '.join(sorted(known)) or 'none'}"
+            f"there is no {what} named {name!r}{near(name, known)}; known: {listed(known)}"
         )
     return known[name]
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

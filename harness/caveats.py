@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.catalog import Catalog
-from harness.declare import Caveat, Impl, call_named
+from harness.declare import Caveat, Impl
+from harness.named import call_named
 from results.record import Case, Environment, Outcome, Right, Verdict, Wrong
 
 #: Stages of a check that a caveat excuses: being wrong, not misbehaving.

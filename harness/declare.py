@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
+from harness.fields import CASE_NAMES, check_impl, check_op
+from harness.named import NamedCallable, call_named, names_of_kind, parameter_names
+from harness.places import home_of, shown
 from results.errors import DeclarationError, UnsupportedError
 
-#: A callable that takes, by name, some of the values that the harness has for a case.
-NamedCallable = Callable[..., Any]
 #: The axes of one named shape: sizes, and values of the op's options (a stride, an order).
 Shape = Mapping[str, int | float | str | bool]
 
-BOARDS = ("compute", "materialise", "view", "consume")
-#: What callables may name besides the op's own axes, arguments and options.
-CASE_NAMES = frozenset({"dtype", "device", "direction", "board"})
 #: What the condition of a caveat may name.
 CAVEAT_NAMES = CASE_NAMES | {"layout", "machine"}
 LAYOUTS = ("contiguous", "transposed", "sliced")
@@ -126,19 +126,24 @@ class Impl:
     target: str | None = None
     prepare: str | Callable[..., Any] | None = None
     board: str = ""
+    #: The module that tagged it, and the file and the line.
+    module: str = ""
+    place: str = ""
 
     def __post_init__(self) -> None:
         for label, text in (("target", self.target), ("prepare", self.prepare)):
             if isinstance(text, str) and text.count(":") != 1:
                 raise DeclarationError(
-                    f"contender {self.name!r} of {self.op!r} ({self.origin}): "
-                    f"{label}={text!r} is not of the form 'module:attribute'"
+                    f"contender {self.name!r} of {self.op!r}: {label}={text!r} is not of the form "
+                    "'module:attribute'"
                 )
 
     @property
     def origin(self) -> str:
         """Where it was declared, for messages."""
-        return f"{self.function.__module__}.{self.function.__qualname__}"
+        if home_of(self.module) != self.module:
+            return self.place
+        return f"{self.module}.{getattr(self.function, '__qualname__', self.name)}"
 
 
 def impl(
@@ -162,25 +167,49 @@ def impl(
     prepare: callable, or its "module:attribute", applied to the function before it is timed.
     board: what it returns, for an op with several boards: "view" of an argument, which the harness
         also copies for the materialise board, or "materialise" for fresh memory, the default.
-    Raises DeclarationError where `target` or `prepare` isn't of that form.
+    Raises DeclarationError where one of these isn't what it should be.
     """
+    words = {"caveats": caveats, "supports": supports, "requires": requires, "target": target}
+    check_impl(op, name, {**words, "prepare": prepare, "board": board})
+    place = _calling(sys._getframe(1))
+    needs = (requires,) if isinstance(requires, str) else tuple(requires)
+    admitted = {kind: _caveat(given) for kind, given in (caveats or {}).items()}
+    rest = (admitted, supports or Support(()), needs, target, prepare, board)
 
     def tag(function: Callable[..., Any]) -> Callable[..., Any]:
-        contender = Impl(
-            op,
-            name or function.__name__,
-            function,
-            {kind: _caveat(given) for kind, given in (caveats or {}).items()},
-            supports or Support(()),
-            (requires,) if isinstance(requires, str) else tuple(requires),
-            target,
-            prepare,
-            board,
-        )
-        function.__dict__.setdefault("__opbench__", []).append(contender)
+        contender = Impl(op, name or _name_of(op, function), function, *rest, *place)
+        _tags_of(op, function).append(contender)
         return function
 
     return tag
+
+
+def _calling(frame: FrameType) -> tuple[str, str]:
+    """The module that is at work in a frame, and the file and the line."""
+    module = str(frame.f_globals.get("__name__", ""))
+    return module, f"{shown(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+def _name_of(op: str, function: Callable[..., Any]) -> str:
+    found = getattr(function, "__name__", None)
+    if not isinstance(found, str):
+        raise DeclarationError(
+            f'@impl({op!r}): what it tags has no name of its own: @impl({op!r}, name="mine")'
+        )
+    return found
+
+
+def _tags_of(op: str, function: Callable[..., Any]) -> list[Impl]:
+    """The list of tags that a callable carries."""
+    if not callable(function):
+        raise DeclarationError(f"@impl({op!r}) tags {function!r}, which can't be called")
+    try:
+        tags: list[Impl] = function.__dict__.setdefault("__opbench__", [])
+    except AttributeError as error:
+        raise DeclarationError(
+            f"@impl({op!r}): {function!r} can't be tagged: tag a function that calls it"
+        ) from error
+    return tags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,28 +265,17 @@ class Op:
     source: str = ""
 
     def __post_init__(self) -> None:
-        known = {*self.axes, *self.arguments, *self.options}
-        self._check_names("cost", self.cost, known | CASE_NAMES | {"e"})
-        for kind, make in self.inputs.items():
-            self._check_names(f"inputs[{kind!r}]", make, {*self.axes, "rng"})
-        if self.validate is not None:
-            self._check_names("validate", self.validate, {*self.arguments, *self.options})
-        if self.magnitude is not None:
-            self._check_names("magnitude", self.magnitude, {*self.arguments, *self.options})
-        if self.canonical is not None:
-            allowed = {*self.arguments, *self.options, "output"}
-            self._check_names("canonical", self.canonical, allowed)
-        self._check_values()
+        check_op(self)
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """Names of the positional arguments, in order."""
-        return _names_of_kind(self.oracle, keyword_only=False)
+        return names_of_kind(self.oracle, keyword_only=False)
 
     @property
     def options(self) -> tuple[str, ...]:
         """Names of the keyword-only options."""
-        return _names_of_kind(self.oracle, keyword_only=True)
+        return names_of_kind(self.oracle, keyword_only=True)
 
     @property
     def defaults(self) -> dict[str, object]:
@@ -274,39 +292,6 @@ class Op:
     def timed_kinds(self) -> tuple[str, ...]:
         """The input kinds that are timed where none is asked for."""
         return self.timed or (next(iter(self.inputs)),)
-
-    def _check_names(self, what: str, function: NamedCallable, allowed: set[str]) -> None:
-        for name in parameter_names(function):
-            if name not in allowed:
-                raise DeclarationError(
-                    f"op {self.name!r}: {what} asks for {name!r}, which is not one of "
-                    f"{', '.join(sorted(allowed))}"
-                )
-
-    def _check_values(self) -> None:
-        if not self.inputs:
-            raise DeclarationError(f"op {self.name!r}: inputs is empty; declare at least one kind")
-        if not self.boards:
-            raise DeclarationError(f"op {self.name!r}: boards is empty; declare at least one")
-        for what, names, allowed in (
-            ("board", self.boards, BOARDS),
-            ("timed", self.timed, tuple(self.inputs)),
-            ("ungraded", self.ungraded, tuple(self.inputs)),
-            ("grad", self.grad, self.arguments),
-            ("dtypes without a tolerance:", self.dtypes, tuple(self.tolerance)),
-        ):
-            for name in names:
-                if name not in allowed:
-                    raise DeclarationError(
-                        f"op {self.name!r}: {what} {name!r} is not one of {', '.join(allowed)}"
-                    )
-        for grid in ("quick", "full", "edge"):
-            for shape, axes in getattr(self, grid).items():
-                if set(axes) != set(self.axes):
-                    raise DeclarationError(
-                        f"op {self.name!r}: {grid}[{shape!r}] has the axes "
-                        f"{', '.join(axes)}; the op has {', '.join(self.axes)}"
-                    )
 
 
 def _caveat(given: str | Caveat) -> Caveat:
@@ -329,21 +314,3 @@ def races_on(op: Op, contender: Impl, board: str) -> bool:
 def interprets_triton() -> bool:
     """Whether Triton kernels run in Triton's interpreter in this process."""
     return os.environ.get("TRITON_INTERPRET") == "1"
-
-
-def parameter_names(function: NamedCallable) -> tuple[str, ...]:
-    """The names of a callable's parameters."""
-    return tuple(inspect.signature(function).parameters)
-
-
-def call_named(function: NamedCallable, values: Mapping[str, object]) -> Any:
-    """Call `function` with those of `values` that it names."""
-    return function(**{name: values[name] for name in parameter_names(function)})
-
-
-def _names_of_kind(function: NamedCallable, *, keyword_only: bool) -> tuple[str, ...]:
-    return tuple(
-        name
-        for name, parameter in inspect.signature(function).parameters.items()
-        if (parameter.kind is inspect.Parameter.KEYWORD_ONLY) == keyword_only
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from collections.abc import Callable
 from typing import TypeVar
@@ -24,8 +25,8 @@ def attempt(stage: str, function: Callable[[], T]) -> T | Unsupported | Failed:
     except Exception as error:  # noqa: BLE001 - foreign code may raise anything
         told = traceback.format_exc()
         if _is_memory(error):
-            return Failed(stage, f"ran out of memory: {_one_line(error)}", told, "memory")
-        return Failed(stage, _one_line(error), told)
+            return Failed(stage, f"ran out of memory: {one_line(error)}", told, "memory")
+        return Failed(stage, one_line(error), told)
 
 
 def _is_memory(error: Exception) -> bool:
@@ -34,6 +35,14 @@ def _is_memory(error: Exception) -> bool:
     return named or "DefaultCPUAllocator" in str(error)
 
 
-def _one_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:300] if text else 'no message'}"
+def one_line(error: BaseException) -> str:
+    """An exception's type and what it says, in a line of at most 300 characters.
+
+    That is the first line of its text, and the second where the first only leads up to it.
+    """
+    lines: list[str] = []
+    # An exception of others need not be well made.
+    with contextlib.suppress(Exception):
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[:2]) if lines and lines[0].endswith(":") else "".join(lines[:1])
+    return f"{type(error).__name__}: {text[:300] or 'no message'}"

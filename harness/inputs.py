@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.declare import Op, call_named
+from harness.declare import Op
+from harness.named import call_named, is_default
 from results.record import Case
 
 
@@ -79,7 +80,7 @@ def build(op: Op, case: Case, *, variant: int = 0) -> Inputs:
     options = {
         name: value
         for name, value in {**axes, **made}.items()
-        if name in op.options and value != op.defaults[name]
+        if name in op.options and not is_default(value, op.defaults[name])
     }
     return Inputs(op.arguments, args, options).map(place)
 

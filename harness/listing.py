@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.catalog import Catalog
+from harness.places import home_of
 from harness.planning import Selection, plan, selected_ops
 
 #: The names of the columns, and the rows.
@@ -29,7 +30,7 @@ def _impls(catalog: Catalog, selection: Selection) -> Listing:
         (
             op.name,
             contender.name,
-            contender.function.__module__,
+            home_of(contender.module),
             ", ".join(contender.requires),
             "; ".join(f"{kind}: {caveat.text}" for kind, caveat in contender.caveats.items()),
         )

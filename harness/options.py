@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.declare import BOARDS, LAYOUTS
+from harness.declare import LAYOUTS
+from harness.fields import BOARDS
 from harness.planning import DIRECTIONS, GRIDS, Selection
 from harness.worktrees import HERE
 from results.errors import RunFolderError, SelectionError

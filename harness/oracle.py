@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from harness.agreement import Truth, as_tuple
-from harness.declare import Op, call_named
+from harness.declare import Op
 from harness.inputs import Inputs
+from harness.named import call_named
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from harness.catalog import Catalog
-from harness.declare import BOARDS, LAYOUTS, Impl, Op, Shape, board_of, races_on
+from harness.declare import LAYOUTS, Impl, Op, Shape, board_of, races_on
+from harness.fields import BOARDS
 from results.errors import SelectionError
 from results.record import Case
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import importlib
 import importlib.util
@@ -12,6 +14,8 @@ from typing import Any
 
 from harness.compiler import separate_cache
 from harness.declare import Impl, Op, board_of
+from harness.fitting import accepts
+from harness.named import is_default
 from results.errors import DeclarationError, UnsupportedError
 from results.record import Case
 
@@ -47,9 +51,8 @@ def ensure_supported(
     reason = contender.supports.refusal({**values, **_traits(values), **asked})
     if reason is not None:
         raise UnsupportedError(reason)
-    accepted = inspect.signature(contender.function).parameters
     for name, default in op.defaults.items():
-        if name not in accepted and values[name] != default:
+        if not is_default(values[name], default) and not accepts(contender.function, name):
             raise UnsupportedError(f"has no option {name}")
 
 
@@ -82,7 +85,7 @@ def resolve(contender: Impl) -> Callable[..., Any]:
 
 def fingerprint(contender: Impl) -> str:
     """Hash of the contender's source: its own lines, and for a target every source beside it."""
-    digest = hashlib.sha256(inspect.getsource(contender.function).encode())
+    digest = hashlib.sha256(_source(contender.function).encode())
     if contender.target is not None:
         spec = importlib.util.find_spec(contender.target.partition(":")[0])
         if spec is not None and spec.origin is not None:
@@ -90,6 +93,16 @@ def fingerprint(contender: Impl) -> str:
                 if path.suffix in _SOURCE_SUFFIXES:
                     digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _source(function: Callable[..., Any]) -> str:
+    """The lines of a function; of what has none (a partial, a script) how it is written."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    for candidate in (function, type(function)):
+        with contextlib.suppress(TypeError, OSError):
+            return inspect.getsource(candidate)
+    return f"{type(function).__qualname__} {getattr(function, '__qualname__', '')}"
 
 
 def _attribute(contender: Impl, text: str) -> Any:

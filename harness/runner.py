@@ -24,11 +24,12 @@ from harness.boards import function_on
 from harness.catalog import Catalog
 from harness.caveats import Machine, excuse, machine_of
 from harness.clock import Clock, EventClock, HostClock
-from harness.declare import Cost, Impl, call_named, interprets_triton
+from harness.declare import Cost, Impl, interprets_triton
 from harness.device import ensure_device, waiter
 from harness.environment import describe
 from harness.eviction import evictor
 from harness.guard import attempt
+from harness.named import call_named
 from harness.planning import Race
 from harness.policy import Policy
 from harness.prepare import ensure_supported, resolve

@@ -49,7 +49,7 @@ class World:
 
     def owns(self, contender: Impl) -> bool:
         """Whether the version itself declares the contender, rather than an installed package."""
-        return contender.function.__module__ in self.modules
+        return contender.module in self.modules
 
 
 class Worlds:
@@ -71,7 +71,9 @@ class Worlds:
         world = World(version, path=_turned(self._shared_path, version))
         self.enter(world)
         try:
-            world.catalog = load(*modules, *_sources(version), entry_points=False)
+            world.catalog = load(
+                *modules, *_sources(version), entry_points=False, may_be_empty=True
+            )
         except DeclarationError as error:
             raise VersionError(f"{version.label} does not load: {error}") from error
         world.modules, self._count = self._own_modules(), len(sys.modules)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from harness.declare import call_named
+from harness.named import call_named
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

@@ -10,8 +10,9 @@ from harness import load
 from harness.agreement import as_tuple, error_units, largest
 from harness.boards import contract_on, function_on
 from harness.caveats import machine_of, shows
-from harness.declare import BOARDS, board_of, races_on
+from harness.declare import board_of, races_on
 from harness.environment import describe
+from harness.fields import BOARDS
 from harness.inputs import Inputs, build
 from harness.oracle import comparable, expect, gradient
 from harness.prepare import resolve

@@ -4,7 +4,7 @@ import pytest
 
 import harness
 from harness import inputs
-from harness.declare import call_named
+from harness.named import call_named
 from harness.planning import Selection, plan_checks
 
 CATALOG = harness.load()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from harness import load
-from harness.declare import call_named
+from harness.named import call_named
 from suites import spans
 from suites.text import text_lengths
 
