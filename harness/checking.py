@@ -9,6 +9,7 @@ from queue import SimpleQueue
 
 from harness.catalog import Catalog
 from harness.caveats import Checked, Machine, excuse, machine_of, verified
+from harness.guard import OpFaults
 from harness.pipeline import Here, Reporter, Silent
 from harness.planning import Race
 from harness.supervisor import Supervisor
@@ -28,10 +29,14 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """All verdicts of a check, and how far right contenders are from each other."""
+    """All verdicts of a check, and how far right contenders are from each other.
+
+    faults: of the ops themselves, a line each; nobody is judged on their cases.
+    """
 
     checked: tuple[Checked, ...]
     pairs: tuple[Pair, ...]
+    faults: tuple[str, ...] = ()
 
 
 def check(
@@ -56,7 +61,7 @@ def check(
         found = [checker.check(races, _checks_here(catalog))]
     checked = [item for listener in found for item in listener.checked]
     pairs = tuple(pair for listener in found for pair in listener.pairs)
-    return CheckReport(tuple(verified(catalog, checked, machine)), pairs)
+    return CheckReport(tuple(verified(catalog, checked, machine)), pairs, checker.faults.texts)
 
 
 #: Checks the contenders of a case, and tells how far the right ones are from each other.
@@ -101,6 +106,7 @@ class _Checker:
     catalog: Catalog
     reporter: Reporter
     machine: Machine
+    faults: OpFaults = field(default_factory=OpFaults)
 
     def check(self, races: Iterable[Race], check_case: CheckCase) -> _Listener:
         """What was found out about the races."""
@@ -108,8 +114,9 @@ class _Checker:
         for race in races:
             self.reporter.case(race)
             listener.case = race.case
-            apart = check_case(race, listener)
-            listener.pairs += [Pair(*pair, race.case, units) for pair, units in apart.items()]
+            with self.faults.noted(race.case):
+                apart = check_case(race, listener)
+                listener.pairs += [Pair(*pair, race.case, units) for pair, units in apart.items()]
         return listener
 
 

@@ -16,8 +16,9 @@ from harness.agreement import Truth, as_tuple
 from harness.boards import contract_on
 from harness.compiler import compilations
 from harness.declare import Op
-from harness.guard import attempt
+from harness.guard import attempt, charged_to
 from harness.inputs import Inputs
+from harness.named import call_named
 from results.record import Case, Right, Verdict, Wrong
 
 #: How often inputs are drawn in the hope of the same shapes.
@@ -61,12 +62,15 @@ class WrongError(Exception):
 def set_exam(op: Op, case: Case, *, gradients: bool = True) -> Exam:
     """Build the inputs of a case and evaluate the oracle on them.
 
-    gradients: whether gradients are checked too. Raises ValueError or TypeError where the op
-    refuses its own inputs.
+    gradients: whether gradients are checked too. Raises OpFaultError where one of the op's own
+    functions doesn't work, or refuses these inputs.
     """
     op = contract_on(op, case.board)
     gradients = gradients and case.inputs not in op.ungraded
     built = [inputs.build(op, case, variant=variant) for variant in (0, 1)]
+    if op.validate is not None:
+        with charged_to(op.name, f"validate, of its own inputs[{case.inputs!r}],", op.validate):
+            call_named(op.validate, {**op.defaults, **built[0].values})
     expected = [
         oracle.expect(op, given, dtype=case.dtype, seed=case.seed, gradients=gradients)
         for given in built

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from results.record import Failed, Measured, Outcome, Rules, Unsupported, Verdict, Wrong
+from results.record import Failed, Outcome, Rules, Unsupported, Verdict, Wrong
 
 if TYPE_CHECKING:
     # These come with numpy, which takes longer to import than all of the command.
@@ -44,11 +44,15 @@ def worst(codes: Iterable[Exit]) -> Exit:
     return next((code for code in PRECEDENCE if code in given), Exit.OK)
 
 
-def of_outcomes(outcomes: Iterable[Outcome]) -> Exit:
-    """The exit code of a run; nothing was measured where no outcome is."""
+def of_outcomes(outcomes: Iterable[Outcome | Verdict]) -> Exit:
+    """The exit code of what became of contenders, raced, checked or profiled.
+
+    What is wrong was found out, and so was what fails: nothing could be done only where there is no
+    outcome, or each is that the contender doesn't run here.
+    """
     outcomes = tuple(outcomes)
-    measured = any(isinstance(outcome, Measured) for outcome in outcomes)
-    return worst((*map(code_of, outcomes), Exit.OK if measured else Exit.NOTHING))
+    judged = any(not isinstance(outcome, Unsupported) for outcome in outcomes)
+    return worst((*map(code_of, outcomes), Exit.OK if judged else Exit.NOTHING))
 
 
 def of_boards(boards: Iterable[Board], rules: Rules) -> Exit:
@@ -56,13 +60,6 @@ def of_boards(boards: Iterable[Board], rules: Rules) -> Exit:
     ratios = (row.ratio for board in boards for row in board.measured)
     told = all(ratio is None or ratio.relative_width <= rules.precision for ratio in ratios)
     return Exit.OK if told else Exit.INCONCLUSIVE
-
-
-def of_verdicts(verdicts: Iterable[Verdict]) -> Exit:
-    """The exit code of a check; nothing was checked where every contender is unsupported."""
-    verdicts = tuple(verdicts)
-    checked = any(not isinstance(verdict, Unsupported) for verdict in verdicts)
-    return worst((*map(code_of, verdicts), Exit.OK if checked else Exit.NOTHING))
 
 
 def of_gate(report: Report, named: Iterable[str]) -> Exit:

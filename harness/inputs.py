@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.declare import Op
+from harness.guard import charged_to, op_fault
 from harness.named import call_named, is_default
 from results.record import Case
 
@@ -66,11 +68,12 @@ class Inputs:
 
 
 def build(op: Op, case: Case, *, variant: int = 0) -> Inputs:
-    """The inputs of `case`. A `variant` has other values in the same shapes."""
-    rng = torch.Generator().manual_seed(_seed(case, variant))
-    axes = dict(case.axes)
-    made = call_named(op.inputs[case.inputs], {**axes, "rng": rng})
-    dtype = getattr(torch, case.dtype)
+    """The inputs of `case`. A `variant` has other values in the same shapes.
+
+    Raises OpFaultError where the op's function raises, or returns other names than the op's.
+    """
+    axes, dtype = dict(case.axes), getattr(torch, case.dtype)
+    made = _made(op, case, axes, _seed(case, variant))
 
     def place(tensor: Tensor) -> Tensor:
         return _laid_out(_cast(tensor, dtype).to(case.device), case.layout)
@@ -83,6 +86,36 @@ def build(op: Op, case: Case, *, variant: int = 0) -> Inputs:
         if name in op.options and not is_default(value, op.defaults[name])
     }
     return Inputs(op.arguments, args, options).map(place)
+
+
+def _made(op: Op, case: Case, axes: Mapping[str, object], seed: int) -> Mapping[str, Any]:
+    """What the op's function returns for a kind of inputs."""
+    make, what = op.inputs[case.inputs], f"inputs[{case.inputs!r}]"
+    rng = torch.Generator().manual_seed(seed)
+    with charged_to(op.name, what, make), _seeded(seed):
+        made = call_named(make, {**axes, "rng": rng})
+    if not isinstance(made, Mapping):
+        why = f"returned {type(made).__name__}, not a mapping of arguments to values"
+        raise op_fault(op.name, what, make, why)
+    if set(op.arguments) - set(made) or set(made) - {*op.arguments, *op.options}:
+        options = f" and the options {', '.join(op.options)}" if op.options else ""
+        why = (
+            f"returned {', '.join(map(str, made)) or 'nothing'}; "
+            f"the arguments are {', '.join(op.arguments)}{options}"
+        )
+        raise op_fault(op.name, what, make, why)
+    return made
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Draws from torch's global generator depend on the case as well: not all use `rng`."""
+    before = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
 
 
 def map_tensors(change: Callable[[Tensor], Tensor], value: Any) -> Any:

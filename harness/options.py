@@ -12,6 +12,7 @@ from typing import Any
 from harness.declare import LAYOUTS
 from harness.fields import BOARDS
 from harness.planning import DIRECTIONS, GRIDS, Selection
+from harness.suggest import near
 from harness.worktrees import HERE
 from results.errors import RunFolderError, SelectionError
 from results.outputs import ensure_run_name
@@ -49,7 +50,10 @@ def selection(words: argparse.Namespace) -> Selection:
     directions = _split(words.passes) or DIRECTIONS[:1]
     for direction in directions:
         if direction not in DIRECTIONS:
-            raise SelectionError(f"--pass {direction!r} is not one of {', '.join(DIRECTIONS)}")
+            raise SelectionError(
+                f"--pass {direction!r} is not one of {', '.join(DIRECTIONS)}"
+                f"{near(direction, DIRECTIONS)}"
+            )
     return Selection(
         names=tuple(words.names),
         expression=words.expression,
@@ -263,7 +267,9 @@ _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 def _boards(text: str) -> tuple[str, ...]:
     for word in _split(text):
         if word not in BOARDS:
-            raise SelectionError(f"there is no board {word!r}; boards: {', '.join(BOARDS)}")
+            raise SelectionError(
+                f"there is no board {word!r}{near(word, BOARDS)}; boards: {', '.join(BOARDS)}"
+            )
     return _split(text) or BOARDS
 
 

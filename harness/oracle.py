@@ -11,6 +11,7 @@ from torch import Tensor
 
 from harness.agreement import Truth, as_tuple
 from harness.declare import Op
+from harness.guard import charged_to, op_fault
 from harness.inputs import Inputs
 from harness.named import call_named
 
@@ -31,21 +32,41 @@ class Expected:
 
 
 def expect(op: Op, inputs: Inputs, *, dtype: str, seed: int, gradients: bool) -> Expected:
-    """Evaluate the oracle of `op` on `inputs` (in any dtype and layout)."""
+    """Evaluate the oracle of `op` on `inputs` (in any dtype and layout).
+
+    Raises OpFaultError where the oracle, or what else the op declares of the truth, doesn't work.
+    """
     exact = inputs.map(_widen)
     absolute = exact.map(_magnitude)
-    measure = op.magnitude or op.oracle
+    measure, named = op.magnitude or op.oracle, _MAGNITUDE if op.magnitude else _OF_ABSOLUTE
     with_grad = op.grad if gradients else ()
-    outputs, leaves = _forward(op.oracle, exact, with_grad)
-    sizes, size_leaves = _forward(measure, absolute, with_grad)
+    outputs, leaves = _forward(op, "oracle", op.oracle, exact, with_grad)
+    sizes, size_leaves = _forward(op, named, measure, absolute, with_grad)
+    _ensure_alike(op, named, outputs, sizes)
     upstream = upstream_of(op, outputs, dtype=dtype, seed=seed)
     truths = _truths(outputs, sizes)
-    compared = _truths(comparable(op, outputs, exact), comparable(op, sizes, absolute))
+    with charged_to(op.name, "canonical", op.canonical or op.oracle):
+        compared = _truths(comparable(op, outputs, exact), comparable(op, sizes, absolute))
     if not leaves:
         return Expected(truths, compared, upstream, ())
-    slopes = gradient(outputs, leaves, tuple(g.double() for g in upstream))
-    spans = gradient(sizes, size_leaves, tuple(g.double().abs() for g in upstream))
+    with charged_to(op.name, "oracle's gradient", op.oracle):
+        slopes = gradient(outputs, leaves, tuple(g.double() for g in upstream))
+    with charged_to(op.name, f"{named}: its gradient", measure):
+        spans = gradient(sizes, size_leaves, tuple(g.double().abs() for g in upstream))
     return Expected(truths, compared, upstream, _truths(slopes, spans))
+
+
+_MAGNITUDE, _OF_ABSOLUTE = "magnitude", "oracle, of the absolute values"
+
+
+def _ensure_alike(
+    op: Op, named: str, outputs: tuple[Tensor, ...], sizes: tuple[Tensor, ...]
+) -> None:
+    """The magnitude has the form of the oracle's outputs."""
+    form, want = ([list(t.shape) for t in tensors] for tensors in (sizes, outputs))
+    if form != want:
+        why = f"returned the shapes {form}; the oracle returns {want}"
+        raise op_fault(op.name, named, op.magnitude or op.oracle, why)
 
 
 def comparable(op: Op, outputs: tuple[Tensor, ...], given: Inputs) -> tuple[Tensor, ...]:
@@ -73,10 +94,16 @@ def gradient(
 
 
 def _forward(
-    function: Callable[..., Any], inputs: Inputs, names: tuple[str, ...]
+    op: Op, named: str, function: Callable[..., Any], inputs: Inputs, names: tuple[str, ...]
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """The outputs of one of the op's functions, and the leaves to differentiate them by."""
     bound, leaves = inputs.leaves(names)
-    return as_tuple(function(*bound.args, **bound.options)), leaves
+    with charged_to(op.name, named, function):
+        output = function(*bound.args, **bound.options)
+    try:
+        return as_tuple(output), leaves
+    except TypeError as error:
+        raise op_fault(op.name, named, function, str(error)) from error
 
 
 def _truths(values: tuple[Tensor, ...], sizes: tuple[Tensor, ...]) -> tuple[Truth, ...]:
@@ -98,10 +125,11 @@ def upstream_of(
 
 
 def _widen(tensor: Tensor) -> Tensor:
-    return tensor.double() if tensor.is_floating_point() else tensor
+    # A copy in any case: an oracle that works in place must not change what contenders are given.
+    return tensor.to(torch.float64 if tensor.is_floating_point() else tensor.dtype, copy=True)
 
 
 def _magnitude(tensor: Tensor) -> Tensor:
     if not tensor.is_floating_point():
-        return tensor
+        return tensor.clone()
     return tensor.abs().nan_to_num(nan=0.0, posinf=0.0)

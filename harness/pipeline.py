@@ -12,11 +12,13 @@ from typing import Protocol
 
 from harness.catalog import Catalog
 from harness.caveats import admitted_on, machine_of
+from harness.guard import OpFaults
 from harness.planning import Race, is_as_large
 from harness.policy import Policy
 from harness.prepare import fingerprint
 from harness.supervisor import Listener, Supervisor
 from harness.worker import Told
+from results.errors import DeclarationError
 from results.record import (
     Case,
     Failed,
@@ -67,26 +69,28 @@ def run(
     processes: in how many fresh processes each case is raced one after another, which then are the
     units of evidence; each gets its share of the policy's budget.
     Returns the records of all races, those that were there already included. Raises ValueError for
-    several processes without a supervisor.
+    several processes without a supervisor; DeclarationError, at the end, where ops are at fault.
     """
     if processes > 1 and supervisor is None:
         raise ValueError("several processes need a supervisor")
     races, policy = tuple(races), policy or Policy()
     reporter = reporter or Silent()
     done = {(r.case, r.contender): r.outcome for r in folder.records()}
-    recorder = _Recorder(catalog, folder, reporter)
+    recorder, faults = _Recorder(catalog, folder, reporter), OpFaults()
     for race in races:
         if all((race.case, name) in done for name in race.contenders):
             continue
         reporter.case(race)
         recorder.case = race.case
         left = _affordable(race, recorder)
-        if processes > 1 and supervisor is not None:
-            _race_in_processes(left, policy, supervisor, recorder, processes)
-        elif supervisor is not None:
-            supervisor.race(left, policy, recorder)
-        else:
-            _race_here(catalog, left, policy, recorder)
+        with faults.noted(race.case):
+            if processes > 1 and supervisor is not None:
+                _race_in_processes(left, policy, supervisor, recorder, processes)
+            elif supervisor is not None:
+                supervisor.race(left, policy, recorder)
+            else:
+                _race_here(catalog, left, policy, recorder)
+    _ensure_none(faults, folder)
     wanted = {(race.case, name) for race in races for name in race.contenders}
     return tuple(r for r in folder.records() if (r.case, r.contender) in wanted)
 
@@ -102,18 +106,28 @@ def profile(
     """Profile every contender on every case; a trace each below the run's `traces` folder.
 
     supervisor: as in `run`. Returns a Profile for each contender that ran, a Record for each that
-    did not.
+    did not. Raises DeclarationError as `run`.
     """
     reporter = reporter or Silent()
-    recorder = _ProfileRecorder(catalog, folder, reporter)
+    recorder, faults = _ProfileRecorder(catalog, folder, reporter), OpFaults()
     for race in races:
         reporter.case(race)
         recorder.case = race.case
-        if supervisor is not None:
-            supervisor.profile(race, folder.path, recorder)
-        else:
-            _profile_here(catalog, race, folder, recorder)
+        with faults.noted(race.case):
+            if supervisor is not None:
+                supervisor.profile(race, folder.path, recorder)
+            else:
+                _profile_here(catalog, race, folder, recorder)
+    _ensure_none(faults, folder)
     return tuple(recorder.found)
+
+
+def _ensure_none(faults: OpFaults, folder: RunFolder) -> None:
+    """Tell of the faults of ops, and where the rest is."""
+    if faults.texts:
+        raise DeclarationError(
+            "\n".join((*faults.texts, f"what was done of the rest is in {folder.path}"))
+        )
 
 
 @dataclass(slots=True)

@@ -10,7 +10,9 @@ from functools import partial
 
 from harness.catalog import Catalog
 from harness.declare import LAYOUTS, Impl, Op, Shape, board_of, races_on
+from harness.devices import ensure_devices
 from harness.fields import BOARDS
+from harness.suggest import listed, near
 from results.errors import SelectionError
 from results.record import Case
 
@@ -24,7 +26,7 @@ class Selection:
 
     names: ops or suites, all where empty. expression: as pytest's -k, over the case and the
     contender. boards: those that an op has, of these. threads: 0 means every core that this
-    process may use.
+    process may use. Raises SelectionError where a device is none, on this machine or another.
     """
 
     names: tuple[str, ...] = ()
@@ -40,6 +42,9 @@ class Selection:
     boards: tuple[str, ...] = BOARDS
     threads: int = 0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        ensure_devices(self.devices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +77,10 @@ def selected_ops(catalog: Catalog, names: tuple[str, ...]) -> tuple[Op, ...]:
     for name in names or tuple(catalog.ops):
         members = (name,) if name in catalog.ops else catalog.suites.get(name)
         if members is None:
+            known = (*catalog.ops, *catalog.suites)
             raise SelectionError(
-                f"there is no op or suite named {name!r}; ops: {', '.join(sorted(catalog.ops))}; "
-                f"suites: {', '.join(sorted(catalog.suites))}"
+                f"there is no op or suite named {name!r}{near(name, known)}; suites: "
+                f"{listed(catalog.suites)}; ops: {listed(catalog.ops, more='opbench list')}"
             )
         chosen |= {member: catalog.ops[member] for member in members}
     return tuple(chosen.values())
@@ -122,10 +128,12 @@ def _select(
     ops = selected_ops(catalog, selection.names)
     _ensure_known(selection.dtypes, {name for op in ops for name in op.dtypes}, "dtype")
     _ensure_known(selection.inputs, {name for op in ops for name in op.inputs}, "input kind")
-    if selection.names and len(ops) > 1:
+    if selection.names != (ops[0].name,):
         found = {name for op in ops for name in catalog.impls[op.name]}
         _ensure_known(selection.impls, found, "contender")
     for op in ops:
+        if op.name in selection.names and not catalog.impls[op.name]:
+            raise SelectionError(_without_contender(op))
         names = _contenders(catalog, op, selection)
         for case in _cases_it_has(op, selection, cases_of):
             kept = tuple(
@@ -137,12 +145,39 @@ def _select(
             if kept:
                 races.append(Race(case, kept))
     if not races:
-        raise SelectionError(
-            "the selection is empty: no contender of the chosen ops matches "
-            f"-k {selection.expression!r} --impl {','.join(selection.impls) or 'any'} "
-            f"--board {','.join(selection.boards)}"
-        )
+        raise SelectionError(_nothing(catalog, ops, selection, cases_of))
     return tuple(races)
+
+
+def _nothing(
+    catalog: Catalog,
+    ops: tuple[Op, ...],
+    selection: Selection,
+    cases_of: Callable[[Op, Selection], Iterator[Case]],
+) -> str:
+    """Why nothing is selected, as far as can be told."""
+    if not any(catalog.impls[op.name] for op in ops):
+        return "; ".join(map(_without_contender, ops))
+    asked = (
+        ("-k", repr(selection.expression) if selection.expression else ""),
+        ("--impl", ",".join(selection.impls)),
+        ("--board", ",".join(selection.boards) if selection.boards != BOARDS else ""),
+        ("--dtype", ",".join(selection.dtypes)),
+        ("--inputs", ",".join(selection.inputs)),
+        ("--pass", ",".join(selection.directions) if selection.directions != ("forward",) else ""),
+    )
+    told = " ".join(f"{word} {value}" for word, value in asked if value)
+    text = f"the selection is empty: no contender of the chosen ops matches {told or 'it'}"
+    cases = [case for op in ops for case in _cases_it_has(op, selection, cases_of)]
+    known = {case.key.lower() for case in cases}
+    known |= {name.lower() for op in ops for name in catalog.impls[op.name]}
+    words = {word for case in cases for word in (case.op, case.shape, case.inputs)}
+    strange = (name for name in _words(selection.expression) if not any(name in k for k in known))
+    return text + "".join(f"; nothing is called {n!r}{near(n, words)}" for n in strange)
+
+
+def _without_contender(op: Op) -> str:
+    return f"{op.name} has no contender: tag a function with @impl({op.name!r})"
 
 
 def _cases_it_has(
@@ -267,15 +302,25 @@ def _ensure_known(names: tuple[str, ...], known: set[str], what: str) -> None:
     for name in names:
         if name not in known:
             raise SelectionError(
-                f"none of the ops has {what} {name!r}; they have {', '.join(sorted(known))}"
+                f"none of the ops has {what} {name!r}{near(name, known)}; they have {listed(known)}"
             )
 
 
 def _known(names: tuple[str, ...], allowed: tuple[str, ...], op: Op, what: str) -> tuple[str, ...]:
     for name in names:
         if name not in allowed:
-            raise SelectionError(f"{op.name} has no {what} {name!r}; it has {', '.join(allowed)}")
+            raise SelectionError(
+                f"{op.name} has no {what} {name!r}{near(name, allowed)}; it has {listed(allowed)}"
+            )
     return names
+
+
+def _words(expression: str) -> list[str]:
+    """The names that an expression is made of, in lower case."""
+    if not expression:
+        return []
+    nodes = ast.walk(ast.parse(expression.strip(), mode="eval"))
+    return [node.id.lower() for node in nodes if isinstance(node, ast.Name)]
 
 
 def _evaluate(node: ast.expr, text: str) -> bool:

@@ -21,9 +21,9 @@ import psutil
 
 from harness import notice
 from harness.git import without_local
-from harness.worker import OUTPUT, Brief, Hello, Message
+from harness.worker import OUTPUT, Brief, Finished, Hello, Message
 from harness.worlds import PINNED
-from results.errors import OpbenchError
+from results.errors import OpbenchError, OpFaultError
 from results.record import Environment, Failed
 
 #: Seconds between two looks at the worker: seldom enough not to disturb what it times.
@@ -108,7 +108,10 @@ class WorkerProcess:
             self._pipe.send(message)
 
     def receive(self, limits: Limits, contenders: tuple[str, ...]) -> Message | Death:
-        """The next message, or how the worker ended instead."""
+        """The next message, or how the worker ended instead.
+
+        Raises OpFaultError where it is that the op itself is at fault.
+        """
         while not self._pipe.poll(WATCH_S):
             seen = self._board.read()
             if time.monotonic() - max(seen.since, self._begun) > limits.timeout_s:
@@ -123,6 +126,8 @@ class WorkerProcess:
             message: Message = self._pipe.recv()
         except (EOFError, ConnectionResetError):
             return self._blame(*self._ending(), contenders)
+        if isinstance(message, Finished) and message.fault is not None:
+            raise OpFaultError(*message.fault)
         return message
 
     def _ending(self) -> tuple[str, str]:

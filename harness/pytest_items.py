@@ -13,6 +13,7 @@ import pytest
 from harness import runner
 from harness.catalog import Catalog
 from harness.caveats import admitted_on, machine_of
+from harness.costs import cost_of
 from harness.declare import Cost, Impl
 from harness.device import waiter
 from harness.environment import describe
@@ -20,6 +21,7 @@ from harness.examine import Exam
 from harness.guard import attempt
 from harness.prepare import fingerprint
 from results.benchmark_items import extra_info_of, fullname_of, group_of, name_of, params_of
+from results.errors import OpFaultError
 from results.record import Case, Failed, Measured, Record, RunInfo, Unsupported, Wrong
 
 if TYPE_CHECKING:
@@ -61,6 +63,13 @@ def bench(benchmark: BenchmarkFixture, job: Job) -> None:
 
     Skips with the reason what doesn't run here, fails with the reason what is wrong.
     """
+    try:
+        _bench(benchmark, job)
+    except OpFaultError as fault:
+        pytest.fail(str(fault), pytrace=False)
+
+
+def _bench(benchmark: BenchmarkFixture, job: Job) -> None:
     case = job.case
     with runner.settings(case):
         contender = job.catalog.impl(case.op, job.contender)
@@ -77,7 +86,7 @@ def bench(benchmark: BenchmarkFixture, job: Job) -> None:
         benchmark.group, benchmark.name = group_of(case), job.id
         benchmark.fullname = fullname_of(case, job.contender)
         benchmark.param, benchmark.params = job.id, params_of(case, job.contender)
-        benchmark.extra_info |= extra_info_of(_record(contender, case, ready, runner.cost_of(exam)))
+        benchmark.extra_info |= extra_info_of(_record(contender, case, ready, cost_of(exam)))
         benchmark(ready.call)
 
 

@@ -24,12 +24,12 @@ from harness.boards import function_on
 from harness.catalog import Catalog
 from harness.caveats import Machine, excuse, machine_of
 from harness.clock import Clock, EventClock, HostClock
+from harness.costs import cost_of
 from harness.declare import Cost, Impl, interprets_triton
 from harness.device import ensure_device, waiter
 from harness.environment import describe
 from harness.eviction import evictor
 from harness.guard import attempt
-from harness.named import call_named
 from harness.planning import Race
 from harness.policy import Policy
 from harness.prepare import ensure_supported, resolve
@@ -74,6 +74,7 @@ def run_case(catalog: Catalog, race: Race, *, policy: Policy, witness: Witness) 
         exam = _exam_for(catalog, race, witness)
         if exam is None:
             return
+        cost = cost_of(exam)
         ready: dict[str, Ready] = {}
         for name in race.contenders:
             witness.begin(name, "prepare")
@@ -84,7 +85,6 @@ def run_case(catalog: Catalog, race: Race, *, policy: Policy, witness: Witness) 
                 witness.done(name, outcome)
                 _ensure_unspoiled(outcome)
         witness.begin("", "race")
-        cost = cost_of(exam)
         for name, timing in _race(exam, ready, policy, witness).items():
             witness.begin(name, "race")
             outcome = _measured(timing, ready[name], case, cost)
@@ -154,29 +154,15 @@ def settings(case: Case, *, reset_compiler: bool = True) -> Iterator[None]:
         torch.set_grad_enabled(graph)
 
 
-def exam_of(catalog: Catalog, case: Case) -> examine.Exam:
-    """Inputs and truths of a case. Raises UnsupportedError where its device isn't here."""
+def exam_of(catalog: Catalog, case: Case, *, gradients: bool = False) -> examine.Exam:
+    """Inputs and truths of a case.
+
+    gradients: whether they are checked in the forward pass as well. Raises UnsupportedError where
+    the case's device isn't here.
+    """
     ensure_device(case.device)
-    return examine.set_exam(catalog.op(case.op), case, gradients=case.direction != "forward")
-
-
-def cost_of(exam: examine.Exam) -> Cost:
-    """The compulsory work of one call on the case's inputs; a view has none."""
-    if exam.case.board == "view":
-        return Cost(0, 0)
-    size = torch.empty((), dtype=getattr(torch, exam.case.dtype)).element_size()
-    values: Mapping[str, object] = {
-        **dict(exam.case.axes),
-        **exam.op.defaults,
-        **exam.first.values,
-        "e": size,
-        "dtype": exam.case.dtype,
-        "device": exam.case.device,
-        "direction": exam.case.direction,
-        "board": exam.case.board,
-    }
-    cost: Cost = call_named(exam.op.cost, values)
-    return cost
+    gradients = gradients or case.direction != "forward"
+    return examine.set_exam(catalog.op(case.op), case, gradients=gradients)
 
 
 def _exam_for(catalog: Catalog, race: Race, witness: Witness) -> examine.Exam | None:

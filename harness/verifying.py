@@ -11,11 +11,12 @@ import torch._dynamo
 from harness import examine, state
 from harness.boards import function_on
 from harness.catalog import Catalog
+from harness.costs import cost_of
 from harness.declare import Impl
 from harness.guard import attempt
 from harness.planning import Race
 from harness.prepare import ensure_supported, resolve
-from harness.runner import SpoiledError, Witness, settings
+from harness.runner import SpoiledError, Witness, exam_of, settings
 from results.record import Failed, Right, Unsupported, Verdict, Wrong
 
 #: For each pair of contenders, their largest difference in units of the tolerance.
@@ -40,16 +41,18 @@ class Verifier:
             return self._check_case(race, witness)
 
     def _check_case(self, race: Race, witness: Witness) -> Apart:
-        case, op = race.case, self._catalog.op(race.case.op)
+        case = race.case
         witness.begin("", "inputs")
-        exam = attempt("inputs", partial(examine.set_exam, op, case))
+        exam = attempt("inputs", partial(exam_of, self._catalog, case, gradients=True))
+        if isinstance(exam, examine.Exam):
+            cost_of(exam)  # isn't needed here, but a race should not be the first to try it
         right: dict[str, Callable[..., Any]] = {}
         for name in race.contenders:
             witness.begin(name, "check")
             if not isinstance(exam, examine.Exam):
                 witness.done(name, exam)
                 continue
-            contender = self._catalog.impl(op.name, name)
+            contender = self._catalog.impl(case.op, name)
             asked, function = exam, self._function(exam, contender)
             if isinstance(function, Unsupported) and case.direction == "both":
                 # Who has no gradient is held to its values.

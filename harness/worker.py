@@ -24,7 +24,7 @@ from harness.notice import NOBODY, Board
 from harness.planning import Race
 from harness.policy import Policy
 from harness.worlds import Version, World, Worlds
-from results.errors import OpbenchError
+from results.errors import OpbenchError, OpFaultError
 from results.record import Environment, Outcome, Paired, Profile, Right, Unpaired
 
 if TYPE_CHECKING:
@@ -99,10 +99,12 @@ class Finished:
     """The job is over.
 
     spoiled: this process is going to end; the rest needs another. apart: of a check, how far each
-    two right contenders are from each other.
+    two right contenders are from each other. fault: of the op itself, where and why, as of an
+    OpFaultError: then none of the contenders was judged.
     """
 
     spoiled: bool = False
+    fault: tuple[str, str] | None = None
     apart: tuple[tuple[tuple[str, str], float], ...] = ()
 
 
@@ -180,7 +182,10 @@ def main(argv: Sequence[str]) -> None:
         while not spoiled:
             board.write(NOBODY, "idle", log=printed())
             job: Job = pipe.recv()
-            finished = work.do(job, PipeWitness(pipe, board, job.race.contenders), pipe)
+            try:
+                finished = work.do(job, PipeWitness(pipe, board, job.race.contenders), pipe)
+            except OpFaultError as error:
+                finished = Finished(fault=(error.where, error.why))
             pipe.send(finished)
             spoiled = finished.spoiled
     except (EOFError, BrokenPipeError, ConnectionResetError):

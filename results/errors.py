@@ -2,6 +2,7 @@
 
 OpbenchError
 ├── DeclarationError    an op, a contender or a module of them is not well formed
+│   └── OpFaultError    one of an op's own functions raises, or returns what it mustn't
 ├── SelectionError      what was asked for does not exist or cannot be combined
 ├── RunFolderError      a run cannot be read or written
 │   └── TruncatedLineError   a line was cut off by a crash
@@ -21,6 +22,20 @@ class OpbenchError(Exception):
 
 class DeclarationError(OpbenchError):
     """An op, a contender or a module that declares them is not well formed."""
+
+
+class OpFaultError(DeclarationError):
+    """One of an op's own functions raises or returns what it mustn't: no fault of a contender.
+
+    where: the op, the place in its source, and which of its functions. why: what is wrong.
+    """
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(where, why)
+        self.where, self.why = where, why
+
+    def __str__(self) -> str:
+        return f"{self.where} {self.why}"
 
 
 class SelectionError(OpbenchError):

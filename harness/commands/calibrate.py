@@ -87,13 +87,24 @@ def main(words: argparse.Namespace) -> Exit:
 
 def _ceilings(words: argparse.Namespace) -> Exit:
     from harness.ceilings import measure
+    from harness.device import ensure_device
+    from harness.devices import ensure_devices
     from harness.environment import describe
     from results.ceilings import save
+    from results.errors import UnsupportedError
     from results.table import ceilings_table
 
+    devices = tuple(words.device.split(",")) if words.device else ("cpu",)
+    ensure_devices(devices)
+    try:
+        for device in devices:
+            ensure_device(device)
+    except UnsupportedError as error:
+        print(f"opbench calibrate: {error}", file=sys.stderr)
+        return Exit.NOTHING
     key = describe().key
     threads = words.threads or _cores()
-    for device in words.device.split(",") if words.device else ("cpu",):
+    for device in devices:
         measured = measure(
             device=device, threads=threads, budget_s=words.seconds, environment_key=key
         )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 
 from harness import options
 from harness.commands import common
-from harness.exits import Exit, of_verdicts
+from harness.exits import Exit, of_outcomes, worst
 from harness.terminal import draw, progress
 
 HELP = "check contenders against the oracle and each other"
@@ -44,4 +45,7 @@ def main(words: argparse.Namespace) -> Exit:
     else:
         draw(tables(report, pairs=words.pairs))
         print(*problems(report.checked), sep="\n")
-    return of_verdicts(c.verdict for c in report.checked if not c.admitted)
+    for fault in report.faults:
+        print(f"opbench check: {fault}", file=sys.stderr)
+    code = of_outcomes(c.verdict for c in report.checked if not c.admitted)
+    return worst((code, Exit.USAGE)) if report.faults else code

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness import options
 from harness.commands import common
-from harness.exits import Exit, code_of, worst
+from harness.exits import Exit, code_of, of_outcomes, worst
 from harness.lazy import import_lazily
 from harness.terminal import draw, progress
 from harness.worktrees import HERE
@@ -64,9 +64,8 @@ def _contenders(words: argparse.Namespace) -> Exit:
     profiles = [item for item in found if isinstance(item, Profile)]
     refused = [item for item in found if isinstance(item, Record)]
     _tell_contenders(words, folder, profiles, refused)
-    if not profiles:
-        return Exit.NOTHING
-    return worst((Exit.OK, *(code_of(record.outcome) for record in refused)))
+    code = of_outcomes(record.outcome for record in refused)
+    return worst(code_of(record.outcome) for record in refused) if profiles else code
 
 
 def _tell_contenders(
@@ -116,10 +115,8 @@ def _versions(words: argparse.Namespace) -> Exit:
     profiles = [item for item in found if isinstance(item, Profile)]
     refused = [item for item in (*arena.common.alone, *found) if isinstance(item, Uncompared)]
     _tell_versions(words, folder, profiles, refused)
-    if not differences(profiles):
-        return Exit.NOTHING
-    outcomes = (outcome for item in refused for outcome in (item.outcome.base, item.outcome.head))
-    return worst((Exit.OK, *(code_of(outcome) for outcome in outcomes if outcome is not None)))
+    outcomes = [o for item in refused for o in (item.outcome.base, item.outcome.head) if o]
+    return worst(map(code_of, outcomes)) if differences(profiles) else of_outcomes(outcomes)
 
 
 def _folder(words: argparse.Namespace, arena: Arena) -> RunFolder:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
-from harness.exits import Exit, of_outcomes, of_verdicts, worst
+from harness.exits import Exit, of_outcomes, worst
 from results.record import Failed, Right, Rules, Unsupported, Wrong
 from results.store import open_run
 
@@ -341,11 +341,13 @@ def test_exit_codes_in_their_order():
     assert worst([Exit.FAILED, Exit.WRONG, Exit.OK]) == Exit.WRONG
     assert worst([Exit.WRONG, Exit.NOTHING]) == Exit.NOTHING
     assert worst([Exit.NOTHING, Exit.USAGE]) == Exit.USAGE
-    assert of_outcomes([Wrong("value", "x")]) == Exit.NOTHING
-    assert of_verdicts([Wrong("value", "x")]) == Exit.WRONG
-    assert of_verdicts([Right(0.1), Unsupported("x")]) == Exit.OK
-    assert of_verdicts([Unsupported("x")]) == Exit.NOTHING
-    assert of_verdicts([Right(0.1), Failed("check", "x")]) == Exit.FAILED
+    assert of_outcomes([]) == Exit.NOTHING
+    assert of_outcomes([Unsupported("x")]) == Exit.NOTHING
+    assert of_outcomes([Wrong("value", "x")]) == Exit.WRONG
+    assert of_outcomes([Wrong("value", "x"), Unsupported("x")]) == Exit.WRONG
+    assert of_outcomes([Failed("check", "x")]) == Exit.FAILED
+    assert of_outcomes([Right(0.1), Unsupported("x")]) == Exit.OK
+    assert of_outcomes([Right(0.1), Failed("check", "x")]) == Exit.FAILED
 
 
 def test_triton_is_checked_but_never_timed_under_its_interpreter(tmp_path):

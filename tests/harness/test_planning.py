@@ -79,13 +79,27 @@ def test_checks_cover_every_kind_layout_dtype_and_edge(strangers):
 @pytest.mark.parametrize(
     ("selection", "message"),
     [
-        (Selection(names=("rowsum",)), "no op or suite named 'rowsum'; ops: row_sum"),
+        (
+            Selection(names=("rowsum",)),
+            r"no op or suite named 'rowsum' \(did you mean 'row_sum'\?\).*; ops: row_sum",
+        ),
         (Selection(names=("row_sum",), impls=("sum",)), "no contender of row_sum named 'sum'"),
-        (Selection(impls=("sum",)), "selection is empty.*--impl sum"),
-        (Selection(expression="nothing_like_it"), "selection is empty.*-k 'nothing_like_it'"),
+        (Selection(impls=("sum",)), r"none of the ops has contender 'sum' \(did you mean 'summed'"),
+        (
+            Selection(impls=("summed", "lop")),
+            r"none of the ops has contender 'lop' \(did you mean 'loop'\?\)",
+        ),
+        (
+            Selection(expression="nothing_like_it"),
+            "selection is empty: .* matches -k 'nothing_like_it'; nothing is called",
+        ),
+        (
+            Selection(expression="smal2 and loop"),
+            r"-k 'smal2 and loop'; nothing is called 'smal2' \(did you mean 'small'\?\)",
+        ),
         (Selection(expression="a and"), "-k 'a and' is not an expression"),
         (Selection(expression="f(x)"), r"-k 'f\(x\)' is not an expression"),
-        (Selection(dtypes=("float8",)), "has dtype 'float8'; they have float32, float64"),
+        (Selection(dtypes=("float8",)), "has dtype 'float8' .*; they have float32, float64"),
         (Selection(inputs=("text",)), "has input kind 'text'; they have normal, ones"),
         (Selection(layouts=("round",)), "no layout 'round'"),
     ],
@@ -142,3 +156,17 @@ def test_checks_run_on_one_thread_and_once_on_all(strangers, monkeypatch):
     (wide,) = [race.case for race in races if race.case.threads != 1]
     assert (wide.threads, wide.shape, wide.dtype) == (4, "odd", "float32")
     assert {r.case.threads for r in plan_checks(strangers, Selection(threads=2))} == {2}
+
+
+def test_an_op_without_a_contender_is_told_as_that(strangers):
+    alone = Catalog(strangers.ops, {"row_sum": {}}, strangers.suites)
+    for names in ((), ("row_sum",)):
+        with pytest.raises(SelectionError, match="^row_sum has no contender: tag a function with"):
+            plan(alone, Selection(names=names))
+
+
+def test_long_lists_of_names_are_cut(catalog):
+    with pytest.raises(SelectionError, match="did you mean 'patch_pooling'") as caught:
+        plan(catalog, Selection(names=("patch_poling",)))
+    assert len(str(caught.value)) < 500
+    assert "more: opbench list" in str(caught.value)

@@ -1,0 +1,163 @@
+"""Whose fault it is: a contender's is an outcome, an op's is told once, of the op."""
+
+import json
+import subprocess
+
+import pytest
+
+from harness.guard import attempt, one_line
+from results.errors import OpFaultError, UnsupportedError
+from results.record import Failed, Unsupported
+from tests.harness.projects import COMMAND, gate, repository
+
+OPS = """\
+import torch
+from harness.declare import Cost, Op, impl
+
+
+def declare(**changes):
+    fields = dict(
+        name="times",
+        oracle=lambda x, weight, *, by=1: x * weight * by,
+        axes={"N": "elements"},
+        inputs={"normal": lambda N, rng: {name: torch.ones(N) for name in ("x", "weight")}},
+        quick={"small": {"N": 8}, "large": {"N": 16}},
+        dtypes=("float32", "float64"),
+        cost=lambda N, e: Cost(N, 3 * N * e),
+        grad=("x",),
+    )
+    return Op(**{**fields, **changes})
+
+
+times = declare(FAULT)
+
+
+@impl("times")
+def one(x, w):
+    return x * w
+
+
+@impl("times")
+def other(x, w):
+    return w * x
+"""
+
+#: What is wrong with the op, and what is told of it.
+FAULTS = {
+    "inputs={'normal': lambda N: {'x': torch.ones(N), 'wieght': 1}}": (
+        "inputs['normal'] returned x, wieght; the arguments are x, weight and the options by"
+    ),
+    "inputs={'normal': lambda N: {'x': 1, 'weight': 1, 'bi': 3}}": (
+        "inputs['normal'] returned x, weight, bi; the arguments are"
+    ),
+    "inputs={'normal': lambda N: torch.rand(N, generator=rng)}": (
+        "inputs['normal'] raised NameError: name 'rng' is not defined"
+    ),
+    "inputs={'normal': lambda N: torch.rand(N)}": "inputs['normal'] returned Tensor, not a mapping",
+    "inputs={'normal': lambda N: exit(0)}": "inputs['normal'] raised SystemExit: 0",
+    "oracle=lambda x, weight: x.foo": "oracle raised AttributeError: 'Tensor' object has no",
+    "oracle=lambda x, weight: None": "oracle returned NoneType, not a tensor",
+    "oracle=lambda x, weight: x.mul_(weight)": "oracle raised RuntimeError: a leaf Variable",
+    "magnitude=lambda x: foo": "magnitude raised NameError: name 'foo' is not defined",
+    "magnitude=lambda x, weight: x.sum()": "magnitude returned the shapes [[]]; the oracle returns",
+    "canonical=lambda output: output.foo": "canonical raised AttributeError",
+    "cost=lambda N: 3 * N": "cost returned 24; it has to be a Cost(flops=..., bytes=...)",
+    "cost=lambda N: None": "cost returned None; it has to be a Cost",
+    "cost=lambda N: Cost(float('nan'), 1)": "cost returned Cost(flops=nan, bytes=1); it has to be",
+    "cost=lambda N: 1 / 0": "cost raised ZeroDivisionError",
+    "validate=lambda x: foo": "validate, of its own inputs['normal'], raised NameError",
+    "boards=('consume',), consumer=lambda output: foo": "oracle raised NameError",
+}
+
+
+def project(folder, fault):
+    (folder / "ops.py").write_text(OPS.replace("FAULT", fault))
+
+
+def opbench(folder, *words):
+    command = (*COMMAND, *words, "--load", "./ops.py")
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(("fault", "told"), FAULTS.items(), ids=FAULTS)
+def test_a_fault_of_an_op_is_told_once_with_its_place(tmp_path, fault, told):
+    project(tmp_path, fault)
+    done = opbench(tmp_path, "check", "times", "--in-process", "--threads", "1")
+    assert done.returncode == 2, done.stdout
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"opbench check: op times (./ops.py:19): {told}")
+    assert "(on small normal float32" in done.stderr
+    assert "FAILED" not in done.stdout
+
+
+def test_inputs_that_name_no_generator_are_drawn_from_the_seed_all_the_same(tmp_path):
+    project(tmp_path, "inputs={'normal': lambda N: {'x': torch.randn(N), 'weight': torch.ones(N)}}")
+    code = (
+        "import harness, torch; from harness.inputs import build\n"
+        "catalog = harness.load('ops.py', entry_points=False); torch.rand(3)\n"
+        "(race, *_) = harness.plan(catalog, harness.Selection(names=('times',)))\n"
+        "print(build(catalog.op('times'), race.case).args[0].tolist())"
+    )
+    python = (COMMAND[0], "-c", code)
+    done = [subprocess.run(python, cwd=tmp_path, capture_output=True, text=True) for _ in range(2)]
+    assert done[0].stdout == done[1].stdout != ""
+
+
+@pytest.mark.parametrize("words", ["run --budget 0.1", "run --budget 0.1 --in-process", "profile"])
+def test_the_other_ops_are_raced_all_the_same(tmp_path, words):
+    project(tmp_path, "cost=lambda N: N")
+    verb, *rest = words.split()
+    wanted = ("times", "patch_pooling", "-k", "times or tiny", "--impl", "one,other,index_add")
+    done = opbench(tmp_path, verb, *wanted, *rest, "--threads", "1", "--id", "r")
+    assert done.returncode == 2
+    first, last = done.stderr.splitlines()[-2:]
+    assert first.startswith(f"opbench {verb}: op times (./ops.py:19): cost returned 8; it has to")
+    assert first.endswith("(on small normal float32 forward: N=8, and on 1 more)")
+    assert last == "what was done of the rest is in runs/r"
+    lines = (tmp_path / "runs/r/records.jsonl").read_text().splitlines()
+    assert any("index_add" in line for line in lines)
+    assert not any(json.loads(line).get("contender") == "one" for line in lines)
+
+
+def test_a_gate_tells_a_fault_of_an_op(tmp_path):
+    root = repository(tmp_path / "project", {"ops.py": OPS.replace("FAULT", "oracle=lambda x: x")})
+    (root / "ops.py").write_text(OPS.replace("FAULT", "oracle=lambda x, weight: foo"))
+    words = ("--base", "main", "--load", "ops.py", "--threads", "1", "--budget", "1s")
+    done = gate(root, *words)
+    assert done.code == 2, done.error
+    assert "op times (./ops.py:19): oracle raised NameError" in done.error
+    assert "Traceback" not in done.error
+
+
+def test_pytest_tells_a_fault_of_an_op(tmp_path):
+    project(tmp_path, "oracle=lambda x, weight: foo")
+    command = (COMMAND[0], "-m", "pytest", "-p", "no:cacheprovider", "--opbench", "ops.py")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert "op times (./ops.py:19): oracle raised NameError: name 'foo' is not" in done.stdout
+    assert "one of times" not in done.stdout
+
+
+def test_what_is_tried_of_a_contender():
+    def refuse():
+        raise UnsupportedError("needs more")
+
+    def fail():
+        raise ValueError("first line:\n  second\nthird")
+
+    def blame():
+        raise OpFaultError("op x: oracle", "raised")
+
+    assert attempt("check", lambda: 3) == 3
+    assert attempt("check", refuse) == Unsupported("needs more")
+    failed = attempt("check", fail)
+    assert isinstance(failed, Failed)
+    assert failed.reason == "ValueError: first line: second"
+    with pytest.raises(OpFaultError, match="^op x: oracle raised$"):
+        attempt("check", blame)
+
+
+def test_an_exception_in_a_line():
+    assert one_line(ValueError("one\ntwo")) == "ValueError: one"
+    assert one_line(ValueError("\n\n  one:\n\n  two\n")) == "ValueError: one: two"
+    assert one_line(ValueError()) == "ValueError: no message"
+    assert len(one_line(ValueError("x" * 999))) < 330
