@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from harness.places import place_of
+from harness.toolchain import lacking
 from results.errors import OpbenchError, OpFaultError, UnsupportedError
 from results.record import Case, Failed, Unsupported
 
@@ -22,8 +23,8 @@ T = TypeVar("T")
 def attempt(stage: str, function: Callable[[], T]) -> T | Unsupported | Failed:
     """What `function` returns, or the outcome that stands for what it raised.
 
-    A contender says itself that it doesn't run here by raising UnsupportedError. Raises
-    OpFaultError, which is no contender's.
+    A contender says itself that it doesn't run here by raising UnsupportedError; for want of a
+    compiler it doesn't either. Raises OpFaultError, which is no contender's.
     """
     try:
         return function()
@@ -32,6 +33,9 @@ def attempt(stage: str, function: Callable[[], T]) -> T | Unsupported | Failed:
     except UnsupportedError as error:
         return Unsupported(str(error))
     except Exception as error:  # noqa: BLE001 - foreign code may raise anything
+        reason = lacking(error)
+        if reason is not None:
+            return Unsupported(reason)
         told = traceback.format_exc()
         if _is_memory(error):
             return Failed(stage, f"ran out of memory: {one_line(error)}", told, "memory")

@@ -152,7 +152,7 @@ def test_what_is_tried_of_a_contender():
     failed = attempt("check", fail)
     assert isinstance(failed, Failed)
     assert failed.reason == "ValueError: first line: second"
-    with pytest.raises(OpFaultError, match="^op x: oracle raised$"):
+    with pytest.raises(OpFaultError, match=r"^op x: oracle raised$"):
         attempt("check", blame)
 
 

@@ -161,7 +161,7 @@ def test_checks_run_on_one_thread_and_once_on_all(strangers, monkeypatch):
 def test_an_op_without_a_contender_is_told_as_that(strangers):
     alone = Catalog(strangers.ops, {"row_sum": {}}, strangers.suites)
     for names in ((), ("row_sum",)):
-        with pytest.raises(SelectionError, match="^row_sum has no contender: tag a function with"):
+        with pytest.raises(SelectionError, match=r"^row_sum has no contender: tag a function with"):
             plan(alone, Selection(names=names))
 
 
