@@ -200,6 +200,7 @@ def convolution_gradient(make: Make, *, ones: bool = False) -> Make:
         axes = {"N": N, "Ci": Ci, "H": H, "W": W, "Co": Co, "K": K, "groups": groups, "rng": rng}
         made: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
         made |= call_named(make, axes)
+        made.pop("b", None)  # no gradient depends on the bias
         x = made["x"] = torch.ones(N, Ci, 40, 40) if ones else made["x"]
         size = grid(area(x), area(made["w"]), _steps(made))
         slopes = torch.randn(N, Co, *size, generator=rng)

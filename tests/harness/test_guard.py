@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+import harness
 from harness.guard import attempt, one_line
 from results.errors import OpFaultError, UnsupportedError
 from results.record import Failed, Unsupported
@@ -58,7 +59,7 @@ FAULTS = {
     "oracle=lambda x, weight: x.foo": "oracle raised AttributeError: 'Tensor' object has no",
     "oracle=lambda x, weight: None": "oracle returned NoneType, not a tensor",
     "oracle=lambda x, weight: x.mul_(weight)": "oracle raised RuntimeError: a leaf Variable",
-    "magnitude=lambda x: foo": "magnitude raised NameError: name 'foo' is not defined",
+    "magnitude=lambda x, weight: foo": "magnitude raised NameError: name 'foo' is not defined",
     "magnitude=lambda x, weight: x.sum()": "magnitude returned the shapes [[]]; the oracle returns",
     "canonical=lambda output: output.foo": "canonical raised AttributeError",
     "cost=lambda N: 3 * N": "cost returned 24; it has to be a Cost(flops=..., bytes=...)",
@@ -80,13 +81,24 @@ def opbench(folder, *words):
 
 
 @pytest.mark.parametrize(("fault", "told"), FAULTS.items(), ids=FAULTS)
-def test_a_fault_of_an_op_is_told_once_with_its_place(tmp_path, fault, told):
+def test_a_fault_of_an_op_is_told_once_with_its_place(tmp_path, monkeypatch, fault, told):
+    monkeypatch.chdir(tmp_path)
     project(tmp_path, fault)
-    done = opbench(tmp_path, "check", "times", "--in-process", "--threads", "1")
+    catalog = harness.load("./ops.py", entry_points=False)
+    report = harness.check(catalog, harness.plan_checks(catalog, harness.Selection(threads=1)))
+    (text,) = report.faults
+    assert text.startswith(f"op times (./ops.py:19): {told}")
+    assert "(on small normal float32" in text
+    assert not report.checked
+
+
+def test_check_ends_as_a_wrong_command_line(tmp_path):
+    project(tmp_path, "validate=lambda x: foo")
+    done = opbench(tmp_path, "check", "times", "--jobs", "2")
     assert done.returncode == 2, done.stdout
     assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith(f"opbench check: op times (./ops.py:19): {told}")
-    assert "(on small normal float32" in done.stderr
+    told = "op times (./ops.py:19): validate, of its own inputs['normal'], raised NameError"
+    assert done.stderr.startswith(f"opbench check: {told}")
     assert "FAILED" not in done.stdout
 
 
