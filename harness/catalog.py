@@ -13,7 +13,7 @@ from harness.declare import CAVEAT_NAMES, LAYOUTS, Impl, Op
 from harness.fields import CASE_NAMES
 from harness.fitting import misfit
 from harness.loading import Source, import_all
-from harness.named import call_named, parameter_names
+from harness.named import call_named, is_default, parameter_names
 from harness.places import home_of, plain_name
 from harness.suggest import listed, near
 from results.errors import DeclarationError, SelectionError
@@ -53,7 +53,9 @@ class Catalog:
         if op.validate is not None:
             call_named(op.validate, values)
         ensure_supported(op, contender, values)
-        return resolve(contender)(*args, **options)
+        given = tuple(values[name] for name in op.arguments)
+        named = {n: values[n] for n in op.options if not is_default(values[n], op.defaults[n])}
+        return resolve(contender)(*given, **named)
 
 
 def load(

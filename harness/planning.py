@@ -12,6 +12,7 @@ from harness.catalog import Catalog
 from harness.declare import LAYOUTS, Impl, Op, Shape, board_of, races_on
 from harness.devices import ensure_devices
 from harness.fields import BOARDS
+from harness.refusal import why_nothing, without_contender
 from harness.suggest import listed, near
 from results.errors import SelectionError
 from results.record import Case
@@ -133,7 +134,7 @@ def _select(
         _ensure_known(selection.impls, found, "contender")
     for op in ops:
         if op.name in selection.names and not catalog.impls[op.name]:
-            raise SelectionError(_without_contender(op))
+            raise SelectionError(without_contender(op))
         names = _contenders(catalog, op, selection)
         for case in _cases_it_has(op, selection, cases_of):
             kept = tuple(
@@ -145,39 +146,9 @@ def _select(
             if kept:
                 races.append(Race(case, kept))
     if not races:
-        raise SelectionError(_nothing(catalog, ops, selection, cases_of))
+        cases = (case for op in ops for case in _cases_it_has(op, selection, cases_of))
+        raise SelectionError(why_nothing(catalog, ops, selection, tuple(cases)))
     return tuple(races)
-
-
-def _nothing(
-    catalog: Catalog,
-    ops: tuple[Op, ...],
-    selection: Selection,
-    cases_of: Callable[[Op, Selection], Iterator[Case]],
-) -> str:
-    """Why nothing is selected, as far as can be told."""
-    if not any(catalog.impls[op.name] for op in ops):
-        return "; ".join(map(_without_contender, ops))
-    asked = (
-        ("-k", repr(selection.expression) if selection.expression else ""),
-        ("--impl", ",".join(selection.impls)),
-        ("--board", ",".join(selection.boards) if selection.boards != BOARDS else ""),
-        ("--dtype", ",".join(selection.dtypes)),
-        ("--inputs", ",".join(selection.inputs)),
-        ("--pass", ",".join(selection.directions) if selection.directions != ("forward",) else ""),
-    )
-    told = " ".join(f"{word} {value}" for word, value in asked if value)
-    text = f"the selection is empty: no contender of the chosen ops matches {told or 'it'}"
-    cases = [case for op in ops for case in _cases_it_has(op, selection, cases_of)]
-    known = {case.key.lower() for case in cases}
-    known |= {name.lower() for op in ops for name in catalog.impls[op.name]}
-    words = {word for case in cases for word in (case.op, case.shape, case.inputs)}
-    strange = (name for name in _words(selection.expression) if not any(name in k for k in known))
-    return text + "".join(f"; nothing is called {n!r}{near(n, words)}" for n in strange)
-
-
-def _without_contender(op: Op) -> str:
-    return f"{op.name} has no contender: tag a function with @impl({op.name!r})"
 
 
 def _cases_it_has(
@@ -313,14 +284,6 @@ def _known(names: tuple[str, ...], allowed: tuple[str, ...], op: Op, what: str) 
                 f"{op.name} has no {what} {name!r}{near(name, allowed)}; it has {listed(allowed)}"
             )
     return names
-
-
-def _words(expression: str) -> list[str]:
-    """The names that an expression is made of, in lower case."""
-    if not expression:
-        return []
-    nodes = ast.walk(ast.parse(expression.strip(), mode="eval"))
-    return [node.id.lower() for node in nodes if isinstance(node, ast.Name)]
 
 
 def _evaluate(node: ast.expr, text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 
 #: By the names of torch's exceptions, which only torch's compiler has.
@@ -37,8 +38,8 @@ def lacking(error: BaseException) -> str | None:
         for said, reason in _SAID:
             if said in str(link):
                 return reason.format(_first_line(link))
-    compiling = any(kind.__name__ in _COMPILING for link in chain for kind in type(link).__mro__)
-    return _missing(chain) if compiling else None
+    named = any(kind.__name__ in _COMPILING for link in chain for kind in type(link).__mro__)
+    return _missing(chain) if named or any(map(_came_of_compiling, chain)) else None
 
 
 def _missing(chain: tuple[BaseException, ...]) -> str | None:
@@ -52,6 +53,17 @@ def _missing(chain: tuple[BaseException, ...]) -> str | None:
                 "is found by CXX and PATH, its folder is TORCHINDUCTOR_CACHE_DIR)"
             )
     return None
+
+
+def _came_of_compiling(error: BaseException) -> bool:
+    """Whether torch's compiler raised it, or the standard library at its bidding."""
+    modules = []
+    trace = error.__traceback__
+    while trace is not None:
+        modules.append(str(trace.tb_frame.f_globals.get("__name__", "")))
+        trace = trace.tb_next
+    others = (m for m in reversed(modules) if m.partition(".")[0] not in sys.stdlib_module_names)
+    return next(others, "").startswith(("torch._dynamo", "torch._inductor"))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

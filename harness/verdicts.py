@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.caveats import Checked
 from harness.checking import CheckReport
-from results.record import Right
+from results.record import Right, Wrong
 from results.table import Table
 
 
@@ -65,4 +65,16 @@ def problems(checked: Sequence[Checked]) -> Iterator[str]:
         assert not isinstance(verdict, Right)
         where = f"{len(items)} cases, first {case.label} ({case.sizes})"
         yield f"{kind} {contender} of {op} on {where}: {stage and stage + ': '}{verdict.reason}"
+    yield from _suspicions(checked)
     yield f"{len(checked)} checks of {len({(c.case.op, c.contender) for c in checked})} contenders"
+
+
+def _suspicions(checked: Sequence[Checked]) -> Iterator[str]:
+    """A line for each op of which all contenders return another shape or dtype than its oracle."""
+    for op in dict.fromkeys(item.case.op for item in checked):
+        judged = [c for c in checked if c.case.op == op and isinstance(c.verdict, Right | Wrong)]
+        wrong = [c.verdict for c in judged if isinstance(c.verdict, Wrong)]
+        contenders = {item.contender for item in judged}
+        alike = all(verdict.stage in ("shape", "dtype") for verdict in wrong)
+        if len(contenders) > 1 and len(wrong) == len(judged) and alike:
+            yield f"all {len(contenders)} contenders of {op} return the like: suspect its oracle"

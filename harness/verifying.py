@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
-
-import torch._dynamo
 
 from harness import examine, state
 from harness.boards import function_on
@@ -35,9 +34,7 @@ class Verifier:
 
         Raises SpoiledError where one of them ran out of memory, which it may still hold.
         """
-        # After a few shapes torch.compile would give up and quietly run, and let pass, eager code.
-        patient = torch._dynamo.config.patch(recompile_limit=256, fail_on_recompile_limit_hit=True)
-        with patient, settings(race.case, reset_compiler=False):
+        with _patient_compiler(), settings(race.case, reset_compiler=False):
             return self._check_case(race, witness)
 
     def _check_case(self, race: Race, witness: Witness) -> Apart:
@@ -83,6 +80,19 @@ class Verifier:
         if isinstance(function, Unsupported | Failed):
             return function
         return function_on(exam.op, contender, function, exam.case.board)
+
+
+def _patient_compiler() -> AbstractContextManager[None]:
+    """torch.compile doesn't give up after a few shapes, to run, and let pass, eager code."""
+    try:
+        import torch._dynamo
+    except OSError:
+        # It has no folder that it can write to: whoever compiles is going to be told.
+        return nullcontext()
+    patched: AbstractContextManager[None] = torch._dynamo.config.patch(
+        recompile_limit=256, fail_on_recompile_limit_hit=True
+    )
+    return patched
 
 
 def _verdict(exam: examine.Exam, function: Callable[..., Any] | Unsupported | Failed) -> Verdict:

@@ -130,6 +130,13 @@ def test_call_validates_resolves_and_runs(strangers):
     assert strangers.call("row_sum", x, impl="summed", scale=2.0).tolist() == [6.0, 24.0]
 
 
+def test_call_gives_arguments_by_position_whatever_they_are_called(strangers):
+    mine = module("mine", f=tagged("row_sum", function=lambda rows: rows.sum(1)))
+    catalog = harness.load(module("ops", op=strangers.ops["row_sum"]), mine, entry_points=False)
+    assert catalog.call("row_sum", x=torch.ones(2, 3), impl="mine").tolist() == [3, 3]
+    assert catalog.call("row_sum", torch.ones(2, 3), impl="mine", scale=1.0).tolist() == [3, 3]
+
+
 @pytest.mark.parametrize(
     ("args", "words", "error", "message"),
     [
