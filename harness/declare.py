@@ -11,12 +11,13 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from harness.fields import CASE_NAMES, check_impl, check_op
 from harness.named import NamedCallable, call_named, names_of_kind, parameter_names
-from harness.places import home_of, shown
+from harness.places import name_of_file, shown
 from results.errors import DeclarationError, UnsupportedError
 
 #: The axes of one named shape: sizes, and values of the op's options (a stride, an order).
@@ -141,7 +142,8 @@ class Impl:
     @property
     def origin(self) -> str:
         """Where it was declared, for messages."""
-        if home_of(self.module) != self.module:
+        file = self.place.rpartition(":")[0]
+        if file and self.module == name_of_file(Path(file)):
             return self.place
         return f"{self.module}.{getattr(self.function, '__qualname__', self.name)}"
 
