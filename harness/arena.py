@@ -6,16 +6,18 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import anchoring
+from harness import anchoring, ignored
 from harness.builds import build, ensure_builds_in_place
 from harness.contest import Common, common, everything, versions_of
 from harness.duel import Duel, Fighter
 from harness.gate import Contest
+from harness.newcomers import tried
 from harness.planning import Selection
 from harness.process import Limits, WorkerError
+from harness.sources import Version
 from harness.supervisor import Supervisor
 from harness.worker import Brief
 from harness.worktrees import (
@@ -26,7 +28,6 @@ from harness.worktrees import (
     submodules_in_mind,
     toplevel,
 )
-from harness.worlds import Version
 from results.errors import VersionError
 from results.record import Environment, Side
 
@@ -54,7 +55,8 @@ class Asked:
 class Arena:
     """Everything that a session needs. method, note: how contenders are screened, and why so.
 
-    root: of the head version, where its list of accepted changes lies.
+    root: of the head version, where its list of accepted changes lies. warnings: in which way the
+    versions may be unlike though nothing of it stands in git.
     """
 
     contest: Contest
@@ -64,6 +66,7 @@ class Arena:
     base: Side
     head: Side
     root: Path
+    warnings: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -117,19 +120,21 @@ def _two_versions(
         shared = common(old, new, asked.selection)
     ensure_different(home, base, head)
     method, note, environment = _method(asked.method, old, new, limits)
+    sides = {
+        "base": Fighter(_brief("base", old, limits)),
+        "head": Fighter(_brief("head", new, limits)),
+    }
+    shared = replace(shared, alone=tried(shared.alone, sides, limits))
+    is_as_it_is = asked.head == HERE and not asked.build
     return Arena(
-        _contest(
-            shared,
-            Fighter(_brief("base", old, limits)),
-            Fighter(_brief("head", new, limits)),
-            limits,
-        ),
+        _contest(shared, sides["base"], sides["head"], limits),
         shared,
         method,
         note,
         Side(base.label, base.commit, sys.executable, environment),
         Side(head.label, head.commit, sys.executable, environment),
         head.root,
+        tuple(ignored.warnings(home, base.label)) if is_as_it_is else (),
     )
 
 

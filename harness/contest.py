@@ -9,7 +9,9 @@ from pathlib import Path
 from harness import anchoring
 from harness.catalog import Catalog
 from harness.planning import Race, Selection, plan, selected_ops
-from harness.worlds import Version, World, Worlds
+from harness.sources import Version
+from harness.trees import places_of, resolved
+from harness.worlds import World, Worlds
 from results.errors import SelectionError
 from results.record import Case, Uncompared, Unpaired, Unsupported
 
@@ -35,42 +37,53 @@ def versions_of(
     """The two versions at these roots.
 
     home: the root of the version whose places are in the search path. modules: as given by --load;
-    a file inside `home` is meant in each version.
+    a file inside `home` is meant in each version, and so is the working directory.
     """
     relative = tuple(_relative(module, home) for module in modules)
+    here = Path.cwd()
+    folder = here.relative_to(home) if here.is_relative_to(home) else Path()
     return (
-        Version(labels[0], base, home, relative),
-        Version(labels[1], head, home, relative),
+        Version(labels[0], base, home, relative, folder),
+        Version(labels[1], head, home, relative, folder),
     )
 
 
 def common(base: Version, head: Version, selection: Selection) -> Common:
     """What is to be compared of two versions of a project's own contenders.
 
-    The cases are those of the head. Raises VersionError where a version doesn't load, and
-    SelectionError where neither has what is selected.
+    The cases are those of the head. A module that only one of them has is no error: what it
+    declares is new, or vanished. Raises VersionError where a version doesn't load, and
+    SelectionError where neither has what is selected or asked for.
     """
-    worlds = Worlds()
-    old, new = worlds.load(base), worlds.load(head)
-    _ensure_known(selection, old.catalog, new.catalog)
-    planned = _own(new, _planned_if_any(new.catalog, selection))
-    races = tuple(_shared(planned, old.catalog))
-    fresh = _alone(planned, old.catalog, status="new", where=base.label)
-    before = _own(old, _planned_if_any(old.catalog, selection))
-    gone = _alone(before, new.catalog, status="vanished", where=head.label)
-    if not planned and not before:
-        plan(new.catalog, selection)  # tells what is wrong with a selection that fits nothing
-        raise SelectionError(
-            f"{head.label} itself declares no contender of what is selected; contenders of "
-            "installed packages are the same in both versions"
-        )
-    return Common(races, (*fresh, *gone), null_races(races, selection))
+    with Worlds().visiting() as worlds:
+        old, new = worlds.load(base), worlds.load(head)
+        _ensure_there(base, old, new)
+        _ensure_known(selection, old.catalog, new.catalog)
+        planned = _own(new, _planned_if_any(new.catalog, selection))
+        races = tuple(_shared(planned, old.catalog))
+        fresh = _alone(planned, old, new, status="new")
+        worlds.enter(old)
+        # What seems to be new may have another name, whose loss the selection mustn't hide.
+        is_all_new = bool(fresh) and not races
+        seen = replace(selection, names=(), impls=(), expression="") if is_all_new else selection
+        before = _own(old, _planned_if_any(old.catalog, selection))
+        gone = _alone(_own(old, _planned_if_any(old.catalog, seen)), new, old, status="vanished")
+        if not planned and not before:
+            plan(new.catalog, selection)  # tells what is wrong with a selection that fits nothing
+            raise SelectionError(
+                f"{head.label} itself declares no contender of what is selected; contenders of "
+                "installed packages are the same in both versions"
+            )
+        return Common(races, (*fresh, *gone), null_races(races, selection))
 
 
 def everything(version: Version, selection: Selection) -> Common:
     """What is to be compared where one and the same project runs in two environments: all of it."""
-    races = plan(Worlds().load(version).catalog, selection)
-    return Common(races, (), null_races(races, selection))
+    with Worlds().visiting() as worlds:
+        world = worlds.load(version)
+        _ensure_there(version, world, world)
+        races = plan(world.catalog, selection)
+        return Common(races, (), null_races(races, selection))
 
 
 def null_races(races: tuple[Race, ...], selection: Selection) -> tuple[Race, ...]:
@@ -79,6 +92,14 @@ def null_races(races: tuple[Race, ...], selection: Selection) -> tuple[Race, ...
     step = max(1, len(races) // NULL_RACES)
     own = (replace(race, contenders=race.contenders[:1]) for race in races[::step][:NULL_RACES])
     return (*anchors, *own)
+
+
+def _ensure_there(version: Version, *worlds: World) -> None:
+    """Raises SelectionError for modules that were asked for and that no version has."""
+    missing = [m for m in version.modules if all(m in world.absent for world in worlds)]
+    if missing:
+        labels = " and ".join(dict.fromkeys(world.version.label for world in worlds))
+        raise SelectionError(f"there is no {missing[0]} in {labels}, which --load asks for")
 
 
 def _relative(module: str, home: Path) -> str:
@@ -106,17 +127,29 @@ def _shared(races: Iterable[Race], other: Catalog) -> Iterator[Race]:
 
 
 def _alone(
-    races: Iterable[Race], other: Catalog, *, status: str, where: str
+    races: Iterable[Race], other: World, one: World, *, status: str
 ) -> tuple[Uncompared, ...]:
-    """The contenders that the other version lacks, each with the first of its cases."""
+    """The contenders of one version that the other lacks, each with the first of its cases."""
     found: dict[tuple[str, str], Case] = {}
     for race in races:
         for name in race.contenders:
-            if name not in other.impls.get(race.case.op, {}):
+            if name not in other.catalog.impls.get(race.case.op, {}):
                 found.setdefault((race.case.op, name), race.case)
-    lacking = Unsupported(f"{where} has no such contender")
-    outcome = Unpaired(lacking, None) if status == "new" else Unpaired(None, lacking)
-    return tuple(Uncompared(name, case, status, outcome) for (_, name), case in found.items())
+    return tuple(
+        Uncompared(name, case, status, _without(other, one, op, name, status=status))
+        for (op, name), case in found.items()
+    )
+
+
+def _without(other: World, one: World, op: str, name: str, *, status: str) -> Unpaired:
+    """What is said of a contender that the other version lacks."""
+    module = one.catalog.impls[op][name].function.__module__
+    file = places_of(one.modules[module])[0]
+    place = str(resolved(Path(file)).relative_to(resolved(one.version.root)))
+    missing = next((name for name in (place, module) if name in other.absent), "")
+    what = f"has no {missing}" if missing else "has no such contender"
+    lacking = Unsupported(f"{other.version.label} {what}")
+    return Unpaired(lacking, None) if status == "new" else Unpaired(None, lacking)
 
 
 def _planned_if_any(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:

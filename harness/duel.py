@@ -104,6 +104,17 @@ class Duel:
                 self._expect(side, race, Finished)
         return found
 
+    def refused(self, side: str, race: Race) -> dict[str, Outcome]:
+        """What is wrong with those contenders of a case that a side can't check and call.
+
+        Raises DiedError where its process dies.
+        """
+        self.environments()
+        found = self._prepare(side, Job("bursts", race, Policy(block_s=BURST_S)))
+        self._workers[side].send(Burst(""))
+        self._expect(side, race, Finished)
+        return found
+
     @contextmanager
     def _only(self, pair: tuple[str, str]) -> Iterator[None]:
         """Whoever isn't of the pair stands still meanwhile."""

@@ -67,7 +67,7 @@ def of_gate(report: Report, named: Iterable[str]) -> Exit:
 
     named: ops that were asked for by name: where one of them could not be compared at all, nothing
     was measured of what was asked. A head that is wrong or broken where the base runs is told as
-    that, compared or not.
+    that, compared or not; and what is new has nothing that it could be compared with.
     """
     from results.gate_report import is_broken, is_wrong
 
@@ -75,9 +75,13 @@ def of_gate(report: Report, named: Iterable[str]) -> Exit:
         return Exit.NOTHING
     codes = [_VERDICTS.get(found.verdict, Exit.OK) for found in report.open_findings]
     told = {found.case.op for found in report.findings}
+    if all(item.status != "vanished" for item in report.uncompared):
+        # There is nothing to compare them with; else one of them may be what has vanished.
+        told |= {i.case.op for i in report.uncompared if i.status == "new" and not i.outcome.head}
     for item in report.open_uncompared:
         wrong, broken = is_wrong(item), is_broken(item)
-        codes.append(Exit.WRONG if wrong else Exit.FAILED if broken else Exit.INCONCLUSIVE)
+        undecided = Exit.NOTHING if item.status == "mixed" else Exit.INCONCLUSIVE
+        codes.append(Exit.WRONG if wrong else Exit.FAILED if broken else undecided)
         if wrong or broken:
             told.add(item.case.op)
     missing = {item.case.op for item in report.uncompared if item.case.op in set(named)} - told

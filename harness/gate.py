@@ -70,7 +70,11 @@ class Reporter:
 
 @dataclass(slots=True)
 class _Session:
-    """A session under way."""
+    """A session under way.
+
+    out: who isn't tried again. moved: who can't be two things in one process, and so is timed in
+    pairs of processes; may_move: whether anybody may be.
+    """
 
     contest: Contest
     rules: GateRules
@@ -79,18 +83,29 @@ class _Session:
     deadline: float
     units: list[Unit] = field(default_factory=list)
     out: set[tuple[str, str]] = field(default_factory=set)
+    may_move: bool = True
+    moved: set[tuple[str, str]] = field(default_factory=set)
 
     def keep(self, race: Race, name: str, told: Paired | Unpaired, unit: Unit) -> None:
         """Record an observation; or that there is none, after which it isn't tried again."""
+        key = (race.case.key, name)
         if isinstance(told, Paired) and told.base_s:
             slowed = self.contest.slowed(race, unit.role).get(name, 0.0)
             done = replace(unit, contender=name, case=race.case, times=told, injected=slowed)
             self.units.append(done)
             self.folder.append(done)
-        elif unit.role not in NULL_ROLES and (race.case.key, name) not in self.out:
-            self.out.add((race.case.key, name))
+        elif unit.role not in NULL_ROLES and key not in self.out:
             refused = told if isinstance(told, Unpaired) else Unpaired()
-            self.folder.append(Uncompared(name, race.case, status_of(refused), refused))
+            status = status_of(refused)
+            if status == "registered" and self.may_move and not self.units_of(key):
+                self.moved.add(key)
+            else:
+                self.out.add(key)
+                self.folder.append(Uncompared(name, race.case, status, refused))
+
+    def units_of(self, key: tuple[str, str]) -> list[Unit]:
+        """The observations of a contender and case."""
+        return [unit for unit in self.units if (unit.case.key, unit.contender) == key]
 
     def left(self, races: Iterable[Race], decided: frozenset[tuple[str, str]]) -> tuple[Race, ...]:
         """The races with those contenders that are still to be timed."""
@@ -109,13 +124,15 @@ def gate(
     rules: GateRules,
     budget_s: float,
     reporter: Reporter | None = None,
+    may_move: bool = True,
 ) -> None:
     """Time both versions until each contender is decided or the budget is spent, recording units.
 
-    method: "twins" or "pairs", by which contenders are screened.
+    method: "twins" or "pairs", by which contenders are screened. may_move: whether those are timed
+    as pairs who turn out not to be twins.
     """
     deadline = time.monotonic() + budget_s
-    session = _Session(contest, rules, folder, reporter or Reporter(), deadline)
+    session = _Session(contest, rules, folder, reporter or Reporter(), deadline, may_move=may_move)
     take = _twin_units if method == "twins" else _pair_units
     _screen(session, take)
     _confirm(session, take, budget_s)
@@ -187,7 +204,20 @@ def _verify(session: _Session) -> None:
 def _twin_units(
     session: _Session, races: tuple[Race, ...], null: tuple[Race, ...], unit: Unit, seconds: float
 ) -> None:
+    """One observation of everything; in a pair of processes of who can't be two in one."""
+    _in_one_process(session, _without(races, frozenset(session.moved)), null, unit, seconds)
+    moved = frozenset(session.moved)
+    if moved:
+        pairs, nulls = tuple(_only(races, moved)), tuple(_only(null, moved))
+        _pair_units(session, pairs, nulls, unit, seconds)
+
+
+def _in_one_process(
+    session: _Session, races: tuple[Race, ...], null: tuple[Race, ...], unit: Unit, seconds: float
+) -> None:
     """One observation of everything, in one fresh process that both versions live in."""
+    if not races:
+        return
     base, head = (session.contest.sides[side].brief for side in ("base", "head"))
     # Which of them is loaded first must not tell them apart.
     order = (head, base) if unit.number % 2 else (base, head)

@@ -21,8 +21,8 @@ import psutil
 
 from harness import notice
 from harness.git import without_local
+from harness.own import PINNED
 from harness.worker import OUTPUT, Brief, Finished, Hello, Message
-from harness.worlds import PINNED
 from results.errors import OpbenchError, OpFaultError
 from results.record import Environment, Failed
 

@@ -14,8 +14,8 @@ from typing import Protocol
 from harness.planning import Race
 from harness.policy import Policy
 from harness.process import Death, Limits, WorkerError, WorkerProcess
+from harness.sources import Version
 from harness.worker import Began, Brief, Done, Finished, Job, Told
-from harness.worlds import Version
 from results.record import Environment
 
 #: Causes of a death that may come of what another contender did earlier in the process.

@@ -6,7 +6,6 @@ Where two versions can't live in one process, each is called in bursts in a proc
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -24,16 +23,16 @@ from harness.guard import attempt
 from harness.inputs import Inputs, build
 from harness.policy import Policy
 from harness.prepare import ensure_supported, resolve
+from harness.registrations import Registered, by_versions
 from harness.runner import Ready, clock_of, exam_of, make_ready, settings
+from harness.sources import Version
 from harness.worker import Burst, Job, PipeWitness
-from harness.worlds import Version, World, Worlds
+from harness.worlds import World, Worlds
 from results.errors import VersionError
 from results.record import Case, Failed, Outcome, Paired, Unpaired, Unsupported
 
 #: The two versions of a pair, in the order in which arms are named.
 SIDES = ("base", "head")
-#: A namespace of ops that ends in a hash of their source: who has the same name is the same.
-_CONTENT_NAMED = re.compile(r"[0-9a-f]{8,}::")
 Call = Callable[[], object]
 
 
@@ -45,19 +44,16 @@ def load_arms(
     modules: loaded in each of them, of the harness's own. Raises VersionError where one doesn't
     load, or does what would be felt by the others.
     """
-    before, arms = state.read(), {}
-    known = _op_names()
-    added: dict[str, set[str]] = {}
-    for arm, version in versions.items():
-        arms[arm] = worlds.load(version, modules)
-        added[arm], known = _op_names() - known, _op_names()
+    before, known = state.read(), Registered.now()
+    arms = {arm: worlds.load(version, modules) for arm, version in versions.items()}
+    worlds.leave()
     if len(versions) > 1:
         changed = state.restore(before)
         if changed:
             raise VersionError(f"loading it changes {'; '.join(changed)}, for both versions")
-        foreign = _shared({name for names in added.values() for name in names})
-        if foreign:
-            raise VersionError(f"both versions register {foreign[0]} with torch under one name")
+        names = by_versions(known, Registered.now(), worlds.trees)
+        if names:
+            raise VersionError(f"both versions register {names[0]} with torch under one name")
     return arms
 
 
@@ -75,34 +71,50 @@ def race_twins(worlds: Worlds, pair: Mapping[str, World], job: Job, witness: Pip
             if isinstance(questions, Failed | Unsupported):
                 witness.done(name, Unpaired(questions, questions))
                 continue
-            calls: dict[str, Call] = {}
-            refused: dict[str, Outcome] = {}
-            known = _op_names()
-            for side, world in pair.items():
-                witness.begin(name, side)
-                worlds.enter(world)
-                call = _call(questions, world.catalog.impl(case.op, name), case)
-                if isinstance(call, Failed | Unsupported) or not callable(call):
-                    refused[side] = call
-                else:
-                    calls[side] = call
-            refused |= _sharing(known)
-            if refused:
-                witness.done(name, Unpaired(refused.get("base"), refused.get("head")))
-                continue
-            if name in job.injected:
-                worlds.enter(pair["head"])
-                calls = injection.slowed(calls, job.injected[name], clock_of(case))
-            switch = _Switch(name, worlds, pair, witness)
-            witness.done(name, _raced(calls, switch, case, job.policy))
+            told = _told_of(name, questions, worlds, pair, job, witness)
+            witness.done(name, told)
 
 
-def poised(world: World, job: Job, witness: PipeWitness) -> dict[str, tuple[Call, racing.Size]]:
+def _told_of(
+    name: str,
+    questions: examine.Exam | tuple[Op, Inputs],
+    worlds: Worlds,
+    pair: Mapping[str, World],
+    job: Job,
+    witness: PipeWitness,
+) -> Paired | Unpaired:
+    """The times of a contender's two versions, or why there are none."""
+    case, known = job.race.case, Registered.now()
+    calls: dict[str, Call] = {}
+    refused: dict[str, Outcome] = {}
+    for side, world in pair.items():
+        witness.begin(name, side)
+        worlds.enter(world)
+        call = _call(questions, world.catalog.impl(case.op, name), case)
+        if isinstance(call, Failed | Unsupported) or not callable(call):
+            refused[side] = call
+        else:
+            calls[side] = call
+    refused = _mixed(worlds, pair) or refused or _registered(known, worlds)
+    if refused:
+        return Unpaired(refused.get("base"), refused.get("head"))
+    if name in job.injected:
+        worlds.enter(pair["head"])
+        calls = injection.slowed(calls, job.injected[name], clock_of(case))
+    told = _raced(calls, _Switch(name, worlds, pair, witness), case, job.policy)
+    mixed = _mixed(worlds, pair)
+    return Unpaired(mixed.get("base"), mixed.get("head")) if mixed else told
+
+
+def poised(
+    worlds: Worlds, world: World, job: Job, witness: PipeWitness
+) -> dict[str, tuple[Call, racing.Size]]:
     """The calls of those contenders of a case that run, warmed up, and the size of their bursts.
 
     What became of the others is told to the witness.
     """
     case, found = job.race.case, {}
+    worlds.enter(world)
     torch.set_num_threads(case.threads)
     questions = attempt("inputs", partial(_questions, world, case, job.checked))
     for name in job.race.contenders:
@@ -112,6 +124,7 @@ def poised(world: World, job: Job, witness: PipeWitness) -> dict[str, tuple[Call
             call = questions
         else:
             call = _call(questions, world.catalog.impl(case.op, name), case)
+        call = mixed(worlds, world) or call
         if not callable(call):
             witness.done(name, call)
             continue
@@ -226,19 +239,30 @@ def _bound(op: Op, contender: Impl, given: Inputs, case: Case) -> Call:
     return passes.bind(function, given, direction=case.direction, grad=op.grad, upstream=upstream)
 
 
-def _sharing(known: set[str]) -> dict[str, Outcome]:
+def _mixed(worlds: Worlds, pair: Mapping[str, World]) -> dict[str, Outcome]:
+    """The refusal of those sides that have by now imported what isn't their own."""
+    found: dict[str, Outcome] = {}
+    for side, world in pair.items():
+        refusal = mixed(worlds, world)
+        if refusal is not None:
+            found[side] = refusal
+    return found
+
+
+def mixed(worlds: Worlds, world: World) -> Failed | None:
+    """The refusal of a version that has by now imported what isn't its own; None if it hasn't."""
+    worlds.enter(world)
+    try:
+        worlds.ensure_own(world)
+    except VersionError as error:
+        return Failed("prepare", str(error), cause="mixed")
+    return None
+
+
+def _registered(known: Registered, worlds: Worlds) -> dict[str, Outcome]:
     """The refusal of two versions that registered ops since with torch, under names they share."""
-    foreign = _shared(_op_names() - known)
-    if not foreign:
+    names = by_versions(known, Registered.now(), worlds.trees)
+    if not names:
         return {}
-    reason = f"registers {foreign[0]} with torch, which can't have two of them: use --method pairs"
-    return {side: Unsupported(reason) for side in SIDES}
-
-
-def _shared(names: set[str]) -> list[str]:
-    """Those names of ops that say nothing of the ops' source."""
-    return sorted(name for name in names if not _CONTENT_NAMED.search(name))
-
-
-def _op_names() -> set[str]:
-    return set(torch._C._dispatch_get_all_op_names())
+    reason = f"registers {names[0]} with torch, which can't have two of them in one process"
+    return dict.fromkeys(SIDES, Failed("prepare", reason, cause="registered"))

@@ -23,7 +23,8 @@ from harness.catalog import Catalog, load
 from harness.notice import NOBODY, Board
 from harness.planning import Race
 from harness.policy import Policy
-from harness.worlds import Version, World, Worlds
+from harness.sources import Version
+from harness.worlds import World, Worlds
 from results.errors import OpbenchError, OpFaultError
 from results.record import Environment, Outcome, Paired, Profile, Right, Unpaired
 
@@ -266,9 +267,10 @@ class _Versioned:
             twins.race_twins(self._worlds, pair, job, witness)
             return Finished()
         (world,) = self._arms.values()
+        self._worlds.enter(world)
         if job.task != "bursts":
             return _Work(world.catalog).do(job, witness, pipe)
-        lanes = twins.poised(world, job, witness)
+        lanes = twins.poised(self._worlds, world, job, witness)
         pipe.send(Poised(tuple(lanes)))
         twins.serve(lanes, job.race.case, witness, ask=pipe.recv, tell=pipe.send)
         return Finished()

@@ -11,6 +11,7 @@ from results import gating
 from results.errors import RunFolderError
 from results.gating import Finding
 from results.record import (
+    APART,
     Calibration,
     Case,
     Failed,
@@ -122,7 +123,10 @@ def keep_accepted(folder: RunFolder, path: Path) -> None:
 
 
 def status_of(refused: Unpaired) -> str:
-    """What it means that a contender doesn't run in one version, or in both."""
+    """What it means that a contender doesn't run in one version or in both, or isn't comparable."""
+    for outcome in (refused.head, refused.base):
+        if isinstance(outcome, Failed) and outcome.cause in APART:
+            return outcome.cause
     runs_in_base = refused.base is None
     if runs_in_base == (refused.head is None):
         return "both"
@@ -144,8 +148,9 @@ def is_wrong(item: Uncompared) -> bool:
 
 
 def is_broken(item: Uncompared) -> bool:
-    """Whether the head fails where the base runs."""
-    return isinstance(item.outcome.head, Failed) and item.outcome.base is None
+    """Whether the head fails where the base runs, or has no such contender."""
+    failed = isinstance(item.outcome.head, Failed) and item.status not in APART
+    return failed and not isinstance(item.outcome.base, Failed | Wrong)
 
 
 def _kept(folder: RunFolder) -> Sequence[Accepted]:

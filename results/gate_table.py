@@ -49,6 +49,12 @@ def uncompared_table(items: Sequence[Uncompared], *, title: str = "not compared"
     return Table(title, columns, tuple(rows))
 
 
+def reason_of(item: Uncompared) -> str:
+    """Why it wasn't compared, in the words of the version that says so."""
+    outcomes = (item.outcome.head, item.outcome.base)
+    return _reason(next((outcome for outcome in outcomes if outcome is not None), None))
+
+
 def _row(found: Finding) -> tuple[str, ...]:
     ratio = found.ratio
     bounded = ratio.low > 0 and math.isfinite(ratio.high)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 
 from results.formats.markdown import escape, render
 from results.gate_look import looks
 from results.gate_report import Report, is_idle
-from results.gate_table import findings_table, uncompared_table
+from results.gate_table import findings_table, reason_of, uncompared_table
 from results.gating import PAIRS, VERDICTS
-from results.record import Gate, Side
+from results.record import Gate, Side, Uncompared
 from results.table import Table
 
 #: Verdicts by which a change passes.
@@ -34,7 +35,9 @@ def headline(report: Report) -> str:
     return "\n".join(
         (
             _of_sides(report.gate),
+            *(f"warning: {warning}" for warning in report.gate.warnings),
             *_of_findings(report),
+            *_of_moved(report),
             *_of_pairs(report),
             *_of_idle(report),
             *_of_calibration(report),
@@ -87,12 +90,10 @@ def _side(side: Side) -> str:
 def _of_findings(report: Report) -> tuple[str, ...]:
     if report.is_void:
         return ("void: the base differs from itself, so that nothing here is to be believed",)
-    if not report.findings:
-        return ("nothing was compared",)
     counts = Counter(found.verdict for found in report.findings)
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
     status = Counter(item.status for item in report.uncompared if not is_idle(item))
-    lines = [f"{len(report.findings)} compared: {told}"]
+    lines = [f"{len(report.findings)} compared: {told}" if told else "nothing was compared"]
     if status:
         apart = ", ".join(f"{number} {_STATUS[name]}" for name, number in sorted(status.items()))
         lines.append(f"not compared: {apart}")
@@ -122,11 +123,30 @@ def _of_pairs(report: Report) -> tuple[str, ...]:
 
 def _of_idle(report: Report) -> tuple[str, ...]:
     """Who couldn't be compared on this machine at all: a change may well be in one of them."""
-    idle = Counter(item.contender for item in report.uncompared if is_idle(item))
-    if not idle:
+    idle = [item for item in report.uncompared if is_idle(item)]
+    reasons = dict.fromkeys(reason_of(item) for item in idle)
+    return tuple(
+        "run in neither version here, so that nothing is known of their change: "
+        f"{_counted(item for item in idle if reason_of(item) == reason)}: {reason}"
+        for reason in reasons
+    )
+
+
+def _counted(items: Iterable[Uncompared]) -> str:
+    """The contenders, and on how many cases each."""
+    counts = Counter(item.contender for item in items)
+    return ", ".join(f"{name} ({number})" for name, number in sorted(counts.items()))
+
+
+def _of_moved(report: Report) -> tuple[str, ...]:
+    """Who was screened by the other method than the session, as two of it can't share a process."""
+    moved = {f.contender for f in report.findings if f.method == "pairs"}
+    if not moved or report.gate.method == "pairs":
         return ()
-    told = ", ".join(f"{name} ({number})" for name, number in sorted(idle.items()))
-    return (f"run in neither version here, so that nothing is known of their change: {told}",)
+    return (
+        "as pairs, since they register ops with torch, which can't have two of one name in a "
+        f"process: {', '.join(sorted(moved))}",
+    )
 
 
 #: What it means that something has a status, after a number.
@@ -136,6 +156,8 @@ _STATUS = {
     "base": "that fail in the base",
     "head": "that fail in the head",
     "both": "that fail in both",
+    "mixed": "with code of the other version",
+    "registered": "that can't be two in one process (--method pairs)",
 }
 
 

@@ -106,8 +106,11 @@ class Unsupported:
     reason: str
 
 
+#: Why two versions of a contender can't be compared though each may run: one has code of the
+#: other's; or both register an op with torch under one name, which one process can't have.
+APART = ("mixed", "registered")
 #: What can become of a contender that fails.
-CAUSES = ("raised", "crashed", "exited", "hung", "memory", "recompiled")
+CAUSES = ("raised", "crashed", "exited", "hung", "memory", "recompiled", *APART)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +293,7 @@ class Unit:
 class Uncompared:
     """A contender of which there is nothing to compare.
 
-    status: "new", "vanished", "base" or "head" (which one did not run), or "both".
+    status: "new", "vanished", "base" or "head" (which one did not run), "both"; or one of APART.
     """
 
     contender: str
@@ -332,6 +335,7 @@ class Gate:
     """What a gate compared, and by which rules: the first line of its folder.
 
     method: one of METHODS, by which contenders are screened. note: why it isn't the other.
+    warnings: in which way the versions may be unlike though nothing of it stands in git.
     """
 
     base: Side
@@ -339,6 +343,7 @@ class Gate:
     method: str
     rules: GateRules
     note: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,10 @@ def _session(words: argparse.Namespace) -> tuple[RunFolder, Report]:
         folder = common.create_in(words, arena.head.environment)
         if accepted:
             keep_accepted(folder, accepted)
-        folder.append(Gate(arena.base, arena.head, arena.method, rules, arena.note))
+        for warning in arena.warnings:
+            print(f"opbench gate: warning: {warning}", file=sys.stderr)
+        compared = (arena.base, arena.head, arena.method, rules, arena.note, arena.warnings)
+        folder.append(Gate(*compared))
         _keep_calibrations(folder, arena.common.races)
         for lacking in arena.common.alone:
             folder.append(lacking)
@@ -91,6 +94,7 @@ def _session(words: argparse.Namespace) -> tuple[RunFolder, Report]:
                 rules=rules,
                 budget_s=words.budget,
                 reporter=reporter,
+                may_move=words.method != "twins",
             )
     return folder, report_of(folder)
 

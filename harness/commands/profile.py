@@ -107,6 +107,8 @@ def _versions(words: argparse.Namespace) -> Exit:
             opened(common.versions(words, method="pairs"), limits) as arena,
             progress(arena.contest.races, quiet=words.json) as reporter,
         ):
+            for warning in arena.warnings:
+                print(f"opbench profile: warning: {warning}", file=sys.stderr)
             folder = _folder(words, arena)
             found = profile_versions(arena.contest, folder, reporter=reporter)
     except (VersionError, WorkerError) as error:

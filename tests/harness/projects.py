@@ -136,11 +136,13 @@ def gate(root: Path, *words: str, python: str = "", **environment: str) -> Gated
 @contextmanager
 def own_imports(folder: Path) -> Iterator[None]:
     """Afterwards this process finds modules where it did, and has none from below `folder`."""
-    path, before = list(sys.path), set(sys.modules)
+    path, before, here = list(sys.path), set(sys.modules), Path.cwd()
+    finders, hooks = list(sys.meta_path), list(sys.path_hooks)
     try:
         yield
     finally:
-        sys.path[:] = path
+        os.chdir(here)
+        sys.path[:], sys.meta_path[:], sys.path_hooks[:] = path, finders, hooks
         for name in set(sys.modules) - before:
             if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
                 del sys.modules[name]

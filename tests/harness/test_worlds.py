@@ -8,8 +8,9 @@ import pytest
 
 import harness.declare
 from harness.process import WorkerError
+from harness.sources import Version
 from harness.supervisor import Supervisor
-from harness.worlds import Version, Worlds
+from harness.worlds import Worlds
 from results.errors import VersionError
 from tests.harness.projects import OPS, own_imports
 
@@ -116,7 +117,7 @@ def test_an_environment_inside_the_repository_is_installed_all_the_same(
     home, site = tmp_path / "head", tmp_path / "head" / ".venv" / "lib"
     site.mkdir(parents=True)
     (site / "installed_module.py").write_text("VALUE = object()\n")
-    monkeypatch.setattr("harness.worlds._INSTALLED", (site,))
+    monkeypatch.setattr("harness.trees._INSTALLED", (site,))
     monkeypatch.setattr(worlds, "_shared_path", [*sys.path, str(site)])
     found = []
     for root in (tmp_path / "base", home):
@@ -157,17 +158,24 @@ def test_entry_points_are_those_of_the_version_and_not_of_what_is_installed(tmp_
     }
 
 
+def test_what_a_version_does_not_have_is_no_error_and_told_apart(tmp_path, worlds):
+    modules = ("ops.py", "missing.py", "a_module_that_nobody_has", "inner_module")
+    world = worlds.load(version(tmp_path / "base", "old", modules=modules))
+    assert world.absent == ("missing.py", "a_module_that_nobody_has")
+    assert "late" in world.catalog.impls["row_sum"]
+
+
 @pytest.mark.parametrize(
     ("modules", "expected"),
     [
-        (("missing.py",), "base has no file missing.py"),
         (("broken.py",), "base does not load: .*broken.py cannot be loaded: ValueError: no luck"),
-        (("a_module_that_nobody_has",), "base does not load: a_module_that_nobody_has"),
+        (("needy.py",), "base does not load: .*No module named 'a_module_that_nobody_has'"),
     ],
 )
 def test_a_version_that_does_not_load_is_named_with_its_reason(tmp_path, worlds, modules, expected):
     base = version(tmp_path / "base", "old", modules=modules)
     (base.root / "broken.py").write_text("raise ValueError('no luck')\n")
+    (base.root / "needy.py").write_text("import a_module_that_nobody_has\n")
     with pytest.raises(VersionError, match=expected):
         worlds.load(base)
 
