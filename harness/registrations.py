@@ -68,7 +68,7 @@ def _is_versions(name: str, trees: Trees, is_compiled_in: bool) -> bool:
 
 def _place_of(name: str) -> Path | None:
     """The file that registered an op, or where it was called to do so."""
-    declared = OPDEFS.get(name.partition(".")[0])
+    declared = OPDEFS.get(name) or OPDEFS.get(name.partition(".")[0])
     if declared is not None:
         return Path(declared._init_fn.__code__.co_filename)
     found = _PLACE.search(torch._C._dispatch_dump(name))

@@ -41,6 +41,8 @@ FIRST_S = 0.3
 LONGER, LONGEST_S = 1.5, 3.0
 #: Seconds in a unit for who is flagged: there are few of them.
 FLAGGED_S = 1.0
+#: The log of a ratio that is none any more.
+_BEYOND = 300.0
 #: What can be said of a contender's change.
 VERDICTS = ("slower", "inconclusive", "faster", "no slower", "same")
 
@@ -132,6 +134,9 @@ def interval(observations: Sequence[float], *, error: float) -> Interval:
     deviations = float(((winsorised - winsorised.mean()) ** 2).sum())
     quantile = float(special.stdtrit(kept - 1, 1 - error / OVERSHOOT))
     reach = quantile * math.sqrt(deviations / (kept * (kept - 1)))
+    if reach > _BEYOND:
+        # A machine that is far too busy scatters beyond what a float can hold.
+        return Interval(math.exp(centre), 0.0, math.inf)
     return Interval(math.exp(centre), math.exp(centre - reach), math.exp(centre + reach))
 
 
