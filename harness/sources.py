@@ -60,7 +60,9 @@ def is_opbench(project: Project) -> bool:
 
 def search_path(entries: Iterable[str], version: Version, trees: Trees) -> list[str]:
     """The search path of a version: its root, and its own places instead of the installed ones."""
-    places = (place for entry in entries for place in _followed(entry, trees))
+    # Relative places are meant from where the command was called.
+    here = version.home / version.folder
+    places = (place for entry in entries for place in _followed(entry, here, trees))
     turned = (version.moved(place, trees) for place in places)
     return list(dict.fromkeys((str(version.root), *turned)))
 
@@ -108,15 +110,15 @@ def copies(
             yield name, known
 
 
-def _followed(entry: str, trees: Trees) -> Iterator[str]:
+def _followed(entry: str, here: Path, trees: Trees) -> Iterator[str]:
     """The places that an entry of the search path stands for.
 
     Links in it lead to where a package really lies, as its modules are to be found there.
     """
-    path = Path(entry)
-    # What isn't there is no place: import hooks have names of their own in the search path.
-    if path.exists():
-        path = path.absolute()
+    path = here / entry
+    if not path.exists():
+        # No place, then: import hooks have names of their own in the search path.
+        path = Path(entry)
     is_inside = trees.of(str(path)) is not None
     if path.is_dir() and (_STRICT in path.name or not is_inside):
         found = path.glob("**/*" if _STRICT in path.name else "*")

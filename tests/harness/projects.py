@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from harness.trees import places_of
+
 #: The real command, which finds its own modules, and not those of the folder that it is called in.
 COMMAND = (sys.executable, "-P", "-m", "harness.cli")
 
@@ -142,7 +144,8 @@ def own_imports(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.chdir(here)
-        sys.path[:], sys.meta_path[:], sys.path_hooks[:] = path, finders, hooks
+        sys.meta_path[:], sys.path_hooks[:] = finders, hooks
         for name in set(sys.modules) - before:
-            if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
+            if any(str(folder) in place for place in places_of(sys.modules[name])):
                 del sys.modules[name]
+        sys.path[:] = path
