@@ -24,7 +24,7 @@ def warnings(root: Path, base: str) -> Iterator[str]:
 
     base: what the other version is called, which hasn't got them.
     """
-    found = sorted(ignored(root))
+    found = sorted(set(ignored(root)))
     if not found:
         return
     named = ", ".join(found[:_NAMED])

@@ -23,6 +23,8 @@ _CONTENT_NAMED = re.compile(r"[0-9a-f]{8,}::")
 _PLACE = re.compile(r"^debug: registered at (.*):\d+$", re.MULTILINE)
 #: Those of torch's files that register in the name of who calls them.
 _CALLED = ("torch/library.py", "torch/_library/", "torch/_custom_op/")
+#: Of files that libraries are compiled from.
+_COMPILED = (".cpp", ".cc", ".cxx", ".c", ".cu", ".h", ".hpp", ".cuh", ".mm")
 _MAPS = Path("/proc/self/maps")
 #: Where libraries of the system lie.
 _SYSTEM = ("/usr/lib", "/lib", "/usr/local/lib", "/opt", sys.base_prefix)
@@ -60,7 +62,7 @@ def _is_versions(name: str, trees: Trees, is_compiled_in: bool) -> bool:
     place = _place_of(name)
     if not place or any(part in place.as_posix() for part in _CALLED):
         return True
-    if not place.is_absolute() or not place.exists():
+    if place.suffix in _COMPILED:
         # The name of a source file where a library was compiled.
         return is_compiled_in
     return not _is_shared(place, trees)

@@ -1,0 +1,77 @@
+"""What git ignores in a working tree, and Python could load."""
+
+import subprocess
+
+import pytest
+
+from harness.ignored import ignored, warnings
+
+IGNORES = (
+    "*.so*\n*.pyd\n_version.py\ngenerated/\nbuild/\ndist/\n*.egg-info/\n.venv/\nenv/\nnode_modules/\n"
+    "__pycache__/\n*.log\n"
+)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Makes a repository with these files, most of which its git ignores."""
+
+    def made(*names):
+        subprocess.run(("git", "init", "--quiet", str(tmp_path)), check=True)
+        (tmp_path / ".gitignore").write_text(IGNORES)
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text("")
+        return tmp_path
+
+    return made
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pkg/_native.cpython-311-x86_64-linux-gnu.so",
+        "pkg/libkernels.so",
+        "pkg/libkernels.so.2",
+        "pkg/_native.pyd",
+        "pkg/_version.py",
+        "generated/tables.py",
+        "generated/deeper/tables.py",
+        "new_and_not_added/_version.py",
+    ],
+)
+def test_what_can_be_imported_or_loaded_is_told(tree, name):
+    root = tree(name, "pkg/__init__.py")
+    assert set(ignored(root)) == {name}
+    (warning,) = warnings(root, "main")
+    assert f"git ignores {name} in the working tree" in warning
+    assert "main doesn't have that" in warning
+    assert "--build" in warning
+
+
+def test_what_nobody_imports_from_where_it_lies_is_not_told(tree):
+    root = tree(
+        "pkg/__init__.py",
+        "pkg/__pycache__/a.cpython-311.pyc",
+        "build/lib/pkg/_native.so",
+        "dist/a.so",
+        "a.egg-info/a.py",
+        ".venv/lib/a.py",
+        "node_modules/a/gyp.py",
+        "env/pyvenv.cfg",
+        "env/lib/python3.11/site-packages/numpy/core.so",
+        "run.log",
+    )
+    assert list(ignored(root)) == []
+    assert list(warnings(root, "main")) == []
+
+
+def test_a_few_are_named_and_the_others_counted(tree):
+    (warning,) = warnings(tree(*(f"generated/t{n}.py" for n in range(7))), "main")
+    assert "generated/t0.py, generated/t1.py, generated/t2.py and 4 more" in warning
+
+
+def test_outside_of_a_repository_nothing_is_ignored(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    (tmp_path / "a.so").write_text("")
+    assert list(ignored(tmp_path)) == []
