@@ -26,3 +26,10 @@ def pin(names: Iterable[str] = PINNED) -> None:
         assert spec.loader is not None
         sys.modules[name] = module = module_from_spec(spec)
         spec.loader.exec_module(module)
+
+
+def release(names: Iterable[str]) -> None:
+    """Let imports find other packages by these names again."""
+    given = tuple(names)
+    for name in [name for name in sys.modules if name.partition(".")[0] in given]:
+        del sys.modules[name]

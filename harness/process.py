@@ -191,7 +191,8 @@ class WorkerProcess:
 _ALLOWANCE = 2 << 30
 #: The worker finds modules where this process does.
 _PROGRAM = (
-    "import sys; sys.path[:] = sys.argv[3:]; from harness import worker; worker.main(sys.argv[1:3])"
+    "import sys; sys.path[:] = sys.argv[3:]; from harness import own; own.pin(); "
+    "from harness import worker; worker.main(sys.argv[1:3])"
 )
 #: Another interpreter finds its own, but runs this very harness.
 _FOREIGN_PROGRAM = """

@@ -64,9 +64,7 @@ class Worlds:
         """
         self._trees.add((version.root, version.home))
         project = version.project()
-        if not is_opbench(project):
-            self._pinned = (*own.PINNED, *own.BUILT_IN)
-            own.pin(self._pinned)
+        self._pin(is_opbench(project))
         path = search_path(self._shared_path, version, self._trees)
         world = World(version, path=path, folder=str(version.directory))
         self.enter(world)
@@ -79,6 +77,14 @@ class Worlds:
         self._refresh()
         self.ensure_own(world)
         return world
+
+    def _pin(self, is_opbench: bool) -> None:
+        """Keep opbench's own packages for itself: to its own versions, suites are their own."""
+        if not is_opbench:
+            self._pinned = (*own.PINNED, *own.BUILT_IN)
+            own.pin(self._pinned)
+        elif self._current is None:
+            own.release(own.BUILT_IN)
 
     @property
     def trees(self) -> Trees:

@@ -1,5 +1,8 @@
 """What two versions have in common, and what only one of them has."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from harness.anchors import anchor_dispatch
@@ -25,7 +28,8 @@ def compare(tmp_path):
         for side, texts in (("base", base), ("head", head)):
             (tmp_path / side).mkdir()
             for name, text in zip(("ops.py", "more.py"), texts, strict=False):
-                (tmp_path / side / name).write_text(text)
+                if text is not None:
+                    (tmp_path / side / name).write_text(text)
         home = tmp_path / "head"
         places = tuple(str(home / name) for name in modules)
         versions = versions_of(
@@ -96,6 +100,45 @@ def test_an_op_that_the_base_lacks_is_new(compare):
     assert alone(found) == {"summed": "new"}
 
 
+def reasons(found, side):
+    """What is said of those that a version lacks."""
+    return {getattr(item.outcome, side).reason for item in found.alone}
+
+
+@pytest.mark.parametrize("selection", [ONE, Selection(names=("row_sum",), threads=1)])
+def test_all_is_new_of_a_file_that_the_base_lacks(compare, selection):
+    found = compare([None], [OPS], selection)
+    assert found.races == ()
+    assert alone(found) == dict.fromkeys(("summed", "multiplied", "with_scratch"), "new")
+    assert reasons(found, "base") == {"main has no ops.py"}
+
+
+def test_a_further_file_is_new_beside_what_is_compared(compare):
+    found = compare([OPS, None], [OPS, OTHER], modules=("ops.py", "more.py"))
+    assert set(contenders(found)) == {"row_sum"}
+    assert alone(found) == {"summed": "new"}
+    assert reasons(found, "base") == {"main has no more.py"}
+
+
+def test_a_file_that_the_head_lacks_has_vanished(compare):
+    found = compare([OPS, OTHER], [OPS, None], modules=("ops.py", "more.py"))
+    assert set(contenders(found)) == {"row_sum"}
+    assert alone(found) == {"summed": "vanished"}
+    assert reasons(found, "head") == {"the working tree has no more.py"}
+
+
+def test_what_has_another_name_is_not_hidden_by_a_selection_of_the_new_one(compare):
+    found = compare([OPS], [RENAMED], Selection(names=("row_sum",), impls=("product",), threads=1))
+    assert found.races == ()
+    assert alone(found) == {"product": "new", "multiplied": "vanished"}
+
+
+def test_the_working_directory_and_the_search_path_are_afterwards_as_before(compare):
+    before = Path.cwd(), list(sys.path)
+    compare([OPS], [OPS])
+    assert (Path.cwd(), sys.path) == before
+
+
 @pytest.mark.parametrize(
     ("selection", "expected"),
     [
@@ -126,6 +169,12 @@ def test_the_base_is_raced_against_itself_on_anchors_and_on_contenders(compare):
 def test_what_does_not_load_is_told_with_its_version(compare):
     with pytest.raises(VersionError, match=r"^main does not load: .*ops\.py"):
         compare(["raise ValueError"], [OPS])
+
+
+@pytest.mark.parametrize("modules", [("ops.py", "none.py"), ("none.py",)])
+def test_a_file_that_nobody_has_is_an_error_that_names_it(compare, modules):
+    with pytest.raises(SelectionError, match=r"no none\.py in main and the working tree"):
+        compare([OPS], [OPS], modules=modules)
 
 
 def test_in_two_environments_all_that_is_installed_is_compared(tmp_path):

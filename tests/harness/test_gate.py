@@ -202,7 +202,6 @@ def test_another_environment_is_compared_and_named(project, tmp_path):
     ("base", "words", "expected"),
     [
         ({"ops.py": "import a_module_that_nobody_has\n"}, (), "main does not load"),
-        ({"notes.txt": ""}, (), "main has no file ops.py"),
         ({"ops.py": OPS}, ("--build", "echo no luck; exit 7"), "main does not build"),
         ({"ops.py": OPS.replace("row_sum", "column_sum")}, (), "no such contender"),
     ],
