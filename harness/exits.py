@@ -75,7 +75,7 @@ def of_gate(report: Report, named: Iterable[str]) -> Exit:
         return Exit.NOTHING
     codes = [_VERDICTS.get(found.verdict, Exit.OK) for found in report.open_findings]
     told = {found.case.op for found in report.findings}
-    if all(item.status != "vanished" for item in report.uncompared):
+    if all(item.status != "vanished" for item in report.open_uncompared):
         # There is nothing to compare them with; else one of them may be what has vanished.
         told |= {i.case.op for i in report.uncompared if i.status == "new" and not i.outcome.head}
     for item in report.open_uncompared:

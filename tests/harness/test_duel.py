@@ -9,8 +9,8 @@ import pytest
 from harness.duel import FEWEST, DiedError, Duel, Fighter, died
 from harness.planning import Race
 from harness.process import Limits
+from harness.sources import Version
 from harness.worker import Brief
-from harness.worlds import Version
 from results.record import Case, Failed, Paired, Unpaired, Unsupported, Wrong
 from tests.harness.projects import OPS
 

@@ -193,3 +193,68 @@ def test_entry_points_are_those_of_the_project_one_is_in(tmp_path):
     compared = {found["case"]["op"] for found in done.told["findings"]}
     assert compared == {"alpha_sum", "beta_sum"}
     assert done.uncompared == {}
+
+
+#: One registers an op when it is called for the first time, one calls what is the head's.
+LAZY = """
+
+OPS = {{}}
+
+
+@impl("row_sum")
+def registers(x):
+    if not OPS:
+        @torch.library.custom_op("theirs::row_sum", mutates_args=())
+        def op(x: torch.Tensor) -> torch.Tensor:
+            return {call}
+        OPS["op"] = op
+    return OPS["op"](x)
+
+
+@impl("row_sum")
+def strays(x):
+    import sys
+    sys.path.insert(0, "{home}")
+    import helpers_of_head
+    return x.sum(1)
+"""
+
+
+@pytest.fixture(scope="module")
+def lazily(tmp_path_factory):
+    """A repository of such contenders, whose head is slower."""
+    root = tmp_path_factory.mktemp("lazy") / "theirs"
+    files = {"bench/helpers_of_head.py": "", ".gitignore": "runs/\n__pycache__/\n"}
+    home = root / "bench"
+    repository(root, {**files, "bench/ops.py": OPS + LAZY.format(call="x.sum(1)", home=home)})
+    slow = LAZY.format(call="x.clone().clone().clone().clone().clone().clone().sum(1)", home=home)
+    commit(root, {"bench/ops.py": OPS + slow}, branch="slow")
+    return root
+
+
+@pytest.mark.alone
+def test_who_can_not_be_two_in_one_process_is_timed_in_two(lazily):
+    words = ("row_sum", "--impl", "registers,summed", *LOAD, *SHORT, "--id", "both")
+    done = gate(lazily, "--base", "main", *words)
+    assert done.code == Exit.REGRESSION, done.out + done.error
+    assert "as pairs, since they register ops with torch" in done.out
+    from results.gate_report import report_of
+    from results.store import open_run
+
+    report = report_of(open_run(lazily / "runs" / "both"))
+    methods = {found.contender: found.method for found in report.findings}
+    assert methods == {"registers": "pairs", "summed": "twins"}
+
+
+def test_why_something_was_not_compared_is_told(lazily, tmp_path):
+    """Asked for as twins; and what is found to be mixed only when it is called."""
+    summary = tmp_path / "summary.md"
+    words = ("row_sum", "--impl", "registers,strays", *LOAD, *SHORT, "--method", "twins")
+    done = gate(lazily, "--base", "main", *words, "--summary", str(summary), COLUMNS="300")
+    assert done.code == Exit.NOTHING, done.out + done.error
+    for text in (done.out, summary.read_text().replace("\\_", "_")):
+        assert "theirs::row_sum" in text
+        assert "which can't have two of them in one process" in text
+        assert "main imports helpers_of_head from " in text
+        assert "1 that can't be two in one process (--method pairs)" in text
+        assert "1 with code of the other version" in text

@@ -7,7 +7,7 @@ import pytest
 from harness.exits import Exit, of_gate
 from results import store
 from results.errors import RunFolderError
-from results.gate_report import is_broken, is_idle, is_wrong, report_of
+from results.gate_report import is_broken, is_idle, is_wrong, report_of, status_of
 from results.record import Failed, Gate, GateRules, Uncompared, Unpaired, Unsupported, Wrong
 from results.triage import Accepted
 from tests.results.examples import case, info, make_run
@@ -36,6 +36,9 @@ def uncompared(base, head, status, name="other", on=ON):
 
 
 VANISHED = uncompared(None, LACKING, "vanished")
+NEW = uncompared(LACKING, None, "new", "fresh")
+MIXED = Failed("prepare", "main imports what is the head's", cause="mixed")
+TWICE = Failed("prepare", "registers theirs::op with torch", cause="registered")
 SAME = units("steady", ON, 1.0)
 VOID = units("steady", ON, 1.05, role="null")
 
@@ -96,6 +99,18 @@ def report(tmp_path):
         (VANISHED, Exit.NOTHING),
         (uncompared(NO_GPU, NO_GPU, "both"), Exit.NOTHING),
         (SAME + VOID, Exit.NOTHING),
+        # The change that brings the first of them; or takes one away, by another name perhaps.
+        (NEW, Exit.OK),
+        (NEW + VANISHED, Exit.NOTHING),
+        (NEW + SAME + VANISHED, Exit.INCONCLUSIVE),
+        (NEW + uncompared(LACKING, WRONG, "head"), Exit.WRONG),
+        (NEW + uncompared(LACKING, CRASH, "head"), Exit.FAILED),
+        (uncompared(LACKING, NO_GPU, "new"), Exit.NOTHING),
+        # Each may run, and yet they are not what they are called.
+        (SAME + uncompared(MIXED, None, "mixed"), Exit.NOTHING),
+        (SAME + uncompared(None, MIXED, "mixed") + slower(), Exit.NOTHING),
+        (SAME + uncompared(TWICE, TWICE, "registered"), Exit.INCONCLUSIVE),
+        (SAME + uncompared(TWICE, TWICE, "registered") + slower(), Exit.REGRESSION),
         (SAME + VOID + slower(), Exit.NOTHING),
     ],
 )
@@ -103,10 +118,34 @@ def test_the_exit_code_of_what_was_found(report, lines, code):
     assert of_gate(report(lines), ()) == code
 
 
+@pytest.mark.parametrize(
+    ("base", "head", "status"),
+    [
+        (None, LACKING, "vanished"),
+        (LACKING, None, "new"),
+        (None, WRONG, "head"),
+        (CRASH, None, "base"),
+        (CRASH, WRONG, "both"),
+        (None, None, "both"),
+        (MIXED, None, "mixed"),
+        (None, MIXED, "mixed"),
+        (CRASH, MIXED, "mixed"),
+        (TWICE, TWICE, "registered"),
+    ],
+)
+def test_the_status_of_what_was_not_compared(base, head, status):
+    assert status_of(Unpaired(base, head)) == status
+
+
+def test_a_new_op_is_told_though_another_was_compared(report):
+    found = report(SAME + uncompared(LACKING, None, "new", on=case("row_sum")))
+    assert of_gate(found, ["row_sum", ON.op]) == Exit.OK
+
+
 def test_an_op_that_was_named_and_could_not_be_compared_is_not_passed(report):
     """Though another op was."""
     elsewhere = case("row_sum")
-    found = report(SAME + uncompared(LACKING, None, "new", on=elsewhere))
+    found = report(SAME + uncompared(NO_GPU, NO_GPU, "both", on=elsewhere))
     assert of_gate(found, ["row_sum", ON.op]) == Exit.NOTHING
     assert of_gate(found, [ON.op]) == Exit.OK
     assert of_gate(found, ["reductions"]) == Exit.OK

@@ -1,5 +1,6 @@
 """What is said of a gate: the headline, the tables and the Markdown."""
 
+import dataclasses
 from datetime import date
 from pathlib import Path
 
@@ -106,6 +107,41 @@ def test_who_runs_in_neither_version_is_not_passed_silently(report):
     assert "triton (2)" in markdown(found, Path("runs/gate"))
     # Listed case by case they would hide what matters.
     assert titles(found) == TITLES[:1]
+
+
+def test_each_reason_for_running_in_neither_version_is_told(report):
+    other = Uncompared("cpp", ON, "both", Unpaired(NO_GPU, Unsupported("no compiler")))
+    found = report([*units("steady", ON, 1.0), idle(), idle("nested"), other])
+    lines = [line for line in headline(found).splitlines() if "run in neither version" in line]
+    assert [line.rpartition("change: ")[2] for line in lines] == [
+        f"nested (1), triton (1): {NO_GPU.reason}",
+        "cpp (1): no compiler",
+    ]
+
+
+def test_in_which_way_the_versions_may_be_unlike_is_told_everywhere(report):
+    gate = Gate(BASE, HEAD, "twins", GateRules(), "", ("git ignores a.so in the working tree",))
+    found = report(units("steady", ON, 1.0), gate=gate)
+    for text in (headline(found), markdown(found, Path("runs/gate"))):
+        assert "warning: git ignores a.so in the working tree" in text
+
+
+def test_who_was_timed_in_pairs_beside_twins_is_told(report):
+    pairs = [dataclasses.replace(unit, method="pairs") for unit in units("lazy", ON, 1.0)]
+    text = headline(report([*units("steady", ON, 1.0), *pairs]))
+    assert "as pairs, since they register ops with torch" in text
+    assert text.splitlines()[3].endswith("in a process: lazy")
+
+
+def test_where_all_were_timed_in_pairs_nobody_is_named_for_it(report):
+    pairs = [dataclasses.replace(unit, method="pairs") for unit in units("steady", ON, 1.0)]
+    gate = Gate(BASE, HEAD, "pairs", GateRules(), "as asked")
+    assert "since they register" not in headline(report(pairs, gate=gate))
+
+
+def test_all_that_is_new_is_counted_where_nothing_was_compared(report):
+    text = headline(report([Uncompared("fresh", ON, "new", Unpaired(LACKING, None))]))
+    assert "nothing was compared\nnot compared: 1 new" in text
 
 
 def test_where_nothing_was_compared_that_is_all(report):

@@ -143,6 +143,13 @@ def test_a_unit_is_the_median_of_its_rounds():
     assert gating.observation(times) == pytest.approx(math.log(1.1))
 
 
+def test_what_scatters_beyond_all_bounds_is_unbounded():
+    """As of a machine on which so much else runs that a process stood still for minutes."""
+    found = gating.interval((0.0, 40.0, -40.0, 300.0), error=0.001)
+    assert (found.low, found.high) == (0.0, math.inf)
+    assert gating.verdict_of(found, GateRules()) == "inconclusive"
+
+
 @pytest.mark.parametrize("role", ["screen", "confirm"])
 @pytest.mark.parametrize("off", [1.5, 1 / 1.5])
 def test_one_odd_process_decides_nothing(role, off):
