@@ -8,11 +8,13 @@ from pathlib import Path
 
 from harness import anchoring
 from harness.catalog import Catalog
+from harness.elsewhere import called_elsewhere
+from harness.lazy import import_lazily
 from harness.planning import Race, Selection, plan, selected_ops
 from harness.sources import Version
-from harness.trees import places_of, resolved
+from harness.surveying import Survey, strange_names, survey
 from harness.worlds import World, Worlds
-from results.errors import SelectionError
+from results.errors import SelectionError, VersionError
 from results.record import Case, Uncompared, Unpaired, Unsupported
 
 #: Raced by the base against itself, beside the machine's anchors.
@@ -56,32 +58,57 @@ def common(base: Version, head: Version, selection: Selection) -> Common:
     SelectionError where neither has what is selected or asked for.
     """
     with Worlds().visiting() as worlds:
-        old, new = worlds.load(base), worlds.load(head)
-        _ensure_there(base, old, new)
-        _ensure_known(selection, old.catalog, new.catalog)
-        planned = _own(new, _planned_if_any(new.catalog, selection))
-        races = tuple(_shared(planned, old.catalog))
-        fresh = _alone(planned, old, new, status="new")
-        worlds.enter(old)
-        # What seems to be new may have another name, whose loss the selection mustn't hide.
-        is_all_new = bool(fresh) and not races
-        seen = replace(selection, names=(), impls=(), expression="") if is_all_new else selection
-        before = _own(old, _planned_if_any(old.catalog, selection))
-        gone = _alone(_own(old, _planned_if_any(old.catalog, seen)), new, old, status="vanished")
-        if not planned and not before:
-            plan(new.catalog, selection)  # tells what is wrong with a selection that fits nothing
-            raise SelectionError(
-                f"{head.label} itself declares no contender of what is selected; contenders of "
-                "installed packages are the same in both versions"
-            )
-        return Common(races, (*fresh, *gone), null_races(races, selection))
+        old = survey(worlds.load(base), selection)
+        try:
+            new = worlds.load(head)
+        except VersionError:
+            # Perhaps since both can't be in one process: some of what is registered stays for good.
+            pass
+        else:
+            return _against(old, new, selection)
+    old = called_elsewhere(_surveyed, base, selection)
+    return called_elsewhere(_common_to, old, head, selection)
+
+
+def _surveyed(version: Version, selection: Selection) -> Survey:
+    """What a version has. Raises VersionError where it doesn't load."""
+    import_lazily("torch")
+    with Worlds().visiting() as worlds:
+        return survey(worlds.load(version), selection)
+
+
+def _common_to(old: Survey, head: Version, selection: Selection) -> Common:
+    """As `common`, of a base that was surveyed elsewhere."""
+    import_lazily("torch")
+    with Worlds().visiting() as worlds:
+        return _against(old, worlds.load(head), selection)
+
+
+def _against(old: Survey, head: World, selection: Selection) -> Common:
+    """As `common`, of a base that was surveyed, in the world of the head."""
+    new = survey(head, selection)
+    _ensure_there(head.version.modules, old, new)
+    _ensure_known(selection, old, new, head.catalog)
+    races = tuple(_shared(new.own, old))
+    fresh = _alone(new.own, old, new, status="new")
+    # What seems to be new may have another name, whose loss the selection mustn't hide.
+    before = old.unselected if fresh and not races else old.own
+    gone = _alone(before, new, old, status="vanished")
+    if not new.own and not old.own:
+        plan(head.catalog, selection)  # tells what is wrong with a selection that fits nothing
+        raise SelectionError(
+            f"{new.label} itself declares no contender of what is selected; contenders of "
+            "installed packages are the same in both versions"
+        )
+    return Common(races, (*fresh, *gone), null_races(races, selection))
 
 
 def everything(version: Version, selection: Selection) -> Common:
     """What is to be compared where one and the same project runs in two environments: all of it."""
     with Worlds().visiting() as worlds:
         world = worlds.load(version)
-        _ensure_there(version, world, world)
+        found = survey(world, selection)
+        _ensure_there(version.modules, found, found)
         races = plan(world.catalog, selection)
         return Common(races, (), null_races(races, selection))
 
@@ -94,12 +121,12 @@ def null_races(races: tuple[Race, ...], selection: Selection) -> tuple[Race, ...
     return (*anchors, *own)
 
 
-def _ensure_there(version: Version, *worlds: World) -> None:
+def _ensure_there(modules: Iterable[str], old: Survey, new: Survey) -> None:
     """Raises SelectionError for modules that were asked for and that no version has."""
-    missing = [m for m in version.modules if all(m in world.absent for world in worlds)]
-    if missing:
-        labels = " and ".join(dict.fromkeys(world.version.label for world in worlds))
-        raise SelectionError(f"there is no {missing[0]} in {labels}, which --load asks for")
+    for module in modules:
+        if module in old.absent and module in new.absent:
+            labels = " and ".join(dict.fromkeys((old.label, new.label)))
+            raise SelectionError(f"there is no {module} in {labels}, which --load asks for")
 
 
 def _relative(module: str, home: Path) -> str:
@@ -109,75 +136,45 @@ def _relative(module: str, home: Path) -> str:
     return str(path.relative_to(home)) if path.is_relative_to(home) else str(path)
 
 
-def _own(world: World, races: Iterable[Race]) -> tuple[Race, ...]:
-    """The races with the contenders that the version itself declares."""
-    impls = world.catalog.impls
-    kept = (
-        replace(r, contenders=tuple(n for n in r.contenders if world.owns(impls[r.case.op][n])))
-        for r in races
-    )
-    return tuple(race for race in kept if race.contenders)
-
-
-def _shared(races: Iterable[Race], other: Catalog) -> Iterator[Race]:
+def _shared(races: Iterable[Race], other: Survey) -> Iterator[Race]:
     for race in races:
-        names = tuple(n for n in race.contenders if n in other.impls.get(race.case.op, {}))
+        names = tuple(n for n in race.contenders if n in other.contenders.get(race.case.op, ()))
         if names:
             yield replace(race, contenders=names)
 
 
 def _alone(
-    races: Iterable[Race], other: World, one: World, *, status: str
+    races: Iterable[Race], other: Survey, one: Survey, *, status: str
 ) -> tuple[Uncompared, ...]:
     """The contenders of one version that the other lacks, each with the first of its cases."""
     found: dict[tuple[str, str], Case] = {}
     for race in races:
         for name in race.contenders:
-            if name not in other.catalog.impls.get(race.case.op, {}):
+            if name not in other.contenders.get(race.case.op, ()):
                 found.setdefault((race.case.op, name), race.case)
+    lacking = {key: _lacking(other, one.origins[key]) for key in found}
     return tuple(
-        Uncompared(name, case, status, _without(other, one, op, name, status=status))
-        for (op, name), case in found.items()
+        Uncompared(
+            key[1],
+            case,
+            status,
+            Unpaired(lacking[key]) if status == "new" else Unpaired(None, lacking[key]),
+        )
+        for key, case in found.items()
     )
 
 
-def _without(other: World, one: World, op: str, name: str, *, status: str) -> Unpaired:
-    """What is said of a contender that the other version lacks."""
-    module = one.catalog.impls[op][name].function.__module__
-    file = places_of(one.modules[module])[0]
-    place = str(resolved(Path(file)).relative_to(resolved(one.version.root)))
-    missing = next((name for name in (place, module) if name in other.absent), "")
+def _lacking(version: Survey, origin: tuple[str, str]) -> Unsupported:
+    """What is said of a contender that a version lacks. origin: where the other has it."""
+    missing = next((name for name in reversed(origin) if name in version.absent), "")
     what = f"has no {missing}" if missing else "has no such contender"
-    lacking = Unsupported(f"{other.version.label} {what}")
-    return Unpaired(lacking, None) if status == "new" else Unpaired(None, lacking)
+    return Unsupported(f"{version.label} {what}")
 
 
-def _planned_if_any(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
-    """The races of what this version has of a selection: the other may have more, or less."""
-    known = _known(catalog, selection)
-    if bool(known.names) != bool(selection.names) or bool(known.impls) != bool(selection.impls):
-        return ()
-    try:
-        return plan(catalog, known)
-    except SelectionError:
-        return ()
-
-
-def _known(catalog: Catalog, selection: Selection) -> Selection:
-    """The selection with those names of ops, suites and contenders that the catalogue knows."""
-    names = tuple(n for n in selection.names if n in catalog.ops or n in catalog.suites)
-    ops = selected_ops(catalog, names) if names or not selection.names else ()
-    contenders = {name for op in ops for name in catalog.impls[op.name]}
-    impls = tuple(name for name in selection.impls if name in contenders)
-    return replace(selection, names=names, impls=impls)
-
-
-def _ensure_known(selection: Selection, old: Catalog, new: Catalog) -> None:
-    """Raises SelectionError for names that neither version knows."""
-    before, after = _known(old, selection), _known(new, selection)
-    strange = set(selection.names) - {*before.names, *after.names}
-    if strange:
-        selected_ops(new, tuple(sorted(strange)))
-    strange = set(selection.impls) - {*before.impls, *after.impls}
-    if strange and selection.names:
-        plan(new, replace(selection, names=after.names, impls=tuple(sorted(strange))))
+def _ensure_known(selection: Selection, old: Survey, new: Survey, catalog: Catalog) -> None:
+    """Raises SelectionError for names that neither version knows. catalog: of the newer one."""
+    names, impls = strange_names(selection, (old, new))
+    if names:
+        selected_ops(catalog, tuple(sorted(names)))
+    if impls and selection.names:
+        plan(catalog, replace(selection, names=new.known.names, impls=tuple(sorted(impls))))

@@ -130,11 +130,12 @@ class Worlds:
     def _strays(self, world: World) -> Iterator[str]:
         root = resolved(world.version.root)
         for name, module in world.modules.items():
-            if self._trees.of_module(module) != root:
-                yield (
-                    f"{world.version.label} imports {name} from {places_of(module)[0]}, which "
-                    "is not its own: let what imports it find it relative to its own file"
-                )
+            for place in places_of(module):
+                if self._trees.of(place) not in (root, None):
+                    yield (
+                        f"{world.version.label} imports {name} from {place}, which is not its own: "
+                        "let what imports it find it relative to its own file"
+                    )
 
     def _copies(self, world: World) -> Iterator[str]:
         shared = {n: m for n, m in list(sys.modules.items()) if self._may_be_copy(n)}

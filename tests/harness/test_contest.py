@@ -177,6 +177,30 @@ def test_a_file_that_nobody_has_is_an_error_that_names_it(compare, modules):
         compare([OPS], [OPS], modules=modules)
 
 
+def test_a_head_that_does_not_load_is_told_with_its_version(compare):
+    with pytest.raises(VersionError, match=r"^the working tree does not load: .*ops\.py"):
+        compare([OPS], ["raise ValueError"])
+
+
+#: What torch allows once in a process.
+ONLY_ONCE = """
+LIBRARY = torch.library.Library("theirs_only_once", "DEF")
+LIBRARY.define("op(Tensor x) -> Tensor")
+"""
+
+
+def test_versions_that_can_not_be_in_one_process_are_compared_all_the_same(compare):
+    found = compare([OPS + ONLY_ONCE], [RENAMED + ONLY_ONCE])
+    assert contenders(found) == {"row_sum": ("summed", "with_scratch")}
+    assert alone(found) == {"multiplied": "vanished", "product": "new"}
+
+
+def test_one_that_dies_of_being_loaded_is_told(compare):
+    once = ONLY_ONCE.replace("theirs", "of_others")
+    with pytest.raises(VersionError, match="has died of it"):
+        compare([OPS + once], [OPS + once + "\nimport os\nos.abort()\n"])
+
+
 def test_in_two_environments_all_that_is_installed_is_compared(tmp_path):
     (tmp_path / "ops.py").write_text(OPS)
     with own_imports(tmp_path):
