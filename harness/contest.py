@@ -26,11 +26,13 @@ class Common:
     """races: of the contenders that both versions have. alone: those that one of them lacks.
 
     null: what the base is raced against itself on: machine anchors, and a few of its contenders.
+    shared: packages from outside of both that either uses, and where they lie.
     """
 
     races: tuple[Race, ...]
     alone: tuple[Uncompared, ...]
     null: tuple[Race, ...]
+    shared: tuple[tuple[str, str], ...] = ()
 
 
 def versions_of(
@@ -100,7 +102,8 @@ def _against(old: Survey, head: World, selection: Selection) -> Common:
             f"{new.label} itself declares no contender of what is selected; contenders of "
             "installed packages are the same in both versions"
         )
-    return Common(races, (*fresh, *gone), null_races(races, selection))
+    shared = tuple(sorted({**old.shared, **new.shared}.items()))
+    return Common(races, (*fresh, *gone), null_races(races, selection), shared)
 
 
 def everything(version: Version, selection: Selection) -> Common:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from harness.catalog import Catalog
+from harness.own import BUILT_IN, PINNED
 from harness.planning import Race, Selection, plan, selected_ops
 from harness.trees import places_of, resolved
 from harness.worlds import World
@@ -18,7 +21,8 @@ class Survey:
     """known: the selection with those names that the version knows. contenders: of each op, whoever
     declares them. own: what is to be timed of the selection, of the version's own contenders;
     unselected: the same, whatever is selected. origins: of each of these, by op and name, the
-    module that declares it and its file below the root. absent: as of a `World`.
+    module that declares it and its file below the root. absent: as of a `World`. shared: packages
+    from outside of the version that its modules use, by name, and where they lie.
     """
 
     label: str
@@ -28,6 +32,7 @@ class Survey:
     unselected: tuple[Race, ...]
     origins: Mapping[tuple[str, str], tuple[str, str]]
     absent: tuple[str, ...]
+    shared: Mapping[str, str]
 
 
 def survey(world: World, selection: Selection) -> Survey:
@@ -42,6 +47,7 @@ def survey(world: World, selection: Selection) -> Survey:
         unselected,
         _origins(world),
         world.absent,
+        dict(_shared(world)),
     )
 
 
@@ -64,6 +70,27 @@ def _origins(world: World) -> dict[tuple[str, str], tuple[str, str]]:
                 file = resolved(Path(places_of(world.modules[module])[0]))
                 found[op, name] = (module, str(file.relative_to(root)))
     return found
+
+
+def _shared(world: World) -> Iterator[tuple[str, str]]:
+    """The packages that its modules have names for, Python's own and opbench's apart."""
+    values = (value for module in world.modules.values() for value in vars(module).values())
+    homes = {
+        value.__name__ if issubclass(type(value), ModuleType) else _module_of(value)
+        for value in values
+    }
+    own = {name.partition(".")[0] for name in world.modules}
+    apart = {*sys.stdlib_module_names, *PINNED, *BUILT_IN, *own}
+    for top in sorted({home.partition(".")[0] for home in homes} - apart):
+        places = places_of(sys.modules[top]) if top in sys.modules else []
+        if places:
+            yield top, places[0]
+
+
+def _module_of(value: object) -> str:
+    """Where a class or a function comes from."""
+    is_defined = isinstance(value, type | FunctionType | BuiltinFunctionType)
+    return str(value.__module__) if is_defined else ""
 
 
 def _planned_if_any(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:

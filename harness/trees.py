@@ -52,8 +52,11 @@ class Trees:
 
 def places_of(module: ModuleType) -> list[str]:
     """The file of a module, or the folders of a package without one."""
-    file = getattr(module, "__file__", None)
-    return [file] if file else [str(place) for place in getattr(module, "__path__", ())]
+    # Looked up without asking the module, which may be a lazy one that mustn't be woken up.
+    known = getattr(module, "__dict__", {})
+    spec = known.get("__spec__")
+    file = known.get("__file__") or (spec.origin if spec and spec.has_location else None)
+    return [file] if file else [str(place) for place in known.get("__path__") or ()]
 
 
 def resolved(path: Path) -> Path:

@@ -40,6 +40,7 @@ def add(verb: argparse.ArgumentParser) -> None:
     add("--method", choices=("auto", "twins", "pairs"), default="auto")
     add("--accepted", metavar="FILE", help="accepted changes (default: the head's own list)")
     add("--summary", metavar="FILE", help="append the verdicts to this file, as Markdown")
+    add("-v", "--verbose", action="store_true", help="list what both versions share")
     options.add_limits(verb)
 
 
@@ -79,6 +80,8 @@ def _session(words: argparse.Namespace) -> tuple[RunFolder, Report]:
         folder = common.create_in(words, arena.head.environment)
         if accepted:
             keep_accepted(folder, accepted)
+        for name, place in arena.common.shared if words.verbose else ():
+            print(f"opbench gate: both versions use {name} at {place}", file=sys.stderr)
         for warning in arena.warnings:
             print(f"opbench gate: warning: {warning}", file=sys.stderr)
         compared = (arena.base, arena.head, arena.method, rules, arena.note, arena.warnings)

@@ -133,6 +133,13 @@ def test_what_has_another_name_is_not_hidden_by_a_selection_of_the_new_one(compa
     assert alone(found) == {"product": "new", "multiplied": "vanished"}
 
 
+def test_what_both_versions_use_from_outside_is_told(compare):
+    uses = "from numpy import array as made\nfrom pathlib import Path\n" + OPS
+    found = compare([OPS], [uses])
+    assert [name for name, _ in found.shared] == ["numpy", "torch"]
+    assert all(Path(place).is_file() for _, place in found.shared)
+
+
 def test_the_working_directory_and_the_search_path_are_afterwards_as_before(compare):
     before = Path.cwd(), list(sys.path)
     compare([OPS], [OPS])

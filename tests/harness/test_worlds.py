@@ -225,7 +225,7 @@ import sub.outer_module
 def test_what_a_version_imports_from_the_other_tree_is_refused(tmp_path, pair, lines):
     (tmp_path / "head").mkdir()
     (tmp_path / "head" / "outer_module.py").write_text("VALUE = 1\n")
-    with pytest.raises(VersionError, match=r"base imports .*outer_module from .*head/outer_module"):
+    with pytest.raises(VersionError, match=r"base imports (sub|outer_module) from .*/head"):
         pair(lines)
 
 
