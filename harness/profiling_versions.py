@@ -66,7 +66,8 @@ def _profiled(
     """What became of a case: both sides of it in turn, so that little time lies between them."""
     told = {side: _Listener(reporter) for side in workers}
     for side, worker in workers.items():
-        worker.profile(race, folder.path, told[side], side=side)
+        # Each worker is in the folder of its version.
+        worker.profile(race, folder.path.absolute(), told[side], side=side)
     for name in race.contenders:
         both = {side: listener.told[name] for side, listener in told.items()}
         yield from (outcome for outcome in both.values() if isinstance(outcome, Profile))

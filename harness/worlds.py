@@ -112,11 +112,13 @@ class Worlds:
 
     @contextmanager
     def visiting(self) -> Iterator[Worlds]:
-        """Be in no world at the end, however it ends."""
+        """Be in no world at the end, however it ends, and import as before."""
+        finders, hooks = list(sys.meta_path), list(sys.path_hooks)
         try:
             yield self
         finally:
             self.leave()
+            sys.meta_path[:], sys.path_hooks[:] = finders, hooks
 
     def ensure_own(self, world: World) -> None:
         """Raises VersionError where a world, in which one is, has modules that aren't its own."""
