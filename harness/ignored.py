@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from importlib.machinery import all_suffixes
 from itertools import islice
 from pathlib import Path
+
+from harness.git import git
 
 #: Files that can be imported, or loaded as a library or kernel by one who is imported.
 _LOADABLE = tuple({*all_suffixes(), ".so", ".pyd", ".dll", ".dylib", ".cubin", ".ptx", ".hsaco"})
@@ -36,10 +37,12 @@ def warnings(root: Path, base: str) -> Iterator[str]:
 
 
 def ignored(root: Path) -> Iterator[str]:
-    """Files that git ignores and Python can load, relative to the root."""
+    """Files that git ignores and Python can load, relative to the root.
+
+    Raises VersionError where the root is of no repository.
+    """
     words = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
-    done = subprocess.run(("git", "-C", str(root), *words), capture_output=True, check=False)
-    for name in filter(None, os.fsdecode(done.stdout).split("\0")):
+    for name in filter(None, git(root, *words).split("\0")):
         if not any(_is_set_aside(part) for part in Path(name).parts):
             files = islice(_files(root / name), _LOOKED_AT)
             yield from (str(file.relative_to(root)) for file in files if _is_loadable(file.name))

@@ -12,7 +12,7 @@ from types import ModuleType
 from harness.catalog import GROUP, load
 from harness.project_files import Project, nearest, plain, source_of
 from harness.trees import Trees, places_of, resolved
-from results.errors import DeclarationError
+from results.errors import DeclarationError, VersionError
 
 #: Part of the names of the folders of links that an editable install in "strict" mode makes.
 _STRICT = "__editable__"
@@ -80,6 +80,7 @@ def to_load(
     for value, is_own in _installed(version, project, trees):
         (absent if is_own and _is_absent(value) else wanted).append(value)
     for module in version.modules:
+        _ensure_checked_out(version, module)
         path = version.root / module
         if not module.endswith(".py"):
             (absent if _is_absent(module) else wanted).append(module)
@@ -88,6 +89,18 @@ def to_load(
         else:
             absent.append(module)
     return list(dict.fromkeys(wanted)), tuple(absent)
+
+
+def _ensure_checked_out(version: Version, module: str) -> None:
+    """Raises VersionError where the place of a module is there, and empty.
+
+    git keeps no empty folders: it is a submodule's, and nobody knows what the version has there.
+    """
+    parts = Path(module).parts if module.endswith(".py") else tuple(module.split("."))
+    for length in range(1, len(parts)):
+        folder = version.root.joinpath(*parts[:length])
+        if folder.is_dir() and not any(folder.iterdir()):
+            raise VersionError(f"{version.label} has no {module}: {folder} is empty")
 
 
 def copies(

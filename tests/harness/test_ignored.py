@@ -69,9 +69,3 @@ def test_what_nobody_imports_from_where_it_lies_is_not_told(tree):
 def test_a_few_are_named_and_the_others_counted(tree):
     (warning,) = warnings(tree(*(f"generated/t{n}.py" for n in range(7))), "main")
     assert "generated/t0.py, generated/t1.py, generated/t2.py and 4 more" in warning
-
-
-def test_outside_of_a_repository_nothing_is_ignored(tmp_path, monkeypatch):
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    (tmp_path / "a.so").write_text("")
-    assert list(ignored(tmp_path)) == []

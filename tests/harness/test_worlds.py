@@ -183,6 +183,15 @@ def test_a_version_that_does_not_load_is_named_with_its_reason(tmp_path, worlds,
         worlds.load(base)
 
 
+@pytest.mark.parametrize("module", ["vendored/ops.py", "vendored.deeper.ops", "vendored/x/ops.py"])
+def test_a_place_that_is_empty_is_no_version_without_the_file(tmp_path, worlds, module):
+    """As a submodule that isn't checked out: what it declares is not new in the other version."""
+    base = version(tmp_path / "base", "old", modules=(module,))
+    (base.root / "vendored").mkdir()
+    with pytest.raises(VersionError, match=r"base has no vendored.*: .*/vendored is empty"):
+        worlds.load(base)
+
+
 @pytest.fixture
 def pair(tmp_path, worlds, monkeypatch):
     """Loads two versions whose `ops.py` ends in these lines; the second is the installed one."""
