@@ -1,0 +1,91 @@
+"""Contenders that only one version has: each is tried where it is."""
+
+import pytest
+
+from harness.duel import Fighter
+from harness.newcomers import tried
+from harness.process import Limits
+from harness.sources import Version
+from harness.worker import Brief
+from results.record import Case, Failed, Uncompared, Unpaired, Unsupported, Wrong
+from tests.harness.projects import OPS
+
+LIMITS = Limits(timeout_s=300.0, memory=4 << 30)
+SMALL = Case("row_sum", "small", (("N", 64), ("M", 64)), "normal", threads=1)
+LARGE = Case("row_sum", "small", (("N", 64), ("M", 64)), "normal", threads=1, seed=1)
+LACKING = Unsupported("main has no such contender")
+MORE = """
+from harness.declare import supported
+
+
+@impl("row_sum")
+def raises(x):
+    raise RuntimeError("no luck")
+
+
+@impl("row_sum")
+def is_wrong(x):
+    return x.sum(1) + 1
+
+
+@impl("row_sum")
+def crashes(x):
+    import os
+
+    os.abort()
+
+
+@impl("row_sum", supports=supported("nothing")(lambda x: False))
+def refuses(x):
+    return x.sum(1)
+"""
+
+
+@pytest.fixture
+def fighter(tmp_path):
+    """A side that has contenders of every kind."""
+    (tmp_path / "ops.py").write_text(OPS + MORE)
+    version = Version("theirs", tmp_path, tmp_path, ("ops.py",))
+    return Fighter(Brief((), LIMITS.memory, (("one", version),)))
+
+
+def new(name, case=SMALL):
+    """A contender that only the head has."""
+    return Uncompared(name, case, "new", Unpaired(LACKING, None))
+
+
+def test_what_is_new_is_checked_and_called_once(fighter):
+    names = ("summed", "raises", "crashes", "is_wrong", "refuses")
+    items = (*map(new, names), new("multiplied", LARGE))
+    found = {item.contender: item for item in tried(items, {"head": fighter}, LIMITS)}
+    assert {name: item.status for name, item in found.items()} == {
+        "summed": "new",
+        "raises": "head",
+        "crashes": "head",
+        "is_wrong": "head",
+        "refuses": "new",
+        "multiplied": "new",
+    }
+    outcomes = {name: item.outcome.head for name, item in found.items()}
+    assert outcomes["summed"] is None
+    assert outcomes["multiplied"] is None
+    assert isinstance(outcomes["is_wrong"], Wrong)
+    assert isinstance(outcomes["refuses"], Unsupported)
+    assert isinstance(outcomes["raises"], Failed)
+    assert "SIGABRT" in outcomes["crashes"].reason
+    assert all(item.outcome.base == LACKING for item in found.values())
+
+
+def test_what_has_vanished_has_vanished_whatever_it_was_worth(fighter):
+    items = [
+        Uncompared(name, SMALL, "vanished", Unpaired(None, LACKING))
+        for name in ("summed", "raises")
+    ]
+    runs, fails = tried(items, {"base": fighter}, LIMITS)
+    assert (runs.status, fails.status) == ("vanished", "vanished")
+    assert runs.outcome == Unpaired(None, LACKING)
+    assert "no luck" in fails.outcome.base.reason
+
+
+def test_where_nobody_is_alone_no_process_is_started():
+    assert tried((), {}, LIMITS) == ()
