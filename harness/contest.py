@@ -46,9 +46,10 @@ def versions_of(
     relative = tuple(_relative(module, home) for module in modules)
     here = Path.cwd()
     folder = here.relative_to(home) if here.is_relative_to(home) else Path()
+    is_one = base == head
     return (
-        Version(labels[0], base, home, relative, folder),
-        Version(labels[1], head, home, relative, folder),
+        Version(labels[0], base, home, relative, folder, is_one),
+        Version(labels[1], head, home, relative, folder, is_one),
     )
 
 

@@ -27,6 +27,7 @@ class Version:
     label: what messages call it. root: of its repository. home: the root whose places are in
     `sys.path` already; this version has the same places below its own root. modules: as `--load`
     takes them, files relative to the root. folder: the working directory, relative to the root.
+    with_copies: whether an installed copy of the project will do: where there is no other version.
     """
 
     label: str
@@ -34,6 +35,7 @@ class Version:
     home: Path
     modules: tuple[str, ...] = ()
     folder: Path = Path()
+    with_copies: bool = False
 
     @property
     def directory(self) -> Path:
@@ -107,6 +109,8 @@ def copies(
     version: Version, modules: Mapping[str, ModuleType], trees: Trees
 ) -> Iterator[tuple[str, str]]:
     """Those of the modules that are copies of the project's own, and of what they are copies."""
+    if version.with_copies:
+        return
     project = version.project()
     files = {
         str(resolved(Path(str(distribution.locate_file(file))))): distribution.name

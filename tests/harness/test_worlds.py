@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import harness.declare
+from harness.contest import versions_of
 from harness.process import WorkerError
 from harness.sources import Version
 from harness.supervisor import Supervisor
@@ -281,6 +282,18 @@ def test_an_installed_copy_of_the_project_is_refused(tmp_path, pair, how):
         (tmp_path / "base" / "src" / "gears_copied.py").write_text("")
     with pytest.raises(VersionError, match=r"base imports gears_copied from .*an installed copy"):
         pair("\nimport gears_copied\n", _shared_path=[*sys.path, str(site)])
+
+
+def test_an_installed_copy_will_do_where_there_is_but_one_version(tmp_path, worlds, monkeypatch):
+    """As in two environments, each of which has its own."""
+    site, root = tmp_path / "env" / "site-packages", tmp_path / "head"
+    distribution(site, "gears", f"file://{root}")
+    monkeypatch.setattr(worlds, "_shared_path", [*sys.path, str(site)])
+    (root).mkdir()
+    (root / "ops.py").write_text(OPS + "\nimport gears_copied\n")
+    labels = ("the project", "")
+    one, _ = versions_of(root, root, home=root, modules=(str(root / "ops.py"),), labels=labels)
+    assert "summed" in worlds.load(one).catalog.impls["row_sum"]
 
 
 def test_what_others_installed_is_no_copy(tmp_path, pair):
