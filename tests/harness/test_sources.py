@@ -1,0 +1,214 @@
+"""Whose files a version loads and reads, whatever is installed and wherever one is called."""
+
+import importlib
+import json
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.contest import versions_of
+from harness.worlds import Worlds
+from results.errors import VersionError
+from tests.harness.projects import OPS, own_imports
+from tests.harness.versions import version
+
+
+@pytest.fixture
+def worlds(tmp_path):
+    """Worlds, of which nothing is left in this process at the end."""
+    with own_imports(tmp_path):
+        yield Worlds()
+
+
+@pytest.mark.parametrize("module", ["vendored/ops.py", "vendored.deeper.ops", "vendored/x/ops.py"])
+def test_a_place_that_is_empty_is_no_version_without_the_file(tmp_path, worlds, module):
+    """As a submodule that isn't checked out: what it declares is not new in the other version."""
+    base = version(tmp_path / "base", "old", modules=(module,))
+    (base.root / "vendored").mkdir()
+    with pytest.raises(VersionError, match=r"base has no vendored.*: .*/vendored is empty"):
+        worlds.load(base)
+
+
+@pytest.fixture
+def pair(tmp_path, worlds, monkeypatch):
+    """Loads two versions whose `ops.py` ends in these lines; the second is the installed one."""
+
+    def loaded(lines, folder="", **changes):
+        found = []
+        for name in ("base", "head"):
+            root, home = tmp_path / name, tmp_path / "head"
+            one = version(root, name, home=home)
+            with (root / "ops.py").open("a") as file:
+                file.write(lines.format(home=home))
+            (root / "sub").mkdir(exist_ok=True)
+            (root / "sub" / "table.txt").write_text(name)
+            found.append(replace(one, folder=Path(folder)))
+        for key, value in changes.items():
+            monkeypatch.setattr(worlds, key, value)
+        return [worlds.load(one) for one in found]
+
+    return loaded
+
+
+#: How a version comes by what isn't its own, by what it does while it is loaded.
+STRAYS = {
+    "an absolute place": "\nimport sys\nsys.path.insert(0, '{home}')\nimport outer_module\n",
+    "a file by its full name": """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("outer_module", "{home}/outer_module.py")
+sys.modules["outer_module"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["outer_module"])
+""",
+    "a folder put into a package": """
+import sub
+sub.__path__.append('{home}')
+import sub.outer_module
+""",
+}
+
+
+@pytest.mark.parametrize("lines", STRAYS.values(), ids=STRAYS)
+def test_what_a_version_imports_from_the_other_tree_is_refused(tmp_path, pair, lines):
+    (tmp_path / "head").mkdir()
+    (tmp_path / "head" / "outer_module.py").write_text("VALUE = 1\n")
+    with pytest.raises(VersionError, match=r"base imports (sub|outer_module) from .*/head"):
+        pair(lines)
+
+
+def test_what_a_call_imports_from_the_other_tree_is_found_afterwards(tmp_path, worlds, pair):
+    lines = STRAYS["an absolute place"].replace("\n", "\n    ")
+    base, head = pair(f'\n\n@impl("row_sum")\ndef hidden(x):{lines}')
+    (tmp_path / "head" / "outer_module.py").write_text("VALUE = 1\n")
+    for world in (base, head):
+        worlds.enter(world)
+        world.catalog.impl("row_sum", "hidden").function(None)
+    worlds.ensure_own(head)
+    worlds.enter(base)
+    with pytest.raises(VersionError, match="outer_module"):
+        worlds.ensure_own(base)
+
+
+def distribution(site, name, source=""):
+    """An installed package `name` of one module, and where it says that it came from."""
+    info = site / f"{name}-1.dist-info"
+    info.mkdir(parents=True)
+    (site / f"{name}_copied.py").write_text("")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+    (info / "RECORD").write_text(f"{name}_copied.py,,\n{name}-1.dist-info/METADATA,,\n")
+    if source:
+        (info / "direct_url.json").write_text(json.dumps({"url": source, "dir_info": {}}))
+
+
+@pytest.mark.parametrize("how", ["by its name", "by where it came from", "by where it is kept"])
+def test_an_installed_copy_of_the_project_is_refused(tmp_path, pair, how):
+    site = tmp_path / "env" / "site-packages"
+    home = tmp_path / "head"
+    (home / "src").mkdir(parents=True)
+    if how == "by its name":
+        distribution(site, "gears")
+        for root in (tmp_path / "base", home):
+            root.mkdir(exist_ok=True)
+            (root / "setup.cfg").write_text("[metadata]\nname = Gears\n")
+    elif how == "by where it came from":
+        distribution(site, "gears", f"file://{home}/packages/gears")
+    else:
+        distribution(site, "cogs")
+        (site / "gears_copied.py").write_text("")
+        (tmp_path / "base" / "src").mkdir(parents=True)
+        (tmp_path / "base" / "src" / "gears_copied.py").write_text("")
+    with pytest.raises(VersionError, match=r"base imports gears_copied from .*an installed copy"):
+        pair("\nimport gears_copied\n", _shared_path=[*sys.path, str(site)])
+
+
+def test_an_installed_copy_will_do_where_there_is_but_one_version(tmp_path, worlds, monkeypatch):
+    """As in two environments, each of which has its own."""
+    site, root = tmp_path / "env" / "site-packages", tmp_path / "head"
+    distribution(site, "gears", f"file://{root}")
+    monkeypatch.setattr(worlds, "_shared_path", [*sys.path, str(site)])
+    (root).mkdir()
+    (root / "ops.py").write_text(OPS + "\nimport gears_copied\n")
+    labels = ("the project", "")
+    one, _ = versions_of(root, root, home=root, modules=(str(root / "ops.py"),), labels=labels)
+    assert "summed" in worlds.load(one).catalog.impls["row_sum"]
+
+
+def test_what_others_installed_is_no_copy(tmp_path, pair):
+    site = tmp_path / "env" / "site-packages"
+    distribution(site, "gears", "file:///somewhere/else/gears")
+    base, head = pair("\nimport gears_copied\n", _shared_path=[*sys.path, str(site)])
+    assert "gears_copied" not in {**base.modules, **head.modules}
+
+
+def test_the_working_directory_is_the_same_place_of_each_version(tmp_path, worlds, pair):
+    reading = "    return Path('table.txt').read_text(), subprocess.getoutput('cat table.txt')\n"
+    imports = "\nimport subprocess\nfrom pathlib import Path\n"
+    lines = f'{imports}\n@impl("row_sum")\ndef reads(x):\n{reading}\nAT = reads(0)\n'
+    here = Path.cwd()
+    base, head = pair(lines, folder="sub")
+    for world in (base, head, base):
+        worlds.enter(world)
+        read = world.catalog.impl("row_sum", "reads").function
+        expected = (world.version.label,) * 2
+        assert read(None) == expected
+        assert read.__globals__["AT"] == expected
+    worlds.leave()
+    assert Path.cwd() == here
+
+
+def test_a_folder_that_a_version_lacks_is_the_nearest_above_it(tmp_path, worlds, pair):
+    base, _ = pair("", folder="sub/deeper")
+    assert base.folder == str(tmp_path / "base" / "sub")
+    worlds.enter(base)
+    assert Path.cwd() == tmp_path / "base" / "sub"
+
+
+def test_where_a_version_goes_stays_its_own(worlds, pair):
+    base, head = pair("\nimport os\nos.chdir('sub')\n")
+    for world in (base, head):
+        worlds.enter(world)
+        assert Path.cwd() == world.version.root / "sub"
+
+
+def test_what_a_version_puts_into_the_search_path_stays_its_own(tmp_path, worlds, pair):
+    lines = "\nimport sys\nsys.path.append(__file__.rpartition('/')[0] + '/sub')"
+    base, head = pair(lines)
+    for world in (base, head, base):
+        (world.version.root / "sub" / "far_module.py").write_text("")
+        worlds.enter(world)
+        file = importlib.import_module("far_module").__file__
+        assert Path(file) == world.version.root / "sub" / "far_module.py"
+
+
+def test_an_archive_in_the_search_path_is_that_of_each_version(tmp_path, worlds, pair):
+    for name in ("base", "head"):
+        (tmp_path / name).mkdir()
+        with zipfile.ZipFile(tmp_path / name / "packed.zip", "w") as archive:
+            archive.writestr("packed_module.py", f"VALUE = {name!r}\n")
+    archive = str(tmp_path / "head" / "packed.zip")
+    base, head = pair("\nimport packed_module\n", _shared_path=[*sys.path, archive])
+    assert base.modules["packed_module"].VALUE == "base"
+    assert head.modules["packed_module"].VALUE == "head"
+
+
+@pytest.mark.parametrize("place", ["", ".", "sub"])
+def test_a_relative_place_in_the_search_path_is_that_of_each_version(tmp_path, pair, place):
+    for name in ("base", "head"):
+        (tmp_path / name / "sub").mkdir(parents=True)
+        (tmp_path / name / "sub" / "near_module.py").write_text(f"VALUE = {name!r}\n")
+    folder = "" if place == "sub" else "sub"
+    base, head = pair("\nimport near_module\n", folder, _shared_path=[place, *sys.path])
+    assert base.modules["near_module"].VALUE == "base"
+    assert head.modules["near_module"].VALUE == "head"
+
+
+def test_a_project_has_no_say_in_what_opbenchs_own_packages_are(tmp_path, worlds, pair):
+    for name in ("base", "head"):
+        for package in ("suites", "impls"):
+            (tmp_path / name / package).mkdir(parents=True)
+            (tmp_path / name / package / "__init__.py").write_text("")
+    base, _ = pair("")
+    assert "patch_pooling" in base.catalog.ops
+    assert base.owns(base.catalog.impl("row_sum", "late"))
