@@ -113,10 +113,18 @@ def _this_process() -> Owner:
     return Owner(
         _hashed(platform.node(), _text("/etc/machine-id")),
         _hashed(_text("/proc/sys/kernel/random/boot_id") or platform.node()),
-        _hashed(str(Path("/proc/self/ns/pid").readlink())),
+        _hashed(_name_space()),
         os.getpid(),
         _started("self"),
     )
+
+
+def _name_space() -> str:
+    """What the name space of process ids is called; "" where that isn't told."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
 
 
 def _runs(owner: Owner) -> bool:
