@@ -234,6 +234,24 @@ def test_a_run_has_a_name_and_no_path(here, capsys, words, message):
     assert list(here.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export", "--format", "json", "-o"],
+        ["calibrate", "--gate", "--plot"],
+        ["list", "--markdown"],
+        ["gate", "--base", "main", "--summary"],
+    ],
+)
+def test_no_command_writes_into_a_run(run_folder, capsys, words):
+    before = {path: path.read_bytes() for path in run_folder.rglob("*") if path.is_file()}
+    run = [str(run_folder)] if words[0] == "export" else []
+    for target in (run_folder / "run.json", run_folder / "new" / ".." / "records.jsonl"):
+        assert main([words[0], *run, *words[1:], str(target)]) == Exit.USAGE
+        assert "run" in capsys.readouterr().err
+    assert before == {path: path.read_bytes() for path in run_folder.rglob("*") if path.is_file()}
+
+
 def test_a_run_is_never_overwritten(here, capsys):
     words = ["run", "row_sum", "-k", "small", *MINE, *HERE, "--id", "one"]
     assert main(words) == Exit.OK
