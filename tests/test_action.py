@@ -14,155 +14,34 @@ import pytest
 import yaml
 
 from harness.cli import parser
-
-ROOT = Path(__file__).parent.parent
-ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
-STEPS = ACTION["runs"]["steps"]
-INPUTS = {name: found["default"] for name, found in ACTION["inputs"].items()}
-SHELL = ("bash", "--noprofile", "--norc", "-eo", "pipefail")
-#: Notes its words, and does and ends as it is told to.
-OPBENCH = f"""#!{sys.executable}
-import argparse, json, os, pathlib, sys
-told, home = json.loads(os.environ["TOLD"]), pathlib.Path(os.environ["HOME"])
-(home / "words.json").write_text(json.dumps(sys.argv[1:]))
-parser = argparse.ArgumentParser()
-for name in ("--out", "--id", "--summary"):
-    parser.add_argument(name)
-words, _ = parser.parse_known_args()
-if told["run"]:
-    pathlib.Path(words.out, words.id).mkdir()
-if told["summary"]:
-    pathlib.Path(words.summary).write_text("what was found\\n")
-sys.exit(told["code"])
-"""
-#: Notes its words; has a torch or none.
-PYTHON = """#!/bin/bash
-if [ "$1" = -c ]; then exit "$NO_TORCH"; fi
-printf '%s\\n' "$*" >> "$RUNNER_TEMP/installed"
-"""
-
-
-class Runner:
-    """A machine that runs the shell steps of the action in a checkout."""
-
-    def __init__(self, folder, checkout, **environment):
-        self.temp, self.checkout = folder / "temp", checkout
-        self.temp.mkdir()
-        self.environment = {
-            "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
-            "HOME": str(folder),
-            "RUNNER_TEMP": str(self.temp),
-            "GITHUB_ACTION_PATH": "/action of opbench",
-            "GITHUB_STEP_SUMMARY": str(self.temp / "summary"),
-            **environment,
-        }
-        self.outputs = {}
-
-    def step(self, name, **inputs):
-        """Run a step; what became of it."""
-        step = next(step for step in STEPS if step["name"] == name)
-        values = {f"inputs.{key}": value for key, value in (INPUTS | inputs).items()}
-        known = values | self.outputs
-        env = {
-            key: re.sub(r"\$\{\{ (\S+) \}\}", lambda found: known.get(found[1], ""), text)
-            for key, text in step.get("env", {}).items()
-        }
-        script, output = self.temp / "script.sh", self.temp / "output"
-        script.write_text(step["run"], encoding="utf-8")
-        output.write_text("")
-        done = subprocess.run(
-            [*SHELL, str(script)],
-            cwd=self.checkout,
-            env=self.environment | env | {"GITHUB_OUTPUT": str(output)},
-            text=True,
-            capture_output=True,
-        )
-        for line in output.read_text().splitlines():
-            key, _, value = line.partition("=")
-            self.outputs[f"steps.{step.get('id')}.outputs.{key}"] = value
-        return done
-
-    @property
-    def words(self):
-        """What opbench was called with."""
-        return noted(self.environment["HOME"])
-
-
-def recipe():
-    """The script of the docs for any other CI."""
-    text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
-    return next(iter(re.findall(r"```bash\n(.*?)```", text, re.DOTALL)))
-
-
-def command(path, text):
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(text)
-    path.chmod(0o755)
-
-
-def noted(home):
-    """What opbench was called with."""
-    return json.loads(Path(home, "words.json").read_text())
-
-
-def git(folder, *words):
-    who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
-    done = subprocess.run(
-        ["git", "-C", str(folder), *who, *words], check=True, text=True, capture_output=True
-    )
-    return done.stdout.strip()
+from tests.action_steps import (
+    ACTION,
+    INPUTS,
+    OPBENCH,
+    PYTHON,
+    ROOT,
+    STEPS,
+    Runner,
+    checked_out,
+    command,
+    git,
+    noted,
+    pull_request,
+    recipe,
+    shallow,
+)
 
 
 @pytest.fixture
 def origin(tmp_path):
-    """A pull request whose target went on since it was begun: 3 commits on main, 1 on a branch.
-
-    The branch is merged as GitHub merges it, where no branch shows it.
-    """
-    folder = tmp_path / "origin"
-    folder.mkdir()
-    git(folder, "init", "--quiet", "--initial-branch=main")
-
-    def commit(name):
-        (folder / name).write_text(name)
-        git(folder, "add", name)
-        git(folder, "commit", "--quiet", "-m", name)
-
-    commit("first")
-    git(folder, "tag", "v1")
-    commit("second")
-    git(folder, "checkout", "--quiet", "-b", "change")
-    commit("changed")
-    git(folder, "checkout", "--quiet", "--detach")
-    git(folder, "checkout", "--quiet", "main")
-    git(folder, "checkout", "--quiet", "--detach")
-    git(folder, "merge", "--quiet", "--no-ff", "-m", "merge", "change")
-    git(folder, "update-ref", "refs/pull/1/merge", "HEAD")
-    git(folder, "checkout", "--quiet", "main")
-    commit("third")
-    return folder
-
-
-def checked_out(origin, target, ref, *, depth):
-    """A checkout as actions/checkout makes it: of one commit, or of all branches and tags."""
-    target.mkdir()
-    git(target, "init", "--quiet")
-    git(target, "remote", "add", "origin", f"file://{origin}")
-    if depth:
-        git(target, "fetch", "--quiet", "--no-tags", f"--depth={depth}", "origin", ref)
-    else:
-        git(target, "fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*")
-        git(target, "fetch", "--quiet", "origin", ref)
-    git(target, "checkout", "--quiet", "--detach", "FETCH_HEAD")
-    return target
+    """A pull request whose target went on since it was begun."""
+    return pull_request(tmp_path)
 
 
 @pytest.fixture
 def runner(tmp_path, origin):
     """A runner in a shallow checkout of the merged pull request."""
-    checkout = checked_out(origin, tmp_path / "work", "refs/pull/1/merge", depth=1)
-    command(tmp_path / "bin" / "opbench", OPBENCH)
-    return Runner(tmp_path, checkout, GITHUB_BASE_REF="main")
+    return shallow(tmp_path, origin)
 
 
 def compared(runner, *, code=0, run=True, summary=True, **inputs):
@@ -201,137 +80,6 @@ def test_the_scripts_pass_shellcheck(name):
     )
 
     assert (done.returncode, done.stdout) == (0, "")
-
-
-@pytest.mark.parametrize("depth", [0, 1])
-@pytest.mark.parametrize("ref", ["refs/pull/1/merge", "change"])
-def test_a_pull_request_is_compared_with_where_it_began(tmp_path, origin, ref, depth):
-    runner = Runner(
-        tmp_path,
-        checked_out(origin, tmp_path / "work", ref, depth=depth),
-        GITHUB_BASE_REF="main",
-    )
-
-    done = runner.step("Find the base")
-
-    second = git(origin, "rev-parse", "main^")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert runner.outputs == {"steps.base.outputs.commit": second}
-    assert f"base: main ({second})" in done.stdout
-    assert git(runner.checkout, "log", "--format=%s", "-1", second) == "second"
-
-
-@pytest.mark.parametrize("depth", [0, 1])
-@pytest.mark.parametrize(
-    ("base", "commit"),
-    [
-        *(("main", "main"), ("v1", "v1"), ("HEAD^", "main^"), ("", "main^"), ("change", "change")),
-        *(("origin/main", "main"), ("refs/heads/main", "main"), ("refs/tags/v1", "v1")),
-    ],
-)
-def test_a_base_is_a_branch_a_tag_or_what_git_calls_it(tmp_path, origin, base, commit, depth):
-    checkout = checked_out(origin, tmp_path / "work", "refs/pull/1/merge", depth=depth)
-    runner = Runner(tmp_path, checkout)
-
-    done = runner.step("Find the base", base=base)
-
-    assert done.returncode == 0, done.stderr
-    assert runner.outputs["steps.base.outputs.commit"] == git(origin, "rev-parse", commit)
-
-
-def test_a_base_is_a_commit_that_no_branch_holds(runner, origin):
-    lost = git(origin, "commit-tree", "-m", "lost", "main^{tree}")
-
-    assert runner.step("Find the base", base=lost).returncode == 0
-    assert runner.outputs["steps.base.outputs.commit"] == lost
-
-
-def test_a_base_that_is_not_there_or_is_an_option(runner):
-    gone = runner.step("Find the base", base="gone")
-    option = runner.step("Find the base", base="--upload-pack=touch pwned")
-
-    assert (gone.returncode, option.returncode) == (2, 2)
-    assert "::error title=opbench gate::there is no base gone in this checkout" in gone.stdout
-    assert "::error title=opbench gate::the base is no option" in option.stdout
-    assert runner.outputs == {}
-    assert not (runner.checkout / "pwned").exists()
-
-
-@pytest.mark.parametrize("depth", [0, 1])
-@pytest.mark.parametrize(
-    ("base", "commit"),
-    [
-        *(("", "main^"), ("HEAD^", "main^"), ("HEAD~2", "v1"), ("@~1", "main^"), ("@^", "main^")),
-        *(("HEAD^{/second}", "main^"), ("main~2", "v1"), ("v1^{}", "v1"), ("HEADWAY", "main^")),
-    ],
-)
-def test_what_begins_with_head_is_the_checkouts(tmp_path, origin, base, commit, depth):
-    """Whatever the origin's is; but a branch may have a name that begins so too."""
-    git(origin, "branch", "HEADWAY", "main^")
-    checkout = checked_out(origin, tmp_path / "work", "main", depth=depth)
-    later = git(checkout, "commit-tree", "-p", "HEAD", "-m", "later", "HEAD^{tree}")
-    git(checkout, "update-ref", "refs/remotes/origin/other", later)
-    git(checkout, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/other")
-    runner = Runner(tmp_path, checkout)
-
-    done = runner.step("Find the base", base=base)
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert runner.outputs["steps.base.outputs.commit"] == git(origin, "rev-parse", f"{commit}^{{}}")
-
-
-@pytest.mark.parametrize("depth", [0, 1])
-@pytest.mark.parametrize("kind", ["tag", "commit", "short commit"])
-def test_a_tag_or_a_commit_is_no_branch_of_that_name(tmp_path, origin, kind, depth):
-    """Who names a base means it as git does; the target of a pull request is a branch."""
-    first = git(origin, "rev-parse", "v1")
-    name = {"tag": "v1", "commit": first, "short commit": first[:12]}[kind]
-    git(origin, "update-ref", f"refs/heads/{name}", "main^")
-    checkout = checked_out(origin, tmp_path / "work", "main", depth=depth)
-
-    named = Runner(tmp_path, checkout)
-    assert named.step("Find the base", base=name).returncode == 0
-    assert named.outputs["steps.base.outputs.commit"] == first
-
-    (tmp_path / "again").mkdir()
-    target = Runner(tmp_path / "again", checkout, GITHUB_BASE_REF=name)
-    assert target.step("Find the base").returncode == 0
-    assert target.outputs["steps.base.outputs.commit"] == git(origin, "rev-parse", "main^")
-
-
-@pytest.mark.parametrize("depth", [0, 1])
-def test_a_base_without_history_in_common_is_told(tmp_path, origin, depth):
-    lost = git(origin, "commit-tree", "-m", "lost", "main^{tree}")
-    git(origin, "branch", "unrelated", lost)
-    checkout = checked_out(origin, tmp_path / "work", "change", depth=depth)
-    runner = Runner(tmp_path, checkout, GITHUB_BASE_REF="unrelated")
-
-    done = runner.step("Find the base")
-
-    assert done.returncode == 2
-    head = git(origin, "rev-parse", "change")
-    assert done.stdout.startswith("::error title=opbench gate::the base unrelated and the head ")
-    assert f"{head} have no history in common" in done.stdout
-    assert runner.outputs == {}
-
-
-@pytest.mark.parametrize("depth", [0, 1])
-@pytest.mark.parametrize(
-    ("base", "target"), [("main", ""), ("HEAD", ""), ("@", ""), ("v2", ""), ("", "main")]
-)
-def test_a_base_that_is_not_before_the_head_is_told(tmp_path, origin, base, target, depth):
-    """It would be compared with itself, or with what it has become since, and pass for ever."""
-    git(origin, "tag", "v2", "main")
-    checkout = checked_out(origin, tmp_path / "work", "main", depth=depth)
-    git(origin, "commit", "--quiet", "--allow-empty", "-m", "fourth")
-    git(origin, "tag", "--force", "v2", "main")
-    runner = Runner(tmp_path, checkout, **({"GITHUB_BASE_REF": target} if target else {}))
-
-    done = runner.step("Find the base", base=base)
-
-    assert done.returncode == 2, done.stdout
-    assert "already; name a commit before it" in done.stdout
-    assert runner.outputs == {}
 
 
 def test_words_reach_opbench_as_they_are(runner):
@@ -459,34 +207,6 @@ def test_the_recipe_for_any_other_ci(tmp_path, origin, code, summary, ends):
     assert words.base == git(origin, "rev-parse", "main^")
     assert words.load == ["bench/my ops.py"]
     assert words.summary == f"{words.out}/{words.id}.md"
-
-
-@pytest.mark.parametrize(
-    ("target", "told"),
-    [
-        ("nobody", "origin has no nobody"),
-        ("unrelated", "unrelated and {head} have no history in common"),
-        ("change", "change holds {head} already"),
-    ],
-)
-def test_the_recipe_refuses_a_base_that_is_none(tmp_path, origin, target, told):
-    git(origin, "branch", "unrelated", git(origin, "commit-tree", "-m", "lost", "main^{tree}"))
-    command(tmp_path / "bin" / "opbench", OPBENCH)
-    command(tmp_path / "gate.sh", recipe())
-    checkout = checked_out(origin, tmp_path / "work", "change", depth=0)
-    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
-
-    done = subprocess.run(
-        ["bash", str(tmp_path / "gate.sh"), target],
-        cwd=checkout,
-        env={"PATH": path, "HOME": str(tmp_path)},
-        text=True,
-        capture_output=True,
-    )
-
-    assert done.returncode == 2
-    assert f"gate.sh: {told.format(head=git(checkout, 'rev-parse', 'HEAD'))}" in done.stderr
-    assert not (tmp_path / "words.json").exists()
 
 
 def test_the_workflow_of_the_docs_gives_only_inputs_that_there_are():
