@@ -60,8 +60,7 @@ def serve(run_path: str | Path, *, port: int = 6006, host: str = "localhost") ->
         run = open_run(folder)
         if not is_published(run):
             publish(run)
-    port = port or _free_port(host)
-    _check_free(host, port)
+    port = _usable_port(host, port)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
     with tempfile.TemporaryFile() as log, _process(folder, host, port, log=log) as process:
         _await(process, url, folder, log=log)
@@ -111,20 +110,19 @@ def _runs(url: str) -> list[str]:
         return list(json.load(answer))
 
 
-def _check_free(host: str, port: int) -> None:
+def _usable_port(host: str, port: int) -> int:
+    """The port, or for 0 a free one. Raises OpbenchError where it can't be served from."""
     try:
-        with socket.create_server((host, port), family=_family(host)):
-            pass
-    except OSError as error:
+        with socket.create_server((host, port), family=_family(host)) as server:
+            return int(server.getsockname()[1])
+    except socket.gaierror as error:
+        raise OpbenchError(f"--host {host!r} is no address of this machine: {error}") from error
+    # A name may have parts that no name can have, and a port may be too large.
+    except (OSError, UnicodeError, OverflowError) as error:
         raise OpbenchError(
-            f"port {port} of {host} cannot be used ({error.strerror or error}); give another "
-            "--port, or 0 for any that is free"
+            f"port {port} of {host} cannot be used ({error}); give another --port, "
+            "or 0 for any that is free"
         ) from error
-
-
-def _free_port(host: str) -> int:
-    with socket.create_server((host, 0), family=_family(host)) as server:
-        return int(server.getsockname()[1])
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -7,12 +7,15 @@ output, progress and errors to standard error.
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, TypeGuard
 
 from harness.commands import (
     calibrate,
@@ -29,9 +32,11 @@ from harness.commands import (
     show,
 )
 from harness.commands import list as list_
+from harness.commands.common import going_on
 from harness.exits import Exit
 from harness.git import forget_caller
 from harness.interruption import as_interrupt
+from harness.parsing import Parser, parse
 from harness.streams import escape_what_cannot_be_shown, warnings_shown
 from results.errors import OpbenchError
 
@@ -88,7 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     escape_what_cannot_be_shown()
     try:
         with as_interrupt():
-            code = _done(parser().parse_args(argv))
+            _ensure_usable()
+            code = _done(_parsed(argv))
             sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -96,6 +102,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         # the command isn't known, and must not be taken for a pass.
         sys.stdout = None
         return UNREAD
+    except OSError as error:
+        # Python would try again to write what it still holds, and end with a code of its own.
+        sys.stdout = None
+        print(f"opbench: standard output cannot be written: {_mishap(error)}", file=sys.stderr)
+        return Exit.USAGE
+
+
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    try:
+        return parse(parsers, argv)
+    except SystemExit:
+        sys.stdout.flush()  # what --help printed
+        raise
+
+
+def _ensure_usable() -> None:
+    """Raise OSError where nothing can be printed.
+
+    A file that is opened later would get the number of a stream that is closed, and whatever is
+    printed would go into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "it is closed; give > /dev/null to do without")
 
 
 def _done(words: argparse.Namespace) -> int:
@@ -107,19 +143,39 @@ def _done(words: argparse.Namespace) -> int:
         print(f"opbench {words.verb}: {error}", file=sys.stderr)
         return Exit.USAGE
     except KeyboardInterrupt:
-        hint = "; it goes on with `opbench run --resume RUN`" if words.verb == "run" else ""
-        print(f"opbench {words.verb}: interrupted{hint}", file=sys.stderr)
+        print(f"opbench {words.verb}: interrupted{going_on(words)}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         raise
-    except Exception:  # noqa: BLE001 - a bug; Python's own exit code would say "a regression"
+    except Exception as error:  # noqa: BLE001 - a bug; Python's own exit code would say "a regression"
+        if _is_mishap(error):
+            sys.stdout.flush()  # where it is that which can't be written, that is told instead
+            print(f"opbench {words.verb}: {_mishap(error)}", file=sys.stderr)
+            return Exit.USAGE
         traceback.print_exc()
         return BUG
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of `opbench`."""
-    root = argparse.ArgumentParser(
+def _is_mishap(error: Exception) -> TypeGuard[OSError]:
+    """Whether the system refused something, be it a file, memory on a disk or an address.
+
+    What concerns processes that this one started and speaks to is its own affair.
+    """
+    own = (ConnectionError, ChildProcessError, ProcessLookupError, BlockingIOError)
+    return isinstance(error, OSError) and not isinstance(error, own)
+
+
+def _mishap(error: OSError) -> str:
+    """What the system refused, in a line."""
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and not error.filename:
+        return f"{reason}: of standard output, or of a temporary file"
+    return f"{os.fsdecode(error.filename)}: {reason}" if error.filename else reason
+
+
+def parsers() -> tuple[Parser, dict[str, Parser]]:
+    """The parser of `opbench`, and those of its verbs by name."""
+    root = Parser(
         prog="opbench",
         description="Race, check and profile competing implementations of PyTorch ops.",
         epilog=_EXIT_CODES,
@@ -127,10 +183,14 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"opbench {version('opbench')}")
     verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
+    made: dict[str, Parser] = {}
     for name, verb in _VERBS.items():
         text = verb.HELP
-        verb.add(verbs.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}."))
-    return root
+        made[name] = verbs.add_parser(
+            name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
+        )
+        verb.add(made[name])
+    return root, made
 
 
 if __name__ == "__main__":

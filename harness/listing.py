@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.catalog import Catalog
+from harness.declare import Impl, Op
 from harness.places import home_of
 from harness.planning import Selection, plan, selected_ops
 
@@ -21,7 +24,7 @@ def _ops(catalog: Catalog, selection: Selection) -> Listing:
             ", ".join(op.inputs),
             op.doc.partition("\n\n")[0].replace("\n", " "),
         )
-        for op in selected_ops(catalog, selection.names)
+        for op in _ops_asked(catalog, selection)
     ]
 
 
@@ -34,8 +37,8 @@ def _impls(catalog: Catalog, selection: Selection) -> Listing:
             ", ".join(contender.requires),
             "; ".join(f"{kind}: {caveat.text}" for kind, caveat in contender.caveats.items()),
         )
-        for op in selected_ops(catalog, selection.names)
-        for contender in catalog.impls[op.name].values()
+        for op in _ops_asked(catalog, selection)
+        for contender in _contenders_asked(catalog, selection, op)
     ]
 
 
@@ -47,7 +50,36 @@ def _cases(catalog: Catalog, selection: Selection) -> Listing:
 
 
 def _suites(catalog: Catalog, selection: Selection) -> Listing:
-    return ("suite", "ops"), [(name, ", ".join(ops)) for name, ops in catalog.suites.items()]
+    asked = {op.name for op in _ops_asked(catalog, selection)}
+    return ("suite", "ops"), [
+        (name, ", ".join(op for op in ops if op in asked))
+        for name, ops in catalog.suites.items()
+        if asked & set(ops)
+    ]
+
+
+def _ops_asked(catalog: Catalog, selection: Selection) -> tuple[Op, ...]:
+    """Those that are named, of which only those with a case that is selected."""
+    named = selected_ops(catalog, selection.names)
+    if _is_whole(selection):
+        return named
+    raced = {race.case.op for race in plan(catalog, selection)}
+    return tuple(op for op in named if op.name in raced)
+
+
+def _contenders_asked(catalog: Catalog, selection: Selection, op: Op) -> tuple[Impl, ...]:
+    """Those of an op, of which only those that are selected on a case."""
+    known = tuple(catalog.impls[op.name].values())
+    if _is_whole(selection):
+        return known
+    asked = replace(selection, names=(op.name,))
+    raced = {name for race in plan(catalog, asked) for name in race.contenders}
+    return tuple(contender for contender in known if contender.name in raced)
+
+
+def _is_whole(selection: Selection) -> bool:
+    """Whether nothing but ops is asked for: one without a contender is then listed too."""
+    return selection == Selection(names=selection.names)
 
 
 LISTS = {"ops": _ops, "impls": _impls, "cases": _cases, "suites": _suites}

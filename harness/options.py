@@ -7,10 +7,11 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from harness.declare import LAYOUTS
 from harness.fields import BOARDS
+from harness.option_types import LARGEST_SEED, count, duration, share, size, threads
+from harness.parsing import Join, Once
 from harness.planning import DIRECTIONS, GRIDS, Selection
 from harness.suggest import near
 from harness.worktrees import HERE
@@ -55,7 +56,7 @@ def selection(words: argparse.Namespace) -> Selection:
                 f"{near(direction, DIRECTIONS)}"
             )
     return Selection(
-        names=tuple(words.names),
+        names=tuple(dict.fromkeys(words.names)),
         expression=words.expression,
         impls=_split(words.impls),
         devices=_split(words.device) or ("cpu",),
@@ -104,17 +105,17 @@ def add_limits(verb: argparse.ArgumentParser) -> Callable[..., argparse.Action]:
     add = verb.add_argument_group("isolation").add_argument
     add(
         "--timeout",
-        type=positive(float),
+        type=duration,
         default=300.0,
-        metavar="S",
-        help="seconds a contender may take to be prepared and checked, or for a block "
-        "(default: 300)",
+        metavar="TIME",
+        help="what a contender may take to be prepared and checked, or for a block: 90s, 10m "
+        "(default: 300s)",
     )
     add(
         "--memory-limit",
         type=size,
         metavar="SIZE",
-        help="what contenders may use, 8G say (default: 80%% of what is free)",
+        help="what contenders may use: 512M, 1.5GiB (default: 80%% of what is free)",
     )
     return add
 
@@ -176,28 +177,37 @@ def add_out(verb: argparse.ArgumentParser) -> None:
 
 def add_picks(verb: argparse.ArgumentParser) -> None:
     """Add what picks some of what was recorded."""
-    add = verb.add_argument
-    add("names", nargs="*", metavar="OP", help="only these ops (default: all)")
-    add("-k", dest="expression", default="", metavar="EXPR", help="only these cases and contenders")
-    add("--impl", dest="impls", default="", metavar="NAMES", help="contenders, by commas")
+    # With a default of its own argparse doesn't list it among what is required.
+    verb.add_argument("names", nargs="*", default=[], metavar="OP", help="only these ops")
+    verb.add_argument(
+        "-k",
+        dest="expression",
+        action=Once,
+        default="",
+        metavar="EXPR",
+        help="only these cases and contenders",
+    )
+    _add_names(verb, "--impl", dest="impls", metavar="NAMES", help="contenders, by commas")
 
 
 def add_selection(verb: argparse.ArgumentParser) -> None:
     """Add what `selection` reads: ops, contenders, cases and modules to load."""
-    add = verb.add_argument_group("selection").add_argument
-    add("names", nargs="*", metavar="OP", help="ops or suites (default: all)")
-    add("-k", dest="expression", default="", metavar="EXPR", help="as pytest: 'text and not cpp'")
-    add("--impl", dest="impls", default="", metavar="NAMES", help="contenders, by commas")
-    add("--device", default="", help="cpu, cuda, cuda:1, xpu, mps, … (default: cpu)")
-    add("--dtype", default="", help="float32, bfloat16, …, by commas")
-    add("--pass", dest="passes", default="", help="forward, backward, both, by commas")
-    add("--inputs", default="", metavar="KINDS", help="input kinds, by commas")
-    add("--board", default="", help=f"{', '.join(BOARDS)} (default: those that an op has)")
-    add("--layout", default="", help=f"{', '.join(LAYOUTS)} (default: {LAYOUTS[0]})")
+    group = verb.add_argument_group("selection (options that take several add up if repeated)")
+    add = group.add_argument
+    add("names", nargs="*", default=[], metavar="OP", help="ops or suites (default: all)")
+    text = "as pytest: 'text and not cpp'"
+    add("-k", dest="expression", action=Once, default="", metavar="EXPR", help=text)
+    _add_names(group, "--impl", dest="impls", metavar="NAMES", help="contenders, by commas")
+    _add_names(group, "--device", help="cpu, cuda, cuda:1, xpu, mps, … (default: cpu)")
+    _add_names(group, "--dtype", help="float32, bfloat16, …, by commas")
+    _add_names(group, "--pass", dest="passes", help="forward, backward, both, by commas")
+    _add_names(group, "--inputs", metavar="KINDS", help="input kinds, by commas")
+    _add_names(group, "--board", help=f"{', '.join(BOARDS)} (default: those that an op has)")
+    _add_names(group, "--layout", help=f"{', '.join(LAYOUTS)} (default: {LAYOUTS[0]})")
     add("--grid", choices=GRIDS, default="quick")
     add("--cache", choices=("warm", "cold"), default="warm")
-    add("--threads", type=positive(int), default=0, help="default: every core")
-    add("--seed", type=int, default=0)
+    add("--threads", type=threads, default=0, metavar="N", help="default: every core")
+    add("--seed", type=count(0, LARGEST_SEED), default=0, metavar="N", help="default: 0")
     add(
         "--load",
         action="append",
@@ -216,52 +226,16 @@ def run_name(text: str) -> str:
     return text
 
 
-def positive(kind: type[int] | type[float]) -> Callable[[str], Any]:
-    """The parser of a word for a number above zero."""
-
-    def parse(text: str) -> int | float:
-        value = kind(text)
-        if not value > 0:
-            raise ValueError(text)
-        return value
-
-    parse.__name__ = f"positive {kind.__name__}"
-    return parse
-
-
-def share(text: str) -> float:
-    """A share, as "1%" or "0.01". Raises ValueError unless it is between 0 and 1."""
-    value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    if not 0 < value < 1:
-        raise ValueError(text)
-    return value
-
-
-def shares(text: str) -> tuple[float, ...]:
-    """Shares by commas. Raises ValueError unless each is between 0 and 1."""
-    return tuple(share(word) for word in text.split(","))
-
-
-def duration(text: str) -> float:
-    """Seconds, from "90", "90s", "10m" or "1h". Raises ValueError unless it is positive."""
-    factor = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
-    value = float(text[:-1]) * factor if factor else float(text)
-    if not value > 0:
-        raise ValueError(text)
-    return value
-
-
-def size(text: str) -> int:
-    """A size in bytes, from "8G", "512MiB" or bytes. Raises ValueError unless it is positive."""
-    number = text.rstrip("iBb")
-    unit = _UNITS.get(number[-1:].upper(), 1)
-    value = int(float(number.rstrip("kKmMgGtT")) * unit)
-    if value <= 0:
-        raise ValueError(text)
-    return value
-
-
-_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+def _add_names(
+    group: argparse._ActionsContainer,
+    option: str,
+    *,
+    help: str,
+    dest: str | None = None,
+    metavar: str | None = None,
+) -> None:
+    """Add an option that takes names by commas, and adds up where it is repeated."""
+    group.add_argument(option, action=Join, default="", help=help, dest=dest, metavar=metavar)
 
 
 def _boards(text: str) -> tuple[str, ...]:
@@ -274,4 +248,4 @@ def _boards(text: str) -> tuple[str, ...]:
 
 
 def _split(text: str) -> tuple[str, ...]:
-    return tuple(word for word in text.split(",") if word)
+    return tuple(dict.fromkeys(word for word in text.split(",") if word))

@@ -113,7 +113,8 @@ def matches(expression: str, text: str) -> bool:
     try:
         tree = ast.parse(expression.strip(), mode="eval")
         return _evaluate(tree.body, text.lower())
-    except (SyntaxError, ValueError) as error:
+    # The last two for what is nested too deeply.
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise SelectionError(
             f"-k {expression!r} is not an expression: use names with and, or, not and parentheses"
         ) from error

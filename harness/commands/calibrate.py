@@ -12,6 +12,7 @@ from harness import options
 from harness.commands import common
 from harness.exits import Exit
 from harness.lazy import import_lazily
+from harness.option_types import count, duration, shares
 from harness.terminal import draw, gate_progress
 from results.outputs import ensure_apart_from_runs
 
@@ -48,7 +49,13 @@ def add(verb: argparse.ArgumentParser) -> None:
 
 def _add_ceilings(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument_group("with --ceilings").add_argument
-    add("--seconds", type=options.positive(float), default=12.0, help="to spend (default: 12)")
+    add(
+        "--seconds",
+        type=duration,
+        default=12.0,
+        metavar="TIME",
+        help="to spend: 12s, 1m (default: 12s)",
+    )
     add(
         "--fresh",
         action="store_true",
@@ -58,19 +65,31 @@ def _add_ceilings(verb: argparse.ArgumentParser) -> None:
 
 def _add_gate(verb: argparse.ArgumentParser) -> None:
     group = verb.add_argument_group("with --gate (selection: 28 contenders and cases by default)")
-    add, count = group.add_argument, options.positive(int)
-    add("--units", type=count, default=20, metavar="N", help="processes to record (default: 20)")
+    add = group.add_argument
+    add(
+        "--units",
+        type=count(1, 10_000),
+        default=20,
+        metavar="N",
+        help="processes to record (default: 20)",
+    )
     add(
         "--pairs",
-        type=count,
+        type=count(1, 10_000),
         default=6,
         metavar="N",
         help="pairs of processes to record (default: 6)",
     )
-    add("--sessions", type=count, default=80, metavar="N", help="to resample (default: 80)")
+    add(
+        "--sessions",
+        type=count(1, 1_000_000),
+        default=80,
+        metavar="N",
+        help="to resample (default: 80)",
+    )
     add(
         "--slowdowns",
-        type=options.shares,
+        type=shares,
         default=(0.01, 0.02, 0.03, 0.05, 0.10),
         metavar="P,...",
         help="to inject into one contender (default: 1%%,2%%,3%%,5%%,10%%)",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
 from harness import options
 from harness.commands import common
 from harness.exits import Exit, of_outcomes, worst
+from harness.option_types import cores, jobs
 from harness.terminal import draw, progress
 
 HELP = "check contenders against the oracle and each other"
@@ -21,8 +21,8 @@ def add(verb: argparse.ArgumentParser) -> None:
     options.add_isolation(verb)
     verb.add_argument(
         "--jobs",
-        type=options.positive(int),
-        default=len(os.sched_getaffinity(0)),
+        type=jobs,
+        default=cores(),
         metavar="N",
         help="processes that check side by side (default: one for every core)",
     )

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -41,6 +42,24 @@ def recorded(words: argparse.Namespace) -> RunFolder:
     from results.store import latest, open_run
 
     return open_run(words.run) if words.run else latest(Path("runs"))
+
+
+#: How to go on with what was interrupted, by verb; where it left a folder.
+_GOING_ON = {
+    "run": "it goes on with `opbench run --resume {folder}`",
+    "profile": "what was profiled so far: `opbench show {folder}`; add to it with --run {folder}",
+    "gate": "it can't go on, as other sessions would be other evidence; what was measured so far: "
+    "`opbench show {folder}`",
+    "calibrate": "it goes on with `opbench calibrate --gate --resume {folder}`",
+}
+
+
+def going_on(words: argparse.Namespace) -> str:
+    """How to go on with what was interrupted, to be appended; what is left of it, if anything."""
+    folder = getattr(words, "folder", None)
+    if folder is None:
+        return "; nothing was recorded"
+    return "; " + _GOING_ON[words.verb].format(folder=shlex.quote(str(folder)))
 
 
 def picks(words: argparse.Namespace) -> Callable[[Case, str], bool]:
@@ -141,7 +160,9 @@ def create_in(
         rules=options.rules(words),
         warnings=seen,
     )
-    return create(Path(words.out), info)
+    folder = create(Path(words.out), info)
+    words.folder = folder.path
+    return folder
 
 
 def set_up(folder: RunFolder, races: Sequence[Race]) -> None:

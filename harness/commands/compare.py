@@ -8,6 +8,7 @@ import sys
 from harness import options
 from harness.commands import common
 from harness.exits import Exit, of_comparison
+from harness.option_types import share
 from harness.terminal import draw
 from results.errors import EnvironmentsDifferError
 
@@ -22,7 +23,7 @@ def add(verb: argparse.ArgumentParser) -> None:
     options.add_picks(verb)
     add(
         "--min-slowdown",
-        type=options.share,
+        type=share,
         default=0.03,
         metavar="P",
         help="the smallest slowdown that matters (default: 3%%)",

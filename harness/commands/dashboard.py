@@ -8,6 +8,7 @@ from pathlib import Path
 from harness import options
 from harness.commands import common
 from harness.exits import Exit
+from harness.option_types import count
 
 HELP = "open a run in TensorBoard"
 
@@ -15,7 +16,13 @@ HELP = "open a run in TensorBoard"
 def add(verb: argparse.ArgumentParser) -> None:
     """Add what the verb understands."""
     options.add_recorded(verb)
-    verb.add_argument("--port", type=int, default=6006, help="default: 6006; 0 takes a free one")
+    verb.add_argument(
+        "--port",
+        type=count(0, 65535),
+        default=6006,
+        metavar="N",
+        help="default: 6006; 0 takes a free one",
+    )
     verb.add_argument("--host", default="localhost", help="default: localhost")
 
 

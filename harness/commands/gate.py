@@ -12,6 +12,7 @@ from harness import options
 from harness.commands import common, gate_run, summary
 from harness.exits import Exit, of_gate
 from harness.lazy import import_lazily
+from harness.option_types import duration
 from harness.terminal import gate_progress
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def add(verb: argparse.ArgumentParser) -> None:
     add = options.add_rules(verb.add_argument_group("decision"))
     add(
         "--budget",
-        type=options.duration,
+        type=duration,
         default=600.0,
         metavar="TIME",
         help="after which nobody new is looked at: 90s, 10m (default: 10m)",

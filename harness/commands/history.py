@@ -11,6 +11,7 @@ from harness import options
 from harness.commands import common
 from harness.exits import Exit
 from harness.lazy import import_lazily
+from harness.option_types import share
 from harness.terminal import draw
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def add(verb: argparse.ArgumentParser) -> None:
     add("--runs", default="runs", metavar="DIR", help="the folder of runs (default: runs)")
     add(
         "--min-change",
-        type=options.share,
+        type=share,
         default=0.05,
         metavar="P",
         help="the smallest change that is told (default: 5%%)",

@@ -13,6 +13,7 @@ from harness import options
 from harness.commands import common
 from harness.exits import Exit, code_of, of_outcomes, worst
 from harness.lazy import import_lazily
+from harness.option_types import count
 from harness.terminal import draw, progress
 from harness.worktrees import HERE
 
@@ -33,7 +34,7 @@ def add(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--run", metavar="RUN", help="add the profiles to this run")
     options.add_isolation(verb)
     verb.add_argument(
-        "--top", type=options.positive(int), default=8, help="operators shown (default: 8)"
+        "--top", type=count(1, 1_000_000), default=8, help="operators shown (default: 8)"
     )
 
 

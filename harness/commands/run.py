@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness import options
 from harness.commands import common
 from harness.exits import Exit, of_boards, of_outcomes, worst
+from harness.option_types import count, duration, share
 from harness.terminal import draw, progress
 
 if TYPE_CHECKING:
@@ -26,20 +27,25 @@ def add(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--resume", metavar="RUN", help="finish this run, as it was begun")
     race = verb.add_argument_group("race")
     race.add_argument(
-        "--budget", type=options.positive(float), default=3.0, help="seconds per case (default: 3)"
+        "--budget",
+        type=duration,
+        default=3.0,
+        metavar="TIME",
+        help="for the race of each case: 3s, 1m (default: 3s); loading, preparing and checking "
+        "come on top",
     )
     race.add_argument(
         "--precision",
-        type=options.share,
+        type=share,
         metavar="P",
         help="of ratios, 1%% say; exit 3 if not reached",
     )
     race.add_argument(
-        "--tie", type=options.share, metavar="P", help="who is closer than this ties (default: 1%%)"
+        "--tie", type=share, metavar="P", help="who is closer than this ties (default: 1%%)"
     )
     race.add_argument(
         "--processes",
-        type=options.positive(int),
+        type=count(1, 1000),
         default=1,
         metavar="N",
         help="race each case in N fresh processes, which are then the units of evidence",

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from harness import options
-from harness.cli import parser
+from harness.cli import parsers
 from results.gate_report import report_of
 from results.gate_text import commands, headline, markdown
 from tests.results.examples import case
@@ -49,7 +49,7 @@ def test_all_that_selects_the_case_is_said(tmp_path):
     asked = {"dtype": "float32,bfloat16", "inputs": "text", "grid": "full", "load": ["/a b/c.py"]}
     line = look(tmp_path, on, base="v1.2", head="mine", build="make -j2", **asked)
 
-    words = parser().parse_args(shlex.split(line)[1:])
+    words = parsers()[0].parse_args(shlex.split(line)[1:])
     selection = options.selection(words)
 
     assert (words.base, words.head, words.build) == ("v1.2", "mine", "make -j2")

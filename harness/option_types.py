@@ -1,0 +1,102 @@
+"""The values that options take: durations, sizes, numbers, shares, names. No torch.
+
+Each parser takes the text of one value and raises argparse.ArgumentTypeError, which says what is
+valid, where it is none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import re
+from collections.abc import Callable
+
+_SECONDS = {"ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+#: Of a duration: what a timer can tell, and a week.
+_SHORTEST_S, _LONGEST_S = 1e-3, 7 * 24 * 3600.0
+_BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+#: Of memory: less holds no tensor, and more no machine has.
+_SMALLEST, _LARGEST = 1 << 20, 1 << 50
+_NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
+_DURATION = re.compile(rf"{_NUMBER}(?:e(-?\d+))?\s*([a-z]*)", re.IGNORECASE | re.ASCII)
+_SIZE = re.compile(rf"{_NUMBER}\s*([kmgt]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
+#: Torch keeps seeds in 64 bits with a sign, and one more is drawn from each.
+LARGEST_SEED = 2**63 - 2
+
+
+def duration(text: str) -> float:
+    """Seconds, from "90", "90s", "500ms", "10m" or "1h"."""
+    found = _DURATION.fullmatch(text.strip())
+    unit = _SECONDS.get(found[3].lower()) if found else None
+    value = float(f"{found[1]}e{found[2] or 0}") * unit if found and unit else math.nan
+    if not _SHORTEST_S <= value <= _LONGEST_S:
+        raise _invalid(text, "a duration such as 500ms, 90s, 10m or 1h, from 1ms to 168h")
+    return value
+
+
+def size(text: str) -> int:
+    """Bytes, from "8G", "512MiB", "1.5GiB" or a number of bytes; units are powers of 1024."""
+    found = _SIZE.fullmatch(text.strip())
+    value = float(found[1]) * _BYTES[found[2].lower()] if found else 0.0
+    if not _SMALLEST <= value <= _LARGEST:
+        raise _invalid(text, "a size such as 512M, 8G or 1.5GiB, from 1M to 1024T")
+    return int(value)
+
+
+def share(text: str) -> float:
+    """A share between 0 and 1, from "3%" or "0.03"."""
+    number = text.strip()
+    try:
+        value = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1:
+        raise _invalid(text, "a share between 0 and 1, such as 3% or 0.03")
+    return value
+
+
+def shares(text: str) -> tuple[float, ...]:
+    """Shares by commas, each as `share`."""
+    return tuple(map(share, text.split(",")))
+
+
+def count(least: int, most: int) -> Callable[[str], int]:
+    """The parser of a whole number from `least` to `most`."""
+
+    def parse(text: str) -> int:
+        number = text.strip()
+        # Of more digits than any bound has Python would take long to make a number.
+        if re.fullmatch(r"[+-]?\d{1,20}", number, re.ASCII) and least <= int(number) <= most:
+            return int(number)
+        raise _invalid(text, f"a whole number from {least} to {most}")
+
+    return parse
+
+
+def threads(text: str) -> int:
+    """A number of threads: more than cores may be asked for, but not absurdly many."""
+    return count(1, max(64, 4 * cores()))(text)
+
+
+def jobs(text: str) -> int:
+    """A number of processes side by side, each of which imports torch."""
+    return count(1, max(8, 4 * cores()))(text)
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names by commas, each once, without the spaces around them."""
+    found = [name.strip() for name in text.split(",")]
+    if not all(found):
+        raise _invalid(text, "names by commas, none of them empty")
+    return tuple(dict.fromkeys(found))
+
+
+def _invalid(text: str, valid: str) -> argparse.ArgumentTypeError:
+    shown = text if len(text) <= 40 else f"{text[:40]}…"
+    return argparse.ArgumentTypeError(f"invalid value {shown!r}: give {valid}")
