@@ -117,6 +117,7 @@ class _Checker:
             with self.faults.noted(race.case):
                 apart = check_case(race, listener)
                 listener.pairs += [Pair(*pair, race.case, units) for pair, units in apart.items()]
+            self.reporter.finished(race)
         return listener
 
 

@@ -110,7 +110,7 @@ def _of_machine(facts: Facts) -> Iterator[str]:
         busiest = f", {facts.busiest[0]} alone {facts.busiest[1]:.0%}" if facts.busiest else ""
         yield (
             f"Other processes use {facts.others_cores:.0%} of a core{busiest}: times get longer "
-            "and scatter. Stop them, or wait."
+            f"and scatter. Stop them, or wait{fewer_threads(facts.threads, facts.usable_cores)}."
         )
     if facts.steal_share > _STEAL_SHARE:
         yield (
@@ -133,6 +133,13 @@ def _of_machine(facts: Facts) -> Iterator[str]:
         yield "The machine runs on its battery, which lowers and varies the clock. Plug it in."
 
 
+def fewer_threads(threads: int, usable_cores: int) -> str:
+    """What else may be done where threads use every core, of which others have some."""
+    if threads < 2 or threads < usable_cores:
+        return ""
+    return "; or race with --threads 1: threads on every core wait for those that others have"
+
+
 def facts(*, threads: int, watch_s: float = 0.25) -> Facts:
     """What can be seen within `watch_s` seconds; processor time is counted in steps of 10 ms."""
     before = Usage.now()
@@ -142,7 +149,7 @@ def facts(*, threads: int, watch_s: float = 0.25) -> Facts:
     battery = getattr(psutil, "sensors_battery", lambda: None)()
     return Facts(
         threads=threads,
-        usable_cores=_usable_cores(),
+        usable_cores=usable_cores(),
         quota_cores=quota(_CGROUPS, _text(_PROC / "self/cgroup")),
         others_cores=others,
         busiest=busiest,
@@ -220,7 +227,7 @@ def _family(processes: Mapping[int, tuple[str, int, float]]) -> Collection[int]:
     return family
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -35,6 +35,16 @@ def duration(text: str) -> float:
     return value
 
 
+def as_duration(seconds: float) -> str:
+    """At least so many seconds, as an option takes them: "8s", "25s", "3m"."""
+    if seconds <= 1:
+        return f"{math.ceil(seconds * 1000)}ms"
+    if seconds > 60:
+        return f"{math.ceil(seconds / 60)}m"
+    step = 5 if seconds > 20 else 1
+    return f"{step * math.ceil(seconds / step)}s"
+
+
 def size(text: str) -> int:
     """Bytes, from "8G", "512MiB", "1.5GiB" or a number of bytes; units are powers of 1024."""
     found = _SIZE.fullmatch(text.strip())

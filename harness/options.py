@@ -169,24 +169,29 @@ def add_json(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
+def add_quiet(verb: argparse.ArgumentParser) -> None:
+    """Add `--quiet`."""
+    text = "no progress on standard error; warnings stay"
+    verb.add_argument("-q", "--quiet", action="store_true", help=text)
+
+
 def add_out(verb: argparse.ArgumentParser) -> None:
     """Add where a new run goes."""
     verb.add_argument("--out", default="runs", metavar="DIR", help="where runs go (default: runs)")
     verb.add_argument("--id", type=run_name, help="name of the run (default: the time)")
 
 
-def add_picks(verb: argparse.ArgumentParser) -> None:
-    """Add what picks some of what was recorded."""
+def add_cases(verb: argparse.ArgumentParser) -> None:
+    """Add what picks some of the cases that were recorded."""
     # With a default of its own argparse doesn't list it among what is required.
     verb.add_argument("names", nargs="*", default=[], metavar="OP", help="only these ops")
-    verb.add_argument(
-        "-k",
-        dest="expression",
-        action=Once,
-        default="",
-        metavar="EXPR",
-        help="only these cases and contenders",
-    )
+    text = "only these cases, and contenders where some can be picked"
+    verb.add_argument("-k", dest="expression", action=Once, default="", metavar="EXPR", help=text)
+
+
+def add_picks(verb: argparse.ArgumentParser) -> None:
+    """Add what picks some of the cases and contenders that were recorded."""
+    add_cases(verb)
     _add_names(verb, "--impl", dest="impls", metavar="NAMES", help="contenders, by commas")
 
 

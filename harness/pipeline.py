@@ -6,7 +6,7 @@ Contenders run in the processes of a supervisor, or in this one. Torch isn't imp
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -40,7 +40,10 @@ class Reporter(Protocol):
         """A case begins."""
 
     def contender(self, name: str, stage: str) -> None:
-        """A contender begins a stage."""
+        """A contender begins a stage; "" stands for all of them, when the race itself begins."""
+
+    def finished(self, race: Race) -> None:
+        """A case is through."""
 
 
 class Silent:
@@ -50,6 +53,9 @@ class Silent:
         """Say nothing."""
 
     def contender(self, name: str, stage: str) -> None:
+        """Say nothing."""
+
+    def finished(self, race: Race) -> None:
         """Say nothing."""
 
 
@@ -62,12 +68,14 @@ def run(
     processes: int = 1,
     supervisor: Supervisor | None = None,
     reporter: Reporter | None = None,
+    anew: Collection[Case] = (),
 ) -> tuple[Record, ...]:
     """Race every case that `folder` has no full result of, recording job by job.
 
     supervisor: in whose child processes the contenders run; in this process where None.
     processes: in how many fresh processes each case is raced one after another, which then are the
-    units of evidence; each gets its share of the policy's budget.
+    units of evidence; each gets its share of the policy's budget. anew: cases that are raced
+    again though the folder has them; what is recorded then counts instead.
     Returns the records of all races, those that were there already included. Raises ValueError for
     several processes without a supervisor; DeclarationError, at the end, where ops are at fault.
     """
@@ -78,18 +86,14 @@ def run(
     done = {(r.case, r.contender): r.outcome for r in folder.records()}
     recorder, faults = _Recorder(catalog, folder, reporter), OpFaults()
     for race in races:
-        if all((race.case, name) in done for name in race.contenders):
+        outcomes = [done.get((race.case, name)) for name in race.contenders]
+        if race.case not in anew and all(outcome is not None for outcome in outcomes):
             continue
         reporter.case(race)
-        recorder.case = race.case
-        left = _affordable(race, recorder)
+        recorder.case, recorder.first_round = race.case, _beyond(outcomes)
         with faults.noted(race.case):
-            if processes > 1 and supervisor is not None:
-                _race_in_processes(left, policy, supervisor, recorder, processes)
-            elif supervisor is not None:
-                supervisor.race(left, policy, recorder)
-            else:
-                _race_here(catalog, left, policy, recorder)
+            _race(_affordable(race, recorder), policy, supervisor, recorder, processes)
+        reporter.finished(race)
     _ensure_none(faults, folder)
     wanted = {(race.case, name) for race in races for name in race.contenders}
     return tuple(r for r in folder.records() if (r.case, r.contender) in wanted)
@@ -118,6 +122,7 @@ def profile(
                 supervisor.profile(race, folder.path, recorder)
             else:
                 _profile_here(catalog, race, folder, recorder)
+        reporter.finished(race)
     _ensure_none(faults, folder)
     return tuple(recorder.found)
 
@@ -132,21 +137,34 @@ def _ensure_none(faults: OpFaults, folder: RunFolder) -> None:
 
 @dataclass(slots=True)
 class _Recorder:
-    """Writes the lines of a run as its jobs begin and end."""
+    """Writes the lines of a run as its jobs begin and end.
+
+    first_round: the number of a race's first round.
+    """
 
     catalog: Catalog
     folder: RunFolder
     reporter: Reporter
     case: Case = field(init=False)
+    first_round: int = 0
 
     def begin(self, name: str, stage: str) -> None:
         """A line before the job, so that what ran when the machine died is known."""
-        self.reporter.contender(name, stage)
-        self.folder.append(Started(name, self.case))
+        self.reporter.contender(name, self.stage(name, stage))
+        if name:
+            self.folder.append(Started(name, self.case))
+
+    def stage(self, name: str, stage: str) -> str:
+        """The stage, told apart where preparing is compiling."""
+        compiles = name and self.catalog.impl(self.case.op, name).prepare is not None
+        return "compile" if stage == "prepare" and compiles else stage
 
     def done(self, name: str, outcome: Told, output: str) -> None:
         """A line for what became of it."""
         assert isinstance(outcome, Measured | Wrong | Unsupported | Failed)
+        if isinstance(outcome, Measured) and self.first_round:
+            rounds = tuple(number + self.first_round for number in outcome.rounds)
+            outcome = replace(outcome, rounds=rounds)
         self.folder.append(self.record(name, outcome, output))
 
     def record(self, name: str, outcome: Outcome, output: str) -> Record:
@@ -166,7 +184,7 @@ class _ProfileRecorder(_Recorder):
 
     def begin(self, name: str, stage: str) -> None:
         """Profiling anew loses nothing: no line."""
-        self.reporter.contender(name, stage)
+        self.reporter.contender(name, self.stage(name, stage))
 
     def done(self, name: str, outcome: Told, output: str) -> None:
         """A line; what the run measured of a contender stays though it can't be profiled."""
@@ -193,6 +211,8 @@ class _Gatherer:
     def begin(self, name: str, stage: str) -> None:
         if name not in self.output:
             self.recorder.begin(name, stage)
+        else:
+            self.recorder.reporter.contender(name, self.recorder.stage(name, stage))
 
     def done(self, name: str, outcome: Told, output: str) -> None:
         assert isinstance(outcome, Measured | Wrong | Unsupported | Failed)
@@ -208,8 +228,8 @@ class Here:
     told: set[str] = field(default_factory=set)
 
     def begin(self, name: str, stage: str) -> None:
-        """A contender begins a stage; blocks of a race are not told of."""
-        if name and stage != "race":
+        """A contender begins a stage, or all of them the race; its blocks are not told of."""
+        if (stage == "race") != bool(name):
             self.listener.begin(name, stage)
 
     def done(self, name: str, outcome: Told) -> None:
@@ -224,6 +244,31 @@ class Here:
         """
         names = tuple(name for name in race.contenders if name not in self.told)
         return replace(race, contenders=names) if names else None
+
+
+def _beyond(outcomes: Iterable[Outcome | None]) -> int:
+    """The first number of a round that none of the outcomes has.
+
+    Rounds of two races never have a number in common: should this one be broken off while its
+    outcomes are recorded, nobody is compared with who was timed at another hour.
+    """
+    timed = (outcome for outcome in outcomes if isinstance(outcome, Measured))
+    return max((number + 1 for outcome in timed for number in outcome.rounds), default=0)
+
+
+def _race(
+    race: Race,
+    policy: Policy,
+    supervisor: Supervisor | None,
+    recorder: _Recorder,
+    processes: int,
+) -> None:
+    if supervisor is None:
+        _race_here(recorder.catalog, race, policy, recorder)
+    elif processes > 1:
+        _race_in_processes(race, policy, supervisor, recorder, processes)
+    else:
+        supervisor.race(race, policy, recorder)
 
 
 def _race_in_processes(

@@ -9,6 +9,9 @@ from results.record import Rules
 from results.standings import Samples, standings
 from results.stats import median_interval
 
+#: The untimed calls that begin a block are as many as the policy says, and as fit into so long.
+_LEAD_S = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -36,6 +39,11 @@ class Policy:
     recheck: float = 0.05
     order: int = 0
     lead: int = 3
+
+
+def lead_of(settled_s: float, policy: Policy) -> int:
+    """The untimed calls that begin a block of calls that take so many seconds each."""
+    return min(policy.lead, int(_LEAD_S / settled_s))
 
 
 def settled(samples: Mapping[str, Samples], policy: Policy) -> Mapping[str, str]:

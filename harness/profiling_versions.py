@@ -47,6 +47,7 @@ def profile_versions(
                 if isinstance(line, Profile) or not is_of_gate:
                     folder.append(line)
                 found.append(line)
+            reporter.finished(race)
     return tuple(found)
 
 

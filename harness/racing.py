@@ -17,7 +17,7 @@ from typing import Protocol
 
 from harness.clock import Clock, Reading
 from harness.guard import attempt
-from harness.policy import Policy, settled
+from harness.policy import Policy, lead_of, settled
 from results.record import Failed, Unsupported, Wrong
 from results.standings import looks
 
@@ -25,9 +25,6 @@ from results.standings import looks
 Call = Callable[[], object]
 #: What a contender gets instead of times.
 Out = Failed | Unsupported | Wrong
-
-#: The untimed calls that begin a block are as many as the policy says, and as fit into so long.
-LEAD_S = 0.01
 
 
 class Referee(Protocol):
@@ -225,7 +222,7 @@ def _warm_up(race: _Race, name: str, call: Call) -> None:
 def size_of(settled_s: float, policy: Policy) -> Size:
     """How many calls of so many settled seconds make a block."""
     settled_s = max(settled_s, 1e-9)
-    lead = min(policy.lead, int(LEAD_S / settled_s))
+    lead = lead_of(settled_s, policy)
     # Where leading takes longer than the block, a longer block is the better use of the time.
     return Size(max(1, round(policy.block_s / settled_s), (lead + 1) // 2), lead)
 

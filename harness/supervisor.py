@@ -26,7 +26,7 @@ class Listener(Protocol):
     """Is told what goes on in the worker."""
 
     def begin(self, name: str, stage: str) -> None:
-        """A contender is about to begin."""
+        """A contender is about to begin; where it is "", the race of all of them."""
 
     def done(self, name: str, outcome: Told, output: str) -> None:
         """What became of a contender, and the beginning of what it printed."""
@@ -184,7 +184,8 @@ class Supervisor:
             if isinstance(message, Began):
                 self._company.add((job.race.case.op, message.contender))
                 listener.begin(message.contender, message.stage)
-                worker.send(None)
+                if message.contender:
+                    worker.send(None)
             elif isinstance(message, Done):
                 told.add(message.contender)
                 listener.done(message.contender, message.outcome, message.output)

@@ -80,7 +80,10 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """A contender begins to be prepared or profiled. The worker waits for an answer."""
+    """A contender begins to be prepared or profiled. The worker waits for an answer.
+
+    Of the race, which begins for all of them ("") at once, it only tells.
+    """
 
     contender: str
     stage: str
@@ -149,6 +152,8 @@ class PipeWitness:
             self._connection.send(Began(name, stage))
             self._connection.recv()
             self._board.write(self._numbers[name], stage, log=self._printed)
+        elif not name and stage == "race":
+            self._connection.send(Began(name, stage))
 
     def done(self, name: str, outcome: Told) -> None:
         """Tell what became of it, and what it printed while it was prepared and checked."""

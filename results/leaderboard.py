@@ -12,6 +12,7 @@ from results.record import Case, Ceilings, Measured, Record, Rules, Wrong
 from results.standings import Samples, Standing, standings
 from results.stats import Interval, median
 from results.store import RunFolder
+from results.waiting import waited
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Row:
     detectable: of the undecided, the ratio that would have been found slower.
     share: how much of the machine's ceiling it reaches, where that is known.
     device_s: the time by the device's own events.
+    waited: whether its threads most probably waited for cores that others had.
     note: the reason where it was not measured, its caveats otherwise; that it was timed by itself,
     where its ratio is one of medians and its verdict open; and what it printed.
     """
@@ -40,6 +42,7 @@ class Row:
     error: float | None = None
     samples: int = 0
     note: str = ""
+    waited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ def _timed_row(
     record: Record, measured: Measured, standing: Standing, ceilings: Ceilings | None
 ) -> Row:
     time_s = median(measured.samples_s)
+    waits = _waited(record.case, measured)
     return Row(
         record.contender,
         standing.verdict,
@@ -147,7 +151,8 @@ def _timed_row(
         preparation_s=_known(measured.preparation_s),
         error=_known(measured.error),
         samples=len(measured.samples_s),
-        note="; ".join((*_caveats(record), *_apart(measured), *_printed(record))),
+        note="; ".join((*_waits(waits), *_caveats(record), *_apart(measured), *_printed(record))),
+        waited=waits,
     )
 
 
@@ -169,6 +174,16 @@ def _share_of(
         cache=case.cache,
         ceilings=ceilings,
     )
+
+
+def _waited(case: Case, measured: Measured) -> bool:
+    """Of an accelerator's times the host's threads tell nothing."""
+    on_host = case.device == "cpu" and bool(measured.rounds)
+    return on_host and waited(measured.samples_s, calls=measured.calls, threads=case.threads)
+
+
+def _waits(waits: bool) -> tuple[str, ...]:
+    return ("threads waited for cores: its time is the scheduler's",) if waits else ()
 
 
 def _caveats(record: Record) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from harness.commands import common
 from harness.exits import Exit
 from harness.lazy import import_lazily
 from harness.option_types import count, duration, shares
-from harness.terminal import draw, gate_progress
+from harness.terminal import busy, draw, gate_progress
 from results.outputs import ensure_apart_from_runs
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def add(verb: argparse.ArgumentParser) -> None:
         help="measure how often the gate errs, and what it finds, and keep it for later gates",
     )
     options.add_json(verb)
+    options.add_quiet(verb)
     options.add_out(verb)
     options.add_selection(verb)
     _add_ceilings(verb)
@@ -124,9 +125,10 @@ def _ceilings(words: argparse.Namespace) -> Exit:
     key = describe().key
     threads = words.threads or _cores()
     for device in devices:
-        measured = measure(
-            device=device, threads=threads, budget_s=words.seconds, environment_key=key
-        )
+        with busy(words, f"measuring {device} for {words.seconds:g} s"):
+            measured = measure(
+                device=device, threads=threads, budget_s=words.seconds, environment_key=key
+            )
         kept = save(measured, fresh=words.fresh)
         if words.json:
             common.print_json(common.plain(kept))
@@ -174,9 +176,10 @@ def _recorded(words: argparse.Namespace) -> RunFolder:
     contest, environment = mirrored(_selection(words), tuple(words.load), limits)
     if words.resume:
         folder = open_run(words.resume)
+        words.folder = folder.path
     else:
         folder = common.create_in(words, environment)
-    with gate_progress(quiet=words.json) as reporter:
+    with gate_progress(words) as reporter:
         record(
             contest,
             folder,

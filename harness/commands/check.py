@@ -18,6 +18,7 @@ def add(verb: argparse.ArgumentParser) -> None:
     """Add what the verb understands."""
     options.add_selection(verb)
     options.add_json(verb)
+    options.add_quiet(verb)
     options.add_isolation(verb)
     verb.add_argument(
         "--jobs",
@@ -35,11 +36,11 @@ def main(words: argparse.Namespace) -> Exit:
     from harness.planning import plan_checks
     from harness.verdicts import problems, tables
 
-    with common.supervisors(words, words.jobs) as supervisors:
+    with progress(words) as reporter, common.supervisors(words, words.jobs) as supervisors:
         catalog = common.load(words)
         races = plan_checks(catalog, options.selection(words))
-        with progress(races, quiet=words.json) as reporter:
-            report = check(catalog, races, supervisors=supervisors, reporter=reporter)
+        reporter.expect(races)
+        report = check(catalog, races, supervisors=supervisors, reporter=reporter)
     if words.json:
         common.print_json([common.plain(checked) for checked in report.checked])
     else:

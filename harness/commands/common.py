@@ -8,14 +8,16 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import options
 from harness.lazy import import_lazily
+from harness.suggest import did_you_mean
 from harness.terminal import draw
+from results.errors import SelectionError
 
 if TYPE_CHECKING:
     from harness.arena import Asked
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from harness.planning import Race
     from harness.supervisor import Supervisor
     from results.gate_report import Report
+    from results.leaderboard import Board
     from results.record import Case, Environment
     from results.store import RunFolder
 
@@ -73,6 +76,37 @@ def picks(words: argparse.Namespace) -> Callable[[Case, str], bool]:
     return lambda case, contender: (
         (not impls or contender in impls) and matches(words.expression, f"{case.key}/{contender}")
     )
+
+
+def ensure_recorded(
+    words: argparse.Namespace, *folders: RunFolder, picked: Callable[[Case, str], bool]
+) -> None:
+    """Raise SelectionError where an op or contender is named, or picked by -k, that no run has."""
+    from results.anchors import ANCHORS
+    from results.record import Calibration, Ceilings, Gate
+
+    lines = (line for folder in folders for line in folder.lines())
+    jobs = {
+        (line.case, line.contender)
+        for line in lines
+        if not isinstance(line, Ceilings | Gate | Calibration) and line.case.op not in ANCHORS
+    }
+    where = " or ".join(str(folder.path) for folder in folders)
+    _ensure_known(words.names, {case.op for case, _ in jobs}, f"op in {where}")
+    named = {job for job in jobs if not words.names or job[0].op in words.names}
+    asked = tuple(filter(None, getattr(words, "impls", "").split(",")))
+    _ensure_known(asked, {name for _, name in named}, f"contender in {where}")
+    if words.expression and not any(picked(case, name) for case, name in named):
+        raise SelectionError(f"nothing in {where} matches -k {words.expression!r}")
+
+
+def _ensure_known(names: Iterable[str], known: Iterable[str], what: str) -> None:
+    for name in names:
+        if name not in known:
+            raise SelectionError(
+                f"there is no {what} named {name!r}{did_you_mean(name, known)}; known: "
+                f"{', '.join(sorted(known)) or 'none'}"
+            )
 
 
 @contextmanager
@@ -185,6 +219,18 @@ def set_up(folder: RunFolder, races: Sequence[Race]) -> None:
             f"`opbench calibrate --ceilings {words}`",
             file=sys.stderr,
         )
+
+
+def waiting(boards: Iterable[Board]) -> Iterator[str]:
+    """A warning for each case on which threads waited for cores."""
+    for board in boards:
+        names = [row.contender for row in board.rows if row.waited]
+        if names:
+            yield (
+                f"{board.case.op} {board.case.label}: threads waited for cores that others had "
+                f"({', '.join(names)}); their times are the scheduler's. Race with --threads 1, or "
+                "stop what else runs."
+            )
 
 
 def print_gate(folder: RunFolder, report: Report, *, as_json: bool) -> None:

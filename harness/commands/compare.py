@@ -10,7 +10,7 @@ from harness.commands import common
 from harness.exits import Exit, of_comparison
 from harness.option_types import share
 from harness.terminal import draw
-from results.errors import EnvironmentsDifferError
+from results.errors import EnvironmentsDifferError, SelectionError
 
 HELP = "compare two recorded runs, as far as that can be done"
 
@@ -39,12 +39,16 @@ def main(words: argparse.Namespace) -> Exit:
     from results.store import open_run
 
     rules = GateRules(min_slowdown=words.min_slowdown)
+    base, head = open_run(words.base), open_run(words.head)
+    if base.path.resolve() == head.path.resolve():
+        raise SelectionError(f"{words.base} and {words.head} are the same run: give two")
+    picked = common.picks(words)
+    common.ensure_recorded(words, base, head, picked=picked)
     try:
-        whole = compare(open_run(words.base), open_run(words.head), rules)
+        whole = compare(base, head, rules)
     except EnvironmentsDifferError as error:
         print(f"opbench compare: {error}", file=sys.stderr)
         return Exit.NOTHING
-    picked = common.picks(words)
     found = whole.only(
         lambda case, name: (not words.names or case.op in words.names) and picked(case, name)
     )

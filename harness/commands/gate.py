@@ -27,6 +27,7 @@ def add(verb: argparse.ArgumentParser) -> None:
     """Add what the verb understands."""
     options.add_selection(verb)
     options.add_json(verb)
+    options.add_quiet(verb)
     options.add_out(verb)
     base = options.add_versions(verb, required=True)
     base("--base-run", metavar="RUN", help="a recorded run: much weaker evidence")
@@ -90,7 +91,7 @@ def _session(words: argparse.Namespace) -> tuple[RunFolder, Report]:
         _keep_calibrations(folder, arena.common.races)
         for lacking in arena.common.alone:
             folder.append(lacking)
-        with gate_progress(quiet=words.json) as reporter:
+        with gate_progress(words) as reporter:
             gate(
                 arena.contest,
                 folder,

@@ -74,7 +74,8 @@ def _measured(words: argparse.Namespace, base: RunFolder, supervisor: Supervisor
     folder = common.create_in(words, supervisor.environment())
     anchor(folder, races, supervisor=supervisor)
     share = min(max(words.budget / len(races), LEAST_S), MOST_S)
-    with progress(races, quiet=words.json) as reporter:
+    with progress(words) as reporter:
+        reporter.expect(races)
         run(
             catalog,
             races,

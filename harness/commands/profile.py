@@ -29,6 +29,7 @@ def add(verb: argparse.ArgumentParser) -> None:
     """Add what the verb understands."""
     options.add_selection(verb)
     options.add_json(verb)
+    options.add_quiet(verb)
     options.add_out(verb)
     options.add_versions(verb, required=False)
     verb.add_argument("--run", metavar="RUN", help="add the profiles to this run")
@@ -56,12 +57,13 @@ def _contenders(words: argparse.Namespace) -> Exit:
     from harness.planning import plan
     from results.record import Profile, Record
 
-    with common.supervised(words) as supervisor:
+    with progress(words) as reporter, common.supervised(words) as supervisor:
         catalog = common.load(words)
         races = plan(catalog, options.selection(words))
         folder = _begun(words.run) if words.run else common.create(words, supervisor)
-        with progress(races, quiet=words.json) as reporter:
-            found = profile(catalog, races, folder, supervisor=supervisor, reporter=reporter)
+        words.folder = folder.path
+        reporter.expect(races)
+        found = profile(catalog, races, folder, supervisor=supervisor, reporter=reporter)
     profiles = [item for item in found if isinstance(item, Profile)]
     refused = [item for item in found if isinstance(item, Record)]
     _tell_contenders(words, folder, profiles, refused)
@@ -105,12 +107,14 @@ def _versions(words: argparse.Namespace) -> Exit:
     limits = Limits(words.timeout, words.memory_limit or usual_memory() // 2)
     try:
         with (
+            progress(words) as reporter,
             opened(common.versions(words, method="pairs"), limits) as arena,
-            progress(arena.contest.races, quiet=words.json) as reporter,
         ):
             for warning in arena.warnings:
                 print(f"opbench profile: warning: {warning}", file=sys.stderr)
             folder = _folder(words, arena)
+            words.folder = folder.path
+            reporter.expect(arena.contest.races)
             found = profile_versions(arena.contest, folder, reporter=reporter)
     except (VersionError, WorkerError) as error:
         print(f"opbench profile: {error}", file=sys.stderr)

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness import options
-from harness.commands import common
+from harness.commands import common, resuming
 from harness.exits import Exit, of_boards, of_outcomes, worst
 from harness.option_types import count, duration, share
 from harness.terminal import draw, progress
+from results.errors import SelectionError
 
 if TYPE_CHECKING:
+    from harness.outlook import Outlook
+    from harness.supervisor import Supervisor
+    from harness.terminal import Progress
+    from harness.timing import Timing
     from results.leaderboard import Board
+    from results.record import Record
     from results.store import RunFolder
 
 HELP = "race contenders and record the run"
@@ -23,8 +32,13 @@ def add(verb: argparse.ArgumentParser) -> None:
     """Add what the verb understands."""
     options.add_selection(verb)
     options.add_json(verb)
+    options.add_quiet(verb)
     options.add_out(verb)
-    verb.add_argument("--resume", metavar="RUN", help="finish this run, as it was begun")
+    verb.add_argument(
+        "--resume",
+        metavar="RUN",
+        help="finish this run as it was begun; with a longer --budget, race undecided cases anew",
+    )
     race = verb.add_argument_group("race")
     race.add_argument(
         "--budget",
@@ -55,46 +69,114 @@ def add(verb: argparse.ArgumentParser) -> None:
 
 def main(words: argparse.Namespace) -> Exit:
     """Race the selected contenders, record the run and print its leaderboards."""
+    from results.errors import EnvironmentsDifferError
+
+    resumed = resuming.open_resumed(words) if words.resume else None
+    if words.in_process and words.processes > 1:
+        raise SelectionError("--processes are fresh processes: leave --in-process out")
+    try:
+        return _run(words, resumed)
+    except EnvironmentsDifferError as error:
+        print(f"opbench run: {words.resume} can't go on here: {error}", file=sys.stderr)
+        return Exit.NOTHING
+
+
+def _run(words: argparse.Namespace, resumed: RunFolder | None) -> Exit:
+    from harness.outlook import outlooks
+    from harness.timing import Stopwatch, Timing
+    from results.leaderboard import boards_of
+
+    with progress(words) as shown, common.supervised(words) as supervisor:
+        timing = Timing(shown, Stopwatch())
+        timing.watch.begin("loading")
+        folder, records, disturbed = _raced(words, resumed, supervisor, timing, shown)
+    boards = boards_of(folder)
+    rules = folder.info.rules
+    told = _Told(
+        folder,
+        boards,
+        outlooks(boards, folder.records(), rules, raced_s=timing.raced_s),
+        timing.spent(records),
+        (*disturbed, *common.waiting(boards)),
+    )
+    _tell(told, as_json=words.json)
+    code = of_outcomes(record.outcome for record in records)
+    return worst((code, of_boards(boards, rules))) if words.precision is not None else code
+
+
+def _raced(
+    words: argparse.Namespace,
+    resumed: RunFolder | None,
+    supervisor: Supervisor | None,
+    timing: Timing,
+    shown: Progress,
+) -> tuple[RunFolder, tuple[Record, ...], tuple[str, ...]]:
+    """The run's folder, the records of its races, and what disturbed them."""
     from harness.anchoring import anchor
     from harness.pipeline import run
     from harness.planning import plan
     from harness.policy import Policy
-    from results.leaderboard import boards_of
-    from results.store import open_run
+    from harness.watching import Watch
 
-    if words.resume:
-        options.recall(words, open_run(words.resume).info.settings)
-    with common.supervised(words) as supervisor:
-        catalog = common.load(words)
-        races = plan(catalog, options.selection(words))
-        folder = open_run(words.resume) if words.resume else common.create(words, supervisor)
-        common.set_up(folder, races)
-        # A run that is to be short doesn't spend its time on anchors.
-        anchor(folder, races, budget_s=words.budget, supervisor=supervisor)
-        policy = Policy(folder.info.rules, budget_s=words.budget)
-        with progress(races, quiet=words.json) as reporter:
-            records = run(
-                catalog,
-                races,
-                folder,
-                policy=policy,
-                processes=words.processes,
-                supervisor=supervisor,
-                reporter=reporter,
-            )
-    found = boards_of(folder)
-    _tell(found, folder, as_json=words.json)
-    code = of_outcomes(record.outcome for record in records)
-    asked = words.precision is not None
-    return worst((code, of_boards(found, folder.info.rules))) if asked else code
+    catalog = common.load(words)
+    races = plan(catalog, options.selection(words))
+    if resumed:
+        folder = resuming.ensured(words, resumed, supervisor)
+    else:
+        folder = common.create(words, supervisor)
+    anew = resuming.undecided(words, folder) if resumed else frozenset()
+    common.set_up(folder, races)
+    timing.watch.begin("anchors")
+    # A run that is to be short doesn't spend its time on anchors.
+    anchor(folder, races, budget_s=words.budget, supervisor=supervisor)
+    timing.watch.begin("")
+    to_race = resuming.left(races, folder, anew)
+    shown.expect(to_race)
+    watch = Watch.begun()
+    records = run(
+        catalog,
+        races,
+        folder,
+        policy=Policy(folder.info.rules, budget_s=words.budget),
+        processes=words.processes,
+        supervisor=supervisor,
+        reporter=timing,
+        anew=anew,
+    )
+    return folder, records, watch.warnings(threads={race.case.threads for race in to_race})
 
 
-def _tell(boards: Sequence[Board], folder: RunFolder, *, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What there is to tell of a run."""
+
+    folder: RunFolder
+    boards: Sequence[Board]
+    outlooks: Sequence[Outlook]
+    spent_s: Mapping[str, float]
+    warnings: Sequence[str]
+
+
+def _tell(told: _Told, *, as_json: bool) -> None:
+    for warning in told.warnings:
+        print(f"opbench run: warning: {warning}", file=sys.stderr)
+    if as_json:
+        common.print_json(
+            {
+                "run": str(told.folder.path),
+                "boards": [common.plain(board) for board in told.boards],
+                "outlook": [common.plain(outlook) for outlook in told.outlooks],
+                "spent_s": told.spent_s,
+                "warnings": told.warnings,
+            }
+        )
+        return
+    from harness.outlook import sentences
     from results.table import leaderboard_table
 
-    if as_json:
-        told = [common.plain(board) for board in boards]
-        common.print_json({"run": str(folder.path), "boards": told})
-        return
-    draw(leaderboard_table(board) for board in boards)
-    print(f"\nrun: {folder.path}   dashboard: opbench dashboard {folder.path}")
+    draw(leaderboard_table(board) for board in told.boards)
+    path = shlex.quote(str(told.folder.path))
+    for outlook in told.outlooks:
+        print(*sentences(outlook, path), sep="\n")
+    spent = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in told.spent_s.items())
+    print(f"\nspent: {spent}\nrun: {path}   dashboard: opbench dashboard {path}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,7 @@ def add(verb: argparse.ArgumentParser) -> None:
     """Add what the verb understands."""
     options.add_recorded(verb)
     options.add_json(verb)
-    verb.add_argument("names", nargs="*", metavar="OP", help="only these ops")
-    verb.add_argument("-k", dest="expression", default="", metavar="EXPR", help="only these cases")
+    options.add_cases(verb)
 
 
 def main(words: argparse.Namespace) -> Exit:
@@ -38,15 +38,17 @@ def main(words: argparse.Namespace) -> Exit:
         return named and matches(words.expression, case.key)
 
     folder = common.recorded(words)
+    common.ensure_recorded(words, folder, picked=lambda case, _: is_asked(case))
     report = recorded(folder)
     if report is None:
         return _show_run(words, folder, is_asked)
-    return _show_gate(words, folder, report.only(is_asked))
+    return _show_gate(words, folder, report.only(is_asked), is_asked)
 
 
 def _show_run(
     words: argparse.Namespace, folder: RunFolder, is_asked: Callable[[Case], bool]
 ) -> Exit:
+    from harness.outlook import outlooks, sentences
     from results.anchors import without_anchors
     from results.history_table import anchors_text
     from results.leaderboard import boards_of
@@ -64,30 +66,35 @@ def _show_run(
         )
     else:
         draw(leaderboard_table(board) for board in found)
-        _draw_profiles(folder)
+        for outlook in outlooks(found, folder.records(), folder.info.rules):
+            print(*sentences(outlook, shlex.quote(str(folder.path))), sep="\n")
+        _draw_profiles(folder, is_asked)
         for line in anchors_text(folder.records()):
             print(line)
         for job in folder.unfinished():
-            print(f"unfinished: {job.contender} on {job.case.op} {job.case.label}")
-    outcomes = [record.outcome for record in without_anchors(folder.records())]
+            if is_asked(job.case):
+                print(f"unfinished: {job.contender} on {job.case.op} {job.case.label}")
+    asked = [r for r in without_anchors(folder.records()) if is_asked(r.case)]
     # A profile is no race, and all that there is to show of it was shown.
-    return of_outcomes(outcomes) if outcomes or not profiles else Exit.OK
+    return of_outcomes(r.outcome for r in asked) if asked or not profiles else Exit.OK
 
 
-def _show_gate(words: argparse.Namespace, folder: RunFolder, report: Report) -> Exit:
+def _show_gate(
+    words: argparse.Namespace, folder: RunFolder, report: Report, is_asked: Callable[[Case], bool]
+) -> Exit:
     if not words.json:
-        _draw_profiles(folder)
+        _draw_profiles(folder, is_asked)
     common.print_gate(folder, report, as_json=words.json)
     begun_with = json.loads(dict(report.settings).get("names", "[]"))
     return of_gate(report, words.names or begun_with)
 
 
-def _draw_profiles(folder: RunFolder) -> None:
+def _draw_profiles(folder: RunFolder, is_asked: Callable[[Case], bool]) -> None:
     """The operators of what was profiled; of two versions, what grew."""
     from results.profile_diff import differences
     from results.profile_table import difference_table
     from results.table import operators_table
 
-    profiles = folder.profiles()
+    profiles = [item for item in folder.profiles() if is_asked(item.case)]
     draw(operators_table(item) for item in profiles if not item.side)
     draw(map(difference_table, differences(profiles)))

@@ -82,14 +82,23 @@ def test_what_is_a_thousand_times_as_slow_is_slower(runs, capsys):
 
 
 def test_who_is_selected(runs, capsys):
-    pair = ["compare", f"{runs}/before", f"{runs}/before", "--json"]
+    again = shutil.copytree(runs / "before", runs / "copy")
+    pair = ["compare", f"{runs}/before", str(again), "--json"]
     assert main([*pair, "--impl", "loop,summed"]) == Exit.INCONCLUSIVE
     found = json.loads(capsys.readouterr().out)["compared"]
     assert {compared["finding"]["contender"] for compared in found} == {"loop", "summed"}
-    # An empty selection is no pass, nor is an op that neither run has.
-    assert main([*pair, "--impl", "nobody"]) == Exit.NOTHING
-    assert main([*pair[:3], "row_sum", "conv2d"]) == Exit.NOTHING
-    assert main([*pair, "-k", "and and"]) == Exit.USAGE
+    # What neither run has was not meant.
+    for words in (["--impl", "nobody"], ["-k", "nobody"], ["-k", "and and"]):
+        assert main([*pair, *words]) == Exit.USAGE
+    assert main([*pair[:3], "row_sums"]) == Exit.USAGE
+    assert "no op in" in (told := capsys.readouterr().err)
+    assert "did you mean 'row_sum'" in told
+
+
+def test_a_run_is_not_compared_with_itself(runs, capsys, monkeypatch):
+    monkeypatch.chdir(runs)
+    assert main(["compare", "after", f"{runs}/after"]) == Exit.USAGE
+    assert "are the same run" in capsys.readouterr().err
 
 
 def test_a_contender_that_is_gone_is_no_pass(runs, capsys):
@@ -100,7 +109,8 @@ def test_a_contender_that_is_gone_is_no_pass(runs, capsys):
     words = ["compare", f"{runs}/after", str(folder), "--min-slowdown", "90%"]
     assert main(words) == Exit.INCONCLUSIVE
     assert "vanished" in capsys.readouterr().out
-    assert main(["compare", *[f"{runs}/after"] * 2, "--min-slowdown", "90%"]) == Exit.OK
+    whole = changed(runs, "whole")
+    assert main(["compare", f"{runs}/after", str(whole), "--min-slowdown", "90%"]) == Exit.OK
 
 
 def test_runs_of_two_environments_are_not_compared(runs, capsys):

@@ -80,8 +80,8 @@ def test_an_op_that_was_asked_for_and_not_compared_counts_as_it_did(tmp_path):
 
 
 def test_none_of_the_cases(gate, capsys):
-    assert main(["show", str(gate.path), "-k", "nobody"]) == Exit.NOTHING
-    assert "nothing was compared" in capsys.readouterr().out
+    assert main(["show", str(gate.path), "-k", "nobody"]) == Exit.USAGE
+    assert "matches -k 'nobody'" in capsys.readouterr().err
 
 
 def test_what_was_accepted_then_is_accepted_however_late_it_is_shown(gate, tmp_path, capsys):

@@ -1,0 +1,123 @@
+"""What `opbench run --resume` keeps of a run, what it may change, and what it races anew."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from harness import options
+from harness.parsing import listed
+from results.errors import RunFolderError, SelectionError
+
+if TYPE_CHECKING:
+    from harness.outlook import Outlook
+    from harness.planning import Race
+    from harness.supervisor import Supervisor
+    from results.record import Case
+    from results.store import RunFolder
+
+#: Words that say how a run goes on, not what it is.
+_FREE = {"resume", "budget", "timeout", "memory_limit", "in_process", "json", "quiet"}
+
+
+def open_resumed(words: argparse.Namespace) -> RunFolder:
+    """The run to go on with; `words` become what it was begun with.
+
+    Raises SelectionError where words were given that a run can't change, RunFolderError where it
+    is no run of races.
+    """
+    from results.store import open_run
+
+    folder = open_run(words.resume)
+    settings = folder.info.settings
+    kept = {name: json.loads(value) for name, value in settings}
+    if "budget" not in kept or "base" in kept:
+        raise RunFolderError(
+            f"{folder.path} was not made by `opbench run`: there is nothing to go on with"
+        )
+    asked = {name: getattr(words, name) for name in words.given - _FREE}
+    refused = [name for name, value in asked.items() if name not in kept or kept[name] != value]
+    if refused:
+        raise SelectionError(
+            f"{folder.path} goes on as it was begun: leave {listed(refused)} out, or begin another "
+            f"run; {listed(_FREE - {'resume'})} may be given"
+        )
+    options.recall(
+        words, tuple(s for s in settings if s[0] != "budget" or "budget" not in words.given)
+    )
+    return folder
+
+
+def ensured(
+    words: argparse.Namespace, folder: RunFolder, supervisor: Supervisor | None
+) -> RunFolder:
+    """The folder, once it is sure that this environment is the one that the run was begun in.
+
+    Raises EnvironmentsDifferError where it isn't: nothing recorded here could be told from it.
+    """
+    from harness.environment import describe
+    from results.comparing import ensure_comparable
+
+    words.folder = folder.path
+    here = describe() if supervisor is None else supervisor.environment()
+    ensure_comparable(folder.info.environment, here)
+    return folder
+
+
+def left(races: Sequence[Race], folder: RunFolder, anew: Collection[Case]) -> tuple[Race, ...]:
+    """The races that the folder has no full result of, or that are raced anew."""
+    done = {(record.case, record.contender) for record in folder.records()}
+    return tuple(
+        race
+        for race in races
+        if race.case in anew or any((race.case, name) not in done for name in race.contenders)
+    )
+
+
+def undecided(words: argparse.Namespace, folder: RunFolder) -> frozenset[Case]:
+    """The cases that are raced anew, which is told: undecided ones, for longer than they were."""
+    from harness.option_types import as_duration
+
+    if "budget" not in words.given:
+        return frozenset()
+    found, spent = set(), 0
+    for outlook, raced_s in _open(folder):
+        if _allowed_s(words.budget, outlook) > raced_s:
+            found.add(outlook.case)
+        else:
+            spent += 1
+    budget = as_duration(words.budget)
+    if not found and not spent:
+        print("opbench run: nothing is undecided: no case is raced anew", file=sys.stderr)
+    if found:
+        told = f"racing {len(found)} undecided cases anew, for {budget} each: the new times count"
+        print(f"opbench run: {told} instead of the old", file=sys.stderr)
+    if spent:
+        told = (
+            f"{spent} undecided cases were raced for longer than {budget}, and are left as they are"
+        )
+        print(f"opbench run: {told}", file=sys.stderr)
+    return frozenset(found)
+
+
+def _open(folder: RunFolder) -> list[tuple[Outlook, float]]:
+    """The undecided cases, and for how many seconds each was raced."""
+    from harness.outlook import outlooks, raced_for
+    from results.leaderboard import boards_of
+
+    records = folder.records()
+    return [
+        (outlook, raced_for(record for record in records if record.case == outlook.case))
+        for outlook in outlooks(boards_of(folder), records, folder.info.rules)
+    ]
+
+
+def _allowed_s(budget_s: float, outlook: Outlook) -> float:
+    """For how long a race may go on that needs all of its patience for a first look, or not."""
+    from harness.policy import Policy
+
+    patient = outlook.rounds < outlook.first_look
+    return budget_s * (Policy().patience if patient else 1.0)
