@@ -37,7 +37,7 @@ def duration(text: str) -> float:
 
 def as_duration(seconds: float) -> str:
     """At least so many seconds, as an option takes them: "8s", "25s", "3m"."""
-    if seconds <= 1:
+    if seconds < 1:
         return f"{math.ceil(seconds * 1000)}ms"
     if seconds > 60:
         return f"{math.ceil(seconds / 60)}m"

@@ -16,13 +16,13 @@ from harness.option_types import as_duration
 from harness.policy import Policy, lead_of
 from results.leaderboard import Board, samples_of
 from results.record import Case, Measured, Record, Rules
-from results.standings import Samples, looks
+from results.standings import Samples, errors, looks
 from results.stats import median, paired_log_ratios
 
 #: Of the spread of a median over that of what it is taken of, and of a median deviation.
 _OF_MEDIAN, _OF_DEVIATION = math.sqrt(math.pi / 2), 1.4826
-#: The share of the error that a later look has of a pair's.
-_LOOK_SHARE = 1 / 12
+#: By how many deviations of its median a contender is to lie beyond: five in six then do.
+_POWER = 1.0
 #: Rounds vary, and so does what is estimated of them.
 _RESERVE = 1.25
 
@@ -117,19 +117,19 @@ def _needed(
 
     From how far its ratio lies from where verdicts change, and how it scatters.
     """
-    first = next(looks(many, rules))
     if len(log_ratios) < 2:
-        return first
+        return next(looks(many, rules))
     centre = median(log_ratios)
     spread = _OF_DEVIATION * median(np.abs(log_ratios - centre))
-    tie = math.log1p(rules.tie)
-    distance = max(abs(abs(centre) - tie), 1e-9)
-    pair = rules.error / max(1, math.comb(many, 2))
-    reach = float(-special.ndtri(pair * _LOOK_SHARE / 2))
-    rounds = max((_OF_MEDIAN * spread * reach / distance) ** 2, len(log_ratios) + 1.0)
-    if rounds > Policy().max_rounds:
-        return 0
-    return next(look for look in looks(many, rules) if look >= rounds)
+    distance = max(abs(abs(centre) - math.log1p(rules.tie)), 1e-9)
+    for rounds, error in errors(many, rules):
+        reach = float(-special.ndtri(error / 2)) + _POWER
+        if rounds > Policy().max_rounds:
+            break
+        least = (_OF_MEDIAN * spread * reach / distance) ** 2
+        if rounds >= max(least, len(log_ratios) + 1):
+            return rounds
+    return 0
 
 
 def _round_s(

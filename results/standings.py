@@ -111,6 +111,13 @@ def looks(contenders: int, rules: Rules) -> Iterator[int]:
     return _looks(rules.error / _pairs(contenders))
 
 
+def errors(contenders: int, rules: Rules) -> Iterator[tuple[int, float]]:
+    """The looks, by their rounds, each with the error that every pair of contenders then has."""
+    pair = rules.error / _pairs(contenders)
+    for number, rounds in enumerate(_looks(pair)):
+        yield rounds, pair * _share(number)
+
+
 def _looks(pair: float) -> Iterator[int]:
     rounds = rounds_needed(pair * _share(0))
     while True:

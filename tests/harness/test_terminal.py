@@ -1,0 +1,110 @@
+"""How far the work is, where there is no terminal and where there is one."""
+
+import os
+import re
+import select
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from harness.planning import Race
+from harness.terminal import busy, gate_progress, progress
+from results.record import Case
+
+RACES = [Race(Case("an_op", f"shape{n}", (), "normal"), ("one",)) for n in range(3)]
+MINE = Path(__file__).parent.parent / "loaded" / "row_sum.py"
+
+
+def words(verb="run", *, quiet=False):
+    return Namespace(verb=verb, quiet=quiet)
+
+
+def through(reporter, races=RACES):
+    reporter.expect(races)
+    for race in races:
+        reporter.case(race)
+        reporter.contender("one", "prepare")
+        reporter.contender("", "race")
+        reporter.finished(race)
+
+
+def test_a_line_for_each_case_where_there_is_no_terminal(capsys):
+    with progress(words()) as reporter:
+        through(reporter)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "opbench run: loading"
+    assert lines[1:] == [
+        f"opbench run: {n + 1} of 3 cases, 0s: an_op shape{n} normal float32 forward"
+        for n in range(3)
+    ]
+
+
+def test_the_many_cases_of_a_check_are_told_of_now_and_then(capsys):
+    with progress(words("check")) as reporter:
+        through(reporter, RACES * 100)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) < 50
+    assert lines[-1].startswith("opbench check: 300 of 300 cases")
+
+
+@pytest.mark.parametrize("told", [progress, gate_progress])
+def test_quiet_is_quiet(told, capsys):
+    with told(words(quiet=True)) as reporter:
+        if told is progress:
+            through(reporter)
+        else:
+            reporter.unit("screen", 0, 4)
+    with busy(words(quiet=True), "measuring"):
+        pass
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_line_for_each_unit_of_a_gate(capsys):
+    with gate_progress(words("gate")) as reporter:
+        reporter.unit("screen", 0, 4)
+        reporter.race(RACES[0])
+        reporter.unit("verify", 1, 2)
+    assert capsys.readouterr().err.splitlines() == [
+        "opbench gate: screening: process 1, 4 undecided, 0s",
+        "opbench gate: confirming: pair 2, 2 undecided, 0s",
+    ]
+
+
+def test_a_line_for_what_takes_a_while(capsys):
+    with busy(words("calibrate"), "measuring cpu"):
+        pass
+    assert capsys.readouterr().err == "opbench calibrate: measuring cpu\n"
+
+
+def test_a_terminal_is_told_of_phases_and_of_the_time_that_went_by(tmp_path):
+    """One case, whose bar would tell nothing."""
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "harness.cli", "run", "row_sum", "-k", "small", "--in-process"]
+    command += ["--load", str(MINE), "--impl", "summed", "--budget", "300ms", "--threads", "1"]
+    environment = {**os.environ, "COLUMNS": "120", "TERM": "xterm"}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=theirs, stdout=subprocess.DEVNULL, env=environment
+    )
+    os.close(theirs)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", _read(ours))
+    assert process.wait() == 0, text
+    assert "loading" in text
+    assert "row_sum small normal float32 forward · racing" in text
+    assert re.search(r"\d:\d\d:\d\d", text)
+    assert "-:--:--" not in text
+
+
+def _read(terminal):
+    """All that is written to a terminal until whoever writes there ends."""
+    found = b""
+    while select.select([terminal], [], [], 120)[0]:
+        try:
+            more = os.read(terminal, 4096)
+        except OSError:  # so a terminal tells that nobody has it any more
+            break
+        found += more
+    os.close(terminal)
+    return found.decode(errors="replace")

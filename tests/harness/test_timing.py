@@ -1,0 +1,60 @@
+"""What the time of a run is spent on."""
+
+from harness.planning import Race
+from harness.terminal import Progress
+from harness.timing import Stopwatch, Timing
+from results.record import Case, Measured, Record
+
+CASE = Case("an_op", "small", (), "normal")
+
+
+class Clock:
+    """Seconds that go on by one at every look."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        self.now += 1.0
+        return self.now
+
+
+def test_phases_end_where_others_begin():
+    watch = Stopwatch(Clock())
+    for phase in ("a", "b", "a", ""):
+        watch.begin(phase)
+    watch.begin("b")
+    watch.begin("")
+    assert watch.spent_s == {"a": 2.0, "b": 2.0}
+
+
+def test_compiling_is_told_apart_from_checking():
+    timing = Timing(Progress(), Stopwatch(Clock()))
+    timing.watch.begin("loading")
+    race = Race(CASE, ("one", "two"))
+    timing.case(race)
+    timing.contender("one", "prepare")
+    timing.contender("two", "compile")
+    timing.contender("", "race")
+    timing.finished(race)
+    measured = Measured((1.0,), (0,), 1, 0.75, 0.0, 0, 0, "budget")
+    other = Record("one", Case("an_op", "large", (), "normal"), measured, "", "")
+    records = [Record(name, CASE, measured, "", "") for name in race.contenders]
+    assert timing.spent([*records, other]) == {
+        "loading": 1.0,
+        "preparing": 1.5,
+        "checking": 1.5,
+        "racing": 1.0,
+    }
+    assert timing.raced_s == {CASE: 1.0}
+
+
+def test_several_processes_are_prepared_in_turn():
+    timing = Timing(Progress(), Stopwatch(Clock()))
+    race = Race(CASE, ("one",))
+    timing.case(race)
+    for _ in range(2):
+        timing.contender("one", "prepare")
+        timing.contender("", "race")
+    timing.finished(race)
+    assert timing.spent([]) == {"preparing": 0.0, "checking": 3.0, "racing": 2.0}
