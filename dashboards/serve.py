@@ -113,15 +113,17 @@ def _runs(url: str) -> list[str]:
 def _usable_port(host: str, port: int) -> int:
     """The port, or for 0 a free one. Raises OpbenchError where it can't be served from."""
     try:
+        socket.getaddrinfo(host, port, _family(host), socket.SOCK_STREAM)
+    # A name may have parts that no name can have.
+    except (socket.gaierror, UnicodeError) as error:
+        raise OpbenchError(f"--host {host[:80]!r} is no address: {error}") from error
+    try:
         with socket.create_server((host, port), family=_family(host)) as server:
             return int(server.getsockname()[1])
-    except socket.gaierror as error:
-        raise OpbenchError(f"--host {host!r} is no address of this machine: {error}") from error
-    # A name may have parts that no name can have, and a port may be too large.
-    except (OSError, UnicodeError, OverflowError) as error:
+    except OSError as error:
         raise OpbenchError(
-            f"port {port} of {host} cannot be used ({error}); give another --port, "
-            "or 0 for any that is free"
+            f"port {port} of {host} cannot be used ({error.strerror or error}); give another "
+            "--port, or 0 for any that is free"
         ) from error
 
 
