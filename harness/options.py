@@ -43,6 +43,7 @@ _REMEMBERED = (
     "base_python",
     "head",
     "build",
+    "slowdowns",
 )
 
 
@@ -82,6 +83,7 @@ def rules(words: argparse.Namespace) -> Rules:
 def remember(words: argparse.Namespace) -> tuple[tuple[str, str], ...]:
     """What was asked for, to be kept with a run: each option and its value in JSON."""
     kept = {name: getattr(words, name) for name in _REMEMBERED if hasattr(words, name)}
+    kept["verb"] = words.verb
     # A run may be resumed from another folder.
     kept["load"] = [str(Path(m).resolve()) if m.endswith(".py") else m for m in words.load]
     return tuple((name, json.dumps(value)) for name, value in kept.items())

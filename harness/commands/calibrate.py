@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 from harness import options
 from harness.commands import common
+from harness.commands.resuming import open_resumed
 from harness.exits import Exit
 from harness.lazy import import_lazily
 from harness.option_types import count, duration, shares
+from harness.parsing import listed
 from harness.terminal import busy, draw, gate_progress
+from results.errors import SelectionError, UnsupportedError
 from results.outputs import ensure_apart_from_runs
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 HELP = "measure what this machine can do at most, or how often the gate errs on it"
 #: Where any of these was given, the usual suite is not what is asked for.
 _CHOOSING = ("names", "expression", "impls", "inputs", "board")
+#: The words that either understands, and those of ceilings alone.
+_OF_BOTH = {"gate", "ceilings", "device", "threads", "json", "quiet"}
+_OF_CEILINGS = {"seconds", "fresh"}
 
 
 def add(verb: argparse.ArgumentParser) -> None:
@@ -102,6 +108,10 @@ def _add_gate(verb: argparse.ArgumentParser) -> None:
 
 def main(words: argparse.Namespace) -> Exit:
     """Measure, keep and print what was asked for."""
+    other = _OF_CEILINGS if words.gate else words.given - _OF_CEILINGS - _OF_BOTH
+    if ignored := words.given & other:
+        what = "--gate" if words.gate else "--ceilings"
+        raise SelectionError(f"{listed(ignored)} would say nothing to {what}: leave it out")
     return _gate(words) if words.gate else _ceilings(words)
 
 
@@ -111,10 +121,9 @@ def _ceilings(words: argparse.Namespace) -> Exit:
     from harness.devices import ensure_devices
     from harness.environment import describe
     from results.ceilings import save
-    from results.errors import UnsupportedError
     from results.table import ceilings_table
 
-    devices = tuple(words.device.split(",")) if words.device else ("cpu",)
+    devices = options.selection(words).devices
     ensure_devices(devices)
     try:
         for device in devices:
@@ -170,15 +179,12 @@ def _recorded(words: argparse.Namespace) -> RunFolder:
     from harness.arena import mirrored
     from harness.calibrating import record
     from harness.process import Limits, usual_memory
-    from results.store import open_run
 
+    resumed = open_resumed(words) if words.resume else None
     limits = Limits(words.timeout, words.memory_limit or usual_memory() // 2)
     contest, environment = mirrored(_selection(words), tuple(words.load), limits)
-    if words.resume:
-        folder = open_run(words.resume)
-        words.folder = folder.path
-    else:
-        folder = common.create_in(words, environment)
+    folder = resumed or common.create_in(words, environment)
+    words.folder = folder.path
     with gate_progress(words) as reporter:
         record(
             contest,

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness import options
 from harness.lazy import import_lazily
-from harness.suggest import did_you_mean
+from harness.parsing import listed
+from harness.suggest import near
 from harness.terminal import draw
 from results.errors import SelectionError
 
@@ -104,7 +105,7 @@ def _ensure_known(names: Iterable[str], known: Iterable[str], what: str) -> None
     for name in names:
         if name not in known:
             raise SelectionError(
-                f"there is no {what} named {name!r}{did_you_mean(name, known)}; known: "
+                f"there is no {what} named {name!r}{near(name, known)}; known: "
                 f"{', '.join(sorted(known)) or 'none'}"
             )
 
@@ -120,6 +121,8 @@ def supervised(words: argparse.Namespace) -> Iterator[Supervisor | None]:
 def supervisors(words: argparse.Namespace, number: int) -> Iterator[Sequence[Supervisor]]:
     """Supervisors for work that is done side by side; none where all is done in this process."""
     if words.in_process:
+        if ignored := words.given & {"timeout", "memory_limit", "jobs"}:
+            raise SelectionError(f"{listed(ignored)} would bound processes: leave --in-process out")
         from harness.worker import hush
 
         hush()

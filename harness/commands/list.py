@@ -9,7 +9,9 @@ from harness import options
 from harness.commands import common
 from harness.exits import Exit
 from harness.lazy import import_lazily
+from harness.parsing import listed
 from harness.terminal import draw
+from results.errors import SelectionError
 
 HELP = "list ops, contenders, cases or suites"
 _LISTED = ("ops", "impls", "cases", "suites")
@@ -33,6 +35,9 @@ def main(words: argparse.Namespace) -> Exit:
     catalog = common.load(words)
     if words.markdown:
         from harness.pages import write_pages
+
+        if ignored := words.given - {"markdown", "what", "names", "load"}:
+            raise SelectionError(f"{listed(ignored)} would say nothing to --markdown: leave it out")
 
         for path in write_pages(catalog, options.selection(words).names, Path(words.markdown)):
             print(f"wrote {path}")

@@ -1,11 +1,11 @@
-"""What `opbench run --resume` keeps of a run, what it may change, and what it races anew."""
+"""What `--resume` keeps of a run, what it may change, and what is raced anew."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness import options
@@ -19,8 +19,16 @@ if TYPE_CHECKING:
     from results.record import Case
     from results.store import RunFolder
 
-#: Words that say how a run goes on, not what it is.
-_FREE = {"resume", "budget", "timeout", "memory_limit", "in_process", "json", "quiet"}
+#: Words that say how a run goes on, not what it is, by verb.
+_FREE = {
+    "run": {"budget", "timeout", "memory_limit", "in_process", "json", "quiet"},
+    "calibrate": {
+        *("units", "pairs", "sessions", "alpha", "min_slowdown", "plot"),
+        *("timeout", "memory_limit", "json", "quiet"),
+    },
+}
+#: Words that say that a run goes on.
+_RESUMING = {"resume", "gate"}
 
 
 def open_resumed(words: argparse.Namespace) -> RunFolder:
@@ -34,21 +42,31 @@ def open_resumed(words: argparse.Namespace) -> RunFolder:
     folder = open_run(words.resume)
     settings = folder.info.settings
     kept = {name: json.loads(value) for name, value in settings}
-    if "budget" not in kept or "base" in kept:
+    free = _FREE[words.verb]
+    if _verb_of(kept) != words.verb:
         raise RunFolderError(
-            f"{folder.path} was not made by `opbench run`: there is nothing to go on with"
+            f"{folder.path} was not made by `opbench {words.verb}`: there is nothing to go on with"
         )
-    asked = {name: getattr(words, name) for name in words.given - _FREE}
+    asked = {name: _as_kept(getattr(words, name)) for name in words.given - free - _RESUMING}
     refused = [name for name, value in asked.items() if name not in kept or kept[name] != value]
     if refused:
         raise SelectionError(
             f"{folder.path} goes on as it was begun: leave {listed(refused)} out, or begin another "
-            f"run; {listed(_FREE - {'resume'})} may be given"
+            f"run; {listed(free)} may be given"
         )
-    options.recall(
-        words, tuple(s for s in settings if s[0] != "budget" or "budget" not in words.given)
-    )
+    options.recall(words, tuple(s for s in settings if s[0] not in words.given & free))
     return folder
+
+
+def _verb_of(kept: Mapping[str, object]) -> str:
+    """What made a run, by what is kept with it; runs of earlier versions don't say it."""
+    if "verb" in kept:
+        return str(kept["verb"])
+    return "run" if "budget" in kept and "base" not in kept else ""
+
+
+def _as_kept(value: object) -> object:
+    return json.loads(json.dumps(value))
 
 
 def ensured(
