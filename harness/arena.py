@@ -28,7 +28,7 @@ from harness.worktrees import (
     submodules_in_mind,
     toplevel,
 )
-from results.errors import VersionError
+from results.errors import SelectionError, VersionError
 from results.record import Environment, Side
 
 
@@ -141,9 +141,11 @@ def _two_versions(
 def _two_environments(asked: Asked, limits: Limits) -> Arena:
     python = shutil.which(asked.python)
     if python is None:
-        raise VersionError(f"there is no interpreter {asked.python}")
+        raise SelectionError(f"--base-python: there is no interpreter {asked.python}")
     if asked.method == "twins":
-        raise VersionError("two environments can't be loaded into one process: use --method pairs")
+        raise SelectionError(
+            "two environments can't be loaded into one process: use --method pairs"
+        )
     version = _project(asked.modules)
     shared = everything(version, asked.selection)
     base = Fighter(_brief("base", version, limits), python)

@@ -35,7 +35,7 @@ def git(folder: Path, *words: str, otherwise: str = "") -> str:
     try:
         done = run_to_end(command, env=env, stdin=subprocess.DEVNULL)
     except FileNotFoundError as error:
-        raise VersionError("git is not installed, and the gate compares git versions") from error
+        raise VersionError("git is not installed, and versions are compared by it") from error
     if done.returncode != 0:
         failed = otherwise or f"git {' '.join(words)} failed in {folder}"
         told = os.fsdecode(done.stderr).strip()

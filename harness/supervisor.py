@@ -182,9 +182,9 @@ class Supervisor:
             if isinstance(message, Finished | Death):
                 return told, message
             if isinstance(message, Began):
-                self._company.add((job.race.case.op, message.contender))
                 listener.begin(message.contender, message.stage)
                 if message.contender:
+                    self._company.add((job.race.case.op, message.contender))
                     worker.send(None)
             elif isinstance(message, Done):
                 told.add(message.contender)

@@ -13,7 +13,7 @@ from pathlib import Path
 from harness import ownership
 from harness.git import git
 from harness.interruption import uninterrupted
-from results.errors import VersionError
+from results.errors import SelectionError, VersionError
 
 #: How the working tree as it is, changes that are not committed included, is called.
 HERE = "."
@@ -30,7 +30,7 @@ class Checkout:
 
 def toplevel(folder: Path) -> Path:
     """The root of the repository that `folder` is in. Raises VersionError where it is in none."""
-    missing = f"{folder} is in no git repository, and the gate compares versions of one"
+    missing = f"{folder} is in no git repository, and versions are compared of one"
     return Path(git(folder, "rev-parse", "--show-toplevel", otherwise=missing))
 
 
@@ -39,7 +39,7 @@ def checked_out(repository: Path, ref: str) -> Iterator[Checkout]:
     """The version `ref` of `repository`, in a worktree that is removed at the end.
 
     ref: a commit, branch or tag; "." stands for the working tree as it is, which is left alone.
-    What processes that were killed left of theirs is removed as well. Raises VersionError where
+    What processes that were killed left of theirs is removed as well. Raises SelectionError where
     there is no such version.
     """
     if ref == HERE:
@@ -126,7 +126,7 @@ def _forget(repository: Path, root: Path) -> None:
 
 
 def _commit(repository: Path, ref: str) -> str:
-    """The full name of a commit. Raises VersionError, which says what may be meant, without one."""
+    """The full name of a commit. Raises SelectionError, which says what may be meant, without one."""
     try:
         return git(repository, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
     except VersionError as error:
@@ -138,7 +138,7 @@ def _commit(repository: Path, ref: str) -> str:
             if meant
             else "give a commit, branch or tag (`git fetch` brings what only the remote has)"
         )
-        raise VersionError(f"{repository} has no version {ref!r}; {advice}") from error
+        raise SelectionError(f"{repository} has no version {ref!r}; {advice}") from error
 
 
 def _is_changed(repository: Path) -> bool:

@@ -384,3 +384,12 @@ def test_triton_is_checked_but_never_timed_under_its_interpreter(tmp_path):
     timed = opbench("run", "patch_pooling", "-k", "tiny")
     assert timed.returncode == Exit.NOTHING
     assert "is not timed under Triton's interpreter" in timed.stdout
+
+
+def test_a_run_tells_what_its_time_went_into(here, capsys):
+    words = ["run", "row_sum", "-k", "small", "--impl", "summed,loop", *MINE, *HERE, "--json"]
+    assert main(words) == Exit.OK
+    told = json.loads(capsys.readouterr().out)
+    assert list(told["spent_s"]) == ["loading", "anchors", "preparing", "checking", "racing"]
+    assert all(seconds >= 0 for seconds in told["spent_s"].values())
+    assert {type(found) for found in (told["outlook"], told["warnings"])} == {list}

@@ -227,8 +227,8 @@ def test_a_worker_that_does_not_start_is_told(project):
         (("--base", "main", "row_sun"), Exit.USAGE, "row_sum"),
         (("--base", "main", "row_sum", "-k", "huge"), Exit.USAGE, "the selection is empty"),
         (("--base", "main", "--base-python", "python3"), Exit.USAGE, "not allowed with"),
-        (("--base", "nope", "row_sum"), Exit.NOTHING, "no version 'nope'; give a commit"),
-        (("--base-python", "/nowhere/python", "row_sum"), Exit.NOTHING, "/nowhere/python"),
+        (("--base", "nope", "row_sum"), Exit.USAGE, "no version 'nope'; give a commit"),
+        (("--base-python", "/nowhere/python", "row_sum"), Exit.USAGE, "/nowhere/python"),
         (("row_sum",), Exit.USAGE, "--base"),
     ],
 )

@@ -123,7 +123,7 @@ def test_for_programs_and_the_other_way_round(project):
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("--base", "nobody"), Exit.NOTHING, "no version 'nobody'"),
+        (("--base", "nobody"), Exit.USAGE, "no version 'nobody'"),
         (("--base", "main", "--build", "exit 3"), Exit.NOTHING, "does not build"),
         (("--head", "main"), Exit.USAGE, "say with --base"),
         (("--base", "main", "--in-process"), Exit.USAGE, "leave --in-process out"),

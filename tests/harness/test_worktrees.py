@@ -3,7 +3,7 @@
 import pytest
 
 from harness.worktrees import HERE, checked_out, ensure_different, submodules_in_mind, toplevel
-from results.errors import VersionError
+from results.errors import SelectionError, VersionError
 from tests.harness.projects import commit, git, is_clean, repository, two_versions, worktrees
 
 
@@ -185,7 +185,9 @@ def test_what_python_compiled_is_no_change(project):
 def test_what_may_be_meant_is_told(project, ref, meant):
     for name in ("origin/far", "up/feature/far"):
         git(project, "update-ref", f"refs/remotes/{name}", "main")
-    with pytest.raises(VersionError, match=rf"no version '{ref}'; did you mean .*{meant}") as told:
+    with pytest.raises(
+        SelectionError, match=rf"no version '{ref}'; did you mean .*{meant}"
+    ) as told:
         with checked_out(project, ref):
             pass
     assert "fetch" not in str(told.value)
@@ -193,7 +195,7 @@ def test_what_may_be_meant_is_told(project, ref, meant):
 
 @pytest.mark.parametrize("ref", ["nope", "v9", "0123456789", "main:a.txt", ""])
 def test_an_unknown_version_is_told_with_what_to_do(project, ref):
-    with pytest.raises(VersionError, match="has no version") as caught, checked_out(project, ref):
+    with pytest.raises(SelectionError, match="has no version") as caught, checked_out(project, ref):
         pass
     assert str(project) in str(caught.value)
     assert "give a commit, branch or tag (`git fetch`" in str(caught.value)

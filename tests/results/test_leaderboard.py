@@ -139,3 +139,22 @@ def test_a_board_per_case_in_order():
 
     assert [b.case.shape for b in found] == ["b", "a"]
     assert len(found[0].rows) == 2
+
+
+def test_a_row_whose_threads_waited_for_cores_is_marked():
+    times = {"waits": (0.00799,) * 20, "runs": tuple(1e-3 + n * 1e-5 for n in range(20))}
+
+    def rows(threads):
+        on = replace(case(), threads=threads)
+        outcomes = {
+            name: replace(measured(1.0), samples_s=samples, rounds=tuple(range(20)), calls=1)
+            for name, samples in times.items()
+        }
+        records = [replace(record(name, o), case=on) for name, o in outcomes.items()]
+        return {row.contender: row for row in board(on, records).rows}
+
+    found = rows(threads=2)
+    assert found["waits"].waited
+    assert found["waits"].note == "threads waited for cores: its time is the scheduler's"
+    assert not found["runs"].waited
+    assert not any(row.waited for row in rows(threads=1).values())
