@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,10 +83,13 @@ def rules(words: argparse.Namespace) -> Rules:
 def remember(words: argparse.Namespace) -> tuple[tuple[str, str], ...]:
     """What was asked for, to be kept with a run: each option and its value in JSON."""
     kept = {name: getattr(words, name) for name in _REMEMBERED if hasattr(words, name)}
-    kept["verb"] = words.verb
-    # A run may be resumed from another folder.
-    kept["load"] = [str(Path(m).resolve()) if m.endswith(".py") else m for m in words.load]
+    kept |= {"verb": words.verb, "load": from_anywhere(words.load)}
     return tuple((name, json.dumps(value)) for name, value in kept.items())
+
+
+def from_anywhere(modules: Iterable[str]) -> list[str]:
+    """The modules to load, files by names that hold in any folder: a run may be resumed there."""
+    return [str(Path(name).resolve()) if name.endswith(".py") else name for name in modules]
 
 
 def recall(words: argparse.Namespace, settings: tuple[tuple[str, str], ...]) -> None:

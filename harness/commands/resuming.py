@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import options
@@ -47,7 +48,8 @@ def open_resumed(words: argparse.Namespace) -> RunFolder:
         raise RunFolderError(
             f"{folder.path} was not made by `opbench {words.verb}`: there is nothing to go on with"
         )
-    asked = {name: _as_kept(getattr(words, name)) for name in words.given - free - _RESUMING}
+    kept |= {"id": folder.info.id, "out": _as_out(str(folder.path.parent))}
+    asked = {name: _as_kept(name, words) for name in words.given - free - _RESUMING}
     refused = [name for name, value in asked.items() if name not in kept or kept[name] != value]
     if refused:
         raise SelectionError(
@@ -65,8 +67,16 @@ def _verb_of(kept: Mapping[str, object]) -> str:
     return "run" if "budget" in kept and "base" not in kept else ""
 
 
-def _as_kept(value: object) -> object:
-    return json.loads(json.dumps(value))
+def _as_kept(name: str, words: argparse.Namespace) -> object:
+    """What was given now, as it would have been kept."""
+    value = getattr(words, name)
+    if name == "load":
+        return options.from_anywhere(value)
+    return _as_out(value) if name == "out" else json.loads(json.dumps(value))
+
+
+def _as_out(folder: str) -> str:
+    return str(Path(folder).resolve())
 
 
 def ensured(

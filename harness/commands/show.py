@@ -56,17 +56,19 @@ def _show_run(
 
     found = [board for board in boards_of(folder) if is_asked(board.case)]
     profiles = [item for item in folder.profiles() if is_asked(item.case)]
+    open_cases = outlooks(found, folder.records(), folder.info.rules)
     if words.json:
         common.print_json(
             {
                 "run": str(folder.path),
                 "boards": [common.plain(board) for board in found],
                 "profiles": [common.plain(item) for item in profiles],
+                "outlook": [common.plain(outlook) for outlook in open_cases],
             }
         )
     else:
         draw(leaderboard_table(board) for board in found)
-        for outlook in outlooks(found, folder.records(), folder.info.rules):
+        for outlook in open_cases:
             print(*sentences(outlook, shlex.quote(str(folder.path))), sep="\n")
         _draw_profiles(folder, is_asked)
         for line in anchors_text(folder.records()):
