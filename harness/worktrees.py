@@ -126,7 +126,7 @@ def _forget(repository: Path, root: Path) -> None:
 
 
 def _commit(repository: Path, ref: str) -> str:
-    """The full name of a commit. Raises SelectionError, with what may be meant, without one."""
+    """The full name of a commit. Raises SelectionError, which says what may be meant."""
     try:
         return git(repository, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
     except VersionError as error:

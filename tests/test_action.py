@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.cli import parser
+from harness.cli import parsers
 from tests.action_steps import (
     ACTION,
     INPUTS,
@@ -96,7 +96,7 @@ def test_words_reach_opbench_as_they_are(runner):
         alpha="5%",
     )
 
-    words = parser().parse_args(runner.words)
+    words = parsers()[0].parse_args(runner.words)
     assert (words.verb, words.base, words.budget, words.alpha) == ("gate", "c0ffee", 90.0, 0.05)
     assert words.names == ["softmax", "pooling"]
     assert (words.expression, words.build, words.impls) == (trap, f"make {trap}", trap)
@@ -108,7 +108,7 @@ def test_words_reach_opbench_as_they_are(runner):
 def test_what_was_left_out_says_nothing(runner):
     compared(runner)
 
-    assert parser().parse_args(runner.words).names == []
+    assert parsers()[0].parse_args(runner.words).names == []
     assert [word.partition("=")[0] for word in runner.words] == [
         *("gate", "--base", "--alpha", "--min-slowdown", "--budget", "--out", "--id"),
         *("--summary", "--"),
@@ -202,7 +202,7 @@ def test_the_recipe_for_any_other_ci(tmp_path, origin, code, summary, ends):
         capture_output=True,
     )
 
-    words = parser().parse_args(noted(tmp_path))
+    words = parsers()[0].parse_args(noted(tmp_path))
     assert (done.returncode, done.stderr) == (ends, "")
     assert words.base == git(origin, "rev-parse", "main^")
     assert words.load == ["bench/my ops.py"]
