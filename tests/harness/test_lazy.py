@@ -20,7 +20,7 @@ BEGINNINGS = {
     ),
     "after torch itself": (
         "import torch\nfrom torch.autograd.function import once_differentiable\n"
-        "import sys\nassert sys.modules['torch'] is torch"
+        "import sys\nassert sys.modules['torch'] is torch\nassert 'ones' in dir(torch)"
     ),
     "by a function": (
         "import importlib\nnn = importlib.import_module('torch.nn')\nimport torch\n"
@@ -37,10 +37,6 @@ BEGINNINGS = {
     "one that is not there": (
         "try:\n    import torch.nonsense\nexcept ModuleNotFoundError as error:\n"
         "    assert 'torch.nonsense' in str(error)\nelse:\n    raise AssertionError"
-    ),
-    "everything": "from torch import *\nassert ones(2).sum() == 2",
-    "by its entry among the modules": (
-        "import sys, torch\nassert sys.modules['torch'].ones(1) == 1\nassert 'ones' in dir(torch)"
     ),
     "in several threads": (
         "import threading, torch\nfound = []\n"
