@@ -35,7 +35,7 @@ def write_pages(catalog: Catalog, names: tuple[str, ...], folder: Path) -> tuple
             pages[path] = _page(catalog, suite, ops)
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in pages.items():
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
     return tuple(pages)
 
 

@@ -23,7 +23,7 @@ def appender(name: str) -> Callable[[str], None]:
 
     def append(text: str) -> None:
         try:
-            with path.open("a", encoding="utf-8") as file:
+            with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error

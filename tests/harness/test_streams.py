@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
+from harness.commands.summary import appender
 from harness.exits import Exit
 from results import store
 from tests.results.examples import case, info, make_run, record
@@ -62,3 +63,10 @@ def test_a_damaged_line_is_told_once(tmp_path, capsys):
     err = capsys.readouterr().err
     assert err.count("opbench show: warning: ") == 1
     assert "records.jsonl:" in err
+
+
+def test_a_summary_takes_any_name(tmp_path):
+    append = appender(str(tmp_path / "summary.md"))
+    append("漢 \ud83d\n")
+
+    assert (tmp_path / "summary.md").read_text(encoding="utf-8") == "漢 \\ud83d\n"
