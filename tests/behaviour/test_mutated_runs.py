@@ -5,6 +5,7 @@ The mutations are drawn anew from the same seed each time.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import math
@@ -166,9 +167,8 @@ READERS = (
 
 @seeded(250)
 @given(data=st.data())
-def test_mutated_runs(material, tmp_path_factory, monkeypatch_module, data):
+def test_mutated_runs(material, tmp_path_factory, data):
     here = tmp_path_factory.mktemp("here")
-    monkeypatch_module.chdir(here)
     name = data.draw(st.sampled_from(("race", "race", "gate", "profiled")))
     shutil.copytree(material / "runs" / "race", here / "runs" / "whole")
     mutant = here / "runs" / "mutant"
@@ -179,20 +179,20 @@ def test_mutated_runs(material, tmp_path_factory, monkeypatch_module, data):
     before = files(here)
 
     words = data.draw(st.sampled_from(READERS))
-    if words[0] == "export":
-        by = data.draw(st.sampled_from(("job", "sample")))
-        exported(str(mutant), words[2], by, here / "out")
-    else:
-        told(tuple(word.format(run=mutant, runs=here / "runs") for word in words))
+    with contextlib.chdir(here):
+        if words[0] == "export":
+            by = data.draw(st.sampled_from(("job", "sample")))
+            exported(str(mutant), words[2], by, here / "out")
+        else:
+            told(tuple(word.format(run=mutant, runs=here / "runs") for word in words))
     assert files(here) == before
     shutil.rmtree(here)
 
 
 @seeded(150)
 @given(data=st.data())
-def test_mutated_benchmark_files(material, tmp_path_factory, monkeypatch_module, data):
+def test_mutated_benchmark_files(material, tmp_path_factory, data):
     here = tmp_path_factory.mktemp("here")
-    monkeypatch_module.chdir(here)
     entries = [entry(f"t.py::test[{n}-f]", params={"n": n, "f": "f"}, group="g") for n in (1, 2)]
     foreign = document(*entries, entry("t.py::test_alone"))
     source = data.draw(
@@ -205,15 +205,16 @@ def test_mutated_benchmark_files(material, tmp_path_factory, monkeypatch_module,
     before = files(here)
 
     more = data.draw(st.sampled_from(((), ("--contender", "n"), ("--contender", "f"))))
-    out = told(("import", "x.json", "--out", "made", "--id", "one", *more))
-    kept = {path: held for path, held in files(here).items() if not path.startswith("made")}
-    assert kept == before
-    if "run: " in out:
-        told(("show", "made/one"))
-        told(("history", "--runs", "made"))
-        exported("made/one", data.draw(st.sampled_from(sorted(FORMATS))), "job", here / "out")
-    else:
-        assert not (here / "made").exists()
+    with contextlib.chdir(here):
+        out = told(("import", "x.json", "--out", "made", "--id", "one", *more))
+        kept = {path: held for path, held in files(here).items() if not path.startswith("made")}
+        assert kept == before
+        if "run: " in out:
+            told(("show", "made/one"))
+            told(("history", "--runs", "made"))
+            exported("made/one", data.draw(st.sampled_from(sorted(FORMATS))), "job", here / "out")
+        else:
+            assert not (here / "made").exists()
     shutil.rmtree(here)
 
 
@@ -266,9 +267,3 @@ def test_every_damage_of_a_folder(material, tmp_path):
             for name in FORMATS:
                 exported(str(root / "race"), name, "job", tmp_path / "out")
             assert files(root) == before
-
-
-@pytest.fixture(scope="module")
-def monkeypatch_module():
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
