@@ -20,8 +20,10 @@ from tests.results.examples import case, info, make_run, record
 def runs(tmp_path_factory):
     """A run with names from all over the world, and one with a lone surrogate and no partner."""
     root = tmp_path_factory.mktemp("runs")
-    run = store.create(root, info("names"))
-    run.append(*(record(name, on=case(shape="Größe")) for name in ("µ-kernel", "速い", "\ud83d")))
+    names = ("µ-kernel", "速い", "\ud83d")
+    for run_id in ("names", "later"):
+        lines = [record(name, on=case(shape="Größe")) for name in names]
+        store.create(root, info(run_id), lines)
     return root
 
 
@@ -33,7 +35,7 @@ def runs(tmp_path_factory):
         ("utf-8", "show names"),
         ("ascii", "show names --json"),
         ("ascii", "history --runs ."),
-        ("cp1252", "compare names names"),
+        ("cp1252", "compare names later"),
     ],
 )
 def test_names_that_the_output_cannot_hold(runs, encoding, words):
