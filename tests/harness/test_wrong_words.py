@@ -72,8 +72,8 @@ def test_what_would_be_ignored_or_is_not_known_is_2(here, capsys, words, message
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["--ceilings", "--device", "nosuch"], Exit.USAGE, "--device 'nosuch' is no device"),
-        (["--ceilings", "--device", "cuda:x"], Exit.USAGE, "--device 'cuda:x' is no device"),
+        (["--ceilings", "--device", "nosuch"], Exit.USAGE, "there is no device 'nosuch'"),
+        (["--ceilings", "--device", "cuda:x"], Exit.USAGE, "the device 'cuda:x'"),
         (
             ["--ceilings", "row_sum", "-k", "x"],
             Exit.USAGE,
