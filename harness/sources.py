@@ -178,9 +178,11 @@ def _is_absent(module: str) -> bool:
     try:
         load(module, entry_points=False)
     except DeclarationError as error:
-        missing = getattr(error.__cause__, "name", None)
-        is_missing = isinstance(error.__cause__, ModuleNotFoundError)
-        return is_missing and f"{module}.".startswith(f"{missing}.")
+        cause: BaseException | None = error
+        while isinstance(cause, DeclarationError):
+            cause = cause.__cause__
+        missing = cause.name if isinstance(cause, ModuleNotFoundError) else None
+        return missing is not None and f"{module}.".startswith(f"{missing}.")
     return False
 
 
