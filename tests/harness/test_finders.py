@@ -81,13 +81,14 @@ sys.meta_path.insert(0, Redirecting)
 """
 #: Prints what the modules say in each version, before and after the other was entered.
 PROGRAM = """
-import importlib, json, os, sys
+import importlib, json, os, pathlib, sys
 from harness.sources import Version
 from harness.worlds import Worlds
 
-home, roots = Path(sys.argv[1]), [Path(root) for root in sys.argv[2:]]
+home, roots = pathlib.Path(sys.argv[1]), [pathlib.Path(root) for root in sys.argv[2:]]
 worlds = Worlds()
-loaded = [worlds.load(Version(root.parent.name, root, home, (), Path("sourced"))) for root in roots]
+here = pathlib.Path("sourced")
+loaded = [worlds.load(Version(root.parent.name, root, home, (), here)) for root in roots]
 said = {}
 for world in (*loaded, *loaded):
     worlds.enter(world)
