@@ -1,14 +1,33 @@
 """What the documentation shows runs as it is written."""
 
+import re
+import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.docs_blocks import blocks_of, run_page
+from harness.cli import parsers
+from harness.parsing import Parser
+from tests.docs_blocks import blocks_of, indented_commands, run_page
 
 ROOT = Path(__file__).parent.parent
-#: The pages whose blocks are run.
-PAGES = ("docs/declaring.md",)
+#: Every page but those of the catalogue, which `opbench list --markdown` writes: their blocks are
+#: signatures, and tests/harness/test_pages.py compares the pages with the declarations.
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))
+}
+#: Those that show what opbench does, so that there is something to run in each.
+EXAMPLES = ("README.md", "docs/declaring.md", "docs/measuring.md", "docs/reading.md")
+#: Files of the repository that a page's commands name otherwise than by their path.
+FILES = {
+    "README.md": {"tests/loaded": "tests/loaded"},
+    "docs/benchmarks.md": {"benchmarks": "benchmarks"},
+    "docs/reading.md": {"tests/loaded/row_sum.py": "ops.py"},
+}
+#: Smaller numbers are of some of them: of a run, of a measurement.
+COUNTED = re.compile(r"\b(\d{2,}(?= +ops)|\d{3,}(?= +contenders)) +(ops|contenders)\b")
 
 PAGE = """\
 # A page
@@ -23,7 +42,7 @@ $ false
 value = 3
 ```
 
-<!-- exit code: 3 -->
+<!-- exit code: 3 or 4 -->
 <!-- contains: three, exactly -->
 ```console
 $ echo three \\
@@ -48,37 +67,120 @@ This comment is not right above what follows.
 true
 ```
 
+```console
+$ false
+$ echo $?
+1
+$ true
+```
+
 ```toml
 [left.alone]
 ```
 """
 
 
-@pytest.mark.alone
-@pytest.mark.parametrize("page", PAGES)
-def test_every_block_runs_as_it_is_written(page, tmp_path):
-    assert run_page(ROOT / page, tmp_path)
+def taken(parser: Parser) -> set[str]:
+    """The options of a verb."""
+    return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", parser.format_help()))
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_every_block_runs_as_it_is_written(name, tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    for source, target in FILES.get(name, {}).items():
+        copied = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+        copied(ROOT / source, folder / target)
+    own = {"XDG_CACHE_HOME": str(tmp_path / "cache")} if name == "docs/measuring.md" else {}
+    run = run_page(ROOT / name, folder, environment=own)
+    assert run or name not in EXAMPLES
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_no_command_is_out_of_reach(name):
+    assert list(indented_commands(PAGES[name])) == [], "fence it: ```sh"
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_what_is_not_run_is_left_out_for_a_reason_of_its_own(name):
+    reasons = [block.said["not run"] for block in blocks_of(PAGES[name]) if "not run" in block.said]
+    assert all(len(reason.split()) > 2 for reason in reasons)
+    assert [reason for reason, times in Counter(reasons).items() if times > 1] == []
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_tests_that_stand_for_a_block_are_there(name):
+    for path in re.findall(r"\btests/[\w/]+\.py", PAGES[name]):
+        assert (ROOT / path).is_file(), path
+
+
+def test_ops_and_contenders_are_as_many_as_the_pages_say(catalog):
+    counts = {"ops": len(catalog.ops), "contenders": sum(map(len, catalog.impls.values()))}
+    told = [
+        (name, int(number), what)
+        for name, page in PAGES.items()
+        for number, what in COUNTED.findall(page)
+    ]
+    assert {(what, number) for _, number, what in told} == set(counts.items()), told
+    assert {name for name, *_ in told} >= {"README.md", "CHANGELOG.md", "docs/benchmarks.md"}
+
+
+def test_the_version_of_torch_in_the_readme_is_the_tested_one():
+    (pinned,) = re.findall(r"^torch==(\S+)$", (ROOT / "constraints.txt").read_text("utf-8"), re.M)
+    assert set(re.findall(r"torch==(\S+)", PAGES["README.md"])) == {pinned}
+
+
+def test_verbs_take_what_the_readme_says_of_them():
+    _, verbs = parsers()
+    (told,) = (part for part in PAGES["README.md"].split("\n\n") if "All of these take" in part)
+    selecting, rest = told.split(". Of recorded runs, ")
+    reading, rest = rest.split(". All of these")
+    named = re.findall(r"`([a-z]+)(?: --gate)?`", selecting)
+    for verb in named:
+        options = re.findall(r"`(--?[a-z]+)[^`]*`", selecting.partition("take")[2])
+        assert [option for option in options if option not in taken(verbs[verb])] == [], verb
+    assert {verb for verb in verbs if "--layout" in taken(verbs[verb])} == set(named)
+    named += re.findall(r"`([a-z]+)`", reading)
+    assert {verb for verb in verbs if "--json" in taken(verbs[verb])} == set(named)
+    assert {verb for verb in verbs if "-k" in taken(verbs[verb])} == set(named)
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_options_that_a_page_names_are_those_of_their_verb(name):
+    _, verbs = parsers()
+    unknown = []
+    for verb, words in re.findall(r"\bopbench ([a-z]+)((?:[^`\n]|\\\n)*)", PAGES[name]):
+        if verb in verbs:
+            options = re.findall(r"(?<=\s)--?[a-z][a-z-]*", words.partition("#")[0])
+            unknown += [(verb, name) for name in options if name not in taken(verbs[verb])]
+    assert unknown == []
 
 
 def test_blocks_are_found_and_run(tmp_path):
-    first, file, shell, program, script, toml = blocks_of(PAGE)
+    first, file, shell, program, script, asked, toml = blocks_of(PAGE)
     assert (first.said, first.is_run) == ({"not run": "it takes a day"}, False)
     assert (file.file, file.line) == ("made/here.py", 8)
-    assert len(shell.commands) == 2
-    assert shell.said == {"exit code": "3", "contains": "three, exactly"}
+    assert [sorted(command.codes) for command in shell.commands] == [[0], [3, 4]]
+    assert shell.said == {"exit code": "3 or 4", "contains": "three, exactly"}
     assert program.text.startswith("import made.here\n")
-    assert (script.said, script.commands, toml.is_run) == ({}, ("true",), False)
+    assert (script.said, toml.is_run) == ({}, False)
+    assert [command.text for command in script.commands] == ["true"]
+    assert [(c.text, *c.codes) for c in asked.commands] == [("false", 1), ("true", 0)]
     page = tmp_path / "page.md"
     page.write_text(PAGE)
-    assert run_page(page, tmp_path) == 4
+    assert run_page(page, tmp_path) == 5
 
 
 @pytest.mark.parametrize(
     ("block", "told"),
     [
         ("```console\n$ false\n```", r"page\.md:1: `false` ended with 1, not 0"),
+        ("```console\n$ true\n$ echo $?\n3\n```", "`true` ended with 0, not 3"),
         ("```python\n1 / 0\n```", "ended with 1, not 0:\n(.|\n)*ZeroDivisionError"),
         ("<!-- exit code: 4 -->\n```sh\ntrue\n```", "`true` ended with 0, not 4"),
+        ("<!-- exit code: 1 or 3 -->\n```sh\ntrue\n```", "`true` ended with 0, not 1 or 3"),
+        ("<!-- exit code: 1 -->\n```sh\nfalse\nfalse\n```", "`false` ended with 1, not 0"),
         ("<!-- contains: x -->\n```sh\necho y\n```", "nothing prints 'x':\ny"),
     ],
 )
@@ -87,3 +189,47 @@ def test_a_block_that_does_not_do_what_it_says_is_told_by_its_line(tmp_path, blo
     page.write_text(block)
     with pytest.raises(AssertionError, match=told):
         run_page(page, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("block", "told"),
+    [
+        ("```sh\ntrue", "line 1: the block isn't closed"),
+        ("```shell\ntrue\n```", "line 1: blocks of 'shell' are unknown here"),
+        ("```python {.cell}\n1 / 0\n```", "'python {.cell}' are unknown"),
+        ("```\n$ opbench run\n```", "'[$] opbench run' is a command in a block of ''"),
+        ("~~~text\nTRITON_INTERPRET=1 opbench check\n~~~", "is a command in a block of 'text'"),
+        ("<!-- not run -->\n```sh\ntrue\n```", "<!-- not run:  --> above a block means nothing"),
+        ("<!-- Not run: slow -->\n```sh\ntrue\n```", "<!-- Not run: slow --> above a block"),
+        ("<!-- exit codes: 3 -->\n```sh\ntrue\n```", "<!-- exit codes: 3 --> above a block"),
+    ],
+)
+def test_a_block_that_nobody_would_run_unseen_is_refused(block, told):
+    with pytest.raises(ValueError, match=told):
+        list(blocks_of(block))
+
+
+def test_commands_are_found_in_indented_code():
+    page = """\
+Text, and
+
+    opbench run patch_pooling
+\tFOO=1 python -m benchmarks.racing equal
+    nothing printed
+
+- opbench in a list
+
+      pip install opbench
+
+    opbench goes on in it
+- more
+
+Text.
+
+    make test
+
+```sh
+    make bench
+```
+"""
+    assert [number for number, _ in indented_commands(page)] == [3, 4, 9, 16]
