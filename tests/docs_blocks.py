@@ -3,8 +3,9 @@
 - A block of `python` is a program. One whose first line is `# name.py` is kept under that name, and
   must be fit to be imported; any other is run as a program of its own.
 - A block of `console`, `sh` or `bash` holds commands: in `console` the lines after "$ ", and their
-  continuations after a backslash; what stands between is what they print, and isn't compared. There
-  `$ echo $?` and the number below it say what the command before ends with, where 0 is usual.
+  continuations after a backslash. What stands between is what they print: the headings of its
+  tables are compared, the rest isn't. There `$ echo $?` and the number below it say what the
+  command before ends with, where 0 is usual.
 - All blocks of a page share a folder, so that a command finds what an earlier block made.
 
 Comments right above a block change that:
@@ -189,10 +190,21 @@ def _run(block: Block, folder: Path, *, environment: Mapping[str, str], where: s
         assert done.returncode in command.codes, told
     for text in filter(None, block.said.get("contains", "").split(", ")):
         assert text in printed, f"{where}: nothing prints {text!r}:\n{printed}"
+    for heading in headings(block.text) - headings(printed):
+        raise AssertionError(f"{where}: no table has the columns {heading}:\n{printed}")
+
+
+def headings(text: str) -> set[tuple[str, ...]]:
+    """The names of the columns of each table that is drawn in a text."""
+    lines = (line for line in text.splitlines() if line.startswith("┃"))
+    return {tuple(cell.strip() for cell in line.strip("┃").split("┃")) for line in lines}
 
 
 def _environment() -> dict[str, str]:
-    """With the commands of this environment in front, and without pytest's own doings."""
+    """With the commands of this environment in front, and without pytest's own doings.
+
+    Wide enough for the columns of every table to stand in one line.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     folder = str(Path(sys.executable).parent)
-    return {**kept, "PATH": os.pathsep.join((folder, os.environ["PATH"])), "COLUMNS": "200"}
+    return {**kept, "PATH": os.pathsep.join((folder, os.environ["PATH"])), "COLUMNS": "400"}

@@ -9,7 +9,8 @@ import pytest
 
 from harness.cli import parsers
 from harness.parsing import Parser
-from tests.docs_blocks import blocks_of, indented_commands, run_page
+from results import gate_table, profile_table
+from tests.docs_blocks import blocks_of, headings, indented_commands, run_page
 
 ROOT = Path(__file__).parent.parent
 #: Every page but those of the catalogue, which `opbench list --markdown` writes: their blocks are
@@ -110,9 +111,11 @@ def test_what_is_not_run_is_left_out_for_a_reason_of_its_own(name):
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
-def test_tests_that_stand_for_a_block_are_there(name):
-    for path in re.findall(r"\btests/[\w/]+\.py", PAGES[name]):
-        assert (ROOT / path).is_file(), path
+def test_files_and_benchmarks_that_a_page_names_are_there(name):
+    modules = re.findall(r"python -m (benchmarks\.\w+)", PAGES[name])
+    paths = re.findall(r"\b(?:tests|docs|harness|results|suites|impls)/[\w/.-]+\.\w+", PAGES[name])
+    paths += [f"{module.replace('.', '/')}.py" for module in modules]
+    assert [path for path in paths if not (ROOT / path).is_file()] == []
 
 
 def test_ops_and_contenders_are_as_many_as_the_pages_say(catalog):
@@ -144,6 +147,22 @@ def test_verbs_take_what_the_readme_says_of_them():
     named += re.findall(r"`([a-z]+)`", reading)
     assert {verb for verb in verbs if "--json" in taken(verbs[verb])} == set(named)
     assert {verb for verb in verbs if "-k" in taken(verbs[verb])} == set(named)
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "columns"),
+    [
+        ("README.md", "gate", gate_table.COLUMNS),
+        ("docs/reading.md", "profile", profile_table.COLUMNS),
+    ],
+)
+def test_tables_of_commands_that_are_not_run_have_the_columns_of_today(name, command, columns):
+    (shown,) = (
+        block.text
+        for block in blocks_of(PAGES[name])
+        if "not run" in block.said and block.text.startswith(f"$ opbench {command} ")
+    )
+    assert headings(shown) == {columns}
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
@@ -181,6 +200,10 @@ def test_blocks_are_found_and_run(tmp_path):
         ("<!-- exit code: 4 -->\n```sh\ntrue\n```", "`true` ended with 0, not 4"),
         ("<!-- exit code: 1 or 3 -->\n```sh\ntrue\n```", "`true` ended with 0, not 1 or 3"),
         ("<!-- exit code: 1 -->\n```sh\nfalse\nfalse\n```", "`false` ended with 1, not 0"),
+        (
+            "```console\n$ echo '┃ op ┃ note ┃'\n┃ op ┃ time ┃\n```",
+            r"no table has the columns \('op', 'time'\)",
+        ),
         ("<!-- contains: x -->\n```sh\necho y\n```", "nothing prints 'x':\ny"),
     ],
 )
