@@ -102,8 +102,9 @@ class Block:
 def blocks_of(page: str) -> Iterator[Block]:
     """Every fenced block of a page, in order.
 
-    Raises ValueError with the line of a fence that isn't closed, of a language that is neither run
-    nor known to be no code, and of a comment right above a block of code that means nothing.
+    Raises ValueError with the line of what would stay unseen: a fence that isn't closed or stands
+    in a quotation, a language that is neither run nor known to be no code, a command in a block of
+    no code, and a comment right above a block of code that means nothing.
     """
     said: dict[str, str] = {}
     fence, begun, inside = None, 0, []
@@ -118,6 +119,8 @@ def blocks_of(page: str) -> Iterator[Block]:
             fence, begun, inside = match, number, []
         elif match := _COMMENT.match(line):
             said[match["key"]] = match["value"] or ""
+        elif _FENCE.match(line.lstrip("> ")):
+            raise ValueError(f"line {number}: a block in a quotation isn't run")
         elif line.strip():
             said = {}
     if fence is not None:

@@ -17,7 +17,8 @@ ROOT = Path(__file__).parent.parent
 #: signatures, and tests/harness/test_pages.py compares the pages with the declarations.
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
-    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+    if path.parent.name != "catalogue"
 }
 #: Those that show what opbench does, so that there is something to run in each.
 EXAMPLES = ("README.md", "docs/declaring.md", "docs/measuring.md", "docs/reading.md")
@@ -218,6 +219,7 @@ def test_a_block_that_does_not_do_what_it_says_is_told_by_its_line(tmp_path, blo
     ("block", "told"),
     [
         ("```sh\ntrue", "line 1: the block isn't closed"),
+        ("> ```sh\n> true\n> ```", "line 1: a block in a quotation isn't run"),
         ("```shell\ntrue\n```", "line 1: blocks of 'shell' are unknown here"),
         ("```python {.cell}\n1 / 0\n```", "'python {.cell}' are unknown"),
         ("```\n$ opbench run\n```", "'[$] opbench run' is a command in a block of ''"),
