@@ -129,8 +129,8 @@ def _ensure_there(modules: Iterable[str], old: Survey, new: Survey) -> None:
     """Raises SelectionError for modules that were asked for and that no version has."""
     for module in modules:
         if module in old.absent and module in new.absent:
-            labels = " and ".join(dict.fromkeys((old.label, new.label)))
-            raise SelectionError(f"there is no {module} in {labels}, which --load asks for")
+            nor = f", nor has {new.label}" if new.label != old.label else ""
+            raise SelectionError(f"{old.label} has no file {module}{nor}: --load asks for it")
 
 
 def _relative(module: str, home: Path) -> str:

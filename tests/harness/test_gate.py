@@ -305,7 +305,7 @@ def test_what_a_killed_gate_left_is_cleared_up_by_a_profile(project, tmp_path):
     words = ("profile", "--base", "main", "--load", "nowhere.py")
     environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
     done = subprocess.run((*COMMAND, *words), cwd=project, capture_output=True, env=environment)
-    assert done.returncode == Exit.NOTHING
+    assert done.returncode == Exit.USAGE
     assert worktrees(project) == 1
     assert list((tmp_path / "temporary").iterdir()) == []
 

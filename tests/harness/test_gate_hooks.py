@@ -11,6 +11,10 @@ HOOK = f"""#!/bin/sh
 {sys.executable} -P -m harness.cli gate --base main --load bench/none.py 2>>"$TOLD"
 exit 0
 """
+#: What it says, of git nothing.
+MISSING = (
+    "opbench gate: main has no file bench/none.py, nor has the working tree: --load asks for it"
+)
 WHO = ("-c", "user.name=ada", "-c", "user.email=ada@example.org")
 
 
@@ -44,7 +48,7 @@ def test_a_commit_is_what_was_staged(project, tmp_path, where, words):
     assert git(root, "status", "--porcelain") == ""
     assert worktrees(root) == count
     told = set((tmp_path / "told").read_text().splitlines())
-    assert told == {"opbench gate: main has no file bench/none.py"}
+    assert told == {MISSING}
 
 
 def test_other_commands_that_call_a_gate(project, tmp_path):
@@ -58,4 +62,4 @@ def test_other_commands_that_call_a_gate(project, tmp_path):
     assert git(project, "status", "--porcelain") == ""
     assert worktrees(project) == 1
     told = set((tmp_path / "told").read_text().splitlines())
-    assert told == {"opbench gate: main has no file bench/none.py"}
+    assert told == {MISSING}

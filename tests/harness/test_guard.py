@@ -94,7 +94,7 @@ def test_a_fault_of_an_op_is_told_once_with_its_place(tmp_path, monkeypatch, fau
 
 def test_check_ends_as_a_wrong_command_line(tmp_path):
     project(tmp_path, "validate=lambda x: foo")
-    done = opbench(tmp_path, "check", "times", "--jobs", "2")
+    done = opbench(tmp_path, "check", "times", "--jobs", "2", "--quiet")
     assert done.returncode == 2, done.stdout
     assert done.stderr.count("\n") == 1
     told = "op times (./ops.py:19): validate, of its own inputs['normal'], raised NameError"

@@ -58,15 +58,15 @@ class Kit:
         plain = resolve(contender)
         return function_on(self.catalog.ops[op], contender, plain, board) if board else plain
 
-    def shows(self, op, name, kind):
-        """Whether the contender's weakness on that kind of input shows here in some dtype.
+    def shows(self, op, name, kind, dtypes=DTYPES):
+        """Whether the contender's weakness on that kind of input shows here in some of the dtypes.
 
         False where it admits none, None where it may show.
         """
         caveat = self.catalog.impls[op][name].caveats.get(kind)
         if caveat is None:
             return False
-        on = [Case(op, "", (), kind, dtype=str(d).removeprefix("torch.")) for d in DTYPES]
+        on = [Case(op, "", (), kind, dtype=str(d).removeprefix("torch.")) for d in dtypes]
         told = {shows(caveat, case, machine_of(describe())) for case in on}
         return True if True in told else None if None in told else False
 
