@@ -35,13 +35,15 @@ from harness.commands import list as list_
 from harness.commands.common import going_on
 from harness.exits import Exit
 from harness.git import forget_caller
-from harness.interruption import as_interrupt
+from harness.interruption import as_interrupt, ignore_until_the_end
 from harness.parsing import Parser, parse
 from harness.streams import escape_what_cannot_be_shown, warnings_shown
 from results.errors import OpbenchError
 
 #: The exit code of a bug in opbench itself; EX_SOFTWARE of sysexits.h.
 BUG = 70
+#: The exit code of an interrupted command; shells tell it of who SIGINT ends.
+INTERRUPTED = 128 + signal.SIGINT
 #: The exit code where nobody reads the output any more; shells tell it of who SIGPIPE ends.
 UNREAD = 128 + signal.SIGPIPE
 _EXIT_CODES = """\
@@ -85,6 +87,14 @@ _VERBS: dict[str, _Verb] = {
     "export": export,
     "import": import_,
 }
+
+
+def command() -> int:
+    """As `main`, for a process that ends with what it returns."""
+    code = main()
+    if code == INTERRUPTED:
+        ignore_until_the_end()
+    return code
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -144,7 +154,7 @@ def _done(words: argparse.Namespace) -> int:
         return Exit.USAGE
     except KeyboardInterrupt:
         print(f"opbench {words.verb}: interrupted{going_on(words)}", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - a bug; Python's own exit code would say "a regression"
@@ -194,4 +204,4 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

@@ -31,6 +31,16 @@ def as_interrupt() -> Iterator[None]:
         yield
 
 
+def ignore_until_the_end() -> None:
+    """Of a process that was interrupted and is about to end: the same wish, said again, is heard.
+
+    Python takes handlers away before it is through with its clearing up, and a signal would then
+    end it with another exit code than that of an interruption.
+    """
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """SIGNALS wait until the end, and then do what they would have done."""

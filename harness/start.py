@@ -14,7 +14,7 @@ def main() -> int:
     """Run the command and return its exit code, which never says "a regression" by mistake."""
     own.pin((*own.PINNED, *own.BUILT_IN))
     try:
-        from harness.cli import main as command
+        from harness.cli import command
     except ImportError as error:
         sys.stderr.write(
             f"opbench cannot start: {error}; look for a package by one of the names "
