@@ -24,7 +24,7 @@ def separate_cache() -> None:
         return
     from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
-    usual = default_cache_dir()
-    # The compiler writes the usual one there itself as soon as it is imported.
-    if os.environ.get("TORCHINDUCTOR_CACHE_DIR", usual) == usual:
+    # Set by people, by the compiler itself as soon as it is imported, or here before.
+    usual = os.environ.get("TORCHINDUCTOR_CACHE_DIR") or default_cache_dir()
+    if not usual.endswith(f"_{narrower}"):
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = f"{usual}_{narrower}"
