@@ -146,7 +146,11 @@ def test_the_others_stand_to_each_other_as_they_do_without_them(hostile, survive
     # Raced in the same rounds, so that it holds still while the machine drifts between the runs. A
     # changed thread count or dtype would show many times over in the loop of 64 sums.
     many, one = (times["loop"] / times["summed"] for times in (beside, without))
-    assert 1 / 3 < many / one < 3
+    assert 0.5 < many / one < 2
+    # Of two processes on a shared machine, so with room; a spinning thread or a hoard of memory
+    # would show many times over in the loop of 64 sums.
+    for name in HONEST:
+        assert beside[name] / without[name] < 3
 
 
 @alone

@@ -177,6 +177,9 @@ def test_results_have_memory_of_their_own_unless_they_are_views(op, name):
 def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(op, name, dtype):
     shape = {"B": 1, "N": 40, "D": 9, "w": 8, "s": 3}
     if op in (MERGE, LINEAR):
+        shape = {"B": 2, "H": 8, "W": 6, "C": 9, "order": "swin"}
+    if (op, name) == (LINEAR, "conv"):
+        # What oneDNN lets leak reaches other outputs in some shapes only.
         shape = {"B": 3, "H": 6, "W": 10, "C": 5, "order": "row"}
     inputs = KIT.make(op, "nonfinite", shape, dtype=dtype)
     seen = largest_error(op, name, inputs, dtype) > 1
