@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Read when torch is imported: the profiler's own log would print two lines per profile.
 os.environ.setdefault("KINETO_LOG_LEVEL", "6")
@@ -10,6 +11,12 @@ os.environ.setdefault("KINETO_LOG_LEVEL", "6")
 if os.environ.pop("PYTEST_XDIST_WORKER", ""):
     # Several processes on the same cores: threads that wait must not keep others from working.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# No example fails for having taken long.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

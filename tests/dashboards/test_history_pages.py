@@ -8,11 +8,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util import tensor_util
 
 from dashboards.history import is_history, publish_history
-from dashboards.serve import PATIENCE, serve
+from dashboards.serve import serve
 from harness.cli import main
 from harness.exits import Exit
 from results.errors import RunFolderError
 from results.history import history
+from tests.harness.processes import PATIENCE
 from tests.results.examples import make_run
 from tests.results.histories import make_runs, noisy
 
