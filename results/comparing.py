@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import special
 
 from results.anchors import ANCHORS, without_anchors
 from results.errors import EnvironmentsDifferError
@@ -35,7 +34,7 @@ from results.record import (
     Unpaired,
     Unsupported,
 )
-from results.stats import Interval, median
+from results.stats import Interval, median, t_quantile
 from results.store import RunFolder
 
 _LOG = logging.getLogger(__name__)
@@ -269,7 +268,7 @@ def _luck(old: Sequence[float], new: Sequence[float], *, error: float) -> float:
     freedom = total**2 / sum(
         p**2 / (len(logs) - 1) for p, logs in zip(parts, (old, new), strict=True)
     )
-    return float(special.stdtrit(freedom, 1 - error)) * math.sqrt(total)
+    return t_quantile(freedom, 1 - error) * math.sqrt(total)
 
 
 def _others(race: Mapping[str, float], name: str) -> list[float]:
