@@ -1,6 +1,7 @@
 """Fixtures that several tests share."""
 
 import os
+import shutil
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,3 +26,25 @@ def catalog():
     import harness
 
     return harness.load()
+
+
+@pytest.fixture(scope="session")
+def requested(tmp_path_factory):
+    """What `origin` is a copy of."""
+    from tests.action_steps import pull_request
+
+    return pull_request(tmp_path_factory.mktemp("requested"))
+
+
+@pytest.fixture
+def origin(tmp_path, requested):
+    """A repository with a pull request whose target went on since it was begun."""
+    return shutil.copytree(requested, tmp_path / "origin")
+
+
+@pytest.fixture
+def runner(tmp_path, origin):
+    """A runner in a shallow checkout of the merged pull request."""
+    from tests.action_steps import shallow
+
+    return shallow(tmp_path, origin)
