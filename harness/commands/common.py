@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from harness.supervisor import Supervisor
     from results.gate_report import Report
     from results.leaderboard import Board
-    from results.record import Case, Environment
+    from results.record import Case, Environment, Line
     from results.store import RunFolder
 
 
@@ -83,16 +83,25 @@ def ensure_recorded(
     words: argparse.Namespace, *folders: RunFolder, picked: Callable[[Case, str], bool]
 ) -> None:
     """Raise SelectionError where an op or contender is named, or picked by -k, that no run has."""
+    lines = (line for folder in folders for line in folder.lines())
+    ensure_among(words, lines, " or ".join(str(folder.path) for folder in folders), picked)
+
+
+def ensure_among(
+    words: argparse.Namespace,
+    lines: Iterable[Line],
+    where: str,
+    picked: Callable[[Case, str], bool],
+) -> None:
+    """As `ensure_recorded`, of the lines of runs. where: what they are lines of, for people."""
     from results.anchors import ANCHORS
     from results.record import Calibration, Ceilings, Gate
 
-    lines = (line for folder in folders for line in folder.lines())
     jobs = {
         (line.case, line.contender)
         for line in lines
         if not isinstance(line, Ceilings | Gate | Calibration) and line.case.op not in ANCHORS
     }
-    where = " or ".join(str(folder.path) for folder in folders)
     _ensure_known(words.names, {case.op for case, _ in jobs}, f"op in {where}")
     named = {job for job in jobs if not words.names or job[0].op in words.names}
     asked = tuple(filter(None, getattr(words, "impls", "").split(",")))
