@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +18,8 @@ from results.table import Table
 
 #: Verdicts by which a change passes.
 PASSES = ("faster", "no slower", "same")
+#: Of why the method isn't the other no more characters are told beside it.
+_BRIEF = 160
 
 
 def tables(report: Report) -> tuple[Table, ...]:
@@ -74,8 +77,20 @@ def markdown(report: Report, folder: Path) -> str:
 
 
 def _of_sides(gate: Gate) -> str:
-    how = gate.method + (f" ({gate.note})" if gate.note else "")
+    how = gate.method + (f" ({brief(gate.note)})" if gate.note else "")
     return f"{_side(gate.head)} against {_side(gate.base)}, as {how}"
+
+
+def brief(note: str) -> str:
+    """Why the method isn't the other, in a line: of what torch says at length, the first sentence.
+
+    That names what can't be there twice. The record has all of it, and `gate -v` tells it.
+    """
+    line = note.partition("\n")[0]
+    if len(line) <= _BRIEF:
+        return line
+    sentence = re.split(r"[.;]\s", line, maxsplit=1)[0]
+    return sentence if len(sentence) <= _BRIEF else f"{sentence[:_BRIEF]}…"
 
 
 def _side(side: Side) -> str:

@@ -83,6 +83,36 @@ def test_why_versions_were_no_twins_is_told(report):
     assert "against /opt/python, as pairs (two environments)" in text
 
 
+#: What torch says of a second library of a namespace, as it reaches a gate.
+AT_LENGTH = (
+    "not twins: the working tree does not load: ops.py cannot be loaded: RuntimeError: Only a "
+    "single TORCH_LIBRARY can be used to register the namespace theirs; please put all of your "
+    "definitions in a single TORCH_LIBRARY block.  If you were trying to specify implementations, "
+    "consider using TORCH_LIBRARY_IMPL (which can be duplicated).  If you really intended to def"
+)
+
+
+@pytest.mark.parametrize(
+    ("note", "told"),
+    [
+        (AT_LENGTH, "can be used to register the namespace theirs)"),
+        (f"not twins: {'x' * 40}: there's a kernel of doubled\nand more", "a kernel of doubled)"),
+        (
+            "not twins: loading it changes a; b, for both versions",
+            "changes a; b, for both versions)",
+        ),
+        (f"not twins: {'word ' * 80}", "word word…)"),
+    ],
+)
+def test_why_versions_were_no_twins_is_told_in_a_line(report, note, told):
+    """And kept at length."""
+    found = report(units("steady", ON, 1.0), gate=Gate(BASE, HEAD, "pairs", GateRules(), note))
+    first = headline(found).splitlines()[0]
+    assert first.endswith(told)
+    assert len(first) < 260
+    assert found.gate.note == note
+
+
 def test_what_could_not_be_compared_is_counted_and_listed_with_its_reasons(report):
     crash = Failed("race", "killed by SIGSEGV")
     lines = [
