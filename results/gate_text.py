@@ -43,6 +43,7 @@ def headline(report: Report) -> str:
             *_of_moved(report),
             *_of_pairs(report),
             *_of_idle(report),
+            *_of_broken_in_both(report),
             *_of_calibration(report),
             *_of_accepted(report),
             *(f"look: {line}" for line in commands(report)),
@@ -144,6 +145,19 @@ def _of_idle(report: Report) -> tuple[str, ...]:
         "run in neither version here, so that nothing is known of their change: "
         f"{_counted(item for item in idle if reason_of(item) == reason)}: {reason}"
         for reason in reasons
+    )
+
+
+def _of_broken_in_both(report: Report) -> tuple[str, ...]:
+    """Whom the change did not break, and of whom nothing else is known: why, on the first case."""
+    broken: dict[str, list[Uncompared]] = {}
+    for item in report.uncompared:
+        if item.outcome.base and item.outcome.head and item.status == "both" and not is_idle(item):
+            broken.setdefault(item.contender, []).append(item)
+    return tuple(
+        "fails or is wrong in both versions, so that nothing is known of its change: "
+        f"{_counted(items)}: {reason_of(items[0])}"
+        for items in broken.values()
     )
 
 

@@ -149,6 +149,20 @@ def test_each_reason_for_running_in_neither_version_is_told(report):
     ]
 
 
+def test_who_fails_in_both_versions_is_told_with_the_reason_and_blames_nobody(report):
+    crash = Failed("race", "killed by SIGSEGV")
+    lines = [
+        Uncompared(name, on, "both", Unpaired(Failed("check", "ValueError: no"), crash))
+        for name, on in (("broken", ON), ("broken", case(shape="large")), ("other", ON))
+    ]
+    text = headline(report(lines)).splitlines()
+    assert "nothing was compared" in text
+    assert "not compared: 3 that fail in both" in text
+    told = "fails or is wrong in both versions, so that nothing is known of its change: "
+    assert f"{told}broken (2): killed by SIGSEGV" in text
+    assert f"{told}other (1): killed by SIGSEGV" in text
+
+
 def test_in_which_way_the_versions_may_be_unlike_is_told_everywhere(report):
     gate = Gate(BASE, HEAD, "twins", GateRules(), "", ("git ignores a.so in the working tree",))
     found = report(units("steady", ON, 1.0), gate=gate)
