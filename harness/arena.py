@@ -134,7 +134,10 @@ def _two_versions(
         Side(base.label, base.commit, sys.executable, environment),
         Side(head.label, head.commit, sys.executable, environment),
         head.root,
-        tuple(ignored.warnings(home, base.label)) if is_as_it_is else (),
+        (
+            *(ignored.warnings(home, base.label) if is_as_it_is else ()),
+            *ignored.unmade(home, shared.lacking),
+        ),
     )
 
 

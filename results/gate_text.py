@@ -91,7 +91,9 @@ def brief(note: str) -> str:
     if len(line) <= _BRIEF:
         return line
     sentence = re.split(r"[.;]\s", line, maxsplit=1)[0]
-    return sentence if len(sentence) <= _BRIEF else f"{sentence[:_BRIEF]}…"
+    # In the middle there are paths; what can't be there twice stands at the end.
+    is_long = len(sentence) > _BRIEF
+    return f"{sentence[: _BRIEF // 4]}…{sentence[-_BRIEF * 3 // 4 :]}" if is_long else sentence
 
 
 def _side(side: Side) -> str:

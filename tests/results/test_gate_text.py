@@ -85,8 +85,9 @@ def test_why_versions_were_no_twins_is_told(report):
 
 #: What torch says of a second library of a namespace, as it reaches a gate.
 AT_LENGTH = (
-    "not twins: the working tree does not load: ops.py cannot be loaded: RuntimeError: Only a "
-    "single TORCH_LIBRARY can be used to register the namespace theirs; please put all of your "
+    "not twins: the working tree does not load: /somewhere/deep/in/the/folders/of/a/project/of/"
+    "others/ops.py cannot be loaded: RuntimeError: Only a single TORCH_LIBRARY can be used to "
+    "register the namespace theirs; please put all of your "
     "definitions in a single TORCH_LIBRARY block.  If you were trying to specify implementations, "
     "consider using TORCH_LIBRARY_IMPL (which can be duplicated).  If you really intended to def"
 )
@@ -101,7 +102,7 @@ AT_LENGTH = (
             "not twins: loading it changes a; b, for both versions",
             "changes a; b, for both versions)",
         ),
-        (f"not twins: {'word ' * 80}", "word word…)"),
+        (f"not twins: {'word ' * 80}", "word word )"),
     ],
 )
 def test_why_versions_were_no_twins_is_told_in_a_line(report, note, told):
