@@ -60,6 +60,8 @@ def _import(label: str, source: str | Path | ModuleType) -> ModuleType:
 
 
 def _import_name(name: str) -> ModuleType:
+    if not name or name.startswith(".") or "/" in name:
+        raise DeclarationError(f"{name!r} names no module: give package.module, or a .py file")
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -45,7 +45,8 @@ def recorded(words: argparse.Namespace) -> RunFolder:
     """The run that is named, or the latest in runs/. Raises OpbenchError where there is none."""
     from results.store import latest, open_run
 
-    return open_run(words.run) if words.run else latest(Path("runs"))
+    # An empty name is that of a variable which was never set, and not of the latest run.
+    return latest(Path("runs")) if words.run is None else open_run(words.run)
 
 
 #: How to go on with what was interrupted, by verb; where it left a folder.

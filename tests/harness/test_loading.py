@@ -117,7 +117,7 @@ def test_files_are_called_by_their_paths(tmp_path, monkeypatch):
         ("nowhere.py", r"there is no file nowhere\.py"),
         ("no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("mine", r"there is no such module; did you mean \./mine\.py\?"),
-        ("", "cannot be loaded: ValueError"),
+        ("", "names no module"),
         ("json", "json declares nothing"),
         (Path("text.txt"), "is not a Python file"),
     ],
