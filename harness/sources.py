@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution
 from pathlib import Path
@@ -11,7 +11,7 @@ from types import ModuleType
 
 from harness.catalog import GROUP, load
 from harness.project_files import Project, nearest, plain, source_of
-from harness.trees import Trees, places_of, resolved
+from harness.trees import Trees, is_installed, places_of, resolved
 from results.errors import DeclarationError, VersionError
 
 #: Part of the names of the folders of links that an editable install in "strict" mode makes.
@@ -106,9 +106,12 @@ def _ensure_checked_out(version: Version, module: str) -> None:
 
 
 def copies(
-    version: Version, modules: Mapping[str, ModuleType], trees: Trees
+    version: Version, modules: Mapping[str, ModuleType], own: Collection[str], trees: Trees
 ) -> Iterator[tuple[str, str]]:
-    """Those of the modules that are copies of the project's own, and of what they are copies."""
+    """Those of the modules that are copies of the project's own, and of what they are copies.
+
+    own: the names of modules that are the version's.
+    """
     if version.with_copies:
         return
     project = version.project()
@@ -123,6 +126,10 @@ def copies(
             continue
         top = name.partition(".")[0]
         known = files.get(str(resolved(Path(places[0])))) or _kept_at(top, project, version)
+        parent = name.rpartition(".")[0]
+        # A build elsewhere, say. What is installed may well add to a package that several share.
+        if parent in own and module.__name__ == name and not is_installed(Path(places[0])):
+            known = known or parent
         if known:
             yield name, known
 
