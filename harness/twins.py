@@ -22,6 +22,7 @@ from harness.device import ensure_device
 from harness.eviction import evictor
 from harness.guard import attempt
 from harness.inputs import Inputs, build
+from harness.patches import patches
 from harness.policy import Policy
 from harness.prepare import ensure_supported, resolve
 from harness.referee import Rechecks
@@ -70,6 +71,8 @@ def load_arms(
         changed = state.restore(before)
         if changed:
             raise VersionError(f"loading it changes {'; '.join(changed)}, for both versions")
+        for name in patches({name for world in arms.values() for name in world.modules}):
+            raise VersionError(f"both versions have what is theirs in {name}, which they share")
         names = by_versions(known, Registered.now(), worlds.trees)
         if names:
             raise VersionError(f"both versions register {names[0]} with torch under one name")
