@@ -62,17 +62,21 @@ def common(base: Version, head: Version, selection: Selection) -> Common:
     declares is new, or vanished. Raises VersionError where a version doesn't load, and
     SelectionError where neither has what is selected or asked for.
     """
+    # Elsewhere, as what a version does while it is loaded may be the end of the process.
+    try:
+        return called_elsewhere(_both, base, head, selection)
+    except VersionError:
+        # Perhaps since both can't be in one process: some of what is registered stays for good.
+        old = called_elsewhere(_surveyed, base, selection)
+        return called_elsewhere(_common_to, old, head, selection)
+
+
+def _both(base: Version, head: Version, selection: Selection) -> Common:
+    """As `common`, of versions that can be in one process."""
+    import_lazily("torch")
     with Worlds().visiting() as worlds:
         old = survey(worlds.load(base), selection)
-        try:
-            new = worlds.load(head)
-        except VersionError:
-            # Perhaps since both can't be in one process: some of what is registered stays for good.
-            pass
-        else:
-            return _against(old, new, selection)
-    old = called_elsewhere(_surveyed, base, selection)
-    return called_elsewhere(_common_to, old, head, selection)
+        return _against(old, worlds.load(head), selection)
 
 
 def _surveyed(version: Version, selection: Selection) -> Survey:
@@ -112,6 +116,11 @@ def _against(old: Survey, head: World, selection: Selection) -> Common:
 
 def everything(version: Version, selection: Selection) -> Common:
     """What is to be compared where one and the same project runs in two environments: all of it."""
+    return called_elsewhere(_everything, version, selection)
+
+
+def _everything(version: Version, selection: Selection) -> Common:
+    import_lazily("torch")
     with Worlds().visiting() as worlds:
         world = worlds.load(version)
         found = survey(world, selection)

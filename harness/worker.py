@@ -6,12 +6,10 @@ it, the supervisor lives on.
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import logging
 import os
 import resource
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.catalog import Catalog, load
+from harness.child import die_with_parent
 from harness.notice import NOBODY, Board
 from harness.planning import Race
 from harness.policy import Policy
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 Told = Outcome | Profile | Right | Paired | Unpaired
 #: How much of what a contender prints is kept with its record, in characters.
 OUTPUT = 500
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +168,7 @@ class PipeWitness:
 def main(argv: Sequence[str]) -> None:
     """Serve the supervisor at the other end of the pipe until it closes it."""
     pipe, board = Connection(int(argv[0])), Board(int(argv[1]))
-    _die_with_parent()
+    die_with_parent()
     faulthandler.enable(file=sys.stderr, all_threads=False)
     hush()
     try:
@@ -295,8 +293,3 @@ def _data_bytes() -> int:
         if line.startswith("VmData:"):
             return int(line.split()[1]) * 1024
     return 0
-
-
-def _die_with_parent() -> None:
-    """Be killed when the supervisor is, so that nothing goes on running behind it."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
