@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from harness.lazy import import_lazily
 from harness.planning import Race, Selection, plan, selected_ops
 from harness.sources import Version
 from harness.surveying import Survey, strange_names, survey
+from harness.trees import resolved
 from harness.worlds import World, Worlds
 from results.errors import SelectionError, VersionError
 from results.record import Case, Uncompared, Unpaired, Unsupported
@@ -148,7 +150,9 @@ def _ensure_there(modules: Iterable[str], old: Survey, new: Survey) -> None:
 def _relative(module: str, home: Path) -> str:
     if not module.endswith(".py"):
         return module
-    path = Path(module).resolve()
+    place, path = Path(os.path.abspath(module)), resolved(Path(module))  # noqa: PTH100
+    # By the name that it was asked for: it may be a link in one version, and a file in the other.
+    path = place if place.is_relative_to(home) and resolved(place) == path else path
     return str(path.relative_to(home)) if path.is_relative_to(home) else str(path)
 
 
