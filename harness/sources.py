@@ -124,11 +124,12 @@ def copies(
         places = places_of(module)
         if trees.of_module(module) is not None or not places:
             continue
-        top = name.partition(".")[0]
-        known = files.get(str(resolved(Path(places[0])))) or _kept_at(top, project, version)
+        place = resolved(Path(places[0]))
+        known = files.get(str(place)) or _kept_at(name, project, version)
+        known = known or _in_other_checkout(place, version)
         parent = name.rpartition(".")[0]
         # A build elsewhere, say. What is installed may well add to a package that several share.
-        if parent in own and module.__name__ == name and not is_installed(Path(places[0])):
+        if parent in own and module.__name__ == name and not is_installed(place):
             known = known or parent
         if known:
             yield name, known
@@ -203,11 +204,24 @@ def _own_distributions(project: Project, trees: Trees) -> Iterator[Distribution]
             yield distribution
 
 
-def _kept_at(top: str, project: Project, version: Version) -> str:
-    """Where the version keeps a package of that name, if it does where projects usually do."""
+def _kept_at(name: str, project: Project, version: Version) -> str:
+    """Where the version keeps a module of that name, if it does where projects usually do."""
+    path = name.replace(".", "/")
     for folder in dict.fromkeys((project.folder, resolved(version.root))):
         for layout in _LAYOUTS:
-            for place in (folder / layout / top / "__init__.py", folder / layout / f"{top}.py"):
+            for place in (folder / layout / path / "__init__.py", folder / layout / f"{path}.py"):
                 if place.is_file():
                     return str(place.relative_to(resolved(version.root)))
     return ""
+
+
+def _in_other_checkout(place: Path, version: Version) -> str:
+    """What file of the version it is, where it lies at the same place of another working tree.
+
+    As where that one is installed for editing, and this one is a clone or a linked worktree.
+    """
+    root = next((folder for folder in place.parents if (folder / ".git").exists()), None)
+    if root is None or is_installed(place):
+        return ""
+    relative = place.relative_to(root)
+    return str(relative) if (version.root / relative).is_file() else ""
