@@ -11,7 +11,7 @@ from types import ModuleType
 
 from harness.catalog import GROUP, load
 from harness.project_files import Project, nearest, plain, source_of
-from harness.trees import Trees, is_installed, places_of, resolved
+from harness.trees import Trees, is_installed, is_pythons, places_of, resolved
 from results.errors import DeclarationError, VersionError
 
 #: Part of the names of the folders of links that an editable install in "strict" mode makes.
@@ -61,12 +61,18 @@ def is_opbench(project: Project) -> bool:
 
 
 def search_path(entries: Iterable[str], version: Version, trees: Trees) -> list[str]:
-    """The search path of a version: its root, and its own places instead of the installed ones."""
+    """The search path of a version: its root, and its own places instead of the installed ones.
+
+    The root comes before what is installed, but not before Python itself: a `profile.py` of a
+    project is not what torch imports by that name.
+    """
     # Relative places are meant from where the command was called.
     here = version.home / version.folder
     places = (place for entry in entries for place in _followed(entry, here, trees))
     turned = (version.moved(place, trees) for place in places)
-    return list(dict.fromkeys((str(version.root), *turned)))
+    found = list(turned)
+    start = max((n for n, place in enumerate(found, start=1) if is_pythons(place)), default=0)
+    return list(dict.fromkeys((*found[:start], str(version.root), *found[start:])))
 
 
 def to_load(

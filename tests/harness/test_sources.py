@@ -156,6 +156,15 @@ def test_what_others_keep_in_a_package_of_the_same_name_is_no_copy(tmp_path, pai
     pair("\nimport of_a_company.others\n", _shared_path=places)
 
 
+@pytest.mark.parametrize("name", ["cProfile", "sched"])
+def test_a_module_of_the_project_is_not_taken_for_pythons_own(tmp_path, pair, monkeypatch, name):
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    for root in (tmp_path / "base", tmp_path / "head"):
+        root.mkdir()
+        (root / f"{name}.py").write_text("raise ImportError('not Python')")
+    pair(f"\nimport {name}\n")
+
+
 def test_an_installed_copy_will_do_where_there_is_but_one_version(tmp_path, worlds, monkeypatch):
     """As in two environments, each of which has its own."""
     site, root = tmp_path / "env" / "site-packages", tmp_path / "head"
