@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from harness.guard import one_line
+from harness.interruption import handlers_kept
 from harness.places import line_in, name_of_file
 from results.errors import DeclarationError
 
@@ -120,6 +121,7 @@ def _is_its_own(error: BaseException) -> bool:
 def _contained() -> Iterator[None]:
     """While a module is imported it neither prints to standard output nor ends the process.
 
+    Nor does it take signals over for longer: a command that is told to end clears up.
     `os._exit(0)` would else look like a command that found nothing wrong.
     """
     process, leave = os.getpid(), os._exit
@@ -130,7 +132,7 @@ def _contained() -> Iterator[None]:
             leave(code)
         raise SystemExit(code)
 
-    with _to_standard_error():
+    with _to_standard_error(), handlers_kept():
         os._exit = refuse  # type: ignore[assignment]
         try:
             yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -38,7 +39,11 @@ def load(words: argparse.Namespace) -> Catalog:
     """
     from harness.catalog import load
 
-    return load(*words.load)
+    if not words.load:
+        return load()
+    # Where the command is called is where its outputs go, wherever a file goes.
+    with contextlib.chdir("."):
+        return load(*words.load)
 
 
 def recorded(words: argparse.Namespace) -> RunFolder:
