@@ -12,10 +12,11 @@ from harness.process import Limits
 from harness.sources import Version
 from harness.worker import Brief
 from results.record import Case, Failed, Paired, Unpaired, Unsupported, Wrong
+from tests.harness.processes import PATIENCE
 from tests.harness.projects import OPS
 
 CASE = Case("row_sum", "small", (("N", 64), ("M", 64)), "normal", threads=1)
-LIMITS = Limits(timeout_s=120.0, memory=4 << 30)
+LIMITS = Limits(timeout_s=PATIENCE, memory=4 << 30)
 #: Contenders that do in the head what their names say.
 HEAD = (
     OPS
@@ -89,7 +90,7 @@ class Watched(Duel):
         self.seen.append((side, others, self.stands_still(side, within=0)))
         return super()._timed(side, race)
 
-    def stands_still(self, side, within=30.0):
+    def stands_still(self, side, within=PATIENCE):
         """Whether all threads of a side are stopped, or get there in time: a signal takes some."""
         process = psutil.Process(self._workers[side]._process.pid)
         deadline = time.monotonic() + within
@@ -188,7 +189,7 @@ def test_a_process_that_dies_between_two_cases_has_failed_on_its_side(folder, si
     with Duel(sides, LIMITS) as duel:
         times(duel, "leaves_a_bomb", seconds=0.0)
         (folder / "head" / "lit").touch()
-        duel._workers["head"]._process.wait(timeout=60)
+        duel._workers["head"]._process.wait(timeout=PATIENCE)
         with pytest.raises(DiedError) as caught:
             times(duel, "summed")
     assert (caught.value.side, caught.value.contender) == ("head", "")

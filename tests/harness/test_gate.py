@@ -21,7 +21,7 @@ from results.gate_report import report_of
 from results.record import Unit
 from results.store import open_run
 from tests.harness import strangers
-from tests.harness.processes import environments, gone, within
+from tests.harness.processes import PATIENCE, environments, gone, within
 from tests.harness.projects import (
     COMMAND,
     OPS,
@@ -60,6 +60,15 @@ def project(tmp_path):
     return repository(tmp_path / "theirs", {"ops.py": OPS, "sub/notes.txt": ""})
 
 
+DEPTHWISE = "(1, 128, 14, 14, 128, 3, 1, 1, 1, 128)"
+#: Shapes on which what is planted takes a millisecond or two, for many rounds in little time.
+SHAPES = (
+    ("suites/convolution_inputs.py", ("(1, 64, 56, 56, 64, 3, 1, 1, 1, 1)", DEPTHWISE)),
+    ("suites/arrays.py", ('{"M": 512, "N": 32000, "K": 1}', '{"M": 512, "N": 2000, "K": 1}')),
+    ("suites/reductions.py", ('"llama2": {"B": 64,', '"llama2": {"B": 4,')),
+)
+
+
 @pytest.fixture(scope="module")
 def three(tmp_path_factory):
     """A gate of a branch of opbench's own contenders, three of which have got slower in it.
@@ -67,16 +76,13 @@ def three(tmp_path_factory):
     Each takes several times as long, which is more than it strays on a machine that others use.
     """
     root = tmp_path_factory.mktemp("gated") / "ours"
-    shapes = (OWN / "suites/convolution_inputs.py").read_text()
-    tiny = '"tiny": (1, 3, 16, 16, 8, 3, 1, 1, 1, 1),'
-    more = '"depthwise": (1, 128, 56, 56, 128, 3, 1, 1, 1, 128),'
     lookups = (OWN / "impls/lookups.py").read_text()
     kernel = (OWN / "impls/kernels/reductions.cpp").read_text()
     convolution = (OWN / "impls/conv2d.py").read_text()
     repository(root, {"pyproject.toml": (OWN / "pyproject.toml").read_text()})
     for name in ("suites", "impls"):
         shutil.copytree(OWN / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    commit(root, {"suites/convolution_inputs.py": edited(shapes, tiny, tiny + more)})
+    commit(root, {file: edited((OWN / file).read_text(), *change) for file, change in SHAPES})
     gathered = "return matrix.gather(1, indexes)"
     call = "return torch.nn.functional.conv2d(x, w, b, stride, padding, dilation, groups)"
     without = f"with torch.backends.mkldnn.flags(enabled=False):\n        {call}"
@@ -90,7 +96,7 @@ def three(tmp_path_factory):
     impls = ("--impl", "gather,index,cpp,torch")
     cases = (
         "labels and (gather or index) or batched_softmax and tiny and torch "
-        "or llama2 and logsumexp and cpp or depthwise and torch"
+        "or llama2 and logsumexp and cpp or block_3x3 and torch"
     )
     words = ("--base", "main", *ops, *impls, "-k", cases, *ONE, *PATIENT)
     done = gate(root, *words, "--id", "one", "--summary", "summary.md")
@@ -309,7 +315,7 @@ def test_an_interrupted_gate_leaves_no_worktree_and_no_process(project, tmp_path
         for number in numbers:
             process.send_signal(number)
             time.sleep(0.01)
-        _, error = process.communicate(timeout=120)
+        _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "opbench gate: interrupted" in error
     assert "Traceback" not in error
@@ -349,7 +355,7 @@ def begun(project, tmp_path, moment):
     )
     with process:
         try:
-            assert within(120, lambda: moment(project))
+            assert within(PATIENCE, lambda: moment(project))
             assert worktrees(project) == 2
             yield process
         finally:
