@@ -20,7 +20,7 @@ from results.anchors import without_anchors
 from results.record import Failed, Measured, Profile, Right, Unsupported, Wrong
 from results.stats import median, paired_log_ratios
 from results.store import open_run
-from tests.harness.processes import PATIENCE, gone, within
+from tests.harness.processes import PATIENCE, gone, interruptible, within
 from tests.harness.runs import LOADED, new_run
 
 OPBENCH = (sys.executable, "-m", "harness.cli")
@@ -314,6 +314,7 @@ def test_a_parent_that_ends_takes_its_worker_along_and_leaves_a_run_that_resumes
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "TOKEN": str(tmp_path)},
+            preexec_fn=interruptible,
         )
         recorded = partial(_has_lines, folder / "records.jsonl", lines)
         assert within(PATIENCE, lambda p=process, r=recorded: r() or p.poll() is not None)
