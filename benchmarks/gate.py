@@ -26,15 +26,15 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from harness import gate
-from harness.arena import mirrored
-from harness.calibrating import SUITE, record
-from harness.planning import Race, Selection
-from harness.process import Limits, usual_memory
-from results import gating, resampling
-from results.record import Environment, GateRules, Paired, RunInfo, Unit
-from results.stats import median
-from results.store import RunFolder, create, open_run
+from opbench.harness.execution.process import Limits, usual_memory
+from opbench.harness.planning.selection import Race, Selection
+from opbench.harness.regression import gate
+from opbench.harness.regression.calibration import SUITE, record
+from opbench.harness.regression.setup import mirrored
+from opbench.results.records import Environment, GateRules, Paired, RunInfo, Unit
+from opbench.results.records.run_folder import RunFolder, create, open_run
+from opbench.results.regression import resampling, verdicts
+from opbench.results.statistics.intervals import median
 
 RULES = GateRules()
 #: What is injected, and what is asked of a gate.
@@ -72,7 +72,8 @@ def coverage(given: argparse.Namespace) -> None:
             told = []
             for units in _UNITS:
                 drawn = (
-                    gating.interval(draw(rng, units).tolist(), error=error) for _ in range(sessions)
+                    verdicts.interval(draw(rng, units).tolist(), error=error)
+                    for _ in range(sessions)
                 )
                 told.append(sum(found.high < 1 for found in drawn) / sessions / error)
             print(f"  {name:24} {error:7.2%} " + " ".join(f"{share:5.2f}" for share in told))
@@ -149,7 +150,7 @@ def sessions(given: argparse.Namespace) -> None:
 
     def play(number: int) -> dict[str, object]:
         start = time.monotonic()
-        command = [sys.executable, "-m", "harness.cli", "gate", *words, "--json"]
+        command = [sys.executable, "-m", "opbench", "gate", *words, "--json"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         seconds = time.monotonic() - start
         if not done.stdout:
@@ -197,9 +198,9 @@ def power(given: argparse.Namespace) -> None:
         gate.gate(slowed, run, method="twins", rules=RULES, budget_s=float(given.budget))
         seconds = time.monotonic() - start
         units = [line for line in run.lines() if isinstance(line, Unit)]
-        found = {(f.case.key, f.contender): f for f in gating.findings(units, RULES)}
+        found = {(f.case.key, f.contender): f for f in verdicts.findings(units, RULES)}
         told = found.pop((race.case.key, name))
-        void = gating.is_void(gating.nulls(units, RULES))
+        void = verdicts.is_void(verdicts.nulls(units, RULES))
         outcome = "void" if void else "found" if told.verdict == "slower" else told.verdict
         others = [other for (_, other), f in found.items() if f.verdict == "slower"]
         said = (

@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 from ruptures import KernelCPD, Pelt
 
-from results.anchors import ANCHORS, nearest, without_anchors, yardsticks
-from results.changes import MIN_CHANGE, SHORTEST, steps
-from results.record import Measured
-from results.stats import median
-from results.store import runs_in
+from opbench.results.records import Measured
+from opbench.results.records.anchors import ANCHORS, nearest, without_anchors, yardsticks
+from opbench.results.records.run_folder import runs_in
+from opbench.results.statistics.change_points import MIN_CHANGE, SHORTEST, steps
+from opbench.results.statistics.intervals import median
 
 Series = list[float]
 #: The places of the changes that are told of each series.

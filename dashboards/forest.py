@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from dashboards.labels import labels
-from results.gate_report import Report
-from results.gating import VERDICTS, Finding
+from opbench.dashboards.labels import labels
+from opbench.results.regression.report import Report
+from opbench.results.regression.verdicts import VERDICTS, Finding
 
 #: More rows would be too small to read in the page.
 MOST_ROWS = 40

@@ -10,9 +10,9 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dashboards.view import OpView
-from results.leaderboard import Board, Row
-from results.table import format_ratio
+from opbench.dashboards.view import OpView
+from opbench.results.ranking.leaderboard import Board, Row
+from opbench.results.report.table import format_ratio
 
 #: Cases in one picture: more would be too small to read in the page.
 _MOST_ROWS = 30

@@ -10,17 +10,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dashboards import events
-from dashboards.labels import labels
-from dashboards.pictures import as_picture
-from dashboards.scalars import run_of
-from dashboards.sizes import COLOURS, LINES, MARKERS
-from results.errors import RunFolderError
-from results.formats.markdown import render
-from results.history import History, Series
-from results.history_table import change_text, history_table, remarks
-from results.outputs import ensure_apart_from_runs, ignore_in_git
-from results.table import format_ratio
+from opbench.dashboards import events
+from opbench.dashboards.labels import labels
+from opbench.dashboards.pictures import as_picture
+from opbench.dashboards.scalars import run_of
+from opbench.dashboards.sizes import COLOURS, LINES, MARKERS
+from opbench.results.errors import RunFolderError
+from opbench.results.records.output_paths import ensure_apart_from_runs, ignore_in_git
+from opbench.results.regression.history import History, Series
+from opbench.results.report.history import change_text, history_table, remarks
+from opbench.results.report.markdown import render
+from opbench.results.report.table import format_ratio
 
 RUN = "history"
 _STEP = "The step is the number of the run, the oldest being 0; the wall time is when it began."

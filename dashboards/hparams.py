@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tensorboard.plugins.hparams import summary_v2 as hp
 
-from dashboards.events import Entry, scalar
-from dashboards.labels import slug
-from dashboards.view import OpView
-from results.leaderboard import Board, Row
-from results.record import AxisValue, Case
+from opbench.dashboards.events import Entry, scalar
+from opbench.dashboards.labels import slug
+from opbench.dashboards.view import OpView
+from opbench.results.ranking.leaderboard import Board, Row
+from opbench.results.records import AxisValue, Case
 
 RUN = "hparams"
 #: The tilde sorts these charts of single points after the charts that are worth a look.

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from results.record import Case
+from opbench.results.records import Case
 
 #: What a case may differ in from another of its op, in the order in which labels tell it.
 _FIELDS = ("inputs", "direction", "dtype", "layout", "device", "cache", "board")

@@ -10,10 +10,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from dashboards.events import Entry, picture
-from dashboards.heatmap import heat_maps
-from dashboards.sizes import sizes
-from dashboards.view import OpView
+from opbench.dashboards.events import Entry, picture
+from opbench.dashboards.heatmap import heat_maps
+from opbench.dashboards.sizes import sizes
+from opbench.dashboards.view import OpView
 
 RUN = "leaderboards"
 #: How a logarithmic axis begins its numbers, which are formulas.

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 
 from matplotlib.figure import Figure
 
-from dashboards.events import Entry
-from dashboards.pictures import as_picture
-from dashboards.sizes import COLOURS
-from results.record import Calibration
-from results.resampling import rate
+from opbench.dashboards.events import Entry
+from opbench.dashboards.pictures import as_picture
+from opbench.dashboards.sizes import COLOURS
+from opbench.results.records import Calibration
+from opbench.results.regression.resampling import rate
 
 RUN = "gate"
 

@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from dashboards import events, gate, hparams, pictures, power, scalars, text
-from dashboards.view import views
-from results.anchors import without_anchors
-from results.errors import RunFolderError
-from results.gate_report import recorded
-from results.record import RunInfo
-from results.store import RunFolder, began
+from opbench.dashboards import events, gate, hparams, pictures, power, scalars, text
+from opbench.dashboards.view import views
+from opbench.results.errors import RunFolderError
+from opbench.results.records import RunInfo
+from opbench.results.records.anchors import without_anchors
+from opbench.results.records.run_folder import RunFolder, began
+from opbench.results.regression.report import recorded
 
 
 def publish(run: RunFolder) -> Path:

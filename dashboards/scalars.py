@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from dashboards.events import Entry, histogram, scalar
-from dashboards.labels import slug
-from dashboards.view import OpView
+from opbench.dashboards.events import Entry, histogram, scalar
+from opbench.dashboards.labels import slug
+from opbench.dashboards.view import OpView
 
 _STEP = "The step is the compulsory traffic of a call in bytes: inputs read and outputs written."
 

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from dashboards.history import is_history
-from dashboards.publish import is_published, publish
-from results.errors import OpbenchError
-from results.store import open_run
+from opbench.dashboards.history import is_history
+from opbench.dashboards.publish import is_published, publish
+from opbench.results.errors import OpbenchError
+from opbench.results.records.run_folder import open_run
 
 #: Seconds that TensorBoard gets to answer; it takes 3 to 10 on a busy machine of two cores.
 PATIENCE = 90.0

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from dashboards.view import OpView
-from results.stats import Interval, median_interval
-from results.table import format_bytes, format_time
+from opbench.dashboards.view import OpView
+from opbench.results.report.table import format_bytes, format_time
+from opbench.results.statistics.intervals import Interval, median_interval
 
 #: Okabe and Ito's colours, told apart by every colour vision; yellow is too pale for a line.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")

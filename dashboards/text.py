@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
-from dashboards.events import Entry, text
-from dashboards.view import OpView
-from results.formats.markdown import leaderboards, render
-from results.profile_diff import differences
-from results.profile_table import difference_table
-from results.record import Profile, RunInfo
-from results.table import Table, operators_table
+from opbench.dashboards.events import Entry, text
+from opbench.dashboards.view import OpView
+from opbench.results.records import Profile, RunInfo
+from opbench.results.regression.profile_diff import differences
+from opbench.results.report.markdown import leaderboards, render
+from opbench.results.report.profiles import difference_table, operators_table
+from opbench.results.report.table import Table
 
 RUN = "leaderboards"
 

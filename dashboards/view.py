@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from dashboards.labels import labels, series_labels
-from results.leaderboard import Board, Row, boards
-from results.record import Case, Ceilings, Measured, Record, Rules
+from opbench.dashboards.labels import labels, series_labels
+from opbench.results.ranking.leaderboard import Board, Row, boards
+from opbench.results.records import Case, Ceilings, Measured, Record, Rules
 
 
 @dataclass(frozen=True, slots=True)

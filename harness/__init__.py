@@ -1,6 +1,6 @@
 """opbench: race, check and profile competing implementations of tensor ops.
 
-The names below are the stable surface. They are imported on first use, so that `import harness`
+The names below are the stable surface. They are imported on first use, so that `import opbench`
 does not import torch.
 
 PYTEST_DONT_REWRITE (opbench is a pytest plugin: without this word pytest warns of a package that it
@@ -13,42 +13,53 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.catalog import Catalog, load
-    from harness.checking import check
-    from harness.clock import FakeClock
-    from harness.declare import Caveat, Cost, Impl, Op, Support, Unavailable, impl, supported
-    from harness.pipeline import profile, run
-    from harness.planning import Race, Selection, plan, plan_checks
-    from harness.policy import Policy
-    from harness.process import Limits
-    from harness.racing import measure
-    from harness.supervisor import Supervisor
-    from results.record import Rules
+    from opbench.harness.catalog import Catalog, load
+    from opbench.harness.declare import (
+        Caveat,
+        Cost,
+        Impl,
+        Op,
+        Support,
+        Unavailable,
+        impl,
+        supported,
+    )
+    from opbench.harness.execution.process import Limits
+    from opbench.harness.execution.supervisor import Supervisor
+    from opbench.harness.pipeline.check import check
+    from opbench.harness.pipeline.profile import profile
+    from opbench.harness.pipeline.run import run
+    from opbench.harness.planning.cases import plan, plan_checks
+    from opbench.harness.planning.selection import Race, Selection
+    from opbench.harness.timing.clock import FakeClock
+    from opbench.harness.timing.interleaving import measure
+    from opbench.harness.timing.stopping import Policy
+    from opbench.results.records import Rules
 
 _HOMES = {
-    "Catalog": "harness.catalog",
-    "Caveat": "harness.declare",
-    "Cost": "harness.declare",
-    "FakeClock": "harness.clock",
-    "Impl": "harness.declare",
-    "Limits": "harness.process",
-    "Op": "harness.declare",
-    "Policy": "harness.policy",
-    "Race": "harness.planning",
-    "Rules": "results.record",
-    "Selection": "harness.planning",
-    "Supervisor": "harness.supervisor",
-    "Support": "harness.declare",
-    "Unavailable": "harness.declare",
-    "check": "harness.checking",
-    "impl": "harness.declare",
-    "load": "harness.catalog",
-    "measure": "harness.racing",
-    "plan": "harness.planning",
-    "plan_checks": "harness.planning",
-    "profile": "harness.pipeline",
-    "run": "harness.pipeline",
-    "supported": "harness.declare",
+    "Catalog": "opbench.harness.catalog",
+    "Caveat": "opbench.harness.declare",
+    "Cost": "opbench.harness.declare",
+    "FakeClock": "opbench.harness.timing.clock",
+    "Impl": "opbench.harness.declare",
+    "Limits": "opbench.harness.execution.process",
+    "Op": "opbench.harness.declare",
+    "Policy": "opbench.harness.timing.stopping",
+    "Race": "opbench.harness.planning.cases",
+    "Rules": "opbench.results.records",
+    "Selection": "opbench.harness.planning.cases",
+    "Supervisor": "opbench.harness.execution.supervisor",
+    "Support": "opbench.harness.declare",
+    "Unavailable": "opbench.harness.declare",
+    "check": "opbench.harness.pipeline.check",
+    "impl": "opbench.harness.declare",
+    "load": "opbench.harness.catalog",
+    "measure": "opbench.harness.timing.interleaving",
+    "plan": "opbench.harness.planning.cases",
+    "plan_checks": "opbench.harness.planning.cases",
+    "profile": "opbench.harness.pipeline.run",
+    "run": "opbench.harness.pipeline.run",
+    "supported": "opbench.harness.declare",
 }
 
 

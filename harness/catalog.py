@@ -9,14 +9,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from harness.declare import CAVEAT_NAMES, LAYOUTS, Impl, Op
-from harness.fields import CASE_NAMES
-from harness.fitting import misfit
-from harness.loading import Source, import_all
-from harness.named import call_named, is_default, parameter_names
-from harness.places import home_of, plain_name
-from harness.suggest import listed, near
-from results.errors import DeclarationError, SelectionError
+from opbench.harness.declaration.fields import CASE_NAMES
+from opbench.harness.declaration.loading import Source, import_all
+from opbench.harness.declaration.named_arguments import call_named, is_default, parameter_names
+from opbench.harness.declaration.origins import home_of, plain_name
+from opbench.harness.declaration.signatures import misfit
+from opbench.harness.declaration.suggestions import listed, near
+from opbench.harness.declare import CAVEAT_NAMES, LAYOUTS, Impl, Op
+from opbench.results.errors import DeclarationError, SelectionError
 
 GROUP = "opbench.suites"
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Catalog:
         contract. Raises SelectionError for an unknown op or contender, and UnsupportedError where
         the contender doesn't run here or on these arguments.
         """
-        from harness.prepare import bind_arguments, ensure_supported, resolve
+        from opbench.harness.preparation.resolve import bind_arguments, ensure_supported, resolve
 
         op, contender = self.op(op_name), self.impl(op_name, impl)
         values = bind_arguments(op, args, options)

@@ -1,7 +1,7 @@
 """Declare ops and their contenders: values only, nothing happens when a module is imported.
 
 A module declares an op by binding an `Op`, and a contender by tagging a function with `impl`.
-`harness.load` finds both. Torch is not imported here, so that listing stays quick.
+`opbench.load` finds both. Torch is not imported here, so that listing stays quick.
 """
 
 from __future__ import annotations
@@ -15,10 +15,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from harness.fields import CASE_NAMES, check_impl, check_op
-from harness.named import NamedCallable, call_named, names_of_kind, parameter_names
-from harness.places import name_of_file, shown
-from results.errors import DeclarationError, UnsupportedError
+from opbench.harness.declaration.fields import CASE_NAMES, check_impl, check_op
+from opbench.harness.declaration.named_arguments import (
+    NamedCallable,
+    call_named,
+    names_of_kind,
+    parameter_names,
+)
+from opbench.harness.declaration.origins import name_of_file, shown
+from opbench.results.errors import DeclarationError, UnsupportedError
 
 #: The axes of one named shape: sizes, and values of the op's options (a stride, an order).
 Shape = Mapping[str, int | float | str | bool]

@@ -13,7 +13,7 @@ import torch
 from torch.autograd import profiler as autograd_profiler
 from torch.profiler import ProfilerActivity
 
-from results.record import OperatorRow
+from opbench.results.records import OperatorRow
 
 #: Calls inside a trace: enough to see which operators recur, few enough to read it.
 CALLS = 5
@@ -132,6 +132,6 @@ def _operator(
 
 
 def _wait(device: str) -> None:
-    from harness.device import waiter
+    from opbench.harness.machine.device import waiter
 
     waiter(device)()

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, floating, impl
-from impls.segments import accumulator, count_slots
-from impls.segments_marked import entries, group_ids, most_marks, pooling_matrix, spread
+from opbench.harness.declare import cpu, floating, impl
+from opbench.impls.segments import accumulator, count_slots
+from opbench.impls.segments_marked import entries, group_ids, most_marks, pooling_matrix, spread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -165,7 +165,7 @@ def loop(boundaries: Tensor, hidden: Tensor, grad_out: Tensor, *, scale: float =
 @impl(
     "boundary_vjp",
     supports=cpu & floating,
-    target="impls.kernels.boundary_vjp_cpp:boundary_vjp",
+    target="opbench.impls.kernels.boundary_vjp_cpp:boundary_vjp",
 )
 def cpp(boundaries: Tensor, hidden: Tensor, grad_out: Tensor, *, scale: float = 1.0) -> Tensor:
     """One pass over the tokens, in C++."""

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import impl, supported
-from impls.windows2d import convolved_back, pair, windows
+from opbench.harness.declare import impl, supported
+from opbench.impls.windows2d import convolved_back, pair, windows
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from impls.windows2d import Size
+    from opbench.impls.windows2d import Size
 
 images = supported("torch has no convolution of no channels, which an empty batch turns into")(
     lambda x: len(x) > 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from einops import rearrange
 
-from harness.declare import cpu, impl, supported
+from opbench.harness.declare import cpu, impl, supported
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,7 +81,12 @@ def split_by_stack(x: Tensor, heads: int) -> Tensor:
     return torch.stack(x.tensor_split(heads, 2), 1)
 
 
-@impl("split_heads", name="cpp", supports=cpu, target="impls.kernels.transpose_cpp:split_heads")
+@impl(
+    "split_heads",
+    name="cpp",
+    supports=cpu,
+    target="opbench.impls.kernels.transpose_cpp:split_heads",
+)
 def split_in_cpp(x: Tensor, heads: int) -> Tensor:
     """Head by head and token by token, in C++."""
     raise NotImplementedError
@@ -134,7 +139,12 @@ def merge_by_cat(x: Tensor) -> Tensor:
     return torch.cat(x.unbind(1), 2)
 
 
-@impl("merge_heads", name="cpp", supports=cpu, target="impls.kernels.transpose_cpp:merge_heads")
+@impl(
+    "merge_heads",
+    name="cpp",
+    supports=cpu,
+    target="opbench.impls.kernels.transpose_cpp:merge_heads",
+)
 def merge_in_cpp(x: Tensor) -> Tensor:
     """Token by token and head by head, in C++."""
     raise NotImplementedError

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import impl
-from impls.segments import accumulator
-from impls.windows2d import maximum, maximum_back, windows
+from opbench.harness.declare import impl
+from opbench.impls.segments import accumulator
+from opbench.impls.windows2d import maximum, maximum_back, windows
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from impls.windows2d import Size
+    from opbench.impls.windows2d import Size
 
 PADDING_FIRST = "the gradient of a window of -inf goes to its padding"
 LAST_NAN = "torch's own indices are those of the last NaN of a window"

@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from impls.windows2d import convolved, convolved_back, maximum, maximum_back, windows
+from opbench.impls.windows2d import convolved, convolved_back, maximum, maximum_back, windows
 
 if TYPE_CHECKING:
-    from impls.windows2d import Size, Windows
+    from opbench.impls.windows2d import Size, Windows
 
 
 class Step(NamedTuple):

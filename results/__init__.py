@@ -18,8 +18,8 @@ __all__ = ["read"]
 
 
 def read(run: str | Path, *, by: str = "job") -> pd.DataFrame:
-    """A run as a tidy table, a row per "job" or per "sample": see `results.frames.read`."""
+    """A run as a tidy table, a row per "job" or per "sample": see `opbench.results.report.frames.read`."""
     # pandas and numpy take longer to import than all of the command.
-    from results import frames
+    from opbench.results.report import frames
 
     return frames.read(run, by=by)

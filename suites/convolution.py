@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from harness.declare import Op
-from suites import convolution_inputs as given
-from suites import convolution_limits as limits
-from suites.convolution_inputs import Steps, area, grid, pair
+from opbench.harness.declare import Op
+from opbench.suites import convolution_inputs as given
+from opbench.suites import convolution_limits as limits
+from opbench.suites.convolution_inputs import Steps, area, grid, pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import Tensor
 
-    from suites.convolution_inputs import Size
+    from opbench.suites.convolution_inputs import Size
 
 # --- the contracts ---------------------------------------------------------------------------
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from harness.named import call_named
+from opbench.harness.declaration.named_arguments import call_named
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from harness.declare import Shape
+    from opbench.harness.declare import Shape
 
     Make = Callable[..., Mapping[str, Any]]
     Images = Callable[[int, int, int, int, Generator], Tensor]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import Cost, Op
-from suites import reduction_inputs as made
+from opbench.harness.declare import Cost, Op
+from opbench.suites import reduction_inputs as made
 
 if TYPE_CHECKING:
     from collections.abc import Callable

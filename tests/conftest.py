@@ -15,6 +15,6 @@ if os.environ.pop("PYTEST_XDIST_WORKER", ""):
 @pytest.fixture(scope="session")
 def catalog():
     """The built-in catalogue."""
-    import harness
+    import opbench
 
-    return harness.load()
+    return opbench.load()

@@ -5,28 +5,28 @@ import sys
 
 import pytest
 
-import harness
+import opbench
 
 
 def test_all_is_sorted_and_every_name_is_there():
-    assert harness.__all__ == sorted(harness.__all__)
-    for name in harness.__all__:
-        assert getattr(harness, name) is not None
-    assert set(harness.__all__) == set(harness._HOMES)
+    assert opbench.__all__ == sorted(opbench.__all__)
+    for name in opbench.__all__:
+        assert getattr(opbench, name) is not None
+    assert set(opbench.__all__) == set(opbench._HOMES)
 
 
 def test_unknown_name():
     with pytest.raises(AttributeError, match="no attribute 'plann'"):
-        _ = harness.plann
+        _ = opbench.plann
 
 
 @pytest.mark.parametrize(
     "code",
     [
-        "import harness, harness.cli, harness.declare, harness.options",
-        "from harness.cli import main; main(['list'])",
-        "from harness.cli import main; main(['list', 'cases'])",
-        "import results.store, results.table, results.leaderboard",
+        "import opbench, opbench.harness.cli.app, opbench.harness.declare, opbench.harness.cli.options",
+        "from opbench.harness.cli.app import main; main(['list'])",
+        "from opbench.harness.cli.app import main; main(['list', 'cases'])",
+        "import opbench.results.records.run_folder, opbench.results.report.table, opbench.results.ranking.leaderboard",
     ],
 )
 def test_no_torch_until_it_is_needed(code):

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from harness.declare import Unavailable
+from opbench.harness.declare import Unavailable
 
 # No -ffast-math: NaN and infinities must come out right. The two -fno- flags only say that nobody
 # reads errno or the floating-point exception flags, which lets more loops become vector code.

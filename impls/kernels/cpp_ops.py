@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.autograd import forward_ad
 
-from impls.kernels import cpp_build
+from opbench.impls.kernels import cpp_build
 
 
 @dataclass(frozen=True, slots=True)

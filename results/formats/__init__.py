@@ -8,8 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
-from results.errors import RunFolderError
-from results.outputs import ensure_apart_from_runs
+from opbench.results.errors import RunFolderError
+from opbench.results.records.output_paths import ensure_apart_from_runs
 
 
 class Export(Protocol):
@@ -20,7 +20,7 @@ class Export(Protocol):
 
 def _lazy(name: str) -> Export:
     def export(run: str | Path, target: Path, *, by: str = "job") -> None:
-        module: Any = importlib.import_module(f"results.formats.{name}")
+        module: Any = importlib.import_module(f"opbench.results.formats.{name}")
         _write(cast("Export", module.export), run, target, by=by)
 
     return export

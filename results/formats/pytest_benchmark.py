@@ -12,7 +12,7 @@ from typing import Any
 from pytest_benchmark import __version__
 from pytest_benchmark.stats import Stats
 
-from results.benchmark_items import (
+from opbench.results.formats.pytest_benchmark_items import (
     OWN,
     extra_info_of,
     fullname_of,
@@ -21,11 +21,11 @@ from results.benchmark_items import (
     own,
     params_of,
 )
-from results.frames import nothing_in
-from results.leaderboard import Row, boards_of
-from results.record import Environment, Measured, Record
-from results.stats import Interval
-from results.store import open_run
+from opbench.results.ranking.leaderboard import Row, boards_of
+from opbench.results.records import Environment, Measured, Record
+from opbench.results.records.run_folder import open_run
+from opbench.results.report.frames import nothing_in
+from opbench.results.statistics.intervals import Interval
 
 
 def export(run: str | Path, target: Path, *, by: str = "job") -> None:

@@ -6,11 +6,11 @@ import itertools
 import shlex
 from pathlib import Path
 
-from results.formats.markdown import escape, render
-from results.frames import nothing_in
-from results.leaderboard import boards_of
-from results.store import open_run
-from results.table import winners_table
+from opbench.results.ranking.leaderboard import boards_of
+from opbench.results.records.run_folder import open_run
+from opbench.results.report.frames import nothing_in
+from opbench.results.report.leaderboard import winners_table
+from opbench.results.report.markdown import escape, render
 
 
 def export(run: str | Path, target: Path, *, by: str = "job") -> None:

@@ -17,10 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from results import codec
-from results.formats import FORMATS
-from results.record import Ceilings, Right, Started
-from results.store import create
+from opbench.results.formats import FORMATS
+from opbench.results.records import Ceilings, Right, Started, codec
+from opbench.results.records.run_folder import create
 from tests.behaviour.commands import files, run
 from tests.results.benchmark_files import document, entry
 from tests.results.examples import case, info, measured, profile, record

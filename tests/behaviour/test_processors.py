@@ -22,7 +22,7 @@ VARIANTS = {
         ("--threads", "2"),
     ),
 }
-COMMAND = (sys.executable, "-m", "harness.cli")
+COMMAND = (sys.executable, "-m", "opbench")
 CHECK = (*COMMAND, "check", "--jobs", "1", "--json")
 EAGER = ("-k", "not compile")
 

@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 from tensorboard.util import tensor_util
 
-from dashboards.forest import MOST_ROWS, forest
-from dashboards.publish import publish
-from results import store
-from results.gate_report import report_of
+from opbench.dashboards.forest import MOST_ROWS, forest
+from opbench.dashboards.publish import publish
+from opbench.results.records import run_folder
+from opbench.results.regression.report import report_of
 from tests.dashboards.test_publish import of_plugin, read
 from tests.results.examples import case, info, make_run, profile
 from tests.results.gates import make_gate, units
@@ -55,7 +55,7 @@ def test_a_run_that_is_no_gate_has_no_such_page(tmp_path):
 
 
 def test_a_gate_that_compared_nothing_has_no_picture(tmp_path, folder):
-    empty = store.create(tmp_path, info())
+    empty = run_folder.create(tmp_path, info())
     empty.append(next(folder.lines()))
 
     published = read(publish(empty))
@@ -127,7 +127,7 @@ def test_a_void_session_says_so(tmp_path):
 
 
 def test_what_grew_is_a_text_of_its_own(tmp_path):
-    run = store.create(tmp_path, info())
+    run = run_folder.create(tmp_path, info())
     for side in ("base", "head"):
         run.append(dataclasses.replace(profile(), side=side))
 

@@ -7,12 +7,12 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
-from dashboards.history import is_history, publish_history
-from dashboards.serve import PATIENCE, serve
-from harness.cli import main
-from harness.exits import Exit
-from results.errors import RunFolderError
-from results.history import history
+from opbench.dashboards.history import is_history, publish_history
+from opbench.dashboards.serve import PATIENCE, serve
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
+from opbench.results.errors import RunFolderError
+from opbench.results.regression.history import history
 from tests.results.examples import make_run
 from tests.results.histories import make_runs, noisy
 

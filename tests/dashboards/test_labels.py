@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.labels import labels, series_labels, slug
+from opbench.dashboards.labels import labels, series_labels, slug
 from tests.results.examples import case
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.serve import PATIENCE, serve
-from harness.cli import main
-from harness.exits import Exit
+from opbench.dashboards.serve import PATIENCE, serve
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
 from tests.dashboards.browser import CHROME, look
 
 CONTENDERS = ("loop", "index_add", "einsum", "triton")

@@ -9,10 +9,10 @@ import urllib.request
 
 import pytest
 
-from dashboards import serve as module
-from dashboards.publish import is_published
-from dashboards.serve import serve
-from results.errors import OpbenchError, RunFolderError
+from opbench.dashboards import serve as module
+from opbench.dashboards.publish import is_published
+from opbench.dashboards.serve import serve
+from opbench.results.errors import OpbenchError, RunFolderError
 from tests.results.examples import make_run
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from harness.trees import places_of
+from opbench.harness.versions.trees import places_of
 
 #: The real command, which finds its own modules, and not those of the folder that it is called in.
-COMMAND = (sys.executable, "-P", "-m", "harness.cli")
+COMMAND = (sys.executable, "-P", "-m", "opbench")
 
 #: An op of somebody else's, as small as it can be.
 OPS = '''\
@@ -23,7 +23,7 @@ OPS = '''\
 
 import torch
 
-from harness.declare import Cost, Op, impl
+from opbench import Cost, Op, impl
 
 row_sum = Op(
     name="row_sum",

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from harness.environment import describe
-from results.record import RunInfo
-from results.store import create
+from opbench.harness.machine.environment import describe
+from opbench.results.records import RunInfo
+from opbench.results.records.run_folder import create
 
 
 def new_run(root, name="test"):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.interruption import SIGNALS
-from harness.worktrees import checked_out
+from opbench.harness.system.interruption import SIGNALS
+from opbench.harness.versions.worktrees import checked_out
 from tests.harness.processes import within
 from tests.harness.projects import git, is_clean, two_versions, worktrees
 
@@ -27,8 +27,8 @@ def project(tmp_path, monkeypatch):
 GATE = (
     "import sys, time\n"
     "from pathlib import Path\n"
-    "from harness.interruption import as_interrupt\n"
-    "from harness.worktrees import checked_out\n"
+    "from opbench.harness.system.interruption import as_interrupt\n"
+    "from opbench.harness.versions.worktrees import checked_out\n"
     "with as_interrupt(), checked_out(Path(sys.argv[1]), 'main') as found:\n"
     "    (found.root / 'many').mkdir()\n"
     "    for number in range(1000):\n"

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-import harness
-from harness import anchoring
-from harness.cli import main
-from harness.exits import Exit
-from results.anchors import ANCHORS, is_anchor, without_anchors, yardsticks
-from results.record import Measured
-from results.store import open_run
+import opbench
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
+from opbench.harness.pipeline import anchors
+from opbench.results.records import Measured
+from opbench.results.records.anchors import ANCHORS, is_anchor, without_anchors, yardsticks
+from opbench.results.records.run_folder import open_run
 from tests.harness.test_cli import MINE
 
 BRIEF = ["--budget", "0.1", "--threads", "1", "--in-process"]
@@ -62,8 +62,8 @@ def test_they_are_shown_in_a_line_and_on_no_board(run_path, capsys):
 
 
 def test_the_catalogue_has_them_only_where_they_are_loaded():
-    assert not set(ANCHORS) & set(harness.load().ops)
-    assert set(anchoring.catalog().ops) == set(ANCHORS)
+    assert not set(ANCHORS) & set(opbench.load().ops)
+    assert set(anchors.catalog().ops) == set(ANCHORS)
 
 
 def test_a_worker_times_them(tmp_path, monkeypatch):

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-import harness
-from harness.checking import check
-from harness.planning import Selection, plan, plan_checks
-from results.errors import DeclarationError
-from results.frames import read
-from results.record import Measured, Right, Unsupported, Wrong
+import opbench
+from opbench.harness.pipeline.check import check
+from opbench.harness.planning.cases import plan, plan_checks
+from opbench.harness.planning.selection import Selection
+from opbench.results.errors import DeclarationError
+from opbench.results.records import Measured, Right, Unsupported, Wrong
+from opbench.results.report.frames import read
 from tests.harness.runs import new_run
 
 TURNED = Path(__file__).parent.parent / "loaded" / "turned.py"
@@ -17,7 +18,7 @@ TURNED = Path(__file__).parent.parent / "loaded" / "turned.py"
 
 @pytest.fixture(scope="module")
 def catalog():
-    return harness.load(TURNED, entry_points=False)
+    return opbench.load(TURNED, entry_points=False)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +99,7 @@ def test_no_gradient_is_asked_of_integers(catalog):
 def test_a_race_on_every_board(catalog, tmp_path):
     chosen = Selection(names=("turned",), impls=("transpose", "stack"), threads=1)
     run = new_run(tmp_path)
-    harness.run(catalog, plan(catalog, chosen), run, policy=harness.Policy(budget_s=0.05))
+    opbench.run(catalog, plan(catalog, chosen), run, policy=opbench.Policy(budget_s=0.05))
     records = {(r.case.board, r.contender): r.outcome for r in run.records()}
     assert set(records) == {
         ("view", "transpose"),
@@ -114,20 +115,20 @@ def test_a_race_on_every_board(catalog, tmp_path):
 def test_a_race_without_tensors(catalog, tmp_path):
     run = new_run(tmp_path)
     chosen = Selection(names=("ramp",), impls=("arange",), threads=1)
-    harness.run(catalog, plan(catalog, chosen), run, policy=harness.Policy(budget_s=0.05))
+    opbench.run(catalog, plan(catalog, chosen), run, policy=opbench.Policy(budget_s=0.05))
     assert [type(record.outcome) for record in run.records()] == [Measured]
 
 
 def test_a_board_that_the_op_lacks():
-    from harness.declare import impl
+    from opbench.harness.declare import impl
 
     def flat(n):
         return n
 
-    module = type(harness)("flat_module")
+    module = type(opbench)("flat_module")
     module.flat = impl("ramp", board="view")(flat)
     with pytest.raises(DeclarationError, match="board 'view', which is not one of materialise"):
-        harness.load(TURNED, module, entry_points=False)
+        opbench.load(TURNED, module, entry_points=False)
 
 
 def test_unsupported_is_not_asked(report):

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from harness.builds import build, ensure_builds_in_place, pointing_into
-from harness.worktrees import checked_out
-from results.errors import SelectionError, VersionError
+from opbench.harness.versions.builds import build, ensure_builds_in_place, pointing_into
+from opbench.harness.versions.worktrees import checked_out
+from opbench.results.errors import SelectionError, VersionError
 from tests.harness.projects import is_clean, two_versions
 
 
@@ -114,8 +114,8 @@ def test_an_interrupted_build_leaves_no_process(tmp_path):
     """Neither the shell nor what it started."""
     program = (
         "import signal, sys; from pathlib import Path\n"
-        "from harness.builds import build\n"
-        "from harness.worktrees import Checkout\n"
+        "from opbench.harness.versions.builds import build\n"
+        "from opbench.harness.versions.worktrees import Checkout\n"
         # Whoever was started in the background of a shell ignores it.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "build(Checkout('main', Path(sys.argv[1]), ''), 'sleep 60 & echo $! > pid; wait; true')"

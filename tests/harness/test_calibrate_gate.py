@@ -7,23 +7,23 @@ from itertools import repeat
 import pytest
 
 from benchmarks import gate as rivals
-from harness import injection, racing
-from harness.calibrating import record
-from harness.cli import main
-from harness.clock import HostClock
-from harness.exits import Exit
-from harness.gate import Contest
-from harness.planning import Race
-from harness.policy import Policy
-from harness.process import Limits
-from results.calibrations import find
-from results.errors import SelectionError
-from results.gate_report import report_of
-from results.gate_text import headline
-from results.gating import observation
-from results.record import Calibration, Case, Gate, GateRules, Paired, Rules, Side, Unit
-from results.stats import median
-from results.store import open_run
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
+from opbench.harness.execution.process import Limits
+from opbench.harness.planning.selection import Race
+from opbench.harness.regression.calibration import record
+from opbench.harness.regression.gate import Contest
+from opbench.harness.timing import injected_slowdown, interleaving
+from opbench.harness.timing.clock import HostClock
+from opbench.harness.timing.stopping import Policy
+from opbench.results.errors import SelectionError
+from opbench.results.records import Calibration, Case, Gate, GateRules, Paired, Rules, Side, Unit
+from opbench.results.records.run_folder import open_run
+from opbench.results.regression.calibration import find
+from opbench.results.regression.report import report_of
+from opbench.results.regression.verdicts import observation
+from opbench.results.report.gate import headline
+from opbench.results.statistics.intervals import median
 from tests.harness.projects import OPS
 from tests.harness.runs import new_run
 
@@ -38,7 +38,7 @@ def counting():
 
 def ratio_of(calls):
     policy = Policy(Rules(precision=1e-9), budget_s=0.5, lead=1)
-    timings = racing.measure(calls, clock=HostClock(), policy=policy)
+    timings = interleaving.measure(calls, clock=HostClock(), policy=policy)
     base, head = timings["base"], timings["head"]
     shared = min(len(base.samples_s), len(head.samples_s))
     return median([h / b for b, h in zip(base.samples_s[:shared], head.samples_s, strict=False)])
@@ -48,13 +48,13 @@ def ratio_of(calls):
 def test_the_head_takes_longer_by_the_share_that_was_asked_for():
     calls = {"base": counting, "head": counting}
     # Other work on the machine may spoil an attempt, and hardly three in a row.
-    attempts = (ratio_of(injection.slowed(calls, 0.2, HostClock())) for _ in range(3))
+    attempts = (ratio_of(injected_slowdown.slowed(calls, 0.2, HostClock())) for _ in range(3))
     assert any(1.15 < ratio < 1.25 for ratio in attempts)
 
 
 def test_a_call_still_gives_its_result():
     calls = {"base": lambda: "theirs", "head": lambda: "ours"}
-    wrapped = injection.slowed(calls, 0.5, HostClock())
+    wrapped = injected_slowdown.slowed(calls, 0.5, HostClock())
     assert (wrapped["base"](), wrapped["head"]()) == ("theirs", "ours")
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-import harness
-from harness.declare import impl
-from results.errors import DeclarationError, SelectionError, UnsupportedError
+import opbench
+from opbench.harness.declare import impl
+from opbench.results.errors import DeclarationError, SelectionError, UnsupportedError
 from tests.harness.strangers import install
 
 LOADED = Path(__file__).parent.parent / "loaded"
@@ -17,7 +17,7 @@ LOADED = Path(__file__).parent.parent / "loaded"
 
 @pytest.fixture(scope="module")
 def strangers():
-    return harness.load(LOADED / "row_sum.py", entry_points=False)
+    return opbench.load(LOADED / "row_sum.py", entry_points=False)
 
 
 def module(name, **values):
@@ -42,21 +42,21 @@ def test_built_in_suites_enter_by_entry_points(catalog):
 
 
 def test_contenders_may_be_for_somebody_elses_op():
-    catalog = harness.load(LOADED / "row_sum.py", LOADED / "row_sum_trouble.py", entry_points=False)
+    catalog = opbench.load(LOADED / "row_sum.py", LOADED / "row_sum_trouble.py", entry_points=False)
     assert "planted_wrong" in catalog.impls["row_sum"]
 
 
 def test_a_dotted_name_and_a_module():
-    catalog = harness.load("suites.pooling", entry_points=False)
+    catalog = opbench.load("opbench.suites.pooling", entry_points=False)
     assert "patch_pooling" in catalog.ops
-    import suites.pooling
+    import opbench.suites.pooling
 
-    assert harness.load(suites.pooling, entry_points=False).ops == catalog.ops
+    assert opbench.load(opbench.suites.pooling, entry_points=False).ops == catalog.ops
 
 
 def test_the_same_op_found_twice_is_one(strangers):
     op = strangers.ops["row_sum"]
-    again = harness.load(module("one", a=op), module("two", b=op), entry_points=False)
+    again = opbench.load(module("one", a=op), module("two", b=op), entry_points=False)
     assert again.ops == {"row_sum": op}
 
 
@@ -68,7 +68,7 @@ def test_the_same_op_found_twice_is_one(strangers):
         (None, {"caveats": {"odd": "?"}}, "caveat on 'odd', which is not one of contiguous"),
         (
             None,
-            {"supports": harness.supported("?")(lambda y: True)},
+            {"supports": opbench.supported("?")(lambda y: True)},
             "supports asks for 'y', which is not one of",
         ),
     ],
@@ -77,7 +77,7 @@ def test_a_contender_that_does_not_fit_its_op(strangers, function, words, messag
     mine = module("mine", f=tagged("row_sum", function=function, **words))
     ops = module("ops", op=strangers.ops["row_sum"])
     with pytest.raises(DeclarationError, match=message) as caught:
-        harness.load(ops, mine, entry_points=False)
+        opbench.load(ops, mine, entry_points=False)
     assert "contender 'mine' of 'row_sum'" in str(caught.value)
 
 
@@ -85,17 +85,17 @@ def test_an_unknown_op_has_a_suggestion(strangers):
     ops = module("ops", op=strangers.ops["row_sum"])
     mine = module("mine", f=tagged("row_sums"))
     with pytest.raises(DeclarationError, match=r"no op 'row_sums' \(did you mean 'row_sum'\?\)"):
-        harness.load(ops, mine, entry_points=False)
+        opbench.load(ops, mine, entry_points=False)
 
 
 def test_duplicates_name_both(strangers):
     ops = module("ops", op=strangers.ops["row_sum"])
     one, two = module("one", f=tagged("row_sum")), module("two", f=tagged("row_sum"))
     with pytest.raises(DeclarationError, match=r"declared twice: as .* and as "):
-        harness.load(ops, one, two, entry_points=False)
-    twice = harness.load(LOADED / "row_sum.py", entry_points=False).ops["row_sum"]
+        opbench.load(ops, one, two, entry_points=False)
+    twice = opbench.load(LOADED / "row_sum.py", entry_points=False).ops["row_sum"]
     with pytest.raises(DeclarationError, match="op 'row_sum' is declared twice: in ops and in mod"):
-        harness.load(ops, module("mod", op=twice), entry_points=False)
+        opbench.load(ops, module("mod", op=twice), entry_points=False)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_duplicates_name_both(strangers):
         ("import nonsense_xyz", "cannot be loaded: ModuleNotFoundError.*nonsense_xyz"),
         ("def f(:", "cannot be loaded: SyntaxError"),
         (
-            "from harness.declare import impl\nimpl('a', target='b')(print)",
+            "from opbench import impl\nimpl('a', target='b')(print)",
             "broken.py:2: contender 'print' of 'a'.*'module:attribute'",
         ),
     ],
@@ -114,14 +114,14 @@ def test_a_broken_file_is_named(tmp_path, text, message):
     path = tmp_path / "broken.py"
     path.write_text(text)
     with pytest.raises(DeclarationError, match=message):
-        harness.load(path, entry_points=False)
+        opbench.load(path, entry_points=False)
 
 
 def test_a_missing_file_and_module():
     with pytest.raises(DeclarationError, match=r"there is no file nowhere\.py"):
-        harness.load("nowhere.py", entry_points=False)
+        opbench.load("nowhere.py", entry_points=False)
     with pytest.raises(DeclarationError, match=r"no_such_module cannot be loaded"):
-        harness.load("no_such_module", entry_points=False)
+        opbench.load("no_such_module", entry_points=False)
 
 
 def test_call_validates_resolves_and_runs(strangers):
@@ -132,7 +132,7 @@ def test_call_validates_resolves_and_runs(strangers):
 
 def test_call_gives_arguments_by_position_whatever_they_are_called(strangers):
     mine = module("mine", f=tagged("row_sum", function=lambda rows: rows.sum(1)))
-    catalog = harness.load(module("ops", op=strangers.ops["row_sum"]), mine, entry_points=False)
+    catalog = opbench.load(module("ops", op=strangers.ops["row_sum"]), mine, entry_points=False)
     assert catalog.call("row_sum", x=torch.ones(2, 3), impl="mine").tolist() == [3, 3]
     assert catalog.call("row_sum", torch.ones(2, 3), impl="mine", scale=1.0).tolist() == [3, 3]
 
@@ -167,7 +167,7 @@ def test_call_of_an_unknown_op(strangers):
 def test_a_target_that_does_not_exist(strangers):
     ops = module("ops", op=strangers.ops["row_sum"])
     mine = module("mine", f=tagged("row_sum", target="math:no_such_thing"))
-    catalog = harness.load(ops, mine, entry_points=False)
+    catalog = opbench.load(ops, mine, entry_points=False)
     with pytest.raises(DeclarationError, match="'math:no_such_thing' cannot be resolved"):
         catalog.call("row_sum", torch.ones(1, 1), impl="mine")
 
@@ -176,7 +176,7 @@ def test_an_installed_package_with_an_entry_point(tmp_path):
     """A real package, installed into an environment of its own, races beside the built-in ones."""
     python = install(
         tmp_path,
-        "import torch\nfrom harness.declare import impl\n\n"
+        "import torch\nfrom opbench import impl\n\n"
         '@impl("patch_pooling")\n'
         "def theirs(tokens, lengths, *, fill=-1.0):\n"
         "    ids = torch.arange(lengths.numel()).view(lengths.shape)\n"
@@ -187,7 +187,7 @@ def test_an_installed_package_with_an_entry_point(tmp_path):
         "            p.mean(0) if len(p) else torch.full_like(row[0], fill) for p in parts]))\n"
         "    return torch.stack(out)\n",
     )
-    words = ["-m", "harness.cli", "run", "patch_pooling", "--impl", "theirs,index_add"]
+    words = ["-m", "opbench", "run", "patch_pooling", "--impl", "theirs,index_add"]
     words += ["-k", "tiny", "--out", str(tmp_path / "runs"), "--id", "r", "--budget", "0.2"]
     done = subprocess.run([python, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

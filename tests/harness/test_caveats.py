@@ -4,12 +4,12 @@ import math
 
 import pytest
 
-import harness
-from harness.caveats import Checked, admitted_on, excuse, verified
-from harness.declare import Caveat, Op, impl
-from harness.environment import describe
-from results.errors import DeclarationError
-from results.record import Case, Failed, Right, Unsupported, Wrong
+import opbench
+from opbench.harness.correctness.caveats import Checked, admitted_on, excuse, verified
+from opbench.harness.declare import Caveat, Op, impl
+from opbench.harness.machine.environment import describe
+from opbench.results.errors import DeclarationError
+from opbench.results.records import Case, Failed, Right, Unsupported, Wrong
 from tests.harness.test_catalog import module
 
 WIDE, NARROW = {"onednn_isa": "AVX512_CORE_BF16"}, {"onednn_isa": "AVX2"}
@@ -34,7 +34,7 @@ def catalog_of(**caveats):
     def mine(x):
         return x.sum(1)
 
-    return harness.load(module("ops", op=OP), module("theirs", f=mine), entry_points=False)
+    return opbench.load(module("ops", op=OP), module("theirs", f=mine), entry_points=False)
 
 
 OP = Op(

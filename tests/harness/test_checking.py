@@ -5,14 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 
-import harness
-from harness import examine
-from harness.checking import check
-from harness.pipeline import Silent
-from harness.planning import Selection, plan_checks
-from harness.process import WorkerError
-from harness.supervisor import Supervisor
-from results.record import Right, Unsupported, Wrong
+import opbench
+from opbench.harness.correctness import checks, reference
+from opbench.harness.execution.process import WorkerError
+from opbench.harness.execution.supervisor import Supervisor
+from opbench.harness.pipeline.check import check
+from opbench.harness.pipeline.recorder import Silent
+from opbench.harness.planning.cases import plan_checks
+from opbench.harness.planning.selection import Selection
+from opbench.results.records import Right, Unsupported, Wrong
 from tests.harness.runs import new_run
 
 LOADED = Path(__file__).parent.parent / "loaded"
@@ -42,7 +43,7 @@ STAGES = {
 
 @pytest.fixture(scope="module")
 def wrong_catalog():
-    return harness.load(LOADED / "wrong_patch_pooling.py")
+    return opbench.load(LOADED / "wrong_patch_pooling.py")
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def test_no_known_wrong_is_ever_timed(wrong_catalog, tmp_path, direction, name):
         inputs=("normal",),
         threads=1,
     )
-    records = harness.run(wrong_catalog, harness.plan(wrong_catalog, selection), new_run(tmp_path))
+    records = opbench.run(wrong_catalog, opbench.plan(wrong_catalog, selection), new_run(tmp_path))
     assert [type(r.outcome) for r in records] == [Wrong]
 
 
@@ -106,7 +107,7 @@ def test_a_weak_contender_is_not_timed_on_what_it_is_weak_at(catalog, tmp_path):
         inputs=("nonfinite",),
         expression="tiny",
     )
-    records = harness.run(catalog, harness.plan(catalog, selection), new_run(tmp_path))
+    records = opbench.run(catalog, opbench.plan(catalog, selection), new_run(tmp_path))
     outcomes = {record.contender: record.outcome for record in records}
     assert isinstance(outcomes["einsum"], Unsupported)
     assert "admits" in outcomes["einsum"].reason
@@ -140,9 +141,9 @@ def test_compiling_for_unseen_shapes_is_not_taken_for_a_memory(catalog):
         return contender.function(boundaries, *rest, **options)
 
     contender = catalog.impl("boundary_downsample", "index_add")
-    (race,) = harness.plan(catalog, Selection(("boundary_downsample",), "tiny", ("index_add",)))
-    exam = examine.set_exam(catalog.op("boundary_downsample"), race.case, gradients=False)
-    assert isinstance(examine.examine(exam, compiles_anew), Right)
+    (race,) = opbench.plan(catalog, Selection(("boundary_downsample",), "tiny", ("index_add",)))
+    exam = reference.set_exam(catalog.op("boundary_downsample"), race.case, gradients=False)
+    assert isinstance(checks.examine(exam, compiles_anew), Right)
 
 
 def test_side_by_side_as_one_after_the_other(wrong_catalog, report):
@@ -177,7 +178,7 @@ def test_work_that_is_broken_off_ends(wrong_catalog):
 
 
 def test_who_has_no_gradient_is_held_to_its_values():
-    catalog = harness.load(LOADED / "row_sum.py", entry_points=False)
+    catalog = opbench.load(LOADED / "row_sum.py", entry_points=False)
     found = check(catalog, plan_checks(catalog, Selection(impls=("without_gradient",))))
     verdicts = {type(item.verdict) for item in found.checked if item.case.inputs == "normal"}
     assert verdicts == {Right}

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import main
-from harness.exits import Exit, of_outcomes, worst
-from results.record import Failed, Right, Rules, Unsupported, Wrong
-from results.store import open_run
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit, of_outcomes, worst
+from opbench.results.records import Failed, Right, Rules, Unsupported, Wrong
+from opbench.results.records.run_folder import open_run
 
 LOADED = Path(__file__).parent.parent / "loaded"
 MINE = ["--load", str(LOADED / "row_sum.py")]
@@ -57,7 +57,7 @@ def test_help_is_far_quicker_than_importing_torch():
         subprocess.run([sys.executable, *words], check=True, capture_output=True)
         return time.perf_counter() - start
 
-    helping = min(seconds("-m", "harness.cli", "--help") for _ in range(3))
+    helping = min(seconds("-m", "opbench", "--help") for _ in range(3))
     assert helping < 0.5 * seconds("-c", "import torch")
 
 
@@ -99,7 +99,7 @@ def test_only_the_worker_waits_for_torch(here):
     words = ["run", "row_sum", "-k", "small", "--impl", "summed", *MINE, *BRIEF]
     program = f"""
 import sys
-from harness.cli import main
+from opbench.harness.cli.app import main
 code = main({words!r})
 print(code, "torch._C" in sys.modules)
 """
@@ -345,7 +345,7 @@ def test_a_reader_that_stops_reading(run_folder, words):
     """It is not told of, and never a pass: nobody saw what came of it."""
     ours, theirs = os.pipe()
     os.close(ours)
-    command = [sys.executable, "-m", "harness.cli", "show", str(run_folder), *words]
+    command = [sys.executable, "-m", "opbench", "show", str(run_folder), *words]
     try:
         done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, text=True)
     finally:
@@ -372,7 +372,7 @@ def test_triton_is_checked_but_never_timed_under_its_interpreter(tmp_path):
     pytest.importorskip("triton")
 
     def opbench(*words):
-        command = [sys.executable, "-m", "harness.cli", *words, "--impl", "triton"]
+        command = [sys.executable, "-m", "opbench", *words, "--impl", "triton"]
         environment = {**os.environ, "TRITON_INTERPRET": "1"}
         return subprocess.run(
             command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path

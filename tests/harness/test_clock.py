@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.clock import EventClock, FakeClock, HostClock, Reading
+from opbench.harness.timing.clock import EventClock, FakeClock, HostClock, Reading
 
 
 @pytest.mark.parametrize("calls", [0, 1, 9, 10, 11, 37, 120])

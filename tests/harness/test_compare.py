@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import main
-from harness.exits import Exit
-from results.anchors import ANCHORS
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
+from opbench.results.records.anchors import ANCHORS
 
 MINE = Path(__file__).parent.parent / "loaded" / "row_sum.py"
 
@@ -130,7 +130,7 @@ def test_runs_of_two_environments_are_not_compared(runs, capsys):
 
 def test_comparing_needs_no_torch(runs):
     code = (
-        "import sys; from harness.cli import main; "
+        "import sys; from opbench.harness.cli.app import main; "
         f"main(['compare', r'{runs}/before', r'{runs}/after']); "
         "assert not any(name.startswith('torch.') for name in sys.modules)"
     )

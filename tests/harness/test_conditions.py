@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import conditions
-from harness.conditions import Facts, Usage
+from opbench.harness.machine import noise
+from opbench.harness.machine.noise import Facts, Usage
 
 pytestmark = pytest.mark.alone
 
@@ -59,14 +59,14 @@ BAD = {
 
 
 def test_on_a_good_machine_there_is_nothing_to_say():
-    assert conditions.judge(GOOD) == ()
-    assert conditions.judge(Facts(threads=1, usable_cores=1)) == ()
+    assert noise.judge(GOOD) == ()
+    assert noise.judge(Facts(threads=1, usable_cores=1)) == ()
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_each_bad_fact_gives_its_warning(name):
     facts, told = BAD[name]
-    (warning,) = conditions.judge(replace(GOOD, **facts))
+    (warning,) = noise.judge(replace(GOOD, **facts))
     assert told in warning
     assert warning.count(". ") == 1
     assert warning.endswith(".")
@@ -74,7 +74,7 @@ def test_each_bad_fact_gives_its_warning(name):
 
 def test_all_of_them_together():
     bad = {key: value for facts, _ in BAD.values() for key, value in facts.items()}
-    assert len(conditions.judge(replace(GOOD, **bad))) == 11
+    assert len(noise.judge(replace(GOOD, **bad))) == 11
 
 
 def test_every_fact_can_make_a_warning():
@@ -86,18 +86,18 @@ def test_every_fact_can_make_a_warning():
 def test_too_many_threads_are_warned_of_once_for_each_limit(threads, cores, quota):
     facts = Facts(threads=threads, usable_cores=cores, quota_cores=quota)
     limits = [cores] if quota is None else [cores, quota]
-    assert len(conditions.judge(facts)) == sum(threads > limit for limit in limits)
+    assert len(noise.judge(facts)) == sum(threads > limit for limit in limits)
 
 
 def test_reading_facts_of_this_machine():
-    facts = conditions.facts(threads=3, watch_s=0.02)
+    facts = noise.facts(threads=3, watch_s=0.02)
     assert facts.threads == 3
     assert facts.usable_cores == len(os.sched_getaffinity(0))
     assert facts.others_cores >= 0
     assert 0 <= facts.steal_share <= 1
     assert 0 < facts.available_share <= 1
     assert facts.debug_builds == ()
-    assert all(isinstance(text, str) for text in conditions.judge(facts))
+    assert all(isinstance(text, str) for text in noise.judge(facts))
 
 
 def test_reading_neither_imports_torch_nor_changes_the_process():
@@ -123,13 +123,13 @@ def test_reading_does_not_wake_the_stand_in_of_torch():
 
 def test_reading_survives_a_machine_without_those_files(tmp_path, monkeypatch):
     for name in ("_CPUS", "_CGROUPS", "_PROC"):
-        monkeypatch.setattr(conditions, name, tmp_path / "missing")
+        monkeypatch.setattr(noise, name, tmp_path / "missing")
     monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "missing"))
     monkeypatch.delattr(psutil, "sensors_battery")
     monkeypatch.delattr(os, "sched_getaffinity")
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
-    facts = conditions.facts(threads=1, watch_s=0.0)
+    facts = noise.facts(threads=1, watch_s=0.0)
     assert replace(facts, watchers=()) == Facts(threads=1, usable_cores=os.cpu_count())
 
 
@@ -154,9 +154,9 @@ def stranger():
 def test_a_busy_stranger_is_seen(stranger):
     process = psutil.Process(stranger)
     assert os.getpid() not in [parent.pid for parent in process.parents()]
-    facts = conditions.facts(threads=1, watch_s=0.5)
+    facts = noise.facts(threads=1, watch_s=0.5)
     assert facts.others_cores > 0.1
-    assert any("Other processes use" in text for text in conditions.judge(facts))
+    assert any("Other processes use" in text for text in noise.judge(facts))
 
 
 def test_the_busiest_stranger_is_named(stranger):
@@ -178,7 +178,7 @@ def test_our_own_children_and_we_are_not_strangers():
     child = subprocess.Popen([sys.executable, "-c", BURN])
     try:
         usage = Usage.now()
-        assert {child.pid, os.getpid()} <= set(conditions._family(usage.processes))
+        assert {child.pid, os.getpid()} <= set(noise._family(usage.processes))
     finally:
         child.kill()
         child.wait()
@@ -239,21 +239,21 @@ def write(root, files):
 )
 def test_the_quota_is_the_least_from_here_up(tmp_path, files, groups, cores):
     write(tmp_path / "cgroup", files)
-    assert conditions.quota(tmp_path / "cgroup", groups) == cores
+    assert noise.quota(tmp_path / "cgroup", groups) == cores
 
 
 def test_governors_of_all_cores(tmp_path, monkeypatch):
-    monkeypatch.setattr(conditions, "_CPUS", tmp_path)
+    monkeypatch.setattr(noise, "_CPUS", tmp_path)
     names = ("powersave", "performance", "powersave")
     write(tmp_path, {f"cpu{n}/cpufreq/scaling_governor": name for n, name in enumerate(names)})
-    assert conditions._governors() == ("performance", "powersave")
+    assert noise._governors() == ("performance", "powersave")
 
 
 def test_memory():
     text = "MemTotal: 1000 kB\nMemAvailable: 250 kB\nSwapTotal: 8 kB\nSwapFree: 5 kB\nHuge: 0"
-    assert conditions.memory(text) == (3 * 1024, 0.25)
-    assert conditions.memory("MemTotal: 1000 kB") == (0, 1.0)
-    assert conditions.memory("") == (0, 1.0)
+    assert noise.memory(text) == (3 * 1024, 0.25)
+    assert noise.memory("MemTotal: 1000 kB") == (0, 1.0)
+    assert noise.memory("") == (0, 1.0)
 
 
 def test_openmp_runtimes_are_told_apart_from_their_likes():
@@ -269,7 +269,7 @@ def test_openmp_runtimes_are_told_apart_from_their_likes():
         "[heap]",
     )
     text = "\n".join([f"{start}    {name}" for name in files] + [f"{start} "])
-    assert conditions.openmp_runtimes(text) == (
+    assert noise.openmp_runtimes(text) == (
         "intel/libiomp5.so",
         "lib/libgomp.so.1",
         "lib/libomp.so.5",
@@ -278,24 +278,24 @@ def test_openmp_runtimes_are_told_apart_from_their_likes():
 
 
 def test_watchers_are_seen():
-    before = conditions._watchers()
+    before = noise._watchers()
     old, started = sys.getprofile(), not tracemalloc.is_tracing()
     sys.setprofile(lambda *_: None)
     tracemalloc.start()
     try:
-        assert {"a profiler", "tracemalloc"} <= set(conditions._watchers())
+        assert {"a profiler", "tracemalloc"} <= set(noise._watchers())
     finally:
         sys.setprofile(old)
         if started:
             tracemalloc.stop()
-    assert conditions._watchers() == before
+    assert noise._watchers() == before
 
 
 def test_a_tracer_is_seen():
     old = sys.gettrace()
     sys.settrace(lambda *_: None)
     try:
-        found = conditions._watchers()
+        found = noise._watchers()
     finally:
         sys.settrace(old)
     assert "a tracer (debugger or coverage)" in found
@@ -304,9 +304,9 @@ def test_a_tracer_is_seen():
 def test_torchs_profiler_is_seen():
     import torch
 
-    assert "torch's profiler" not in conditions._watchers()
+    assert "torch's profiler" not in noise._watchers()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]):
-        assert "torch's profiler" in conditions._watchers()
+        assert "torch's profiler" in noise._watchers()
 
 
 def test_a_debug_build_of_torch_is_found_without_importing_it(tmp_path):
@@ -318,7 +318,7 @@ def test_a_debug_build_of_torch_is_found_without_importing_it(tmp_path):
         },
     )
     program = "from harness import conditions; print(conditions._debug_builds())"
-    root = str(Path(conditions.__file__).parent.parent)
+    root = str(Path(noise.__file__).parent.parent)
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), root])},
@@ -333,5 +333,5 @@ def test_a_debug_build_of_torch_is_found_without_importing_it(tmp_path):
 def test_the_variables_are_read(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "77")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
-    told = conditions.warnings(threads=1, watch_s=0.0)
+    told = noise.warnings(threads=1, watch_s=0.0)
     assert any("OMP_NUM_THREADS=77 contradicts the 1 threads" in text for text in told)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.anchors import anchor_dispatch
-from harness.contest import common, everything, versions_of
-from harness.planning import Selection
-from results.errors import SelectionError, VersionError
+from opbench.harness.machine.anchors import anchor_dispatch
+from opbench.harness.planning.selection import Selection
+from opbench.harness.regression.comparison import common, everything, versions_of
+from opbench.results.errors import SelectionError, VersionError
 from tests.harness.projects import OPS, own_imports
 
 #: A second op, of one contender.

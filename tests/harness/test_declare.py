@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.declare import Cost, Impl, Op, Support, cpu, floating, impl, supported
-from results.errors import DeclarationError
+from opbench.harness.declare import Cost, Impl, Op, Support, cpu, floating, impl, supported
+from opbench.results.errors import DeclarationError
 
 
 def declare(**changes):

@@ -5,9 +5,9 @@ import subprocess
 import pytest
 import torch
 
-from harness.devices import ensure_devices
-from harness.planning import Selection
-from results.errors import SelectionError
+from opbench.harness.machine.device_names import ensure_devices
+from opbench.harness.planning.selection import Selection
+from opbench.results.errors import SelectionError
 from tests.harness.projects import COMMAND
 
 

@@ -6,12 +6,12 @@ from collections import Counter
 import psutil
 import pytest
 
-from harness.duel import FEWEST, DiedError, Duel, Fighter, died
-from harness.planning import Race
-from harness.process import Limits
-from harness.sources import Version
-from harness.worker import Brief
-from results.record import Case, Failed, Paired, Unpaired, Unsupported, Wrong
+from opbench.harness.execution.messages import Brief
+from opbench.harness.execution.process import Limits
+from opbench.harness.planning.selection import Race
+from opbench.harness.regression.process_pair import FEWEST, DiedError, Duel, Fighter, died
+from opbench.harness.versions.sources import Version
+from opbench.results.records import Case, Failed, Paired, Unpaired, Unsupported, Wrong
 from tests.harness.projects import OPS
 
 CASE = Case("row_sum", "small", (("N", 64), ("M", 64)), "normal", threads=1)
@@ -21,7 +21,7 @@ HEAD = (
     OPS
     + """
 import os, threading, time
-from harness.declare import supported
+from opbench import supported
 
 
 @impl("row_sum")

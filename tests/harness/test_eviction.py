@@ -5,8 +5,8 @@ import time
 import pytest
 import torch
 
-from harness.eviction import _size, cache_bytes, evictor
-from results.stats import median
+from opbench.harness.timing.cache_flush import _size, cache_bytes, evictor
+from opbench.results.statistics.intervals import median
 
 pytestmark = pytest.mark.alone
 

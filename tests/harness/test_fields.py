@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.declare import Cost, impl, supported
-from results.errors import DeclarationError
+from opbench.harness.declare import Cost, impl, supported
+from opbench.results.errors import DeclarationError
 from tests.harness.test_declare import declare
 
 

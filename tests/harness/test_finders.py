@@ -82,8 +82,8 @@ sys.meta_path.insert(0, Redirecting)
 #: Prints what the modules say in each version, before and after the other was entered.
 PROGRAM = """
 import importlib, json, os, pathlib, sys
-from harness.sources import Version
-from harness.worlds import Worlds
+from opbench.harness.versions.sources import Version
+from opbench.harness.versions.loaded import Worlds
 
 home, roots = pathlib.Path(sys.argv[1]), [pathlib.Path(root) for root in sys.argv[2:]]
 worlds = Worlds()

@@ -7,12 +7,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-import harness
-from harness.catalog import Catalog
-from harness.declare import Cost, Op, impl
-from harness.fitting import accepts, misfit
-from harness.prepare import fingerprint
-from results.errors import DeclarationError, UnsupportedError
+import opbench
+from opbench.harness.catalog import Catalog
+from opbench.harness.declaration.signatures import accepts, misfit
+from opbench.harness.declare import Cost, Op, impl
+from opbench.harness.preparation.resolve import fingerprint
+from opbench.results.errors import DeclarationError, UnsupportedError
 
 ARGUMENTS, OPTIONS = ("tokens", "lengths"), {"fill": -1.0}
 
@@ -130,10 +130,10 @@ def test_an_option_may_be_a_tensor():
 def test_a_wrong_number_names_the_contender_and_its_place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ops.py").write_text(
-        "from harness.declare import impl\n\n\n@impl('patch_pooling')\ndef mine(tokens): ...\n"
+        "from opbench import impl\n\n\n@impl('patch_pooling')\ndef mine(tokens): ...\n"
     )
     message = (
         r"contender 'mine' of 'patch_pooling' \(\./ops\.py:4\): takes \(tokens\); the op gives"
     )
     with pytest.raises(DeclarationError, match=message):
-        harness.load("ops.py")
+        opbench.load("ops.py")

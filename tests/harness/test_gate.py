@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.exits import Exit
-from results.record import Unit
-from results.store import open_run
+from opbench.harness.cli.exit_codes import Exit
+from opbench.results.records import Unit
+from opbench.results.records.run_folder import open_run
 from tests.harness import strangers
 from tests.harness.processes import gone, within
 from tests.harness.projects import COMMAND, OPS, commit, gate, git, repository, worktrees
@@ -84,7 +84,7 @@ def three(tmp_path_factory):
 
 def found(root):
     """The verdict on each op and contender of a gate that is shown again."""
-    from results.gate_report import report_of
+    from opbench.results.regression.report import report_of
 
     report = report_of(open_run(root / "runs" / "one"))
     return {(f.case.op, f.contender): f.verdict for f in report.findings}

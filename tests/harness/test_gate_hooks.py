@@ -8,7 +8,7 @@ from tests.harness.projects import OPS, commit, git, repository, worktrees
 
 #: The gate measures nothing: main has no such file. What it says is kept beside the repository.
 HOOK = f"""#!/bin/sh
-{sys.executable} -P -m harness.cli gate --base main --load bench/none.py 2>>"$TOLD"
+{sys.executable} -P -m opbench gate --base main --load bench/none.py 2>>"$TOLD"
 exit 0
 """
 #: What it says, of git nothing.

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from harness.exits import Exit
+from opbench.harness.cli.exit_codes import Exit
 from tests.harness import strangers
 from tests.harness.projects import OPS, commit, gate, git, repository
 
@@ -238,8 +238,8 @@ def test_who_can_not_be_two_in_one_process_is_timed_in_two(lazily):
     done = gate(lazily, "--base", "main", *words)
     assert done.code == Exit.REGRESSION, done.out + done.error
     assert "as pairs, since they register ops with torch" in done.out
-    from results.gate_report import report_of
-    from results.store import open_run
+    from opbench.results.records.run_folder import open_run
+    from opbench.results.regression.report import report_of
 
     report = report_of(open_run(lazily / "runs" / "both"))
     methods = {found.contender: found.method for found in report.findings}

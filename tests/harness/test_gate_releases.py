@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from harness.exits import Exit
+from opbench.harness.cli.exit_codes import Exit
 from tests.harness.projects import commit, gate, git, repository
 
 pytestmark = pytest.mark.alone
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.alone
 OPS = """\
 import torch
 {imports}
-from harness.declare import Cost, Op, impl
+from opbench import Cost, Op, impl
 
 called = Op(
     name="called",

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import main
-from harness.exits import Exit
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
 
 MINE = Path(__file__).parent.parent / "loaded" / "row_sum.py"
 WORDS = ["row_sum", "-k", "small", "--load", str(MINE), "--threads", "1"]

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from harness.git import forget_caller, git, without_local
-from results.errors import VersionError
+from opbench.harness.versions.git import forget_caller, git, without_local
+from opbench.results.errors import VersionError
 from tests.harness import projects
 from tests.harness.projects import repository
 

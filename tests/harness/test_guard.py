@@ -5,15 +5,15 @@ import subprocess
 
 import pytest
 
-import harness
-from harness.guard import attempt, one_line
-from results.errors import OpFaultError, UnsupportedError
-from results.record import Failed, Unsupported
+import opbench
+from opbench.harness.outcomes import attempt, one_line
+from opbench.results.errors import OpFaultError, UnsupportedError
+from opbench.results.records import Failed, Unsupported
 from tests.harness.projects import COMMAND, gate, repository
 
 OPS = """\
 import torch
-from harness.declare import Cost, Op, impl
+from opbench import Cost, Op, impl
 
 
 def declare(**changes):
@@ -84,8 +84,8 @@ def opbench(folder, *words):
 def test_a_fault_of_an_op_is_told_once_with_its_place(tmp_path, monkeypatch, fault, told):
     monkeypatch.chdir(tmp_path)
     project(tmp_path, fault)
-    catalog = harness.load("./ops.py", entry_points=False)
-    report = harness.check(catalog, harness.plan_checks(catalog, harness.Selection(threads=1)))
+    catalog = opbench.load("./ops.py", entry_points=False)
+    report = opbench.check(catalog, opbench.plan_checks(catalog, opbench.Selection(threads=1)))
     (text,) = report.faults
     assert text.startswith(f"op times (./ops.py:19): {told}")
     assert "(on small normal float32" in text
@@ -105,9 +105,9 @@ def test_check_ends_as_a_wrong_command_line(tmp_path):
 def test_inputs_that_name_no_generator_are_drawn_from_the_seed_all_the_same(tmp_path):
     project(tmp_path, "inputs={'normal': lambda N: {'x': torch.randn(N), 'weight': torch.ones(N)}}")
     code = (
-        "import harness, torch; from harness.inputs import build\n"
-        "catalog = harness.load('ops.py', entry_points=False); torch.rand(3)\n"
-        "(race, *_) = harness.plan(catalog, harness.Selection(names=('times',)))\n"
+        "import opbench, torch; from opbench.harness.preparation.inputs import build\n"
+        "catalog = opbench.load('ops.py', entry_points=False); torch.rand(3)\n"
+        "(race, *_) = opbench.plan(catalog, opbench.Selection(names=('times',)))\n"
         "print(build(catalog.op('times'), race.case).args[0].tolist())"
     )
     python = (COMMAND[0], "-c", code)

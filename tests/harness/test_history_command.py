@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from harness.cli import main
-from harness.exits import Exit
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
 from tests.results.histories import make_runs, noisy
 
 
@@ -70,7 +70,7 @@ def test_no_run_at_all(tmp_path, capsys):
 def test_it_does_not_wait_for_torch(runs):
     program = f"""
 import sys
-from harness.cli import main
+from opbench.harness.cli.app import main
 code = main(["history", "--runs", {str(runs)!r}])
 print(code, "torch" in sys.modules)
 """

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from harness.ignored import ignored, warnings
+from opbench.harness.versions.ignored_files import ignored, warnings
 
 IGNORES = (
     "*.so*\n*.pyd\n_version.py\ngenerated/\nbuild/\ndist/\n*.egg-info/\n.venv/\nenv/\nnode_modules/\n"

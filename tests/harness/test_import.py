@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import main
-from harness.exits import Exit
-from results.store import runs_in
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
+from opbench.results.records.run_folder import runs_in
 from tests.results.benchmark_files import document, entry
 
 LOADED = Path(__file__).parent.parent / "loaded"
@@ -123,7 +123,7 @@ def test_odd_names_and_numbers_are_shown_and_exported(tmp_path, capsys, contende
 def test_a_file_of_thousands_is_written_at_once(tmp_path, monkeypatch):
     """Each line pushed to the disk by itself takes ten times as long."""
     synced = []
-    monkeypatch.setattr("results.store.os.fsync", synced.append)
+    monkeypatch.setattr("opbench.results.records.run_folder.os.fsync", synced.append)
     file = written(tmp_path / "x.json", *(entry(f"t.py::test[{n}]") for n in range(3000)))
 
     assert main(["import", file, "--out", str(tmp_path), "--id", "many"]) == Exit.OK

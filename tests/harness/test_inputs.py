@@ -6,21 +6,22 @@ from pathlib import Path
 import pytest
 import torch
 
-import harness
-from harness import inputs
-from harness.planning import Selection, plan
+import opbench
+from opbench.harness.planning.cases import plan
+from opbench.harness.planning.selection import Selection
+from opbench.harness.preparation import inputs
 
 LOADED = Path(__file__).parent.parent / "loaded"
 
 
 @pytest.fixture(scope="module")
 def op():
-    return harness.load(LOADED / "row_sum.py", entry_points=False).ops["row_sum"]
+    return opbench.load(LOADED / "row_sum.py", entry_points=False).ops["row_sum"]
 
 
 @pytest.fixture(scope="module")
 def case(op):
-    catalog = harness.load(LOADED / "row_sum.py", entry_points=False)
+    catalog = opbench.load(LOADED / "row_sum.py", entry_points=False)
     return plan(catalog, Selection())[0].case
 
 

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from harness.interruption import SIGNALS, as_interrupt, uninterrupted
+from opbench.harness.system.interruption import SIGNALS, as_interrupt, uninterrupted
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +87,7 @@ def test_a_signal_waits_and_is_not_lost(number):
 def test_a_signal_that_waited_ends_a_process_that_does_not_handle_it():
     program = (
         "import os, signal\n"
-        "from harness.interruption import uninterrupted\n"
+        "from opbench.harness.system.interruption import uninterrupted\n"
         "with uninterrupted():\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
         "    print('cleared up', flush=True)\n"
@@ -113,7 +113,7 @@ def test_a_process_whose_terminal_is_closed_clears_up_and_ends_as_interrupted(tm
 #: Prints while it clears up, as who shows progress does, and after it.
 PRINTER = """
 import fcntl, pathlib, sys, termios, time
-from harness.interruption import as_interrupt
+from opbench.harness.system.interruption import as_interrupt
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 with as_interrupt():
     try:

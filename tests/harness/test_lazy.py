@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from harness.lazy import import_lazily
+from opbench.harness.system.lazy_import import import_lazily
 from tests.harness.projects import COMMAND, gate, repository
 
 #: How the files of others begin. Each is executed where torch is imported lazily.
@@ -52,7 +52,7 @@ OPS = """\
 from torch.autograd import Function
 
 import torch
-from harness.declare import Cost, Op, impl
+from opbench import Cost, Op, impl
 
 double = Op(
     name="double",
@@ -83,7 +83,7 @@ def by_hand(x):
 
 @pytest.mark.parametrize("beginning", BEGINNINGS.values(), ids=BEGINNINGS)
 def test_torch_is_executed_once_however_a_file_begins(beginning):
-    program = f"from harness.lazy import import_lazily\nimport_lazily('torch')\n{beginning}"
+    program = f"from opbench.harness.system.lazy_import import import_lazily\nimport_lazily('torch')\n{beginning}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
@@ -118,7 +118,7 @@ def test_a_gate_takes_a_file_that_begins_with_a_submodule(tmp_path):
 
 def test_a_lazy_module_wakes_up_when_it_is_used():
     code = (
-        "import sys\nfrom harness.lazy import import_lazily\n"
+        "import sys\nfrom opbench.harness.system.lazy_import import import_lazily\n"
         "import_lazily('colorsys')\nimport colorsys\nimport colorsys as again\n"
         "assert type(sys.modules['colorsys']).__name__ == '_Lazy'\n"
         "assert again.rgb_to_hsv(0, 0, 0) == (0.0, 0.0, 0)\n"
@@ -137,7 +137,7 @@ def test_a_module_that_fails_is_tried_again(tmp_path):
         "    os.environ['TRIED'] = '1'\n    raise RuntimeError('not yet')\nvalue = 3\n"
     )
     code = (
-        "from harness.lazy import import_lazily\nimport_lazily('fails_at_first')\n"
+        "from opbench.harness.system.lazy_import import import_lazily\nimport_lazily('fails_at_first')\n"
         "import fails_at_first\n"
         "try:\n    fails_at_first.value\nexcept RuntimeError:\n    import fails_at_first\n"
         "assert fails_at_first.value == 3\n"

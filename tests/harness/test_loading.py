@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import harness
-from harness.places import name_of_file
-from results.errors import DeclarationError
+import opbench
+from opbench.harness.declaration.origins import name_of_file
+from opbench.results.errors import DeclarationError
 from tests.harness.projects import COMMAND, OPS
 
 #: What a file may do instead of declaring, and what is told of it.
@@ -27,11 +27,11 @@ ENDINGS = {
     "class Own(Exception):\n    def __str__(self): 1/0\nraise Own": "Own: no message",
     "raise ValueError('two lines:\\n  the second\\nthird')": "ValueError: two lines: the second",
     "x = 1": "declares nothing: no Op has a name in it",
-    "from harness.declare import impl\n@impl\ndef mine(x): ...": (
+    "from opbench import impl\n@impl\ndef mine(x): ...": (
         r"\.py:2: @impl above 'mine' lacks the name of an op: write @impl\(\"patch_pooling\"\)"
     ),
-    "from harness.declare import impl\n\n@impl(3)\ndef mine(x): ...": r"\.py:3: @impl: op is 3",
-    "from harness.declare import Op\nOp(name='x')": r"TypeError: .*'oracle'.* \(line 2\)",
+    "from opbench import impl\n\n@impl(3)\ndef mine(x): ...": r"\.py:3: @impl: op is 3",
+    "from opbench import Op\nOp(name='x')": r"TypeError: .*'oracle'.* \(line 2\)",
 }
 
 
@@ -40,7 +40,7 @@ def test_what_a_file_does_is_told_of_that_file(tmp_path, recwarn, text, message)
     path, out, leave = tmp_path / "mine.py", sys.stdout, os._exit
     path.write_text(text)
     with pytest.raises(DeclarationError, match=message) as caught:
-        harness.load(path, entry_points=False)
+        opbench.load(path, entry_points=False)
     assert str(path) in str(caught.value)
     assert (sys.stdout, os._exit) == (out, leave)
     assert (name_of_file(path) in sys.modules) == (text == "x = 1")
@@ -50,7 +50,7 @@ def test_ctrl_c_while_a_file_is_loaded_is_no_fault_of_the_file(tmp_path):
     path = tmp_path / "waits.py"
     path.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nfor i in range(9): i")
     with pytest.raises(KeyboardInterrupt):
-        harness.load(path, entry_points=False)
+        opbench.load(path, entry_points=False)
 
 
 @pytest.mark.parametrize("verb", ["list", "check", "run", "profile"])
@@ -78,7 +78,7 @@ def test_what_a_file_prints_is_not_in_the_json(tmp_path):
 
 def test_it_loads_without_standard_streams(tmp_path):
     (tmp_path / "ops.py").write_text(OPS)
-    code = "import harness; assert harness.load('ops.py').ops"
+    code = "import opbench; assert opbench.load('ops.py').ops"
     for closed in (">&-", "2>&-", ">&- 2>&-"):
         command = f'"{sys.executable}" -c "{code}" {closed}'
         subprocess.run(command, shell=True, cwd=tmp_path, check=True)
@@ -92,7 +92,7 @@ def test_one_file_under_several_names_is_one(tmp_path, monkeypatch):
     (tmp_path / "link.py").symlink_to(path)
     names = (path, f"./{path.name}", path.name, "link.py", path.stem)
     for first in names:
-        catalog = harness.load(first, *names, entry_points=False)
+        catalog = opbench.load(first, *names, entry_points=False)
         assert len(catalog.impls["row_sum"]) == 3
     del sys.modules[path.stem]
 
@@ -102,13 +102,13 @@ def test_files_are_called_by_their_paths(tmp_path, monkeypatch):
     Path("one.py").write_text(OPS)
     Path("other.py").write_text(OPS)
     with pytest.raises(DeclarationError, match=r"twice: in \./one\.py and in \./other\.py; rename"):
-        harness.load("one.py", "other.py", entry_points=False)
+        opbench.load("one.py", "other.py", entry_points=False)
     Path("more.py").write_text(
-        "from harness.declare import impl\n\n\n@impl('row_sum')\ndef summed(x): ...\n"
+        "from opbench import impl\n\n\n@impl('row_sum')\ndef summed(x): ...\n"
     )
     with pytest.raises(DeclarationError, match=r"as \./one\.py:18 and as \./more\.py:4"):
-        harness.load("one.py", "more.py", entry_points=False)
-    assert harness.load("one.py", entry_points=False).suites == {"one": ("row_sum",)}
+        opbench.load("one.py", "more.py", entry_points=False)
+    assert opbench.load("one.py", entry_points=False).suites == {"one": ("row_sum",)}
 
 
 @pytest.mark.parametrize(
@@ -127,4 +127,4 @@ def test_what_is_no_module(tmp_path, monkeypatch, name, message):
     Path("mine.py").write_text(OPS)
     Path("text.txt").write_text("text")
     with pytest.raises(DeclarationError, match=message):
-        harness.load(name, entry_points=False)
+        opbench.load(name, entry_points=False)

@@ -6,10 +6,10 @@ import time
 import pytest
 import torch
 
-from harness.ceilings import _is_long, measure
-from harness.environment import describe
-from results import ceilings as C
-from results.errors import SelectionError, UnsupportedError
+from opbench.harness.machine.ceilings import _is_long, measure
+from opbench.harness.machine.environment import describe
+from opbench.results.errors import SelectionError, UnsupportedError
+from opbench.results.ranking import ceilings as C
 
 pytestmark = pytest.mark.alone
 

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from harness import cli
-from harness.cli import main
-from harness.exits import Exit
-from results.store import open_run
+from opbench.harness.cli import app
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
+from opbench.results.records.run_folder import open_run
 from tests.harness.processes import within
 
 LOADED = Path(__file__).parent.parent / "loaded"
 MINE = ["--load", str(LOADED / "row_sum.py")]
-OPBENCH = [sys.executable, "-P", "-m", "harness.cli"]
+OPBENCH = [sys.executable, "-P", "-m", "opbench"]
 BRIEF = ["-k", "small", "--impl", "summed", "--threads", "1", "--budget", "100ms", *MINE]
 
 
@@ -183,9 +183,9 @@ def test_what_is_really_a_bug_stays_one(capsys, monkeypatch):
             def main(words, error=error):
                 raise error
 
-        monkeypatch.setitem(cli._VERBS, "list", Broken)
+        monkeypatch.setitem(app._VERBS, "list", Broken)
         monkeypatch.setattr(Broken, "add", staticmethod(lambda verb: None), raising=False)
-        assert main(["list"]) == cli.BUG
+        assert main(["list"]) == app.BUG
         assert "Traceback" in capsys.readouterr().err
 
 

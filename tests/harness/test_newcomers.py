@@ -2,12 +2,12 @@
 
 import pytest
 
-from harness.duel import Fighter
-from harness.newcomers import tried
-from harness.process import Limits
-from harness.sources import Version
-from harness.worker import Brief
-from results.record import Case, Failed, Uncompared, Unpaired, Unsupported, Wrong
+from opbench.harness.execution.messages import Brief
+from opbench.harness.execution.process import Limits
+from opbench.harness.regression.new_contenders import tried
+from opbench.harness.regression.process_pair import Fighter
+from opbench.harness.versions.sources import Version
+from opbench.results.records import Case, Failed, Uncompared, Unpaired, Unsupported, Wrong
 from tests.harness.projects import OPS
 
 LIMITS = Limits(timeout_s=300.0, memory=4 << 30)
@@ -15,7 +15,7 @@ SMALL = Case("row_sum", "small", (("N", 64), ("M", 64)), "normal", threads=1)
 LARGE = Case("row_sum", "small", (("N", 64), ("M", 64)), "normal", threads=1, seed=1)
 LACKING = Unsupported("main has no such contender")
 MORE = """
-from harness.declare import supported
+from opbench import supported
 
 
 @impl("row_sum")

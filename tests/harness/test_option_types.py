@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from harness import option_types
+from opbench.harness.cli import option_types
 
 TAKEN = [
     (option_types.duration, "90", 90.0),

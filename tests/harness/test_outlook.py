@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.outlook import outlooks, raced_for, sentences
-from results.leaderboard import board
-from results.record import Case, Measured, Record, Rules
-from results.standings import looks, standings
+from opbench.harness.cli.outlook import outlooks, raced_for, sentences
+from opbench.results.ranking.leaderboard import board
+from opbench.results.ranking.verdicts import looks, standings
+from opbench.results.records import Case, Measured, Record, Rules
 
 CASE = Case("an_op", "small", (("N", 4),), "normal", threads=1)
 RULES = Rules()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import ownership
+from opbench.harness.system import owned_folders
 
 #: Makes a folder, tells which, and waits to be killed.
 MAKER = (
@@ -42,20 +42,20 @@ def maker(tmp_path):
 def renamed(folder, **changed):
     """What the folder would be called if its owner were another."""
     names = ("machine", "boot", "space", "process", "started", "random")
-    parts = dict(zip(names, folder.name.removeprefix(ownership.PREFIX).split("-"), strict=True))
+    parts = dict(zip(names, folder.name.removeprefix(owned_folders.PREFIX).split("-"), strict=True))
     parts |= changed
-    return folder.with_name(ownership.PREFIX + "-".join(parts.values()))
+    return folder.with_name(owned_folders.PREFIX + "-".join(parts.values()))
 
 
 def test_a_folder_is_its_owners_as_long_as_that_one_lives(maker):
     process, folder = maker
     (folder / "file").touch()
-    assert not ownership.is_abandoned(folder)
-    assert ownership.abandoned() == ()
+    assert not owned_folders.is_abandoned(folder)
+    assert owned_folders.abandoned() == ()
     process.kill()
     process.wait()
-    assert ownership.is_abandoned(folder)
-    assert ownership.abandoned() == (folder,)
+    assert owned_folders.is_abandoned(folder)
+    assert owned_folders.abandoned() == (folder,)
 
 
 def test_one_that_nobody_has_waited_for_yet_is_dead(maker):
@@ -64,46 +64,46 @@ def test_one_that_nobody_has_waited_for_yet_is_dead(maker):
     stat = Path(f"/proc/{process.pid}/stat")
     while stat.read_text().rpartition(")")[2].split()[0] != "Z":
         time.sleep(0.01)
-    assert ownership.is_abandoned(folder)
+    assert owned_folders.is_abandoned(folder)
 
 
 def test_ones_own_is_not_abandoned_and_is_released():
-    owned = ownership.make()
-    assert not ownership.is_abandoned(owned.path)
-    ownership.release(owned)
+    owned = owned_folders.make()
+    assert not owned_folders.is_abandoned(owned.path)
+    owned_folders.release(owned)
     assert not owned.path.exists()
 
 
 def test_of_a_folder_that_is_gone_the_name_tells(maker):
     process, folder = maker
     folder.rmdir()
-    assert not ownership.is_abandoned(folder)
+    assert not owned_folders.is_abandoned(folder)
     process.kill()
     process.wait()
-    assert ownership.is_abandoned(folder)
+    assert owned_folders.is_abandoned(folder)
 
 
 def test_another_process_with_the_same_id_is_not_the_owner(maker):
     _, folder = maker
-    assert ownership.is_abandoned(renamed(folder, started="1"))
+    assert owned_folders.is_abandoned(renamed(folder, started="1"))
 
 
 def test_of_other_machines_and_containers_nothing_is_known(maker):
     """Only a lock tells of another container, and only where its folder is seen."""
     process, folder = maker
-    assert not ownership.is_abandoned(renamed(folder, space="000000", process="1"))
-    assert not ownership.is_abandoned(renamed(folder, machine="000000", boot="000000"))
+    assert not owned_folders.is_abandoned(renamed(folder, space="000000", process="1"))
+    assert not owned_folders.is_abandoned(renamed(folder, machine="000000", boot="000000"))
     contained = renamed(folder, space="000000")
     folder.rename(contained)
-    assert not ownership.is_abandoned(contained)
+    assert not owned_folders.is_abandoned(contained)
     process.kill()
     process.wait()
-    assert ownership.is_abandoned(contained)
+    assert owned_folders.is_abandoned(contained)
 
 
 def test_whoever_ran_before_the_machine_was_started_anew_is_gone(maker):
     _, folder = maker
-    assert ownership.is_abandoned(renamed(folder, boot="000000"))
+    assert owned_folders.is_abandoned(renamed(folder, boot="000000"))
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_whoever_ran_before_the_machine_was_started_anew_is_gone(maker):
 )
 def test_folders_of_somebodys_with_such_a_name_are_not_ours(tmp_path, name):
     (tmp_path / name).mkdir()
-    assert not ownership.is_abandoned(tmp_path / name)
-    assert ownership.abandoned() == ()
+    assert not owned_folders.is_abandoned(tmp_path / name)
+    assert owned_folders.abandoned() == ()
 
 
 def test_a_link_is_not_followed(maker, tmp_path):
@@ -127,8 +127,8 @@ def test_a_link_is_not_followed(maker, tmp_path):
     (tmp_path / "precious" / "file").touch()
     folder.rmdir()
     folder.symlink_to(tmp_path / "precious")
-    assert not ownership.is_abandoned(folder)
-    ownership.remove(folder)
+    assert not owned_folders.is_abandoned(folder)
+    owned_folders.remove(folder)
     assert (tmp_path / "precious" / "file").exists()
 
 
@@ -142,6 +142,6 @@ def test_what_a_build_made_unwritable_is_removed_and_what_it_links_to_is_not(tmp
     (folder / "deep" / "link").symlink_to(outside)
     for path in (folder / "deep" / "deeper", folder / "deep"):
         path.chmod(0o500)
-    ownership.remove(folder)
+    owned_folders.remove(folder)
     assert not folder.exists()
     assert outside.stat().st_mode & 0o777 == 0o500

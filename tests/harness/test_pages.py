@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-import harness
-from harness.cli import main
-from harness.pages import write_pages
-from results.errors import RunFolderError
+import opbench
+from opbench.harness.cli.app import main
+from opbench.harness.cli.catalogue_pages import write_pages
+from opbench.results.errors import RunFolderError
 from tests.results.examples import make_run
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_pages_in_docs_are_what_the_command_writes(tmp_path):
-    catalog = harness.load()
+    catalog = opbench.load()
     written = {path.name: path.read_text("utf-8") for path in write_pages(catalog, (), tmp_path)}
     kept = ROOT / "docs" / "catalogue"
     assert {path.name: path.read_text("utf-8") for path in kept.glob("*.md")} == written, (
@@ -37,7 +37,7 @@ def test_a_page_tells_what_is_declared(tmp_path, capsys):
 
 
 def test_ops_of_other_modules_than_suites_have_pages_too(tmp_path):
-    catalog = harness.load(ROOT / "tests" / "loaded" / "turned.py", entry_points=False)
+    catalog = opbench.load(ROOT / "tests" / "loaded" / "turned.py", entry_points=False)
     (page,) = write_pages(catalog, (), tmp_path)
     text = page.read_text("utf-8")
     assert "gradients not compared" in text  # of the ties
@@ -46,7 +46,7 @@ def test_ops_of_other_modules_than_suites_have_pages_too(tmp_path):
 
 def test_a_page_of_somebodys_is_not_overwritten(tmp_path):
     """None is written then, and what the command wrote itself is written anew."""
-    catalog = harness.load()
+    catalog = opbench.load()
     write_pages(catalog, ("pooling",), tmp_path)
     (tmp_path / "windows.md").write_text("# windows of our house")
     (tmp_path / "pooling.md").write_text("written by `opbench list --markdown` long ago")
@@ -61,5 +61,5 @@ def test_a_page_of_somebodys_is_not_overwritten(tmp_path):
 def test_no_page_is_written_into_a_run(tmp_path):
     run = make_run(tmp_path)
     with pytest.raises(RunFolderError, match="lies in the run"):
-        write_pages(harness.load(), ("pooling",), run.path / "pages")
+        write_pages(opbench.load(), ("pooling",), run.path / "pages")
     assert not (run.path / "pages").exists()

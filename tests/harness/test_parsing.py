@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.cli import parsers
-from harness.parsing import option_of, parse
+from opbench.harness.cli.app import parsers
+from opbench.harness.cli.parsing import option_of, parse
 
 
 def words(*argv):

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from harness.inputs import Inputs
-from harness.passes import bind
+from opbench.harness.preparation.inputs import Inputs
+from opbench.harness.preparation.timed_call import bind
 
 
 def bound(function, direction, *, args=None):

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-import harness
-from harness import profiling, runner
-from harness.planning import Race, Selection
-from harness.policy import Policy
-from results.frames import read
-from results.record import Failed, Measured, Profile, Record, Started, Unsupported, Wrong
+import opbench
+from opbench.harness import profiling
+from opbench.harness.execution.ready import exam_of, make_ready, settings
+from opbench.harness.planning.selection import Race, Selection
+from opbench.harness.timing.stopping import Policy
+from opbench.results.records import Failed, Measured, Profile, Record, Started, Unsupported, Wrong
+from opbench.results.report.frames import read
 from tests.harness.runs import new_run
 
 LOADED = Path(__file__).parent.parent / "loaded"
@@ -20,14 +21,14 @@ BRIEF = Policy(budget_s=0.1, settle_s=0.02)
 
 @pytest.fixture(scope="module")
 def troubled():
-    return harness.load(LOADED / "row_sum.py", LOADED / "row_sum_trouble.py", entry_points=False)
+    return opbench.load(LOADED / "row_sum.py", LOADED / "row_sum_trouble.py", entry_points=False)
 
 
 @pytest.fixture(scope="module")
 def finished(troubled, tmp_path_factory):
     folder = new_run(tmp_path_factory.mktemp("runs"))
-    races = harness.plan(troubled, Selection(directions=harness.planning.DIRECTIONS))
-    return folder, harness.run(troubled, races, folder, policy=BRIEF)
+    races = opbench.plan(troubled, Selection(directions=opbench.planning.DIRECTIONS))
+    return folder, opbench.run(troubled, races, folder, policy=BRIEF)
 
 
 def outcomes(records, **want):
@@ -80,35 +81,35 @@ def test_a_run_reads_as_a_table(finished):
 
 
 def test_resume_does_what_is_missing(troubled, tmp_path):
-    races = harness.plan(troubled, Selection(impls=("summed", "planted_wrong")))
+    races = opbench.plan(troubled, Selection(impls=("summed", "planted_wrong")))
     folder = new_run(tmp_path)
-    first = harness.run(troubled, races[:1], folder, policy=BRIEF)
-    both = harness.run(troubled, races, folder, policy=BRIEF)
+    first = opbench.run(troubled, races[:1], folder, policy=BRIEF)
+    both = opbench.run(troubled, races, folder, policy=BRIEF)
     assert both[: len(first)] == first
     assert len(both) == 4
     before = folder.path.joinpath("records.jsonl").read_text()
-    assert harness.run(troubled, races, folder, policy=BRIEF) == both
+    assert opbench.run(troubled, races, folder, policy=BRIEF) == both
     assert folder.path.joinpath("records.jsonl").read_text() == before
 
 
 def test_a_device_that_is_not_there(troubled, tmp_path):
-    races = harness.plan(troubled, Selection(impls=("summed",), devices=("xpu",)))
-    records = harness.run(troubled, races, new_run(tmp_path), policy=BRIEF)
+    races = opbench.plan(troubled, Selection(impls=("summed",), devices=("xpu",)))
+    records = opbench.run(troubled, races, new_run(tmp_path), policy=BRIEF)
     assert {type(r.outcome) for r in records} == {Unsupported}
     assert "no xpu device" in records[0].outcome.reason
 
 
 def test_threads_and_modes_are_put_back(troubled, tmp_path):
     before = torch.get_num_threads()
-    races = harness.plan(troubled, Selection(impls=("summed",), threads=1))
-    harness.run(troubled, races, new_run(tmp_path), policy=BRIEF)
+    races = opbench.plan(troubled, Selection(impls=("summed",), threads=1))
+    opbench.run(troubled, races, new_run(tmp_path), policy=BRIEF)
     assert torch.get_num_threads() == before
 
 
 def test_profile(troubled, tmp_path):
     folder = new_run(tmp_path)
-    races = harness.plan(troubled, Selection(expression="small"))
-    found = harness.profile(troubled, races, folder)
+    races = opbench.plan(troubled, Selection(expression="small"))
+    found = opbench.profile(troubled, races, folder)
     profiles = {item.contender: item for item in found if isinstance(item, Profile)}
     refused = {item.contender: item for item in found if isinstance(item, Record)}
     assert set(profiles) == {"summed", "loop", "without_gradient"}
@@ -143,12 +144,12 @@ def test_compiled_contenders_start_afresh_for_each_case(troubled, tmp_path):
     def compiled(x):
         return x.sum(1)
 
-    harness.impl("row_sum", prepare=compiler)(compiled)
-    module = type(harness)("compiled_module")
+    opbench.impl("row_sum", prepare=compiler)(compiled)
+    module = type(opbench)("compiled_module")
     module.f, module.op = compiled, troubled.ops["row_sum"]
-    catalog = harness.load(module, entry_points=False)
-    races = harness.plan(catalog, Selection(directions=("forward", "backward")))
-    records = harness.run(catalog, races, new_run(tmp_path), policy=BRIEF)
+    catalog = opbench.load(module, entry_points=False)
+    races = opbench.plan(catalog, Selection(directions=("forward", "backward")))
+    records = opbench.run(catalog, races, new_run(tmp_path), policy=BRIEF)
     assert [type(record.outcome) for record in records] == [Measured] * 4
     assert len(seen) == 4
     assert isinstance(races[0], Race)
@@ -167,10 +168,10 @@ def test_what_is_timed_of_a_compiled_contender_is_compiled(catalog, direction, r
     selection = Selection(
         ("patch_pooling",), "tiny", impls=("compile_scatter_add",), directions=(direction,)
     )
-    (race,) = harness.plan(catalog, selection)
-    with runner.settings(race.case):
-        exam = runner.exam_of(catalog, race.case)
-        ready = runner.make_ready(exam, catalog.impl("patch_pooling", race.contenders[0]))
+    (race,) = opbench.plan(catalog, selection)
+    with settings(race.case):
+        exam = exam_of(catalog, race.case)
+        ready = make_ready(exam, catalog.impl("patch_pooling", race.contenders[0]))
         with torch.autograd.profiler.profile() as profiled:
             ready.call()
             # Again: a backward pass is timed on one graph, many times.
@@ -180,20 +181,20 @@ def test_what_is_timed_of_a_compiled_contender_is_compiled(catalog, direction, r
 
 
 def test_profiling_on_a_device_that_is_not_there_is_an_outcome(troubled, tmp_path):
-    races = harness.plan(troubled, Selection(impls=("summed",), devices=("xpu",)))
-    found = harness.profile(troubled, races, new_run(tmp_path))
+    races = opbench.plan(troubled, Selection(impls=("summed",), devices=("xpu",)))
+    found = opbench.profile(troubled, races, new_run(tmp_path))
     assert {type(record.outcome) for record in found} == {Unsupported}
 
 
 def test_a_refused_profile_leaves_what_was_measured(troubled, tmp_path, monkeypatch):
     folder = new_run(tmp_path)
-    races = harness.plan(troubled, Selection(impls=("summed",), expression="small"))
-    measured = harness.run(troubled, races, folder, policy=BRIEF)
+    races = opbench.plan(troubled, Selection(impls=("summed",), expression="small"))
+    measured = opbench.run(troubled, races, folder, policy=BRIEF)
 
     def breaks(*_, **__):
         raise RuntimeError("the disk is full")
 
     monkeypatch.setattr(profiling, "profile", breaks)
-    (record,) = harness.profile(troubled, races, folder)
+    (record,) = opbench.profile(troubled, races, folder)
     assert record.outcome.stage == "profile"
     assert folder.records() == measured

@@ -7,17 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import harness
-from harness.catalog import Catalog
-from harness.planning import Selection, matches, plan, plan_checks
-from results.errors import SelectionError
+import opbench
+from opbench.harness.catalog import Catalog
+from opbench.harness.planning.cases import plan, plan_checks
+from opbench.harness.planning.expression import matches
+from opbench.harness.planning.selection import Selection
+from opbench.results.errors import SelectionError
 
 LOADED = Path(__file__).parent.parent / "loaded"
 
 
 @pytest.fixture(scope="module")
 def strangers():
-    return harness.load(LOADED / "row_sum.py", entry_points=False)
+    return opbench.load(LOADED / "row_sum.py", entry_points=False)
 
 
 def labels(races):
@@ -135,7 +137,9 @@ def test_expressions_mean_what_they_say(one, other, text):
 
 
 def test_what_is_compiled_is_not_checked_in_every_combination():
-    catalog = harness.load("suites.pooling", "impls.patch_pooling", entry_points=False)
+    catalog = opbench.load(
+        "opbench.suites.pooling", "opbench.impls.patch_pooling", entry_points=False
+    )
     races = plan_checks(catalog, Selection(names=("patch_pooling",)))
     op = catalog.ops["patch_pooling"]
     eager, compiled = (
@@ -151,7 +155,7 @@ def test_what_is_compiled_is_not_checked_in_every_combination():
 
 
 def test_checks_run_on_one_thread_and_once_on_all(strangers, monkeypatch):
-    monkeypatch.setattr(harness.planning, "_cores", lambda: 4)
+    monkeypatch.setattr(opbench.planning, "_cores", lambda: 4)
     races = plan_checks(strangers, Selection())
     (wide,) = [race.case for race in races if race.case.threads != 1]
     assert (wide.threads, wide.shape, wide.dtype) == (4, "odd", "float32")

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from harness.process import Limits, WorkerError, WorkerProcess
-from harness.worker import Brief, Burst
+from opbench.harness.execution.messages import Brief, Burst
+from opbench.harness.execution.process import Limits, WorkerError, WorkerProcess
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import subprocess
 
 import pytest
 
-from harness.exits import Exit
-from results.profile_diff import differences
-from results.record import Failed, Uncompared
-from results.store import open_run
+from opbench.harness.cli.exit_codes import Exit
+from opbench.results.records import Failed, Uncompared
+from opbench.results.records.run_folder import open_run
+from opbench.results.regression.profile_diff import differences
 from tests.harness.projects import COMMAND, OPS, commit, repository, worktrees
 
 WORDS = ("row_sum", "--load", "./ops.py", "--threads", "1")

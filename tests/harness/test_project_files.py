@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from harness.project_files import Project, nearest, project_at, source_of
-from results.errors import VersionError
+from opbench.harness.versions.project_files import Project, nearest, project_at, source_of
+from opbench.results.errors import VersionError
 
 GROUP = "opbench.suites"
 POETRY = '[tool.poetry]\nname = "gears"\n[tool.poetry.plugins."opbench.suites"]\na = "gears.ops"\n'

@@ -23,7 +23,7 @@ def project(tmp_path):
     with (tmp_path / "ops.py").open("a") as file:
         file.write("\n\n" + TEST)
     (tmp_path / "mine.py").write_text(
-        'from harness.declare import impl\n\n\n@impl("patch_pooling")\n'
+        'from opbench import impl\n\n\n@impl("patch_pooling")\n'
         "def mine(tokens, lengths, *, fill=-1.0):\n    raise RuntimeError('never called')\n"
     )
     (tmp_path / "test_mine.py").write_text(TEST)
@@ -51,13 +51,13 @@ def test_nothing_is_collected_or_imported_unasked(project):
     )
     command = [sys.executable, "-c", code, *COLLECT, "test_mine.py"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
-    assert "['harness', 'harness.pytest_plugin']" in done.stdout
+    assert "['harness', 'opbench.harness.pytest_plugin.hooks']" in done.stdout
 
 
 def test_pytest_may_be_called_after_opbench_was_imported(project):
     """Of a plugin's packages it warns where it comes too late to rewrite their asserts."""
     code = (
-        "import harness.planning, results.table, dashboards, impls, suites, sys, pytest; "
+        "import opbench.harness.planning.cases, opbench.results.report.table, dashboards, impls, suites, sys, pytest; "
         "sys.exit(pytest.main(['-q', '-W', 'error', 'test_mine.py']))"
     )
     subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, check=True)

@@ -4,11 +4,11 @@ import random
 
 import pytest
 
-from harness.clock import FakeClock, HostClock, Reading
-from harness.policy import Policy, settled
-from harness.racing import Lenient, Timing, measure
-from results.record import Failed, Rules, Wrong
-from results.stats import median
+from opbench.harness.timing.clock import FakeClock, HostClock, Reading
+from opbench.harness.timing.interleaving import Lenient, Timing, measure
+from opbench.harness.timing.stopping import Policy, settled
+from opbench.results.records import Failed, Rules, Wrong
+from opbench.results.statistics.intervals import median
 
 
 class World:

@@ -5,27 +5,27 @@ from pathlib import Path
 import pytest
 import torch
 
-import harness
-from harness import runner
-from harness.compiler import compilations
-from harness.planning import Selection
-from harness.referee import CaseReferee
-from results.record import Failed, Wrong
+import opbench
+from opbench.harness.execution import ready
+from opbench.harness.execution.monitor import CaseReferee
+from opbench.harness.planning.selection import Selection
+from opbench.harness.preparation.compiler import compilations
+from opbench.results.records import Failed, Wrong
 
 LOADED = Path(__file__).parent.parent / "loaded"
 
 
 @pytest.fixture(scope="module")
 def sums():
-    return harness.load(LOADED / "row_sum.py", entry_points=False)
+    return opbench.load(LOADED / "row_sum.py", entry_points=False)
 
 
 def watched(catalog, function, *, direction="forward", op="row_sum", expression="small"):
     """A referee of a race of one contender, and the inputs that are timed."""
     selection = Selection((op,), expression, directions=(direction,))
-    race = harness.plan(catalog, selection)[0]
-    exam = runner.exam_of(catalog, race.case)
-    call = runner.bound_call(exam, function)
+    race = opbench.plan(catalog, selection)[0]
+    exam = ready.exam_of(catalog, race.case)
+    call = ready.bound_call(exam, function)
     announced = []
     referee = CaseReferee(exam, {"it": function}, {"it": call}, announce=announced.append)
     return referee, exam, call, announced

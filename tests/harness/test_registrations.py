@@ -9,8 +9,8 @@ import pytest
 PROGRAM = """
 import sys
 from pathlib import Path
-from harness.registrations import Registered, by_versions
-from harness.trees import Trees
+from opbench.harness.versions.registrations import Registered, by_versions
+from opbench.harness.versions.trees import Trees
 
 root, lines = Path(sys.argv[1]), sys.argv[2]
 trees = Trees()

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import main
-from harness.exits import Exit
-from results.leaderboard import boards_of
-from results.record import Measured, Record, Started
-from results.store import open_run
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
+from opbench.results.ranking.leaderboard import boards_of
+from opbench.results.records import Measured, Record, Started
+from opbench.results.records.run_folder import open_run
 
 LOADED = Path(__file__).parent.parent / "loaded"
 RUN = ["run", "row_sum", "-k", "small", "--impl", "summed,without_gradient", "--threads", "1"]

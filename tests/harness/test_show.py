@@ -2,14 +2,14 @@
 
 import json
 
-from harness.cli import main
-from harness.exits import Exit
-from results import store
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
+from opbench.results.records import run_folder
 from tests.results.examples import info, profile
 
 
 def test_a_profile_is_shown_for_people_and_for_programs(tmp_path, capsys):
-    run = store.create(tmp_path, info(), [profile()])
+    run = run_folder.create(tmp_path, info(), [profile()])
 
     assert main(["show", str(run.path)]) == Exit.OK
     assert "aten::bmm" in capsys.readouterr().out
@@ -20,13 +20,13 @@ def test_a_profile_is_shown_for_people_and_for_programs(tmp_path, capsys):
 
 
 def test_a_run_of_which_nothing_is_there(tmp_path):
-    run = store.create(tmp_path, info())
+    run = run_folder.create(tmp_path, info())
 
     assert main(["show", str(run.path)]) == Exit.NOTHING
 
 
 def test_of_a_run_of_which_nothing_is_there_nothing_is_published_or_exported(tmp_path, capsys):
-    run = store.create(tmp_path, info())
+    run = run_folder.create(tmp_path, info())
 
     assert main(["publish", str(run.path)]) == Exit.NOTHING
     target = tmp_path / "x.csv"

@@ -5,12 +5,12 @@ import json
 
 import pytest
 
-from harness.cli import main
-from harness.exits import Exit
-from results.gate_report import keep_accepted, report_of
-from results.gate_text import headline
-from results.profile_diff import SIDES
-from results.record import Uncompared, Unpaired, Unsupported
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
+from opbench.results.records import Uncompared, Unpaired, Unsupported
+from opbench.results.regression.profile_diff import SIDES
+from opbench.results.regression.report import keep_accepted, report_of
+from opbench.results.report.gate import headline
 from tests.results.examples import case, make_run, profile
 from tests.results.gates import make_gate, units
 

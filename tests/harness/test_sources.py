@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.contest import versions_of
-from harness.worlds import Worlds
-from results.errors import VersionError
+from opbench.harness.regression.comparison import versions_of
+from opbench.harness.versions.loaded import Worlds
+from opbench.results.errors import VersionError
 from tests.harness.projects import OPS, own_imports
 from tests.harness.versions import version
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.exits import Exit
+from opbench.harness.cli.exit_codes import Exit
 from tests.harness import strangers
 from tests.harness.projects import OPS, commit, repository
 

@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from harness import state
+from opbench.harness.execution import process_state
 
 KEPT = []
 
 
 @pytest.fixture(autouse=True)
 def _leave_no_trace():
-    before = state.read()
+    before = process_state.read()
     yield
     KEPT.clear()
     gc.collect()
-    state.restore(before)
+    process_state.restore(before)
 
 
 class Seen(TorchFunctionMode):
@@ -132,26 +132,26 @@ CHANGES = {
 def test_a_change_is_named_and_put_back(name, monkeypatch):
     monkeypatch.setenv("OPB_OLD", "1")
     change, told = CHANGES[name]
-    before = state.read()
+    before = process_state.read()
     change()
-    assert state.read() != before
-    changed = state.restore(before)
+    assert process_state.read() != before
+    changed = process_state.restore(before)
     assert any(told in text for text in changed), changed
     assert not any("could not" in text for text in changed), changed
-    assert state.read() == before
-    assert state.restore(before) == ()
+    assert process_state.read() == before
+    assert process_state.restore(before) == ()
 
 
 def test_every_piece_is_changed_by_some_test(monkeypatch):
     monkeypatch.setenv("OPB_OLD", "1")
-    before = state.read()
+    before = process_state.read()
     seen = set()
     for name, (change, _) in CHANGES.items():
         if name != "cores":
             change()
-            now = state.read().values
+            now = process_state.read().values
             seen |= {key for key, value in now.items() if value != before.values[key]}
-            state.restore(before)
+            process_state.restore(before)
     accelerator = torch.accelerator.current_accelerator()
     alike = {f"autocast on {accelerator.type}"} if accelerator else set()
     assert before.values.keys() - seen == {"the cores to run on", "inter-op threads"} | alike
@@ -159,70 +159,70 @@ def test_every_piece_is_changed_by_some_test(monkeypatch):
 
 def test_the_values_are_told_but_not_those_of_variables(monkeypatch):
     monkeypatch.delenv("OPB_SECRET", raising=False)
-    before = state.read()
+    before = process_state.read()
     torch.set_default_dtype(torch.float64)
     os.environ["OPB_SECRET"] = "hunter2"
-    assert state.restore(before) == (
+    assert process_state.restore(before) == (
         "the default dtype (torch.float32 -> torch.float64)",
         "the environment variable OPB_SECRET",
     )
 
 
 def test_nothing_changed():
-    before = state.read()
-    assert state.read() == before
-    assert state.restore(before) == ()
+    before = process_state.read()
+    assert process_state.read() == before
+    assert process_state.restore(before) == ()
 
 
 def test_drawing_random_numbers_is_no_change():
-    before = state.read()
+    before = process_state.read()
     torch.rand(3)
     torch.manual_seed(1)
-    assert state.restore(before) == ()
+    assert process_state.restore(before) == ()
 
 
 def test_what_torch_compile_does_to_the_process_is_nobodys_fault(monkeypatch):
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
     sys.setrecursionlimit(1500)
-    before = state.read()
+    before = process_state.read()
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "/tmp/somewhere")
     sys.setrecursionlimit(2000)
-    assert state.restore(before) == ()
+    assert process_state.restore(before) == ()
     assert sys.getrecursionlimit() == 2000
     sys.setrecursionlimit(1400)
-    assert state.restore(before) == ("the recursion limit (1500 -> 1400)",)
+    assert process_state.restore(before) == ("the recursion limit (1500 -> 1400)",)
 
 
 def test_states_are_nested():
-    outer = state.read()
+    outer = process_state.read()
     torch.set_num_threads(3)
     torch.set_default_device("meta")
-    inner = state.read()
+    inner = process_state.read()
     torch.set_num_threads(4)
     torch.set_default_device(None)
     leak(Seen())
-    assert len(state.restore(inner)) == 2
+    assert len(process_state.restore(inner)) == 2
     assert torch.get_num_threads() == 3
     assert torch.empty(1).device.type == "meta"
-    assert len(state.restore(outer)) == 2
+    assert len(process_state.restore(outer)) == 2
     assert torch.get_default_device().type == "cpu"
-    assert state.read() == outer
+    assert process_state.read() == outer
 
 
 def test_a_mode_that_was_there_comes_back():
     mode = Seen()
     with mode:
-        before = state.read()
+        before = process_state.read()
         torch.overrides._pop_mode()
-        assert state.restore(before) == ("the default device or modes (Seen -> none)",)
-        assert state.read() == before
+        assert process_state.restore(before) == ("the default device or modes (Seen -> none)",)
+        assert process_state.read() == before
 
 
 def test_grad_mode_survives_a_leaked_inference_mode():
     with torch.no_grad():
-        before = state.read()
+        before = process_state.read()
         leak(torch.inference_mode())
-        assert state.restore(before) == ("inference mode (False -> True)",)
+        assert process_state.restore(before) == ("inference mode (False -> True)",)
         assert not torch.is_grad_enabled()
     assert torch.is_grad_enabled()
     assert torch.ones(1, requires_grad=True).mul(2).requires_grad
@@ -230,7 +230,7 @@ def test_grad_mode_survives_a_leaked_inference_mode():
 
 def test_what_cannot_be_put_back_is_named():
     torch.ones(1000).sum()
-    now = state.read()
+    now = process_state.read()
     # torch sets its inter-op threads once; to see it changed, the past is what must be made up.
     threads = torch.get_num_interop_threads()
     torch_refuses = replace(now, values={**now.values, "inter-op threads": threads + 1})
@@ -238,7 +238,7 @@ def test_what_cannot_be_put_back_is_named():
         torch.set_num_interop_threads(threads)
     except RuntimeError:
         pass  # whoever came first in this process has set it
-    assert state.restore(torch_refuses) == (
+    assert process_state.restore(torch_refuses) == (
         f"inter-op threads ({threads + 1} -> {threads}), which could not be put back",
     )
 
@@ -247,29 +247,29 @@ def test_a_folder_that_is_gone(tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
     os.chdir(gone)
-    before = state.read()
+    before = process_state.read()
     os.chdir(tmp_path)
     gone.rmdir()
-    (told,) = state.restore(before)
+    (told,) = process_state.restore(before)
     assert told == f"the working directory ({gone} -> {tmp_path}), which could not be put back"
     assert Path.cwd() == tmp_path
 
 
 def test_the_folder_one_is_in_was_removed(tmp_path):
-    before = state.read()
+    before = process_state.read()
     gone = tmp_path / "gone"
     gone.mkdir()
     os.chdir(gone)
     gone.rmdir()
-    (told,) = state.restore(before)
+    (told,) = process_state.restore(before)
     assert told.endswith("-> a removed one)")
-    assert state.read() == before
+    assert process_state.read() == before
 
 
 @given(st.sets(st.sampled_from(sorted(CHANGES)), max_size=6), st.randoms(use_true_random=False))
 def test_changes_do_not_hide_each_other(names, rng):
     os.environ["OPB_OLD"] = "1"
-    before = state.read()
+    before = process_state.read()
     ordered = sorted(names - {"cores", "variable removed"})
     if "device entered" in names:
         # torch itself stumbles over a default that is set before and after.
@@ -278,60 +278,60 @@ def test_changes_do_not_hide_each_other(names, rng):
     try:
         for name in ordered:
             CHANGES[name][0]()
-        unlike = state.read() != before
-        assert bool(state.restore(before)) == unlike
-        assert state.read() == before
+        unlike = process_state.read() != before
+        assert bool(process_state.restore(before)) == unlike
+        assert process_state.read() == before
     finally:
         # An inference mode that ends late puts back what it had found: that is mended too.
         KEPT.clear()
-        state.restore(before)
-    assert state.read() == before
+        process_state.restore(before)
+    assert process_state.read() == before
 
 
 def test_what_torch_stumbles_over_is_put_back():
-    before = state.read()
+    before = process_state.read()
     try:
         torch.set_default_device("cpu")
         leak(torch.device("meta"))
         with pytest.raises(AssertionError, match="nested DeviceContext"):
             torch.set_default_device("meta")
-        assert state.restore(before)
+        assert process_state.restore(before)
     finally:
         KEPT.clear()
-        state.restore(before)
-    assert state.read() == before
+        process_state.restore(before)
+    assert process_state.read() == before
     assert torch.zeros(1).device.type == "cpu"
     torch.set_default_device("meta")
-    state.restore(before)
+    process_state.restore(before)
     assert torch.zeros(1).device.type == "cpu"
 
 
 @pytest.mark.parametrize("collected", ["before it is put back", "after it was put back"])
 def test_an_inference_mode_that_ends_late_below_a_dispatch_mode_leaves_torch_working(collected):
-    before = state.read()
+    before = process_state.read()
     leak(Dispatched())
     leak(torch.inference_mode())
     if collected.startswith("before"):
         KEPT.clear()
-    assert state.restore(before)
+    assert process_state.restore(before)
     if collected.startswith("after"):
         KEPT.clear()
         gc.collect()
-        assert state.restore(before) == (
+        assert process_state.restore(before) == (
             "the dispatch of operators without a mode (False -> True)",
         )
-    assert state.read() == before
+    assert process_state.read() == before
     assert torch.zeros(1).tolist() == [0]
 
 
 @pytest.mark.parametrize("name", ["threads", "dtype", "grad", "inference", "deterministic"])
 def test_the_quick_look_sees(name):
-    before, quick = state.read(), state.quick()
-    assert state.quick() == quick
+    before, quick = process_state.read(), process_state.quick()
+    assert process_state.quick() == quick
     CHANGES[name][0]()
-    assert state.quick() != quick
-    state.restore(before)
-    assert state.quick() == quick
+    assert process_state.quick() != quick
+    process_state.restore(before)
+    assert process_state.quick() == quick
 
 
 @pytest.mark.alone
@@ -339,5 +339,5 @@ def test_the_quick_look_is_quick():
     """A thousandfold of what it takes: only something like starting a process would show."""
     import timeit
 
-    assert min(timeit.repeat(state.quick, number=100, repeat=5)) / 100 < 5e-4
-    assert min(timeit.repeat(state.read, number=10, repeat=5)) / 10 < 5e-2
+    assert min(timeit.repeat(process_state.quick, number=100, repeat=5)) / 100 < 5e-4
+    assert min(timeit.repeat(process_state.read, number=10, repeat=5)) / 10 < 5e-2

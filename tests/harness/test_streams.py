@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import main
-from harness.commands.summary import appender
-from harness.exits import Exit
-from results import store
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
+from opbench.harness.cli.summary_file import appender
+from opbench.results.records import run_folder
 from tests.results.examples import case, info, make_run, record
 
 
@@ -23,7 +23,7 @@ def runs(tmp_path_factory):
     names = ("µ-kernel", "速い", "\ud83d")
     for run_id in ("names", "later"):
         lines = [record(name, on=case(shape="Größe")) for name in names]
-        store.create(root, info(run_id), lines)
+        run_folder.create(root, info(run_id), lines)
     return root
 
 
@@ -40,7 +40,7 @@ def runs(tmp_path_factory):
 )
 def test_names_that_the_output_cannot_hold(runs, encoding, words):
     done = subprocess.run(
-        [sys.executable, "-m", "harness.cli", *words.split()],
+        [sys.executable, "-m", "opbench", *words.split()],
         cwd=runs,
         env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(Path.cwd())},
         capture_output=True,

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-import harness
-from harness.planning import Selection
-from harness.policy import Policy
-from harness.process import Limits, WorkerError
-from harness.supervisor import Supervisor
-from results.anchors import without_anchors
-from results.record import Failed, Measured, Profile, Right, Unsupported, Wrong
-from results.store import open_run
+import opbench
+from opbench.harness.execution.process import Limits, WorkerError
+from opbench.harness.execution.supervisor import Supervisor
+from opbench.harness.planning.selection import Selection
+from opbench.harness.timing.stopping import Policy
+from opbench.results.records import Failed, Measured, Profile, Right, Unsupported, Wrong
+from opbench.results.records.anchors import without_anchors
+from opbench.results.records.run_folder import open_run
 from tests.harness.processes import gone
 from tests.harness.runs import new_run
 from tests.loaded.hostile import BOMB_S
@@ -62,7 +62,7 @@ FATES = {
 
 @pytest.fixture(scope="module")
 def hostile():
-    return harness.load(*FILES, entry_points=False)
+    return opbench.load(*FILES, entry_points=False)
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +85,12 @@ def survived(hostile, limits, tmp_path_factory):
 
 def run_of_all(hostile, limits, tmp_path_factory):
     """As `survived`."""
-    races = harness.plan(hostile, Selection(expression="small and not dies_after", threads=2))
+    races = opbench.plan(hostile, Selection(expression="small and not dies_after", threads=2))
     folder = new_run(tmp_path_factory.mktemp("runs"))
     # Long enough for rounds after the one in which somebody compiles.
     policy = replace(BRIEF, budget_s=1.5)
     with Supervisor(FILES, limits=limits) as supervisor:
-        records = harness.run(hostile, races, folder, policy=policy, supervisor=supervisor)
+        records = opbench.run(hostile, races, folder, policy=policy, supervisor=supervisor)
     return folder, {record.contender: record for record in records}
 
 
@@ -135,9 +135,9 @@ def test_the_others_are_measured(survived, name):
 
 @alone
 def test_the_others_stand_to_each_other_as_they_do_without_them(hostile, survived, tmp_path):
-    races = harness.plan(hostile, Selection(expression="small", threads=2, impls=HONEST))
+    races = opbench.plan(hostile, Selection(expression="small", threads=2, impls=HONEST))
     with Supervisor(FILES, limits=PATIENT) as supervisor:
-        few = harness.run(hostile, races, new_run(tmp_path), policy=BRIEF, supervisor=supervisor)
+        few = opbench.run(hostile, races, new_run(tmp_path), policy=BRIEF, supervisor=supervisor)
 
     def quickest_of(records):
         return {r.contender: min(r.outcome.samples_s) for r in records if r.contender in HONEST}
@@ -166,11 +166,11 @@ def test_the_run_folder_is_whole(survived):
 
 
 def test_larger_shapes_of_one_that_ran_out_of_memory_are_skipped(hostile, tmp_path):
-    races = harness.plan(
+    races = opbench.plan(
         hostile, Selection(impls=("hoards", "summed"), grid="quick", threads=1)
-    ) + harness.plan(hostile, Selection(impls=("hoards", "summed"), grid="full", threads=1))
+    ) + opbench.plan(hostile, Selection(impls=("hoards", "summed"), grid="full", threads=1))
     with Supervisor(FILES, limits=PATIENT) as supervisor:
-        records = harness.run(
+        records = opbench.run(
             hostile, races, new_run(tmp_path), policy=BRIEF, supervisor=supervisor
         )
     found = {r.case.shape: r.outcome for r in records if r.contender == "hoards"}
@@ -184,10 +184,10 @@ def test_larger_shapes_of_one_that_ran_out_of_memory_are_skipped(hostile, tmp_pa
 
 def test_profiling_survives_as_well(hostile, tmp_path):
     names = ("summed", "segfaults", "exits")
-    races = harness.plan(hostile, Selection(expression="small", impls=names, threads=1))
+    races = opbench.plan(hostile, Selection(expression="small", impls=names, threads=1))
     folder = new_run(tmp_path)
     with Supervisor(FILES, limits=PATIENT) as supervisor:
-        found = harness.profile(hostile, races, folder, supervisor=supervisor)
+        found = opbench.profile(hostile, races, folder, supervisor=supervisor)
     assert [type(item) for item in found if item.contender == "summed"] == [Profile]
     assert {r.contender: r.outcome.cause for r in found if not isinstance(r, Profile)} == {
         "segfaults": "crashed",
@@ -199,11 +199,11 @@ def test_profiling_survives_as_well(hostile, tmp_path):
 @alone
 def test_checking_survives_as_well(hostile, limits):
     names = ("summed", "segfaults", "exits", "loop", "sets_threads", "hangs", "hoards")
-    races = harness.plan_checks(
+    races = opbench.plan_checks(
         hostile, Selection(expression="odd and normal and contiguous", impls=names, threads=2)
     )
     with Supervisor(FILES, limits=limits) as supervisor:
-        report = harness.check(hostile, races[:1], supervisors=[supervisor])
+        report = opbench.check(hostile, races[:1], supervisors=[supervisor])
     found = {checked.contender: checked.verdict for checked in report.checked}
     assert set(found) == set(names)
     assert {n: v.cause for n, v in found.items() if isinstance(v, Failed)} == {
@@ -223,8 +223,8 @@ def test_a_worker_that_dies_between_two_jobs_is_replaced(hostile, tmp_path):
     with Supervisor(FILES, limits=PATIENT) as supervisor:
         for expression, name in (("small", "dies_after_its_job"), ("tall", "summed")):
             selection = Selection(expression=expression, impls=(name,), threads=1)
-            races = harness.plan(hostile, selection)
-            (record,) = harness.run(hostile, races, folder, policy=BRIEF, supervisor=supervisor)
+            races = opbench.plan(hostile, selection)
+            (record,) = opbench.run(hostile, races, folder, policy=BRIEF, supervisor=supervisor)
             assert isinstance(record.outcome, Measured)
             time.sleep(BOMB_S + 0.5)
 
@@ -233,17 +233,17 @@ def test_a_worker_that_dies_between_two_jobs_is_replaced(hostile, tmp_path):
 def late():
     """The contenders, and what a supervisor loads to run them."""
     files = (FILES[0], str(LOADED / "late.py"))
-    return harness.load(*files, entry_points=False), files
+    return opbench.load(*files, entry_points=False), files
 
 
 def test_who_dies_beside_others_and_not_alone_is_not_at_fault(late):
     catalog, files = late
     names = ("leaves_a_trap", "falls_into_it", "summed")
-    races = harness.plan_checks(
+    races = opbench.plan_checks(
         catalog, Selection(expression="odd and normal and contiguous", impls=names, threads=1)
     )
     with Supervisor(files, limits=PATIENT) as supervisor:
-        report = harness.check(catalog, races[:1], supervisors=[supervisor])
+        report = opbench.check(catalog, races[:1], supervisors=[supervisor])
     assert {c.contender: type(c.verdict) for c in report.checked} == dict.fromkeys(names, Right)
 
 
@@ -251,9 +251,9 @@ def test_who_dies_again_beside_others_is_recorded_with_that(late, tmp_path):
     """In a race they can't be kept apart: their times are to be compared."""
     catalog, files = late
     names = ("leaves_a_trap", "falls_into_it", "summed")
-    races = harness.plan(catalog, Selection(expression="small", impls=names, threads=1))
+    races = opbench.plan(catalog, Selection(expression="small", impls=names, threads=1))
     with Supervisor(files, limits=PATIENT) as supervisor:
-        records = harness.run(
+        records = opbench.run(
             catalog, races, new_run(tmp_path), policy=BRIEF, supervisor=supervisor
         )
     found = {record.contender: record.outcome for record in records}
@@ -267,9 +267,9 @@ def test_who_dies_again_beside_others_is_recorded_with_that(late, tmp_path):
 
 def test_several_processes_are_units_of_evidence(hostile, tmp_path):
     names = ("summed", "loop", "raises")
-    races = harness.plan(hostile, Selection(expression="small", impls=names, threads=1))
+    races = opbench.plan(hostile, Selection(expression="small", impls=names, threads=1))
     with Supervisor(FILES, limits=PATIENT) as supervisor:
-        records = harness.run(
+        records = opbench.run(
             hostile, races, new_run(tmp_path), policy=BRIEF, processes=3, supervisor=supervisor
         )
     found = {record.contender: record.outcome for record in records}
@@ -277,7 +277,7 @@ def test_several_processes_are_units_of_evidence(hostile, tmp_path):
     assert len(found["loop"].units) == len(found["loop"].samples_s)
     assert isinstance(found["raises"], Failed)
     with pytest.raises(ValueError, match="need a supervisor"):
-        harness.run(hostile, races, new_run(tmp_path, "two"), processes=2)
+        opbench.run(hostile, races, new_run(tmp_path, "two"), processes=2)
 
 
 def test_a_worker_that_cannot_load_says_why(tmp_path):
@@ -290,9 +290,9 @@ def test_a_worker_that_cannot_load_says_why(tmp_path):
 def test_a_parent_that_ends_takes_its_worker_along_and_leaves_a_run_that_resumes(tmp_path):
     """Killed and interrupted until a resumed run gets through: the same jobs, each of them once."""
     words = ["run", "row_sum", "--load", FILES[0], "--grid", "full", "--budget", "0.2"]
-    command = [sys.executable, "-m", "harness.cli", *words, "--threads", "1", "--out"]
+    command = [sys.executable, "-m", "opbench", *words, "--threads", "1", "--out"]
     folder = tmp_path / "one"
-    resume = [sys.executable, "-m", "harness.cli", "run", "--resume", str(folder)]
+    resume = [sys.executable, "-m", "opbench", "run", "--resume", str(folder)]
     begin = [*command, str(tmp_path), "--id", "one", "--pass", "forward,backward,both"]
     kills = 0
     for patience in (1, 2, 3, 5, 150):
@@ -313,8 +313,8 @@ def test_a_parent_that_ends_takes_its_worker_along_and_leaves_a_run_that_resumes
         assert gone(str(tmp_path))
     assert kills
     run = open_run(folder)
-    wanted = harness.plan(
-        harness.load(FILES[0], entry_points=False),
+    wanted = opbench.plan(
+        opbench.load(FILES[0], entry_points=False),
         Selection(grid="full", threads=1, directions=("forward", "backward", "both")),
     )
     jobs = {(race.case.key, name) for race in wanted for name in race.contenders}

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.planning import Race
-from harness.terminal import busy, gate_progress, progress
-from results.record import Case
+from opbench.harness.cli.terminal import busy, gate_progress, progress
+from opbench.harness.planning.selection import Race
+from opbench.results.records import Case
 
 RACES = [Race(Case("an_op", f"shape{n}", (), "normal"), ("one",)) for n in range(3)]
 MINE = Path(__file__).parent.parent / "loaded" / "row_sum.py"
@@ -82,7 +82,7 @@ def test_a_line_for_what_takes_a_while(capsys):
 def test_a_terminal_is_told_of_phases_and_of_the_time_that_went_by(tmp_path):
     """One case, whose bar would tell nothing."""
     ours, theirs = os.openpty()
-    command = [sys.executable, "-m", "harness.cli", "run", "row_sum", "-k", "small", "--in-process"]
+    command = [sys.executable, "-m", "opbench", "run", "row_sum", "-k", "small", "--in-process"]
     command += ["--load", str(MINE), "--impl", "summed", "--budget", "300ms", "--threads", "1"]
     environment = {**os.environ, "COLUMNS": "120", "TERM": "xterm"}
     process = subprocess.Popen(

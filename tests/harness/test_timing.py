@@ -1,9 +1,9 @@
 """What the time of a run is spent on."""
 
-from harness.planning import Race
-from harness.terminal import Progress
-from harness.timing import Stopwatch, Timing
-from results.record import Case, Measured, Record
+from opbench.harness.cli.stopwatch import Stopwatch, Timing
+from opbench.harness.cli.terminal import Progress
+from opbench.harness.planning.selection import Race
+from opbench.results.records import Case, Measured, Record
 
 CASE = Case("an_op", "small", (), "normal")
 

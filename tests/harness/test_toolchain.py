@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from harness.toolchain import lacking
+from opbench.harness.system.toolchain import lacking
 
 #: A process that compiles a function as a contender is prepared, and prints what becomes of it.
 PROGRAM = """\
 import torch
-from harness.guard import attempt
+from opbench.harness.outcomes import attempt
 outcome = attempt("prepare", lambda: torch.compile(lambda x: x.sin() + 2 * x)(torch.ones(64)))
 print(type(outcome).__name__, getattr(outcome, "reason", ""))
 """

@@ -6,8 +6,8 @@ from importlib.machinery import ModuleSpec
 
 import pytest
 
-from harness.lazy import import_lazily
-from harness.trees import Trees, is_installed, places_of
+from opbench.harness.system.lazy_import import import_lazily
+from opbench.harness.versions.trees import Trees, is_installed, places_of
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.conditions import Usage
-from harness.watching import Watch, judge_race
+from opbench.harness.machine.noise import Usage
+from opbench.harness.machine.watch import Watch, judge_race
 
 BUSY = {"others_cores": 1.4, "busiest": ("cc1plus (pid 7)", 0.9), "threads": 2, "usable_cores": 2}
 

@@ -2,8 +2,14 @@
 
 import pytest
 
-from harness.worktrees import HERE, checked_out, ensure_different, submodules_in_mind, toplevel
-from results.errors import SelectionError, VersionError
+from opbench.harness.versions.worktrees import (
+    HERE,
+    checked_out,
+    ensure_different,
+    submodules_in_mind,
+    toplevel,
+)
+from opbench.results.errors import SelectionError, VersionError
 from tests.harness.projects import commit, git, is_clean, repository, two_versions, worktrees
 
 

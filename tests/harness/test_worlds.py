@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-import harness.declare
-from harness.process import WorkerError
-from harness.supervisor import Supervisor
-from harness.worlds import Worlds
-from results.errors import VersionError
+import opbench.harness.declare
+from opbench.harness.execution.process import WorkerError
+from opbench.harness.execution.supervisor import Supervisor
+from opbench.harness.versions.loaded import Worlds
+from opbench.results.errors import VersionError
 from tests.harness.projects import own_imports
 from tests.harness.versions import OPS_OF, version
 
@@ -72,10 +72,10 @@ def test_the_harness_is_shared_whatever_a_version_brings(tmp_path, worlds):
         (root / "results" / "record.py").write_text("raise ImportError('another harness')\n")
     for root in roots:
         world = worlds.load(version(root, "x", home=roots[1]))
-        assert importlib.import_module("harness.declare") is harness.declare
-        assert importlib.import_module("results.record").Case is not None
+        assert importlib.import_module("opbench.harness.declare") is opbench.harness.declare
+        assert importlib.import_module("opbench.results.records").Case is not None
         assert "results" not in world.modules
-        assert type(world.catalog.ops["row_sum"]) is harness.declare.Op
+        assert type(world.catalog.ops["row_sum"]) is opbench.harness.declare.Op
 
 
 def test_what_is_installed_is_shared_and_not_the_versions_own(two):
@@ -93,7 +93,7 @@ def test_an_environment_inside_the_repository_is_installed_all_the_same(
     home, site = tmp_path / "head", tmp_path / "head" / ".venv" / "lib"
     site.mkdir(parents=True)
     (site / "installed_module.py").write_text("VALUE = object()\n")
-    monkeypatch.setattr("harness.trees._INSTALLED", (site,))
+    monkeypatch.setattr("opbench.harness.versions.trees._INSTALLED", (site,))
     monkeypatch.setattr(worlds, "_shared_path", [*sys.path, str(site)])
     found = []
     for root in (tmp_path / "base", home):

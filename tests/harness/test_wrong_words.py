@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import main
-from harness.exits import Exit
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
 
 MINE = ["--load", str(Path(__file__).parent.parent / "loaded" / "row_sum.py")]
 

@@ -1,6 +1,6 @@
 """Versions of a project whose modules all say which version they are of."""
 
-from harness.sources import Version
+from opbench.harness.versions.sources import Version
 from tests.harness.projects import OPS
 
 #: Contenders, one of which imports a module while it runs.

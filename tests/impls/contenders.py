@@ -6,17 +6,17 @@ import shutil
 import pytest
 import torch
 
-from harness import load
-from harness.agreement import as_tuple, error_units, largest
-from harness.boards import contract_on, function_on
-from harness.caveats import machine_of, shows
-from harness.declare import board_of, races_on
-from harness.environment import describe
-from harness.fields import BOARDS
-from harness.inputs import Inputs, build
-from harness.oracle import comparable, expect, gradient
-from harness.prepare import resolve
-from results.record import Case
+from opbench import load
+from opbench.harness.correctness.caveats import machine_of, shows
+from opbench.harness.correctness.oracle import comparable, expect, gradient
+from opbench.harness.correctness.tolerance import error_units, largest
+from opbench.harness.declaration.fields import BOARDS
+from opbench.harness.declare import board_of, races_on
+from opbench.harness.machine.environment import describe
+from opbench.harness.preparation.inputs import Inputs, build
+from opbench.harness.preparation.output_modes import as_tuple, contract_on, function_on
+from opbench.harness.preparation.resolve import resolve
+from opbench.results.records import Case
 
 COMPILER = shutil.which("c++") or shutil.which("g++")
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)

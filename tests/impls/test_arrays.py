@@ -8,9 +8,14 @@ from contenders import DTYPES, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.declare import LAYOUTS
+from opbench.harness.declare import LAYOUTS
 
-KIT = Kit("suites.arrays", "impls.constants", "impls.temperatures", "impls.lookups")
+KIT = Kit(
+    "opbench.suites.arrays",
+    "opbench.impls.constants",
+    "opbench.impls.temperatures",
+    "opbench.impls.lookups",
+)
 WEEKS = ("temperatures_average", "temperatures_differences", "temperatures_normalized")
 PRICES = ("total_price_indexing", "total_price_gather")
 PICKS = ("gather_2d", "collect_rows", "collect_columns", "integer_array_indexing")

@@ -6,9 +6,13 @@ from contenders import DTYPES, QUIET, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.declare import LAYOUTS
+from opbench.harness.declare import LAYOUTS
 
-KIT = Kit("suites.boundaries", "impls.boundary_downsample", "impls.boundary_upsample")
+KIT = Kit(
+    "opbench.suites.boundaries",
+    "opbench.impls.boundary_downsample",
+    "opbench.impls.boundary_upsample",
+)
 DOWN, UP = "boundary_downsample", "boundary_upsample"
 BOTH = [(op, name) for op in (DOWN, UP) for name in KIT.names(op)]
 KINDS = ["normal", "none", "all", "dense", "tails", "bool", "int64", "uint8"]

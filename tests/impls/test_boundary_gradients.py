@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 KIT = Kit(
-    "suites.boundaries",
-    "suites.boundary_gradients",
-    "impls.pooling_matrix",
-    "impls.boundary_gradients",
+    "opbench.suites.boundaries",
+    "opbench.suites.boundary_gradients",
+    "opbench.impls.pooling_matrix",
+    "opbench.impls.boundary_gradients",
 )
 MATRIX, JACOBIAN, VJP = "pooling_matrix", "pooling_matrix_jacobian", "boundary_vjp"
 ALL = KIT.pairs(MATRIX, JACOBIAN, VJP)
@@ -317,7 +317,7 @@ def test_the_contract_of_the_product_is_that_of_the_matrix():
 
 @pytest.mark.skipif(COMPILER is None, reason="needs a C++ compiler")
 def test_the_kernel_is_an_op_that_torch_can_trace():
-    from impls.kernels import boundary_vjp_cpp
+    from opbench.impls.kernels import boundary_vjp_cpp
 
     given = KIT.make(VJP, "normal", {"L": 9, "B": 2, "D": 3})
     ops = boundary_vjp_cpp.load_ops(boundary_vjp_cpp.SOURCE)

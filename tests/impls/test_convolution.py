@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from harness.declare import LAYOUTS
+from opbench.harness.declare import LAYOUTS
 
 KIT = Kit(
-    "suites.convolution",
-    "impls.conv2d",
-    "impls.conv2d_backward",
-    "impls.max_pool2d",
-    "impls.max_pool2d_backward",
-    "impls.columns",
+    "opbench.suites.convolution",
+    "opbench.impls.conv2d",
+    "opbench.impls.conv2d_backward",
+    "opbench.impls.max_pool2d",
+    "opbench.impls.max_pool2d_backward",
+    "opbench.impls.columns",
 )
 OPS = KIT.catalog.ops
 PAIRS = KIT.pairs()

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from impls.kernels import convolution_cpp, cpp_build
+from opbench.impls.kernels import convolution_cpp, cpp_build
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 TOLERANCE = {

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 KIT = Kit(
-    "suites.experts",
-    "impls.expert_batching",
-    "impls.moe_combine",
-    "impls.expert_forward",
-    "impls.topk_gating",
+    "opbench.suites.experts",
+    "opbench.impls.expert_batching",
+    "opbench.impls.moe_combine",
+    "opbench.impls.expert_forward",
+    "opbench.impls.topk_gating",
 )
 OPS = KIT.catalog.ops
 EQUAL, RAGGED = "expert_batching", "expert_batching_ragged"

@@ -18,7 +18,7 @@ if os.environ.get("TRITON_INTERPRET") != "1":
     pytest.skip("run by test_kernels_triton.py in a process of its own", allow_module_level=True)
 pytest.importorskip("triton")
 
-from impls.kernels import pooling_triton
+from opbench.impls.kernels import pooling_triton
 
 
 def pooled(rows, slot_of_row, slots, fill):

@@ -6,15 +6,15 @@ from contenders import COMPILER, DTYPES, Kit, shares
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.declare import LAYOUTS, board_of
+from opbench.harness.declare import LAYOUTS, board_of
 
 KIT = Kit(
-    "suites.layout",
-    "impls.transposes",
-    "impls.heads",
-    "impls.tiling",
-    "impls.flattening",
-    "impls.pixels",
+    "opbench.suites.layout",
+    "opbench.impls.transposes",
+    "opbench.impls.heads",
+    "opbench.impls.tiling",
+    "opbench.impls.flattening",
+    "opbench.impls.pixels",
 )
 ALL = KIT.pairs()
 GRADED = [(op, name) for op, name in ALL if KIT.catalog.ops[op].grad]
@@ -244,7 +244,7 @@ def test_cpp_on_results_larger_than_the_caches(op, sizes, dtype):
 @pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
 @pytest.mark.parametrize("op", [op for op, name in ALL if name == "cpp"])
 def test_cpp_is_known_to_torch(op):
-    from impls.kernels import transpose_cpp
+    from opbench.impls.kernels import transpose_cpp
 
     ops = transpose_cpp.load_ops(transpose_cpp.SOURCE)
     sample = {"split_heads": (2, 3, 4), "batch_transpose": (2, 3, 4)}.get(op, (2, 4, 2, 4))

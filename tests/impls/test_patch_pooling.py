@@ -6,9 +6,9 @@ from contenders import DTYPES, QUIET, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.declare import LAYOUTS
+from opbench.harness.declare import LAYOUTS
 
-KIT = Kit("suites.pooling", "impls.patch_pooling")
+KIT = Kit("opbench.suites.pooling", "opbench.impls.patch_pooling")
 OP = "patch_pooling"
 NAMES = KIT.names(OP)
 

@@ -6,9 +6,9 @@ from contenders import DTYPES, QUIET, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.declare import LAYOUTS
+from opbench.harness.declare import LAYOUTS
 
-KIT = Kit("suites.pooling", "impls.patch_pooling_ids")
+KIT = Kit("opbench.suites.pooling", "opbench.impls.patch_pooling_ids")
 OP = "patch_pooling_ids"
 NAMES = KIT.names(OP)
 KINDS = ["normal", "text", "giant", "empty", "short", "int32", "unsorted", "outside"]

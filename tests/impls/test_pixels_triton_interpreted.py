@@ -17,7 +17,7 @@ if os.environ.get("TRITON_INTERPRET") != "1":
     pytest.skip("run by test_kernels_triton.py in a process of its own", allow_module_level=True)
 pytest.importorskip("triton")
 
-from impls.kernels import pixels_triton
+from opbench.impls.kernels import pixels_triton
 
 torch_unshuffle = torch.nn.functional.pixel_unshuffle
 torch_shuffle = torch.nn.functional.pixel_shuffle

@@ -8,16 +8,16 @@ from contenders import DTYPES, QUIET, Kit
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from harness.declare import LAYOUTS
+from opbench.harness.declare import LAYOUTS
 
 KIT = Kit(
-    "suites.reductions",
-    "impls.pooled_channels",
-    "impls.dot_products",
-    "impls.logsumexp",
-    "impls.softmax",
-    "impls.cross_entropy",
-    "impls.accuracy",
+    "opbench.suites.reductions",
+    "opbench.impls.pooled_channels",
+    "opbench.impls.dot_products",
+    "opbench.impls.logsumexp",
+    "opbench.impls.softmax",
+    "opbench.impls.cross_entropy",
+    "opbench.impls.accuracy",
 )
 MEAN, MAX, DOT = "global_average_pool", "channel_max", "batched_dot_product_nd"
 LSE, SOFTMAX, LOGSOFTMAX = "batched_logsumexp", "batched_softmax", "batched_logsoftmax"

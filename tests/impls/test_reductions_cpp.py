@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from impls.kernels import cpp_build, reductions_cpp
+from opbench.impls.kernels import cpp_build, reductions_cpp
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 NAN, INF = math.nan, math.inf

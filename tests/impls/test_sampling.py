@@ -11,10 +11,10 @@ from contenders import Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.declare import LAYOUTS
-from impls.kernels import cpp_build, inverse_cdf_cpp
+from opbench.harness.declare import LAYOUTS
+from opbench.impls.kernels import cpp_build, inverse_cdf_cpp
 
-KIT = Kit("suites.arrays", "impls.sampling")
+KIT = Kit("opbench.suites.arrays", "opbench.impls.sampling")
 SAMPLE, INVERSE = "sample_distribution", "inverse_cdf"
 FLOATS = (torch.float32, torch.float64)
 #: The largest below 1 of each type.
@@ -155,7 +155,7 @@ def test_draws_do_not_depend_on_each_other(name):
 
 
 def test_the_table_of_walker_is_exact():
-    from impls.sampling import _alias_table
+    from opbench.impls.sampling import _alias_table
 
     for kind in KIT.catalog.ops[SAMPLE].inputs:
         for events in (1, 2, 37, 1000):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from impls import tape
+from opbench.impls import tape
 
 
 def draw(seed, *shapes):

@@ -6,7 +6,7 @@ from contenders import DTYPES, Kit, shares
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-KIT = Kit("suites.windows", "impls.patch_merging", "impls.sliding_windows")
+KIT = Kit("opbench.suites.windows", "opbench.impls.patch_merging", "opbench.impls.sliding_windows")
 MERGE, LINEAR = "patch_merging", "patch_merging_linear"
 WINDOWS, SCORES = "sliding_windows", "window_attention_scores"
 MERGING, SLIDING = KIT.pairs(MERGE, LINEAR), KIT.pairs(WINDOWS, SCORES)

@@ -2,7 +2,7 @@
 
 import torch
 
-from harness.declare import impl
+from opbench.harness.declare import impl
 
 OP = "patch_pooling"
 _by_identity = {}

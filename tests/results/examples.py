@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from results import store
-from results.record import (
+from opbench.results.records import (
     Case,
     Environment,
     Failed,
@@ -20,6 +19,7 @@ from results.record import (
     Started,
     Unsupported,
     Wrong,
+    run_folder,
 )
 
 ENVIRONMENT = Environment(
@@ -117,11 +117,11 @@ def profile(contender="einsum", on=None) -> Profile:
     return Profile(contender, on or case(), "traces/x/einsum.pt.trace.json", rows, 1 << 20)
 
 
-def make_run(root: Path, run_id="example") -> store.RunFolder:
+def make_run(root: Path, run_id="example") -> run_folder.RunFolder:
     """The synthetic run, written below `root`; one of its jobs was never finished."""
-    folder = store.create(root, info(run_id))
+    folder = run_folder.create(root, info(run_id))
     lines = [line for done in records() for line in (Started(done.contender, done.case), done)]
-    text = "".join(store.codec.dumps(line) + "\n" for line in lines)
+    text = "".join(run_folder.codec.dumps(line) + "\n" for line in lines)
     (folder.path / "records.jsonl").write_text(text, encoding="utf-8")
     folder.append(profile())
     folder.append(Started("index_add", case(shape="unfinished")))

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from results import store
-from results.record import (
+from opbench.results.records import (
     Case,
     Gate,
     GateRules,
@@ -19,6 +18,7 @@ from results.record import (
     Unit,
     Unpaired,
     Unsupported,
+    run_folder,
 )
 from tests.results.examples import ENVIRONMENT, case, info
 
@@ -54,11 +54,13 @@ def lines(on: Case) -> list[Unit | Uncompared]:
     return [*found, Uncompared("fresh", on, "new", lacking)]
 
 
-def make_gate(root: Path, run_id="gate", on: Case | None = None, **settings) -> store.RunFolder:
+def make_gate(
+    root: Path, run_id="gate", on: Case | None = None, **settings
+) -> run_folder.RunFolder:
     """A gate's folder below `root`, begun with `--base main` and what `settings` say."""
     asked = {"base": "main", "head": ".", "threads": 1, **settings}
     kept = tuple((name, json.dumps(value)) for name, value in asked.items())
-    folder = store.create(root, dataclasses.replace(info(run_id), settings=kept))
+    folder = run_folder.create(root, dataclasses.replace(info(run_id), settings=kept))
     folder.append(Gate(BASE, HEAD, "twins", GateRules()))
     for line in lines(on or case()):
         folder.append(line)

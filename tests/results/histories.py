@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from results import store
-from results.anchors import ANCHORS
-from results.record import Measured
+from opbench.results.records import Measured, run_folder
+from opbench.results.records.anchors import ANCHORS
 from tests.results.examples import ENVIRONMENT, case, info, record
 
 #: Seconds, bytes and operations of a call of each anchor.
@@ -39,7 +38,7 @@ def make_runs(root, times, *, machine=None, bare=(), sources=None, environments=
             created=(first + timedelta(days=number)).isoformat(),
             environment=dataclasses.replace(ENVIRONMENT, key=key),
         )
-        folder = store.create(root, head)
+        folder = run_folder.create(root, head)
         if number not in bare:
             for op in ANCHORS:
                 time_s, size, flops = ANCHOR_WORK[op]

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from results.benchmarks import benchmarks
+from opbench.results.formats.pytest_benchmark_file import benchmarks
 from tests.results.benchmark_files import entry, without
 
 NAMES = ("group", "name", "params", "param", "extra_info")

@@ -12,10 +12,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from results import ceilings as C
-from results import codec
-from results.errors import OpbenchError
-from results.record import Ceilings
+from opbench.results.errors import OpbenchError
+from opbench.results.ranking import ceilings as C
+from opbench.results.records import Ceilings, codec
 
 MADE = Ceilings(
     environment_key="abc123",

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from results.changes import SHORTEST, fewest, steps
+from opbench.results.statistics.change_points import SHORTEST, fewest, steps
 from tests.results.histories import noisy
 
 

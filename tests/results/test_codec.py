@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results import codec, record
-from results.errors import RunFolderError, TruncatedLineError
+from opbench.results.errors import RunFolderError, TruncatedLineError
+from opbench.results.records import codec, machine, outcome, run
+from opbench.results.records.case import Case
 from tests.results.examples import case, info, measured
 from tests.results.examples import record as job
 
@@ -21,10 +22,10 @@ COUNTS = st.integers(0, 2**60)
 PAIRS = st.lists(st.tuples(NAMES, NAMES), max_size=3).map(tuple)
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 AXES = st.lists(st.tuples(NAMES, INTEGERS | FINITE | NAMES | st.booleans()), max_size=3)
-RULES = st.builds(record.Rules, FLOATS, FLOATS, FLOATS)
-CASES = st.builds(record.Case, NAMES, NAMES, AXES.map(tuple), NAMES, threads=COUNTS)
+RULES = st.builds(run.Rules, FLOATS, FLOATS, FLOATS)
+CASES = st.builds(Case, NAMES, NAMES, AXES.map(tuple), NAMES, threads=COUNTS)
 MEASURED = st.builds(
-    record.Measured,
+    outcome.Measured,
     samples_s=st.lists(FLOATS, max_size=4).map(tuple),
     rounds=st.lists(COUNTS, max_size=4).map(tuple),
     calls=COUNTS,
@@ -39,20 +40,20 @@ MEASURED = st.builds(
 )
 OUTCOMES = (
     MEASURED
-    | st.builds(record.Wrong, NAMES, NAMES, st.none() | FLOATS)
-    | st.builds(record.Unsupported, NAMES)
-    | st.builds(record.Failed, NAMES, NAMES, NAMES, st.sampled_from(record.CAUSES))
+    | st.builds(outcome.Wrong, NAMES, NAMES, st.none() | FLOATS)
+    | st.builds(outcome.Unsupported, NAMES)
+    | st.builds(outcome.Failed, NAMES, NAMES, NAMES, st.sampled_from(outcome.CAUSES))
 )
-OPERATORS = st.builds(record.OperatorRow, NAMES, FLOATS, FLOATS, FLOATS, FLOATS)
-ENVIRONMENTS = st.builds(record.Environment, NAMES, PAIRS, PAIRS)
+OPERATORS = st.builds(outcome.OperatorRow, NAMES, FLOATS, FLOATS, FLOATS, FLOATS)
+ENVIRONMENTS = st.builds(machine.Environment, NAMES, PAIRS, PAIRS)
 RECORDS = (
     CASES
     | OUTCOMES
-    | st.builds(record.Right, FLOATS)
-    | st.builds(record.Started, NAMES, CASES)
-    | st.builds(record.Record, NAMES, CASES, OUTCOMES, NAMES, NAMES, PAIRS, NAMES)
+    | st.builds(outcome.Right, FLOATS)
+    | st.builds(outcome.Started, NAMES, CASES)
+    | st.builds(outcome.Record, NAMES, CASES, OUTCOMES, NAMES, NAMES, PAIRS, NAMES)
     | st.builds(
-        record.Profile,
+        outcome.Profile,
         NAMES,
         CASES,
         NAMES,
@@ -60,7 +61,7 @@ RECORDS = (
         st.none() | COUNTS,
     )
     | st.builds(
-        record.RunInfo,
+        run.RunInfo,
         NAMES,
         NAMES,
         st.lists(NAMES).map(tuple),
@@ -71,7 +72,7 @@ RECORDS = (
     )
     | RULES
     | st.builds(
-        record.Ceilings,
+        machine.Ceilings,
         NAMES,
         NAMES,
         COUNTS,
@@ -98,7 +99,7 @@ def test_numbers_keep_their_type():
 
     assert isinstance(found.preparation_s, float)
     assert found.error == math.inf
-    assert math.isnan(codec.loads(codec.dumps(record.Right(math.nan))).error)
+    assert math.isnan(codec.loads(codec.dumps(outcome.Right(math.nan))).error)
 
 
 def test_an_integer_is_read_as_the_float_it_stands_for():

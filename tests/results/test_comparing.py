@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from results import store
-from results.anchors import ANCHORS
-from results.comparing import compare, ensure_comparable
-from results.comparing_text import headline, tables
-from results.errors import EnvironmentsDifferError
-from results.levels import levels
-from results.record import (
+from opbench.results.errors import EnvironmentsDifferError
+from opbench.results.records import (
     Environment,
     Failed,
     GateRules,
     Measured,
     Unsupported,
+    run_folder,
 )
+from opbench.results.records.anchors import ANCHORS
+from opbench.results.regression.process_effects import levels
+from opbench.results.regression.two_runs import compare, ensure_comparable
+from opbench.results.report.two_runs import headline, tables
 from tests.results.examples import ENVIRONMENT, case, info, measured, record
 
 NAMES = tuple("abcdef")
@@ -60,7 +60,7 @@ def run_of(
     drift: of the machine, a number or one for each case.
     """
     rng = np.random.default_rng(seed)
-    folder = store.create(root, info(name))
+    folder = run_folder.create(root, info(name))
     lines = []
     for number in range(cases):
         slow = drift[number] if isinstance(drift, tuple) else drift
@@ -69,7 +69,7 @@ def run_of(
             outcome = timed(position * 1e-4 * slow * factor, rng, **how)
             source = (sources or {}).get(contender, "f00d")
             lines.append(record(contender, outcome, case_of(number), fingerprint=source))
-    text = "".join(store.codec.dumps(line) + "\n" for line in lines)
+    text = "".join(run_folder.codec.dumps(line) + "\n" for line in lines)
     (folder.path / "records.jsonl").write_text(text, encoding="utf-8")
     return folder
 
@@ -217,7 +217,7 @@ def test_one_by_itself_is_told_by_other_cases_and_anchors(tmp_path):
 def test_those_timed_one_after_the_other_are_not_beside_each_other(tmp_path):
     folders = []
     for name in ("base", "head"):
-        folder = store.create(tmp_path, info(name))
+        folder = run_folder.create(tmp_path, info(name))
         for position, contender in enumerate(NAMES, start=1):
             alone = dataclasses.replace(measured(position * 1e-4), rounds=())
             folder.append(record(contender, alone))
@@ -283,7 +283,7 @@ def test_other_environments_are_refused(tmp_path):
     assert "cpu:" not in str(told.value)
     with pytest.raises(EnvironmentsDifferError, match="key: cpu-1234 in base, odd in head"):
         ensure_comparable(ENVIRONMENT, dataclasses.replace(ENVIRONMENT, key="odd"))
-    head = store.create(tmp_path, dataclasses.replace(info("head"), environment=other))
+    head = run_folder.create(tmp_path, dataclasses.replace(info("head"), environment=other))
     with pytest.raises(EnvironmentsDifferError):
         compare(run_of(tmp_path, "base"), head)
 
@@ -291,7 +291,9 @@ def test_other_environments_are_refused(tmp_path):
 def test_of_machines_that_nobody_told_it_is_said_that_they_may_differ(tmp_path, caplog):
     unknown = dataclasses.replace(ENVIRONMENT, stable=())
     runs = [
-        store.create(tmp_path, dataclasses.replace(info(name), environment=unknown), [record()])
+        run_folder.create(
+            tmp_path, dataclasses.replace(info(name), environment=unknown), [record()]
+        )
         for name in ("base", "head")
     ]
     compare(*runs)

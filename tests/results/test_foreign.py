@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from results.benchmarks import benchmarks
-from results.errors import RunFolderError
-from results.foreign import foreign_records
+from opbench.results.errors import RunFolderError
+from opbench.results.formats.foreign_benchmarks import foreign_records
+from opbench.results.formats.pytest_benchmark_file import benchmarks
 from tests.results.benchmark_files import entry
 
 

@@ -9,11 +9,12 @@ import sys
 import pandas as pd
 import pytest
 
-from results import frames, store
-from results.errors import NothingRecordedError, RunFolderError
-from results.formats import FORMATS
-from results.formats.markdown import escape, render
-from results.table import Table
+from opbench.results.errors import NothingRecordedError, RunFolderError
+from opbench.results.formats import FORMATS
+from opbench.results.records import run_folder
+from opbench.results.report import frames
+from opbench.results.report.markdown import escape, render
+from opbench.results.report.table import Table
 from tests.results.examples import case, info, make_run, profile, record, records
 from tests.results.gates import make_gate
 
@@ -51,7 +52,7 @@ def test_json_has_no_nan(run, tmp_path):
 
 
 def test_parquet_takes_an_axis_of_several_types(tmp_path):
-    run = store.create(tmp_path, info())
+    run = run_folder.create(tmp_path, info())
     for value in (1, "left", 2.5):
         run.append(record(on=case(axes=(("side", value),))))
     run.append(record(on=case(axes=())))
@@ -89,8 +90,8 @@ def test_cells_are_taken_literally_and_empty_notes_left_out():
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_was_written_has_something_in_it(tmp_path, name):
     """Of a run that holds nothing of what a format tells, there is no file."""
-    empty, gate = store.create(tmp_path, info("empty")), make_gate(tmp_path)
-    profiled = store.create(tmp_path, info("profiled"))
+    empty, gate = run_folder.create(tmp_path, info("empty")), make_gate(tmp_path)
+    profiled = run_folder.create(tmp_path, info("profiled"))
     profiled.append(profile())
 
     fits = {
@@ -113,7 +114,7 @@ def test_what_was_written_has_something_in_it(tmp_path, name):
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("by", ["job", "sample"])
 def test_names_that_files_and_tables_do_not_take(tmp_path, name, by):
-    run = store.create(tmp_path, info())
+    run = run_folder.create(tmp_path, info())
     axes = (("n", 10**30), ("s", "\\ud83d"))
     run.append(record("\\ud83d", on=case(axes=axes)), record("µ漢", on=case(axes=(("n", 1),))))
 
@@ -147,8 +148,8 @@ def test_a_target_that_cannot_be_written(run, tmp_path, name):
 
 def test_formats_are_imported_when_they_are_used():
     code = (
-        "import sys, results.formats as f; "
-        "print(sorted(f.FORMATS), 'pandas' in sys.modules, 'results.formats.csv' in sys.modules)"
+        "import sys, opbench.results.formats as f; "
+        "print(sorted(f.FORMATS), 'pandas' in sys.modules, 'opbench.results.formats.csv' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

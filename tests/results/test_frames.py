@@ -8,20 +8,19 @@ import sys
 
 import pytest
 
-import results
-from results import frames, store
-from results.anchors import ANCHORS
-from results.errors import NothingRecordedError
-from results.leaderboard import boards_of
-from results.record import Record, Unsupported
-from results.stats import median
+from opbench.results.errors import NothingRecordedError
+from opbench.results.ranking.leaderboard import boards_of
+from opbench.results.records import Record, Unsupported, run_folder
+from opbench.results.records.anchors import ANCHORS
+from opbench.results.report import frames
+from opbench.results.statistics.intervals import median
 from tests.results.examples import case, info, make_run, profile, record, records
 from tests.results.gates import CHANGES, make_gate
 
 
 @pytest.fixture
 def run(tmp_path):
-    return store.create(tmp_path, info())
+    return run_folder.create(tmp_path, info())
 
 
 def test_read_by_job(tmp_path):

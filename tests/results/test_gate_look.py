@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness import options
-from harness.cli import parsers
-from results.gate_report import report_of
-from results.gate_text import commands, headline, markdown
+from opbench.harness.cli import options
+from opbench.harness.cli.app import parsers
+from opbench.results.regression.report import report_of
+from opbench.results.report.gate import commands, headline, markdown
 from tests.results.examples import case
 from tests.results.gates import make_gate, units
 

@@ -4,12 +4,21 @@ from datetime import date
 
 import pytest
 
-from harness.exits import Exit, of_gate
-from results import store
-from results.errors import RunFolderError
-from results.gate_report import is_broken, is_idle, is_wrong, report_of, status_of
-from results.record import Failed, Gate, GateRules, Uncompared, Unpaired, Unsupported, Wrong
-from results.triage import Accepted
+from opbench.harness.cli.exit_codes import Exit, of_gate
+from opbench.results.errors import RunFolderError
+from opbench.results.records import (
+    Failed,
+    Gate,
+    GateRules,
+    Uncompared,
+    Unpaired,
+    Unsupported,
+    Wrong,
+    run_folder,
+)
+from opbench.results.records.comparison import is_broken, is_idle, is_wrong, status_of
+from opbench.results.regression.accepted import Accepted
+from opbench.results.regression.report import report_of
 from tests.results.examples import case, info, make_run
 from tests.results.gates import BASE, HEAD, units
 
@@ -54,7 +63,7 @@ def report(tmp_path):
     """Makes the report of a gate with these lines."""
 
     def made(lines, accepted=()):
-        folder = store.create(tmp_path, info("gate"))
+        folder = run_folder.create(tmp_path, info("gate"))
         folder.append(Gate(BASE, HEAD, "twins", GateRules()))
         for line in lines:
             folder.append(line)

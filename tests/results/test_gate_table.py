@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from results.formats.markdown import render
-from results.gate_table import COLUMNS, findings_table, uncompared_table
-from results.gating import VERDICTS, Finding
-from results.record import Failed, Uncompared, Unpaired, Unsupported
-from results.stats import Interval
+from opbench.results.records import Failed, Uncompared, Unpaired, Unsupported
+from opbench.results.regression.verdicts import VERDICTS, Finding
+from opbench.results.report.findings import COLUMNS, findings_table, uncompared_table
+from opbench.results.report.markdown import render
+from opbench.results.statistics.intervals import Interval
 from tests.results.examples import case
 
 RATIO = Interval(1.0512, 1.031, 1.0718)

@@ -6,11 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from results import store
-from results.gate_report import report_of
-from results.gate_text import headline, markdown, tables
-from results.record import Failed, Gate, GateRules, Side, Uncompared, Unpaired, Unsupported
-from results.triage import Accepted
+from opbench.results.records import (
+    Failed,
+    Gate,
+    GateRules,
+    Side,
+    Uncompared,
+    Unpaired,
+    Unsupported,
+    run_folder,
+)
+from opbench.results.regression.accepted import Accepted
+from opbench.results.regression.report import report_of
+from opbench.results.report.gate import headline, markdown, tables
 from tests.results.examples import ENVIRONMENT, case, info
 from tests.results.gates import BASE, HEAD, units
 
@@ -35,7 +43,7 @@ def report(tmp_path):
     """Makes the report of a gate with these lines."""
 
     def made(lines, accepted=(), gate=None):
-        folder = store.create(tmp_path, info("gate"))
+        folder = run_folder.create(tmp_path, info("gate"))
         folder.append(gate or Gate(BASE, HEAD, "twins", GateRules()))
         for line in lines:
             folder.append(line)

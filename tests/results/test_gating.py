@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from results import gating
-from results.record import GateRules, Paired, Unit
-from results.stats import Interval
+from opbench.results.records import GateRules, Paired, Unit
+from opbench.results.regression import verdicts as gating
+from opbench.results.statistics.intervals import Interval
 from tests.results.examples import case
 
 RULES = GateRules()

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from results import store
-from results.anchors import ARITHMETIC, DISPATCH, MEMORY, nearest
-from results.errors import RunFolderError
-from results.formats import FORMATS
-from results.history import history
-from results.history_table import COLUMNS, anchors_text, history_table, remarks, sparkline
-from results.importing import read_benchmarks
-from results.leaderboard import boards_of
+from opbench.results.errors import RunFolderError
+from opbench.results.formats import FORMATS
+from opbench.results.formats.pytest_benchmark_import import read_benchmarks
+from opbench.results.ranking.leaderboard import boards_of
+from opbench.results.records import run_folder
+from opbench.results.records.anchors import ARITHMETIC, DISPATCH, MEMORY, nearest
+from opbench.results.regression.history import history
+from opbench.results.report.history import COLUMNS, anchors_text, history_table, remarks, sparkline
 from tests.results.examples import info, make_run, profile, record
 from tests.results.gates import make_gate
 from tests.results.histories import make_runs, noisy, timed
@@ -89,7 +89,7 @@ def test_a_history_without_any_anchor(tmp_path):
     assert found.bare == ("example",)
     assert all(series.ratio is None and series.changes == () for series in found.series)
     assert len(history_table(found).rows) == len(found.series) > 10
-    (line,) = anchors_text(store.open_run(tmp_path / "example").records())
+    (line,) = anchors_text(run_folder.open_run(tmp_path / "example").records())
     assert "none were timed" in line
 
 
@@ -140,7 +140,7 @@ def test_a_head_without_a_time_comes_first(tmp_path):
 
 def test_anchors_are_on_no_leaderboard(tmp_path):
     make_runs(tmp_path, {"index_add": [1e-4]})
-    run = store.open_run(tmp_path / "run-000")
+    run = run_folder.open_run(tmp_path / "run-000")
 
     assert {board.case.op for board in boards_of(run)} == {"patch_pooling"}
     (line,) = anchors_text(run.records())
@@ -203,7 +203,7 @@ def test_runs_of_one_moment_may_be_different_ones(tmp_path):
     """Of a writer that tells the day only."""
     for number in range(3):
         head = replace(info(f"run-{number}"), created="2026-01-01")
-        store.create(tmp_path, head, [record("cpp", timed((number + 1) * 1e-4))])
+        run_folder.create(tmp_path, head, [record("cpp", timed((number + 1) * 1e-4))])
 
     assert len(history(tmp_path).series[0].points) == 3
 
@@ -211,7 +211,7 @@ def test_runs_of_one_moment_may_be_different_ones(tmp_path):
 def test_gates_and_profiles_are_no_runs_without_anchors(tmp_path):
     make_runs(tmp_path, {"cpp": [1e-4, 2e-4]})
     make_gate(tmp_path)
-    store.create(tmp_path, replace(info("profiled"), created="2030-01-01"), [profile()])
+    run_folder.create(tmp_path, replace(info("profiled"), created="2030-01-01"), [profile()])
 
     found = history(tmp_path)
 

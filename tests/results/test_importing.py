@@ -11,13 +11,13 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from dashboards.publish import publish
-from results import frames, store
-from results.errors import RunFolderError
-from results.formats import FORMATS
-from results.importing import read_benchmarks
-from results.leaderboard import boards_of
-from results.record import SCHEMA, Ceilings, Measured
+from opbench.dashboards.publish import publish
+from opbench.results.errors import RunFolderError
+from opbench.results.formats import FORMATS
+from opbench.results.formats.pytest_benchmark_import import read_benchmarks
+from opbench.results.ranking.leaderboard import boards_of
+from opbench.results.records import SCHEMA, Ceilings, Measured, run_folder
+from opbench.results.report import frames
 from tests.results.benchmark_files import document, entry, import_run, read
 from tests.results.examples import case, info, make_run, measured, record, records
 
@@ -327,13 +327,13 @@ def test_a_byte_order_mark(tmp_path, encoding):
 def test_a_missing_file_and_a_run_that_is_there(exported, tmp_path):
     with pytest.raises(RunFolderError, match=r"nowhere\.json cannot be read: No such file"):
         import_run(tmp_path / "nowhere.json", tmp_path, run_id="x")
-    store.create(tmp_path, info("x"))
+    run_folder.create(tmp_path, info("x"))
     with pytest.raises(RunFolderError, match="exists already; give another --id"):
         import_run(exported, tmp_path, run_id="x")
 
 
 def test_who_was_not_measured_is_there_though_nobody_was(tmp_path):
-    folder = store.create(tmp_path, info("wrong"))
+    folder = run_folder.create(tmp_path, info("wrong"))
     wrong = [r for r in records() if not isinstance(r.outcome, Measured)]
     for item in wrong:
         folder.append(item)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from results.leaderboard import board, boards
-from results.record import Failed, Unsupported, Wrong
+from opbench.results.ranking.leaderboard import board, boards
+from opbench.results.records import Failed, Unsupported, Wrong
 from tests.results.examples import case, measured, record
 
 

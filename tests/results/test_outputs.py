@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from results import store
-from results.errors import RunFolderError
-from results.formats import FORMATS
-from results.outputs import ensure_apart_from_runs
+from opbench.results.errors import RunFolderError
+from opbench.results.formats import FORMATS
+from opbench.results.records import run_folder
+from opbench.results.records.output_paths import ensure_apart_from_runs
 from tests.results.examples import info, make_run
 
 
@@ -30,14 +30,14 @@ def contents(folder):
 )
 def test_a_name_that_is_a_path_or_cannot_be_read_makes_nothing(tmp_path, name):
     with pytest.raises(RunFolderError, match="name"):
-        store.create(tmp_path / "runs", info(name))
+        run_folder.create(tmp_path / "runs", info(name))
 
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["x", "2026-01-02 03.04", "größe", "a:b", "実行", "x" * 255])
 def test_other_names_are_folders_in_the_folder_of_runs(tmp_path, name):
-    assert store.create(tmp_path, info(name)).path == tmp_path / name
+    assert run_folder.create(tmp_path, info(name)).path == tmp_path / name
 
 
 def linked(run):
@@ -60,7 +60,7 @@ def of_another_run(run):
 
 
 def of_a_damaged_run(run):
-    (store.create(run.parent, info("damaged")).path / "run.json").write_text("")
+    (run_folder.create(run.parent, info("damaged")).path / "run.json").write_text("")
     return run.parent / "damaged" / "records.jsonl"
 
 
@@ -110,7 +110,7 @@ def test_no_run_is_made_in_another(tmp_path):
     run = make_run(tmp_path)
 
     with pytest.raises(RunFolderError, match="lies in the run"):
-        store.create(run.path / "traces", info("inner"))
+        run_folder.create(run.path / "traces", info("inner"))
 
     assert not run.traces.exists()
 

@@ -6,11 +6,9 @@ import dataclasses
 
 import pytest
 
-from results import codec, store
-from results.profile_diff import difference, differences
-from results.profile_table import difference_table, summary
-from results.record import OperatorRow
-from results.table import operators_table
+from opbench.results.records import OperatorRow, codec, run_folder
+from opbench.results.regression.profile_diff import difference, differences
+from opbench.results.report.profiles import difference_table, operators_table, summary
 from tests.results.examples import case, info, profile
 
 
@@ -92,7 +90,7 @@ def test_only_both_sides_of_a_contender_and_case_make_a_pair():
 
 
 def test_a_run_keeps_both_sides_and_the_latest_of_each(tmp_path):
-    run = store.create(tmp_path, info())
+    run = run_folder.create(tmp_path, info())
     for line in (profile(), side("base"), HEAD, BASE):
         run.append(line)
 

@@ -8,9 +8,10 @@ import random
 import pytest
 from scipy import stats
 
-from results import calibrations, gating, resampling
-from results.errors import RunFolderError
-from results.record import Calibration, Case, GateRules, Paired, Power, Unit
+from opbench.results.errors import RunFolderError
+from opbench.results.records import Calibration, Case, GateRules, Paired, Power, Unit
+from opbench.results.regression import calibration, resampling, verdicts
+from opbench.results.report import machine
 
 RULES = GateRules()
 CASES = tuple(Case(f"op{n}", "base", (("N", n),), "normal") for n in range(25))
@@ -56,7 +57,7 @@ def test_a_session_fails_for_the_one_that_is_slower(pool):
     assert (played.failed, played.outcome) == ((target,), "failed")
     assert len(played.findings) == len(CASES)
     # Four processes at least to screen, four to confirm, and four fresh pairs.
-    assert played.processes >= 2 * gating.FIRST_LOOK + gating.PAIRS
+    assert played.processes >= 2 * verdicts.FIRST_LOOK + verdicts.PAIRS
 
 
 def test_where_the_base_differs_from_itself_the_session_is_void():
@@ -92,9 +93,9 @@ def test_a_unit_that_was_recorded_for_longer_stands_for_the_beginning_of_it():
     unit = Unit("cpp", CASES[0], "twins", "screen", 0, Paired((1.0,) * 10, head))
     (process,) = resampling.pool_of([unit]).of("twins", "screen")
     (recorded,) = process.values()
-    for seconds, ratio in ((gating.FIRST_S, 1.0), (gating.FLAGGED_S, 1.2), (3.0, 1.2)):
+    for seconds, ratio in ((verdicts.FIRST_S, 1.0), (verdicts.FLAGGED_S, 1.2), (3.0, 1.2)):
         after = recorded.after(seconds)
-        assert math.exp(gating.observation(after.times)) == pytest.approx(ratio)
+        assert math.exp(verdicts.observation(after.times)) == pytest.approx(ratio)
         assert dataclasses.replace(after, times=unit.times) == unit
 
 
@@ -117,8 +118,8 @@ def test_the_interval_of_a_rate_is_clopper_and_pearsons(count, trials):
 
 
 def test_sessions_grow_the_time_of_a_process_at_each_look():
-    turns = list(itertools.islice(gating.screening([], RULES), 10))
-    looks = list(itertools.islice(gating.looks(), 3))
+    turns = list(itertools.islice(verdicts.screening([], RULES), 10))
+    looks = list(itertools.islice(verdicts.looks(), 3))
     assert looks == [4, 6, 9]
     seconds = [0.3] * 4 + [0.45] * 2 + [0.675] * 3 + [1.0125]
     assert [turn.seconds for turn in turns] == pytest.approx(seconds)
@@ -126,7 +127,7 @@ def test_sessions_grow_the_time_of_a_process_at_each_look():
 
 
 def test_a_calibration_is_derived_kept_and_found_again(pool, tmp_path):
-    made = calibrations.calibration_of(
+    made = calibration.calibration_of(
         pool,
         RULES,
         machine=("key", "cpu", 2),
@@ -138,12 +139,12 @@ def test_a_calibration_is_derived_kept_and_found_again(pool, tmp_path):
     assert made.powers == (Power(0.01, 0, 8), Power(0.03, 7, 8))
     assert [method for method, _ in made.spreads] == ["twins", "pairs"]
 
-    calibrations.save(made, root=tmp_path)
-    assert calibrations.find("key", "cpu", threads=2, root=tmp_path) == made
-    assert calibrations.find("key", "cpu", threads=1, root=tmp_path) is None
+    calibration.save(made, root=tmp_path)
+    assert calibration.find("key", "cpu", threads=2, root=tmp_path) == made
+    assert calibration.find("key", "cpu", threads=1, root=tmp_path) is None
     (path,) = tmp_path.iterdir()
     path.write_text("{}")
-    assert calibrations.find("key", "cpu", threads=2, root=tmp_path) is None
+    assert calibration.find("key", "cpu", threads=2, root=tmp_path) is None
 
 
 def test_a_calibration_is_told_with_its_intervals():
@@ -161,7 +162,7 @@ def test_a_calibration_is_told_with_its_intervals():
         powers=(Power(0.03, 59, 60),),
         spreads=(("twins", 0.004), ("pairs", 0.009)),
     )
-    table = calibrations.calibration_table(made)
+    table = machine.calibration_table(made)
     assert table.rows == (
         ("nothing", "0", "80", "0.0% to 4.5%"),
         ("3.0% in one", "59", "60", "91.1% to 100.0%"),

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.record import Rules
-from results.standings import best_of, looks, ratio_to, standings, verdict_of
-from results.stats import Interval
+from opbench.results.ranking.verdicts import best_of, looks, ratio_to, standings, verdict_of
+from opbench.results.records import Rules
+from opbench.results.statistics.intervals import Interval
 
 RULES = Rules()
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from results.stats import (
+from opbench.results.statistics.intervals import (
     Interval,
     median,
     median_interval,

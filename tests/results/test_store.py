@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from results import codec, store
-from results.errors import RunFolderError
-from results.record import Failed, Rules, Started, Unsupported
+from opbench.results.errors import RunFolderError
+from opbench.results.records import Failed, Rules, Started, Unsupported, codec, run_folder
 from tests.results.examples import case, info, measured, profile, record
 
 
 @pytest.fixture
 def run(tmp_path):
-    return store.create(tmp_path, info())
+    return run_folder.create(tmp_path, info())
 
 
 def test_lines_come_back_in_order(run):
@@ -103,7 +102,7 @@ def test_a_folder_in_place_of_a_file(run):
     (run.path / "run.json").unlink()
     (run.path / "run.json").mkdir()
     with pytest.raises(RunFolderError, match=r"run\.json cannot be read: it is no file"):
-        _ = store.open_run(run.path).info
+        _ = run_folder.open_run(run.path).info
 
 
 def test_a_pipe_in_place_of_a_file_is_not_waited_for(run):
@@ -125,11 +124,11 @@ def test_a_run_that_could_not_be_written_whole_is_none(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store.os, "fsync", fail)
+    monkeypatch.setattr(run_folder.os, "fsync", fail)
     with pytest.raises(RunFolderError, match="No space left"):
-        store.create(tmp_path, info(), [record()])
+        run_folder.create(tmp_path, info(), [record()])
     with pytest.raises(RunFolderError, match="is not a run"):
-        store.open_run(tmp_path / "example")
+        run_folder.open_run(tmp_path / "example")
 
 
 def test_the_later_of_two_records_counts(run):
@@ -157,7 +156,7 @@ def test_what_was_begun_and_left_no_record_is_unfinished(run):
 
 
 def test_a_newer_schema_is_refused(tmp_path):
-    run = store.create(tmp_path, info(schema=99))
+    run = run_folder.create(tmp_path, info(schema=99))
 
     with pytest.raises(RunFolderError, match=r"schema 99.*install a newer opbench"):
         _ = run.info
@@ -184,54 +183,54 @@ HEADS = (
 
 @pytest.mark.parametrize("head", HEADS)
 def test_a_damaged_run_is_named_and_the_others_are_read(tmp_path, caplog, head):
-    whole = store.create(tmp_path, info("whole"))
-    damaged = store.create(tmp_path, info("damaged"))
+    whole = run_folder.create(tmp_path, info("whole"))
+    damaged = run_folder.create(tmp_path, info("damaged"))
     (damaged.path / "run.json").write_bytes(head)
 
     with pytest.raises(RunFolderError, match=rf"{damaged.path / 'run.json'} cannot be read: "):
         _ = damaged.info
-    assert store.runs_in(tmp_path) == (whole,)
+    assert run_folder.runs_in(tmp_path) == (whole,)
     (told,) = caplog.messages
     assert f"{damaged.path / 'run.json'} cannot be read" in told
 
 
 def test_no_run_that_can_be_read(tmp_path):
-    (store.create(tmp_path, info()).path / "run.json").write_bytes(b"")
+    (run_folder.create(tmp_path, info()).path / "run.json").write_bytes(b"")
 
     with pytest.raises(RunFolderError, match="there is no run that can be read in"):
-        store.runs_in(tmp_path)
+        run_folder.runs_in(tmp_path)
 
 
 @pytest.mark.parametrize("created", ["", "yesterday", "0001-01-01", "9999-12-31T23:59:59-23:59"])
 def test_a_head_that_does_not_tell_when_it_began(created):
-    assert isinstance(store.began(info(created=created)), float)
+    assert isinstance(run_folder.began(info(created=created)), float)
 
 
 def test_an_existing_run_is_not_overwritten(tmp_path, run):
     with pytest.raises(RunFolderError, match="exists already; give another --id or --out"):
-        store.create(tmp_path, info())
+        run_folder.create(tmp_path, info())
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
 
     with pytest.raises(RunFolderError, match="cannot be made: Not a directory; give --out"):
-        store.create(tmp_path / "file", info())
+        run_folder.create(tmp_path / "file", info())
 
 
 def test_what_is_not_a_run_is_refused(tmp_path):
     with pytest.raises(RunFolderError, match=r"is not a run: it has no run\.json"):
-        store.open_run(tmp_path)
+        run_folder.open_run(tmp_path)
 
 
 def test_the_latest_run(tmp_path):
     with pytest.raises(RunFolderError, match=r"there is no run in .*make one"):
-        store.latest(tmp_path)
+        run_folder.latest(tmp_path)
     for number, name in enumerate(("newer", "older")):
-        made = store.create(tmp_path, info(name))
+        made = run_folder.create(tmp_path, info(name))
         os.utime(made.path / "run.json", (1e9 - number, 1e9 - number))
 
-    assert store.latest(tmp_path).path.name == "newer"
+    assert run_folder.latest(tmp_path).path.name == "newer"
 
 
 @pytest.mark.parametrize(
@@ -244,27 +243,27 @@ def test_the_latest_run(tmp_path):
 )
 def test_the_latest_run_is_known_by_when_it_began_and_not_by_its_files(tmp_path, before, after):
     """As in a clone or an unpacked archive, where every file was written just now."""
-    early = store.create(tmp_path, info("z-early", created=before))
-    late = store.create(tmp_path, info("a-late", created=after))
+    early = run_folder.create(tmp_path, info("z-early", created=before))
+    late = run_folder.create(tmp_path, info("a-late", created=after))
     os.utime(early.path / "run.json", (2e9, 2e9))
     os.utime(late.path / "run.json", (1e9, 1e9))
 
-    assert store.latest(tmp_path).path == late.path
+    assert run_folder.latest(tmp_path).path == late.path
 
 
 def test_a_run_that_cannot_be_read_is_not_the_latest_and_hides_no_other(tmp_path, caplog):
-    broken, good = (store.create(tmp_path, info(name)) for name in ("broken", "good"))
+    broken, good = (run_folder.create(tmp_path, info(name)) for name in ("broken", "good"))
     (broken.path / "run.json").write_text("")
     os.utime(good.path / "run.json", (1e9, 1e9))
 
-    assert store.latest(tmp_path).path == good.path
+    assert run_folder.latest(tmp_path).path == good.path
     (told,) = caplog.messages
     assert str(broken.path / "run.json") in told
 
 
 def test_a_run_of_schema_1_is_read(tmp_path):
     """As it was written before failures had a cause and runs had rules."""
-    folder = store.create(tmp_path, info())
+    folder = run_folder.create(tmp_path, info())
     head = json.loads((folder.path / "run.json").read_text())
     del head["rules"], head["warnings"]
     (folder.path / "run.json").write_text(json.dumps(head | {"schema": 1}))

@@ -7,21 +7,20 @@ import math
 
 import pytest
 
-from results.ceilings import Share
-from results.leaderboard import board
-from results.record import Unsupported
-from results.stats import Interval
-from results.table import (
-    COLUMNS,
+from opbench.results.ranking.ceilings import Share
+from opbench.results.ranking.leaderboard import board
+from opbench.results.records import Unsupported
+from opbench.results.report.leaderboard import COLUMNS, leaderboard_table
+from opbench.results.report.profiles import operators_table
+from opbench.results.report.table import (
     format_bytes,
     format_interval,
     format_number,
     format_ratio,
     format_share,
     format_time,
-    leaderboard_table,
-    operators_table,
 )
+from opbench.results.statistics.intervals import Interval
 from tests.results.examples import case, measured, profile, record
 
 

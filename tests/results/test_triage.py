@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.errors import TriageError
-from results.gating import VERDICTS
-from results.triage import CHANGES, Accepted, accepting, expired, read, unused
+from opbench.results.errors import TriageError
+from opbench.results.regression.accepted import CHANGES, Accepted, accepting, expired, read, unused
+from opbench.results.regression.verdicts import VERDICTS
 from tests.results.examples import case
 
 WHOLE = """

@@ -7,8 +7,8 @@ import math
 
 import pytest
 
-from results.errors import RunFolderError
-from results.record import (
+from opbench.results.errors import RunFolderError
+from opbench.results.records import (
     Calibration,
     Ceilings,
     Gate,
@@ -21,7 +21,7 @@ from results.record import (
     Unit,
     Unpaired,
 )
-from results.validation import ensure_sound, ensure_usable, is_sound
+from opbench.results.records.validation import ensure_sound, ensure_usable, is_sound
 from tests.results.examples import case, info, measured, profile, record
 from tests.results.gates import BASE, HEAD
 

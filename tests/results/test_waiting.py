@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from results.waiting import waited
+from opbench.results.ranking.waiting import waited
 
 
 def samples(*parts, seed=0):

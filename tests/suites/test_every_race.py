@@ -2,12 +2,13 @@
 
 import pytest
 
-import harness
-from harness import inputs
-from harness.named import call_named
-from harness.planning import Selection, plan_checks
+import opbench
+from opbench.harness.declaration.named_arguments import call_named
+from opbench.harness.planning.cases import plan_checks
+from opbench.harness.planning.selection import Selection
+from opbench.harness.preparation import inputs
 
-CATALOG = harness.load()
+CATALOG = opbench.load()
 
 
 def given(op, case):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from results.importing import read_benchmarks
-from results.leaderboard import boards_of
+from opbench.results.formats.pytest_benchmark_import import read_benchmarks
+from opbench.results.ranking.leaderboard import boards_of
 
 ROOT = Path(__file__).parent.parent.parent
 LOADED = ROOT / "tests" / "loaded"

@@ -1,0 +1,1 @@
+"""The command `opbench`: parser, options, terminal, exit codes."""

@@ -1,0 +1,39 @@
+"""Standard output and standard error: text that they can't hold, and what reading runs warns of."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def escape_what_cannot_be_shown() -> None:
+    """From now on, text that an output's encoding lacks comes out as escapes: "\\u03bc"."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def warnings_shown(verb: str) -> Iterator[None]:
+    """What reading runs warns of, on standard error, each warning once."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(f"opbench {verb}: warning: %(message)s"))
+    shown: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if text in shown:
+            return False
+        shown.add(text)
+        return True
+
+    handler.addFilter(is_new)
+    logger = logging.getLogger(results.__name__)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

@@ -1,0 +1,253 @@
+"""What people see in a terminal: tables, and how far the work is."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as DrawnProgress
+    from rich.progress import TaskID
+
+    from opbench.harness.planning.selection import Race
+    from opbench.harness.regression import gate
+    from opbench.results.report.table import Table
+
+
+def draw(tables: Iterable[Table]) -> None:
+    """Print tables, as wide as the terminal."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table as RichTable
+
+    class Printer(Console):
+        def on_broken_pipe(self) -> None:
+            # Rich would exit with 1, which stands for a regression here.
+            raise
+
+    # A pipe has no width; lines are cut by whoever reads them.
+    console = Printer(highlight=False, width=None if sys.stdout.isatty() else 200)
+    for table in tables:
+        # Above the table and not its title, which would be folded to the table's width.
+        console.print(table.title, style="bold", markup=False, soft_wrap=True)
+        drawn = RichTable()
+        for name in table.columns:
+            drawn.add_column(name, overflow="fold")
+        for row in table.rows:
+            drawn.add_row(*map(escape, row))
+        console.print(drawn)
+
+
+class Progress:
+    """A reporter that says nothing; the others say how far the work is."""
+
+    def expect(self, races: Sequence[Race]) -> None:
+        """So many cases are to come."""
+
+    def case(self, race: Race) -> None:
+        """A case begins."""
+
+    def contender(self, name: str, stage: str) -> None:
+        """A contender begins a stage, or with "" all of them do."""
+
+    def finished(self, race: Race) -> None:
+        """A case is through."""
+
+
+#: What goes on in a stage.
+_STAGES = {
+    "prepare": "preparing",
+    "compile": "compiling",
+    "check": "checking",
+    "race": "racing",
+    "profile": "profiling",
+}
+#: Between two lines of a check, whose cases take milliseconds.
+_CHECK_S = 1.0
+
+
+@contextmanager
+def progress(words: argparse.Namespace) -> Iterator[Progress]:
+    """A reporter that draws a bar on a terminal, and else writes a line for each case.
+
+    words: of the command line: its verb, and whether it is to be quiet.
+    """
+    if words.quiet:
+        yield Progress()
+    elif sys.stderr.isatty():
+        with _bar() as bar:
+            yield bar
+    else:
+        yield _Lines(words.verb, every_s=_CHECK_S if words.verb == "check" else 0.0)
+
+
+class _Lines(Progress):
+    """Writes a line when a case is through: how many are, of how many, and for how long."""
+
+    def __init__(self, verb: str, *, every_s: float) -> None:
+        self._verb, self._every_s = verb, every_s
+        self._began = time.monotonic()
+        self._total = self._done = 0
+        self._told_s = -math.inf
+        _write_line(verb, "loading")
+
+    def expect(self, races: Sequence[Race]) -> None:
+        """So many cases are to come."""
+        self._total = len(races)
+
+    def finished(self, race: Race) -> None:
+        """A case is through."""
+        self._done += 1
+        elapsed = time.monotonic() - self._began
+        if self._done < self._total and elapsed < self._told_s + self._every_s:
+            return
+        self._told_s = elapsed
+        done = f"{self._done} of {self._total} cases, {_elapsed(elapsed)}"
+        _write_line(self._verb, f"{done}: {race.case.op} {race.case.label}")
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Drawn
+
+    text = (TextColumn("{task.description}"), TextColumn("{task.fields[left]}"))
+    columns = (SpinnerColumn(), BarColumn(), text[1], TimeElapsedColumn(), text[0])
+    with Drawn(*columns, console=Console(stderr=True), transient=True) as drawn:
+        yield _Bar(drawn, drawn.add_task("loading", total=None, left=""))
+
+
+class _Bar(Progress):
+    """Draws how many cases are through, what goes on, for how long, and how long it may go on."""
+
+    def __init__(self, drawn: DrawnProgress, task: TaskID) -> None:
+        self._drawn, self._task = drawn, task
+        self._began = time.monotonic()
+        self._total = self._done = 0
+        self._where = ""
+
+    def expect(self, races: Sequence[Race]) -> None:
+        """So many cases are to come."""
+        self._total = len(races)
+        # One case is through or not: a bar would tell nothing.
+        self._drawn.update(self._task, total=self._total if self._total > 1 else None)
+
+    def case(self, race: Race) -> None:
+        """A case begins."""
+        self._where = f"{race.case.op} {race.case.label}"
+        self._drawn.update(self._task, description=_escaped(self._where))
+
+    def contender(self, name: str, stage: str) -> None:
+        """A contender begins a stage."""
+        text = f"{self._where} · {_STAGES.get(stage, stage)} {name}".strip()
+        self._drawn.update(self._task, description=_escaped(text))
+
+    def finished(self, race: Race) -> None:
+        """A case is through."""
+        self._done += 1
+        left_s = (time.monotonic() - self._began) / self._done * (self._total - self._done)
+        left = f"{self._done} of {self._total}, about {_elapsed(left_s)} left"
+        self._drawn.update(self._task, completed=self._done, left=left)
+
+
+@contextmanager
+def busy(words: argparse.Namespace, text: str) -> Iterator[None]:
+    """Say what goes on for a while: on a terminal until it is over, else in a line."""
+    if words.quiet:
+        yield
+    elif sys.stderr.isatty():
+        from rich.console import Console
+
+        with Console(stderr=True).status(_escaped(text)):
+            yield
+    else:
+        _write_line(words.verb, text)
+        yield
+
+
+#: What a gate does in units of a role.
+_ROLES = {
+    "screen": "screening: process",
+    "confirm": "confirming: process",
+    "verify": "confirming: pair",
+}
+
+
+@contextmanager
+def gate_progress(words: argparse.Namespace) -> Iterator[gate.Reporter]:
+    """A reporter that says which unit of a gate begins and how many contenders are undecided.
+
+    How long that takes nobody knows: it depends on how they scatter.
+    """
+    from opbench.harness.regression.gate import Reporter
+
+    if words.quiet:
+        yield Reporter()
+    elif not sys.stderr.isatty():
+        yield _unit_lines(words.verb)
+    else:
+        from rich.console import Console
+
+        with Console(stderr=True).status("") as status:
+            yield _unit_status(lambda text: status.update(_escaped(text)))
+
+
+def _unit_lines(verb: str) -> gate.Reporter:
+    from opbench.harness.regression.gate import Reporter
+
+    began = time.monotonic()
+
+    class Lines(Reporter):
+        def unit(self, role: str, number: int, left: int) -> None:
+            elapsed = _elapsed(time.monotonic() - began)
+            _write_line(verb, f"{_unit(role, number, left)}, {elapsed}")
+
+    return Lines()
+
+
+def _unit_status(show: Callable[[str], None]) -> gate.Reporter:
+    from opbench.harness.regression.gate import Reporter
+
+    began = time.monotonic()
+
+    class Status(Reporter):
+        _text = ""
+
+        def unit(self, role: str, number: int, left: int) -> None:
+            self._text = _unit(role, number, left)
+            show(self._text)
+
+        def race(self, race: Race) -> None:
+            elapsed = _elapsed(time.monotonic() - began)
+            show(f"{self._text}, {elapsed} · {race.case.op} {race.case.label}")
+
+    return Status()
+
+
+def _unit(role: str, number: int, left: int) -> str:
+    return f"{_ROLES[role]} {number + 1}, {left} undecided"
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _write_line(verb: str, text: str) -> None:
+    sys.stderr.write(f"opbench {verb}: {text}\n")
+    sys.stderr.flush()
+
+
+def _elapsed(seconds: float) -> str:
+    """Whole seconds for people: "12s", "1m 05s", "2h 03m"."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60}h {minutes % 60:02d}m"
+    return f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"

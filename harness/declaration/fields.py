@@ -1,0 +1,215 @@
+"""Whether the fields of a declaration are what they should be, told by the field's name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from inspect import Parameter
+from typing import TYPE_CHECKING
+
+from opbench.harness.declaration.named_arguments import NamedCallable, parameter_names
+from opbench.harness.declaration.suggestions import near
+from opbench.results.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from opbench.harness.declare import Op
+
+BOARDS = ("compute", "materialise", "view", "consume")
+#: What callables may name besides the op's own axes, arguments and options.
+CASE_NAMES = frozenset({"dtype", "device", "direction", "board"})
+
+Test = Callable[[object], bool]
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and not any(c in value for c in " ,/\n\t")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int | float | str | bool)
+
+
+def _mapping(test: Test) -> Test:
+    """Of names to what passes the test."""
+    return lambda value: (
+        isinstance(value, Mapping)
+        and all(isinstance(key, str) and test(item) for key, item in value.items())
+    )
+
+
+def _optional(test: Test) -> Test:
+    return lambda value: value is None or test(value)
+
+
+def _names(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(name, str) for name in value)
+
+
+_SHAPES = (_mapping(_mapping(_is_size)), "a mapping of names to sizes: {'small': {'N': 64}}")
+_NAMES = (_names, "a tuple of names: ('x',)")
+_FUNCTION = (_optional(callable), "a function")
+#: Of each field of an op: what its value has to pass, and how that is told.
+_OF_OP: Mapping[str, tuple[Test, str]] = {
+    "name": (_is_name, "a name without blanks, commas and slashes"),
+    "oracle": (callable, "a function"),
+    "axes": (_mapping(_is_text), "a mapping of axes to what they mean: {'N': 'rows'}"),
+    "inputs": (_mapping(callable), "a mapping of kinds to functions: {'normal': lambda N, rng: …}"),
+    "quick": _SHAPES,
+    "full": _SHAPES,
+    "edge": _SHAPES,
+    "cost": (callable, "a function that returns a Cost"),
+    "timed": _NAMES,
+    "dtypes": _NAMES,
+    "tolerance": (_mapping(_is_number), "a mapping of dtypes to numbers: {'float32': 1e-5}"),
+    "magnitude": _FUNCTION,
+    "validate": _FUNCTION,
+    "grad": _NAMES,
+    "boards": _NAMES,
+    "consumer": _FUNCTION,
+    "canonical": _FUNCTION,
+    "ungraded": _NAMES,
+    "output_dtype": (_is_text, "the name of a dtype"),
+    "source": (_is_text, "a text"),
+}
+
+
+def check_op(op: Op) -> None:
+    """Raise DeclarationError, naming the op and the field, where one isn't what it should be."""
+    for name in ("timed", "dtypes", "grad", "boards", "ungraded"):
+        if isinstance(getattr(op, name), list):
+            object.__setattr__(op, name, tuple(getattr(op, name)))
+    for name, (test, wanted) in _OF_OP.items():
+        ensure(f"op {op.name!r}: {name}", getattr(op, name), test, wanted)
+    _check_oracle(op)
+    _check_callables(op)
+    _check_values(op)
+    _check_shapes(op)
+
+
+def ensure(what: str, value: object, test: Test, wanted: str) -> None:
+    """Raise DeclarationError where a value doesn't pass its test."""
+    if not test(value):
+        text = repr(value)
+        shown = text if len(text) <= 60 else f"{text[:57]}..."
+        kind = type(value).__name__
+        raise DeclarationError(f"{what} is {shown} (of type {kind}); it has to be {wanted}")
+
+
+def _check_oracle(op: Op) -> None:
+    """Its parameters are the op's arguments and options, so they have to be there."""
+    try:
+        parameters = inspect.signature(op.oracle).parameters
+    except (TypeError, ValueError) as error:
+        raise DeclarationError(
+            f"op {op.name!r}: oracle has no signature that names the op's arguments: write a "
+            "function that calls it"
+        ) from error
+    for name, parameter in parameters.items():
+        if parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
+            raise DeclarationError(
+                f"op {op.name!r}: oracle takes {parameter}: it has to name the op's arguments, "
+                "and its options behind a *"
+            )
+        if parameter.kind is Parameter.KEYWORD_ONLY and parameter.default is Parameter.empty:
+            raise DeclarationError(f"op {op.name!r}: oracle: the option {name!r} needs a default")
+
+
+def _check_callables(op: Op) -> None:
+    own = {*op.arguments, *op.options}
+    for what, function, allowed in (
+        ("cost", op.cost, {*op.axes, *own, *CASE_NAMES, "e"}),
+        *((f"inputs[{kind!r}]", make, {*op.axes, "rng"}) for kind, make in op.inputs.items()),
+        ("validate", op.validate, own),
+        ("magnitude", op.magnitude, own),
+        ("canonical", op.canonical, {*own, "output"}),
+    ):
+        if function is not None:
+            _check_names(op.name, what, function, allowed)
+
+
+def _check_names(op: str, what: str, function: NamedCallable, allowed: set[str]) -> None:
+    try:
+        names = parameter_names(function)
+    except (TypeError, ValueError) as error:
+        raise DeclarationError(
+            f"op {op!r}: {what} has no signature that says what it takes: write a function"
+        ) from error
+    for name in names:
+        if name not in allowed:
+            raise DeclarationError(
+                f"op {op!r}: {what} asks for {name!r}, which is not one of "
+                f"{', '.join(sorted(allowed))}{near(name, allowed)}"
+            )
+
+
+def _check_values(op: Op) -> None:
+    for what in ("inputs", "quick", "boards", "dtypes"):
+        if not getattr(op, what):
+            raise DeclarationError(f"op {op.name!r}: {what} is empty; declare at least one")
+    for what, names, allowed in (
+        ("board", op.boards, BOARDS),
+        ("timed", op.timed, tuple(op.inputs)),
+        ("ungraded", op.ungraded, tuple(op.inputs)),
+        ("grad", op.grad, op.arguments),
+        ("dtypes without a tolerance:", op.dtypes, tuple(op.tolerance)),
+    ):
+        for name in names:
+            if name not in allowed:
+                raise DeclarationError(
+                    f"op {op.name!r}: {what} {name!r} is not one of {', '.join(allowed)}"
+                    f"{near(name, allowed)}"
+                )
+
+
+def _check_shapes(op: Op) -> None:
+    for grid in ("quick", "full", "edge"):
+        for shape, axes in getattr(op, grid).items():
+            if set(axes) != set(op.axes):
+                raise DeclarationError(
+                    f"op {op.name!r}: {grid}[{shape!r}] has the axes "
+                    f"{', '.join(axes)}; the op has {', '.join(op.axes)}"
+                )
+
+
+def check_impl(op: object, name: object, words: Mapping[str, object]) -> None:
+    """Raise DeclarationError where what is said in `@impl(...)` isn't what it should be.
+
+    words: the other fields, by name.
+    """
+    if callable(op):
+        what = getattr(op, "__name__", type(op).__name__)
+        raise DeclarationError(
+            f'@impl above {what!r} lacks the name of an op: write @impl("patch_pooling"), say'
+        )
+    ensure("@impl: op", op, _is_name, "the name of an op")
+    ensure(f"@impl({op!r}): name", name, _optional(_is_name), _OF_OP["name"][1])
+    for field, (test, wanted) in _OF_IMPL.items():
+        ensure(f"@impl({op!r}): {field}", words[field], test, wanted)
+
+
+#: As of an op.
+_OF_IMPL: Mapping[str, tuple[Test, str]] = {
+    "caveats": (
+        _optional(_mapping(lambda item: _is_text(item) or hasattr(item, "shows"))),
+        "a mapping of input kinds or layouts to what is wrong there: {'nonfinite': 'NaN leaks'}",
+    ),
+    "supports": (
+        _optional(lambda value: hasattr(value, "refusal")),
+        "a Support: supported('why not')(lambda x: …)",
+    ),
+    "requires": (
+        lambda value: _is_text(value) or _names(tuple(value) if type(value) is list else value),
+        "the name of a module, or a tuple of names",
+    ),
+    "target": (_optional(_is_text), "'module:attribute'"),
+    "prepare": (lambda value: value is None or callable(value) or _is_text(value), "a function"),
+    "board": (lambda value: value == "" or value in BOARDS, f"one of {', '.join(BOARDS)}"),
+}

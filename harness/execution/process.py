@@ -1,0 +1,236 @@
+"""A worker process: started, watched, made to stand still, killed with all that came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from opbench.harness.execution import heartbeat
+from opbench.harness.execution.messages import OUTPUT, Brief, Finished, Hello, Message
+from opbench.harness.versions.git import without_local
+from opbench.harness.versions.own_packages import PINNED
+from opbench.results.errors import OpbenchError, OpFaultError
+from opbench.results.records import Environment, Failed
+
+#: Seconds between two looks at the worker: seldom enough not to disturb what it times.
+WATCH_S = 0.2
+#: Marks every process that comes of a worker, whoever its parent has become.
+MARK = "OPBENCH_WORKER"
+#: Seconds that a worker may take to import torch and to load the catalogue.
+START_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a contender may take on a case.
+
+    timeout_s: to be prepared and checked, or for one block of the race. memory: bytes beyond those
+    that the harness itself takes; None for as many as there are.
+    """
+
+    timeout_s: float = 300.0
+    memory: int | None = None
+
+
+def usual_memory() -> int:
+    """Bytes that contenders may use where nobody says: most of what is free now."""
+    return int(0.8 * psutil.virtual_memory().available)
+
+
+class WorkerError(OpbenchError):
+    """No worker could be started, or the harness itself failed in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a worker ended, and over which contender ("" where over none)."""
+
+    contender: str
+    failed: Failed
+
+
+class WorkerProcess:
+    """One child process, its pipe, its notice board and the file that it prints to."""
+
+    def __init__(self, brief: Brief, *, python: str = "") -> None:
+        """python: the interpreter to run it in; this process's own where empty."""
+        self._log: IO[bytes] = tempfile.TemporaryFile("a+b")
+        with tempfile.TemporaryFile() as shared:
+            shared.truncate(heartbeat.SIZE)
+            self._board = heartbeat.Board(shared.fileno())
+            self._board.write(heartbeat.NOBODY, "start", log=0)
+            self._mark = uuid.uuid4().hex
+            self._pipe, theirs = Pipe()
+            self._process = _spawn(theirs, shared.fileno(), self._log, self._mark, python)
+            theirs.close()
+        self._environment: Environment | None = None
+        self.send(brief)
+
+    def greet(self) -> Environment:
+        """Wait until the worker is ready. Raises WorkerError where it can't be."""
+        if self._environment is None:
+            self._environment = self._greeting()
+        return self._environment
+
+    def _greeting(self) -> Environment:
+        try:
+            if not self._pipe.poll(START_S):
+                raise WorkerError(f"a worker process did not start within {START_S:.0f} s")
+            hello: Hello = self._pipe.recv()
+        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+            cause = self._printed(0) or self._ending()[1]
+            raise WorkerError(f"a worker process did not start: {cause}") from error
+        if hello.environment is None:
+            raise WorkerError(hello.error)
+        return hello.environment
+
+    def send(self, message: object) -> None:
+        """Tell the worker; what it does counts from now.
+
+        One that has ended misses it, and receiving then says how it ended.
+        """
+        self._begun = time.monotonic()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._pipe.send(message)
+
+    def receive(self, limits: Limits, contenders: tuple[str, ...]) -> Message | Death:
+        """The next message, or how the worker ended instead.
+
+        Raises OpFaultError where it is that the op itself is at fault.
+        """
+        while not self._pipe.poll(WATCH_S):
+            seen = self._board.read()
+            if time.monotonic() - max(seen.since, self._begun) > limits.timeout_s:
+                self._kill()
+                return self._blame("hung", f"took longer than {limits.timeout_s:g} s", contenders)
+            used = self._memory()
+            if limits.memory is not None and used > limits.memory + _ALLOWANCE:
+                self._kill()
+                text = f"used {used / 2**30:.1f} GiB, of {limits.memory / 2**30:.1f} GiB allowed"
+                return self._blame("memory", text, contenders)
+        try:
+            message: Message = self._pipe.recv()
+        except (EOFError, ConnectionResetError):
+            return self._blame(*self._ending(), contenders)
+        if isinstance(message, Finished) and message.fault is not None:
+            raise OpFaultError(*message.fault)
+        return message
+
+    def _ending(self) -> tuple[str, str]:
+        """How the process ended that has closed its pipe: the cause in a word, and at length."""
+        try:
+            code = self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._kill()
+            code = -signal.SIGKILL
+        if code >= 0:
+            return "exited", f"exited with code {code}"
+        name = signal.Signals(-code).name
+        memory = " (it may have run out of memory)" if -code == signal.SIGKILL else ""
+        return "crashed", f"crashed: killed by {name}{memory}"
+
+    def stop(self) -> None:
+        """Let it stand still, threads and all, so that it takes nothing from who is timed."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """Kill the process and all that came of it."""
+        self._kill()
+        self._pipe.close()
+        self._board.close()
+        self._log.close()
+
+    def _kill(self) -> None:
+        """Kill the worker and all that carries its mark."""
+        self._process.kill()
+        self._process.wait()
+        for process in _marked(self._mark):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def _blame(self, cause: str, reason: str, contenders: tuple[str, ...]) -> Death:
+        """Who was running, by the notice board."""
+        seen = self._board.read()
+        name = contenders[seen.contender] if seen.contender != heartbeat.NOBODY else ""
+        text = self._printed(seen.log)
+        last = text.rpartition("\n")[2]
+        where = reason if name else f"{reason}, which no contender did: {last}"
+        return Death(name, Failed(seen.stage, where, text, cause))
+
+    def _printed(self, start: int) -> str:
+        """What was printed last, from `start` on."""
+        self._log.seek(max(start, self._log.seek(0, os.SEEK_END) - 20 * OUTPUT))
+        return self._log.read().decode(errors="replace").strip()
+
+    def _memory(self) -> int:
+        """Bytes that the worker has in use. What it starts has the worker's limit by itself."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return int(psutil.Process(self._process.pid).memory_info().rss)
+        return 0
+
+
+#: Bytes that a worker takes by itself, with torch and its libraries.
+_ALLOWANCE = 2 << 30
+#: The worker finds modules where this process does.
+_PROGRAM = (
+    "import sys; sys.path[:] = sys.argv[3:]; from harness import own; own.pin(); "
+    "from harness import worker; worker.main(sys.argv[1:3])"
+)
+#: Another interpreter finds its own, but runs this very harness.
+_FOREIGN_PROGRAM = """
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+for folder in sys.argv[3:]:
+    name = folder.rpartition("/")[2]
+    spec = spec_from_file_location(
+        name, folder + "/__init__.py", submodule_search_locations=[folder]
+    )
+    sys.modules[name] = module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[name])
+from harness import worker
+worker.main(sys.argv[1:3])
+"""
+
+
+def _spawn(
+    pipe: Connection, board: int, log: IO[bytes], mark: str, python: str
+) -> subprocess.Popen[bytes]:
+    own = Path(__file__).resolve().parent.parent
+    folders = [str(own / name) for name in PINNED]
+    program, places = (_FOREIGN_PROGRAM, folders) if python else (_PROGRAM, sys.path)
+    return subprocess.Popen(
+        [python or sys.executable, "-c", program, str(pipe.fileno()), str(board), *places],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        pass_fds=(pipe.fileno(), board),
+        env={**without_local(os.environ), MARK: mark},
+        # Ctrl-C is for the supervisor, which then ends the worker.
+        start_new_session=True,
+    )
+
+
+def _marked(mark: str) -> Iterator[psutil.Process]:
+    """Every process that has the mark in its environment."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if process.environ().get(MARK) == mark:
+                yield process

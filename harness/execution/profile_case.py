@@ -1,0 +1,67 @@
+"""Profile the contenders of one case in one process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from opbench.harness import profiling
+from opbench.harness.catalog import Catalog
+from opbench.harness.correctness import reference
+from opbench.harness.declare import Impl
+from opbench.harness.execution.observer import Witness
+from opbench.harness.execution.ready import Ready, ensure_unspoiled, exam_for, make_ready, settings
+from opbench.harness.outcomes import attempt
+from opbench.harness.planning.selection import Race
+from opbench.results.records import Case, Outcome, Profile
+
+
+def profile_case(
+    catalog: Catalog, race: Race, *, folder: Path, witness: Witness, side: str = ""
+) -> None:
+    """Profile the contenders of one case, a trace each below `folder`/traces.
+
+    side: which of two versions they are, "" where there is but one.
+    """
+    with settings(race.case):
+        exam = exam_for(catalog, race, witness)
+        if exam is None:
+            return
+        for name in race.contenders:
+            witness.begin(name, "profile")
+            outcome = _profiled(exam, catalog.impl(race.case.op, name), folder, side)
+            witness.done(name, outcome)
+            ensure_unspoiled(outcome)
+
+
+def _profiled(exam: reference.Exam, contender: Impl, folder: Path, side: str) -> Profile | Outcome:
+    ready = make_ready(exam, contender)
+    if not isinstance(ready, Ready):
+        return ready
+    traced = partial(_trace, exam.case, contender.name, ready.call, folder=folder, side=side)
+    return attempt("profile", traced)
+
+
+def _trace(
+    case: Case, name: str, call: Callable[[], object], *, folder: Path, side: str
+) -> Profile:
+    trace = folder / "traces" / _folder_name(case, side) / f"{_plain(name)}.pt.trace.json"
+    operators = profiling.profile(call, device=case.device, trace=trace)
+    peak = profiling.peak_bytes(call, device=case.device)
+    return Profile(name, case, str(trace.relative_to(folder)), operators, peak, side)
+
+
+def _folder_name(case: Case, side: str) -> str:
+    """torch-tb-profiler takes a folder for a run and a file's name for one of its workers.
+
+    The sides are runs of their own, beside each other, so that its difference view can take both.
+    """
+    parts = (case.op, *case.label.split(), f"t{case.threads}", f"s{case.seed}", side)
+    return _plain("-".join(filter(None, parts)))
+
+
+def _plain(name: str) -> str:
+    """Without the characters that mean something in the name of a trace, or in a path."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)

@@ -1,0 +1,103 @@
+"""What happens to the contenders of one case in one process: prepare, check, race, or profile.
+
+Outcomes are told to a witness one by one, as this process may not live to see the last of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from opbench.harness import profiling
+from opbench.harness.catalog import Catalog
+from opbench.harness.correctness import reference
+from opbench.harness.correctness.costs import cost_of
+from opbench.harness.declare import Cost
+from opbench.harness.execution.monitor import CaseReferee
+from opbench.harness.execution.observer import Witness
+from opbench.harness.execution.ready import (
+    Ready,
+    clock_of,
+    ensure_unspoiled,
+    exam_for,
+    make_ready,
+    settings,
+)
+from opbench.harness.outcomes import attempt
+from opbench.harness.planning.selection import Race
+from opbench.harness.timing import interleaving
+from opbench.harness.timing.cache_flush import evictor
+from opbench.harness.timing.stopping import Policy
+from opbench.results.records import (
+    Case,
+    Measured,
+    Outcome,
+)
+
+
+def run_case(catalog: Catalog, race: Race, *, policy: Policy, witness: Witness) -> None:
+    """Prepare, check and race the contenders of one case, telling each outcome.
+
+    Raises SpoiledError where what a contender left behind can't be undone.
+    """
+    case = race.case
+    with settings(case):
+        exam = exam_for(catalog, race, witness)
+        if exam is None:
+            return
+        cost = cost_of(exam)
+        ready: dict[str, Ready] = {}
+        for name in race.contenders:
+            witness.begin(name, "prepare")
+            outcome = make_ready(exam, catalog.impl(case.op, name))
+            if isinstance(outcome, Ready):
+                ready[name] = outcome
+            else:
+                witness.done(name, outcome)
+                ensure_unspoiled(outcome)
+        witness.begin("", "race")
+        for name, timing in _race(exam, ready, policy, witness).items():
+            witness.begin(name, "race")
+            outcome = _measured(timing, ready[name], case, cost)
+            witness.done(name, outcome)
+            ensure_unspoiled(outcome)
+
+
+def _race(
+    exam: reference.Exam, ready: Mapping[str, Ready], policy: Policy, witness: Witness
+) -> dict[str, interleaving.Timing | interleaving.Out]:
+    case = exam.case
+    referee = CaseReferee(
+        exam,
+        {name: lane.function for name, lane in ready.items()},
+        {name: lane.call for name, lane in ready.items()},
+        announce=lambda name: witness.begin(name, "race"),
+    )
+    return interleaving.measure(
+        {name: lane.call for name, lane in ready.items()},
+        clock=clock_of(case),
+        policy=policy,
+        seed=f"{case.seed}/{policy.order}",
+        evict=evictor(case.device) if case.cache == "cold" else None,
+        referee=referee,
+    )
+
+
+def _measured(
+    timing: interleaving.Timing | interleaving.Out, ready: Ready, case: Case, cost: Cost
+) -> Outcome:
+    if not isinstance(timing, interleaving.Timing):
+        return timing
+    peak = attempt("memory", partial(profiling.peak_bytes, ready.call, device=case.device))
+    return Measured(
+        timing.samples_s,
+        timing.rounds,
+        timing.calls,
+        ready.preparation_s,
+        ready.error,
+        int(cost.flops),
+        int(cost.bytes),
+        timing.stopped,
+        peak if isinstance(peak, int) else None,
+        device_s=timing.device_s,
+    )

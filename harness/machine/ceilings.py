@@ -1,0 +1,259 @@
+"""Measure the ceilings of a machine: memory rates by size, matrix products, an empty dispatch.
+
+A figure is the fastest of many short blocks. The blocks go round over all figures until the budget
+is spent, so that a slow moment of a shared machine doesn't spoil one figure alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psutil
+import torch
+from torch import Tensor
+
+from opbench.harness.machine.device import ensure_device, waiter
+from opbench.harness.machine.environment import describe
+from opbench.results.errors import SelectionError
+from opbench.results.records import Ceilings
+
+#: Bytes moved by a call: from what fits the first cache to what fits none.
+SIZES = tuple(4096 * 4**step for step in range(10))
+DTYPES = ("float32", "bfloat16", "float16", "float64")
+#: A figure's visit in a round: so many blocks, of so many seconds, until it has taken so long.
+_BLOCKS = 4
+_BLOCK_S = 5e-4
+_VISIT_S = 2e-2
+#: Enough for a matrix product to reach its rate, few enough that many can be made.
+_MATMUL_S = 4e-3
+_MATMUL_LARGEST = 16384
+#: Calls of a threaded op may be 40 times slower until its threads are up.
+_WARM_S = 5e-3
+#: A call that waits for a thread which others keep from running is back after this.
+_STALL_S = 5e-2
+_LEAST_ROUNDS = 2
+
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A call to be timed. `of`: the size or the dtype that it is a figure of; `work`: bytes or
+    FLOP of a call; `calls`: how many fill a block.
+    """
+
+    kind: str
+    of: int | str
+    work: int
+    call: Call
+    calls: int = 1
+
+
+def measure(
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
+    dtypes: Sequence[str] = DTYPES,
+    sizes: Sequence[int] = SIZES,
+    budget_s: float = 12.0,
+    environment_key: str | None = None,
+) -> Ceilings:
+    """The ceilings of this machine with so many threads (None: as torch is set).
+
+    memory: the best of `copy_`, `sum`, `fill_` and `zero_`, on memory allocated beforehand; a copy
+    reads half of the bytes and writes the other. Sizes beyond an eighth of the free memory are left
+    out. matmul: a square `torch.mm` of a few milliseconds, in the precision that torch is set to
+    (`torch.set_float32_matmul_precision`); dtypes that it doesn't do here are left out. dispatch_s:
+    `Tensor.resolve_conj` of an empty tensor, which goes through the dispatcher once and returns the
+    tensor: no op that does anything gets away with less.
+
+    budget_s: about how long it takes; more of it finds faster moments. environment_key: by default
+    that of this machine. Raises UnsupportedError where there is no such device, SelectionError for
+    a dtype that doesn't exist.
+    """
+    ensure_device(device)
+    key = describe().key if environment_key is None else environment_key
+    threads = torch.get_num_threads() if threads is None else threads
+    end = time.perf_counter() + budget_s
+    # Inference mode: no bookkeeping of autograd's in the way.
+    with _threads(threads), torch.inference_mode():
+        figures = _figures(device, dtypes=dtypes, sizes=sizes)
+        times = _race(figures, waiter(device), end=end)
+    rates = _rates(figures, times)
+    return Ceilings(
+        environment_key=key,
+        device=device,
+        threads=threads,
+        memory=tuple(sorted((int(of), rate) for of, rate in rates["memory"].items())),
+        matmul=tuple(sorted((str(of), rate) for of, rate in rates["matmul"].items())),
+        dispatch_s=1 / rates["dispatch"][""],
+    )
+
+
+def _figures(device: str, *, dtypes: Sequence[str], sizes: Sequence[int]) -> list[_Figure]:
+    wait = waiter(device)
+    figures = (
+        *_memory_figures(device, sizes),
+        *_matmul_figures(device, dtypes, wait),
+        _Figure("dispatch", "", 1, torch.empty(0, device=device).resolve_conj),
+    )
+    return [_calibrated(figure, wait) for figure in figures]
+
+
+def _memory_figures(device: str, sizes: Sequence[int]) -> Iterator[_Figure]:
+    """Every way of moving `size` bytes, all in one buffer."""
+    limit = _free_bytes(device) // 8
+    # Whole pairs of floats: the smaller numbers are told as they are measured.
+    fitting = sorted({size // 8 * 8 for size in sizes if 8 <= size <= limit})
+    if not fitting:
+        return
+    buffer = torch.ones(fitting[-1] // 4, device=device)
+    total = torch.empty((), device=device)
+    for size in fitting:
+        for call in _moves(buffer[: size // 4], total):
+            yield _Figure("memory", size, size, call)
+
+
+def _moves(memory: Tensor, total: Tensor) -> tuple[Call, ...]:
+    source, target = memory.chunk(2)
+    return (
+        lambda: target.copy_(source),
+        lambda: torch.sum(memory, 0, out=total),
+        lambda: memory.fill_(1.0),
+        # Cheaper to call than fill_, and a plain memset on a CPU.
+        memory.zero_,
+    )
+
+
+def _matmul_figures(device: str, dtypes: Sequence[str], wait: Call) -> Iterator[_Figure]:
+    for name in dtypes:
+        dtype = getattr(torch, name, None)
+        if not isinstance(dtype, torch.dtype):
+            raise SelectionError(f"torch has no dtype {name!r}")
+        if _multiplies(device, dtype):
+            side, call = _matmul(device, dtype, wait)
+            yield _Figure("matmul", name, 2 * side**3, call)
+
+
+def _multiplies(device: str, dtype: torch.dtype) -> bool:
+    """Whether the device knows matrix products of this dtype: torch can only be asked by trying."""
+    try:
+        _product(device, dtype, 16)()
+    except (RuntimeError, TypeError):
+        return False
+    return True
+
+
+def _matmul(device: str, dtype: torch.dtype, wait: Call) -> tuple[int, Call]:
+    """The side of a square product that takes a few milliseconds, and the product.
+
+    Found by doubling from below: half precision may be a hundred times slower than the rest.
+    """
+    side = 64
+    limit = _free_bytes(device) // 8
+    before = 0.0
+    while True:
+        call = _product(device, dtype, side)
+        # The first call prepares: kernels are chosen, even compiled.
+        _seconds(call, 1, wait)
+        took = min(_seconds(call, 1, wait) for _ in range(3))
+        bytes_of_next = 3 * (2 * side) ** 2 * dtype.itemsize
+        if side >= _MATMUL_LARGEST or bytes_of_next > limit or _is_long(took, before):
+            return side, call
+        side, before = 2 * side, took
+
+
+def _is_long(took: float, before: float) -> bool:
+    """Whether a product is long enough, `before` being the time of half the side.
+
+    While its threads have to share a core, every product takes some milliseconds. It is its length
+    if it has grown with the work, which is eightfold.
+    """
+    grown = 2 * before < took < 32 * before
+    return took >= _STALL_S or (took >= _MATMUL_S and grown)
+
+
+def _product(device: str, dtype: torch.dtype, side: int) -> Call:
+    # A generator of its own: measuring must not change what others draw.
+    generator = torch.Generator(device).manual_seed(0)
+    one, other = (
+        torch.rand(side, side, generator=generator, device=device).to(dtype) for _ in range(2)
+    )
+    result = torch.empty_like(one)
+    return lambda: torch.mm(one, other, out=result)
+
+
+def _calibrated(figure: _Figure, wait: Call) -> _Figure:
+    """The figure with as many calls as fill a block, after its threads and caches are warm."""
+    end = time.perf_counter() + _WARM_S
+    while time.perf_counter() < end:
+        _seconds(figure.call, 1, wait)
+    calls = 1
+    while min(_seconds(figure.call, calls, wait) for _ in range(2)) < _BLOCK_S:
+        calls *= 2
+    return dataclasses.replace(figure, calls=calls)
+
+
+def _race(figures: Sequence[_Figure], wait: Call, *, end: float) -> list[float]:
+    """Seconds per call of each figure, the best of all its blocks until the time is up."""
+    best = [float("inf")] * len(figures)
+    order = list(range(len(figures)))
+    # Drawn anew each round: a small figure is twice as slow for a while after a large product.
+    draw = random.Random(0)
+    rounds = 0
+    while rounds < _LEAST_ROUNDS or time.perf_counter() < end:
+        draw.shuffle(order)
+        for place in order:
+            best[place] = min(best[place], _visit(figures[place], wait))
+        rounds += 1
+    return best
+
+
+def _visit(figure: _Figure, wait: Call) -> float:
+    """Seconds per call in the best of a few blocks, or of the one call that fills a visit."""
+    end = time.perf_counter() + _VISIT_S
+    # The figure before has cooled the caches; to a call that is this long they mean nothing.
+    best = _seconds(figure.call, 1, wait)
+    for _ in range(_BLOCKS):
+        if time.perf_counter() >= end:
+            break
+        best = min(best, _seconds(figure.call, figure.calls, wait) / figure.calls)
+    return best
+
+
+def _seconds(call: Call, calls: int, wait: Call) -> float:
+    begun = time.perf_counter()
+    for _ in range(calls):
+        call()
+    wait()
+    return time.perf_counter() - begun
+
+
+def _rates(figures: Sequence[_Figure], times: Sequence[float]) -> dict[str, dict[int | str, float]]:
+    """Work per second of the fastest way, by kind and by what it is a figure of."""
+    rates: dict[str, dict[int | str, float]] = {"memory": {}, "matmul": {}, "dispatch": {}}
+    for figure, time_s in zip(figures, times, strict=True):
+        kind = rates[figure.kind]
+        kind[figure.of] = max(kind.get(figure.of, 0.0), figure.work / time_s)
+    return rates
+
+
+def _free_bytes(device: str) -> int:
+    if torch.device(device).type == "cpu":
+        return int(psutil.virtual_memory().available)
+    return int(torch.accelerator.get_memory_info(device)[0])
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

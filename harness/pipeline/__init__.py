@@ -1,0 +1,1 @@
+"""All cases: run, check, profile; each job recorded."""

@@ -1,0 +1,170 @@
+"""The check stage: every contender on every case, with admitted weaknesses verified both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+
+from opbench.harness.catalog import Catalog
+from opbench.harness.correctness.caveats import Checked, Machine, excuse, machine_of, verified
+from opbench.harness.execution.messages import Told
+from opbench.harness.execution.supervisor import Supervisor
+from opbench.harness.outcomes import OpFaults
+from opbench.harness.pipeline.recorder import Here, Reporter, Silent
+from opbench.harness.planning.selection import Race
+from opbench.results.records import Case, Failed, Right, Unsupported, Wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The largest difference of two right contenders on one case, in units of the tolerance."""
+
+    one: str
+    other: str
+    case: Case
+    units: float
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """All verdicts of a check, and how far right contenders are from each other.
+
+    faults: of the ops themselves, a line each; nobody is judged on their cases.
+    """
+
+    checked: tuple[Checked, ...]
+    pairs: tuple[Pair, ...]
+    faults: tuple[str, ...] = ()
+
+
+def check(
+    catalog: Catalog,
+    races: Iterable[Race],
+    *,
+    supervisors: Sequence[Supervisor] = (),
+    reporter: Reporter | None = None,
+) -> CheckReport:
+    """Examine every contender of every race against the oracle, and right ones pairwise.
+
+    A contender that admits a weakness which should show, and does on none of its cases, is Wrong,
+    at the stage "caveat", on the first of them.
+    supervisors: in whose child processes the contenders run, several at a time; in this process
+        where there are none.
+    """
+    machine = _machine(supervisors)
+    checker = _Checker(catalog, reporter or Silent(), machine)
+    if supervisors:
+        found = _side_by_side(checker, _shares(races), supervisors)
+    else:
+        found = [checker.check(races, _checks_here(catalog))]
+    checked = [item for listener in found for item in listener.checked]
+    pairs = tuple(pair for listener in found for pair in listener.pairs)
+    return CheckReport(tuple(verified(catalog, checked, machine)), pairs, checker.faults.texts)
+
+
+#: Checks the contenders of a case, and tells how far the right ones are from each other.
+CheckCase = Callable[[Race, "_Listener"], Mapping[tuple[str, str], float]]
+
+
+def _shares(races: Iterable[Race]) -> list[list[Race]]:
+    """The races of each op in each dtype: what is compiled for one of them serves the others."""
+    shares: dict[tuple[str, str], list[Race]] = {}
+    for race in races:
+        shares.setdefault((race.case.op, race.case.dtype), []).append(race)
+    return list(shares.values())
+
+
+def _side_by_side(
+    checker: _Checker, shares: list[list[Race]], supervisors: Sequence[Supervisor]
+) -> list[_Listener]:
+    """Every share checked by one of the supervisors, whichever is free."""
+    free: SimpleQueue[Supervisor] = SimpleQueue()
+    for supervisor in supervisors:
+        free.put(supervisor)
+
+    def check_share(share: list[Race]) -> _Listener:
+        supervisor = free.get()
+        try:
+            return checker.check(share, supervisor.check)
+        finally:
+            free.put(supervisor)
+
+    pool = ThreadPoolExecutor(len(supervisors))
+    try:
+        return list(pool.map(check_share, shares))
+    finally:
+        # After Ctrl-C nothing new begins; what goes on ends with its supervisor.
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checker:
+    """Checks races one after the other, telling a reporter."""
+
+    catalog: Catalog
+    reporter: Reporter
+    machine: Machine
+    faults: OpFaults = field(default_factory=OpFaults)
+
+    def check(self, races: Iterable[Race], check_case: CheckCase) -> _Listener:
+        """What was found out about the races."""
+        listener = _Listener(self.catalog, self.reporter, self.machine)
+        for race in races:
+            self.reporter.case(race)
+            listener.case = race.case
+            with self.faults.noted(race.case):
+                apart = check_case(race, listener)
+                listener.pairs += [Pair(*pair, race.case, units) for pair, units in apart.items()]
+            self.reporter.finished(race)
+        return listener
+
+
+@dataclass(slots=True)
+class _Listener:
+    """Gathers verdicts, excused where the contender admits to be wrong."""
+
+    catalog: Catalog
+    reporter: Reporter
+    machine: Machine
+    checked: list[Checked] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
+    case: Case = field(init=False)
+
+    def begin(self, name: str, stage: str) -> None:
+        self.reporter.contender(name, stage)
+
+    def done(self, name: str, outcome: Told, output: str = "") -> None:
+        assert isinstance(outcome, Right | Wrong | Unsupported | Failed)
+        contender = self.catalog.impl(self.case.op, name)
+        admitted = excuse(outcome, contender, self.case, self.machine)
+        self.checked.append(Checked(name, self.case, outcome, admitted))
+
+
+def _machine(supervisors: Sequence[Supervisor]) -> Machine:
+    """The machine that contenders are checked on."""
+    if supervisors:
+        return machine_of(supervisors[0].environment())
+    from opbench.harness.machine.environment import describe
+
+    return machine_of(describe())
+
+
+def _checks_here(catalog: Catalog) -> CheckCase:
+    """Checks cases in this process."""
+    from opbench.harness.execution.check_case import Verifier
+    from opbench.harness.execution.ready import SpoiledError
+
+    verifier = Verifier(catalog)
+
+    def check_case(race: Race, listener: _Listener) -> Mapping[tuple[str, str], float]:
+        witness = Here(listener)
+        while waiting := witness.waiting(race):
+            try:
+                return verifier.check_case(waiting, witness=witness)
+            except SpoiledError:
+                continue
+        return {}
+
+    return check_case

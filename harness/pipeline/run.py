@@ -1,0 +1,146 @@
+"""The pipeline over all cases: what is missing of a run is done and recorded, job by job.
+
+Contenders run in the processes of a supervisor, or in this one. Torch isn't imported here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from opbench.harness.catalog import Catalog
+from opbench.harness.execution.supervisor import Supervisor
+from opbench.harness.outcomes import OpFaults
+from opbench.harness.pipeline.recorder import (
+    Gatherer,
+    Here,
+    Recorder,
+    Reporter,
+    Silent,
+    _joined,
+    ensure_none,
+)
+from opbench.harness.planning.cases import is_as_large
+from opbench.harness.planning.selection import Race
+from opbench.harness.timing.stopping import Policy
+from opbench.results.records import (
+    Case,
+    Failed,
+    Measured,
+    Outcome,
+    Record,
+    Unsupported,
+)
+from opbench.results.records.run_folder import RunFolder
+
+
+def run(
+    catalog: Catalog,
+    races: Iterable[Race],
+    folder: RunFolder,
+    *,
+    policy: Policy | None = None,
+    processes: int = 1,
+    supervisor: Supervisor | None = None,
+    reporter: Reporter | None = None,
+    anew: Collection[Case] = (),
+) -> tuple[Record, ...]:
+    """Race every case that `folder` has no full result of, recording job by job.
+
+    supervisor: in whose child processes the contenders run; in this process where None.
+    processes: in how many fresh processes each case is raced one after another, which then are the
+    units of evidence; each gets its share of the policy's budget. anew: cases that are raced
+    again though the folder has them; what is recorded then counts instead.
+    Returns the records of all races, those that were there already included. Raises ValueError for
+    several processes without a supervisor; DeclarationError, at the end, where ops are at fault.
+    """
+    if processes > 1 and supervisor is None:
+        raise ValueError("several processes need a supervisor")
+    races, policy = tuple(races), policy or Policy()
+    reporter = reporter or Silent()
+    done = {(r.case, r.contender): r.outcome for r in folder.records()}
+    recorder, faults = Recorder(catalog, folder, reporter), OpFaults()
+    for race in races:
+        outcomes = [done.get((race.case, name)) for name in race.contenders]
+        if race.case not in anew and all(outcome is not None for outcome in outcomes):
+            continue
+        reporter.case(race)
+        recorder.case, recorder.first_round = race.case, _beyond(outcomes)
+        with faults.noted(race.case):
+            _race(_affordable(race, recorder), policy, supervisor, recorder, processes)
+        reporter.finished(race)
+    ensure_none(faults, folder)
+    wanted = {(race.case, name) for race in races for name in race.contenders}
+    return tuple(r for r in folder.records() if (r.case, r.contender) in wanted)
+
+
+def _beyond(outcomes: Iterable[Outcome | None]) -> int:
+    """The first number of a round that none of the outcomes has.
+
+    Rounds of two races never have a number in common: should this one be broken off while its
+    outcomes are recorded, nobody is compared with who was timed at another hour.
+    """
+    timed = (outcome for outcome in outcomes if isinstance(outcome, Measured))
+    return max((number + 1 for outcome in timed for number in outcome.rounds), default=0)
+
+
+def _race(
+    race: Race,
+    policy: Policy,
+    supervisor: Supervisor | None,
+    recorder: Recorder,
+    processes: int,
+) -> None:
+    if supervisor is None:
+        _race_here(recorder.catalog, race, policy, recorder)
+    elif processes > 1:
+        _race_in_processes(race, policy, supervisor, recorder, processes)
+    else:
+        supervisor.race(race, policy, recorder)
+
+
+def _race_in_processes(
+    race: Race, policy: Policy, supervisor: Supervisor, recorder: Recorder, processes: int
+) -> None:
+    gatherer = Gatherer(recorder)
+    for unit in range(processes):
+        fine = [
+            name
+            for name in race.contenders
+            if all(isinstance(o, Measured) for o in gatherer.outcomes.get(name, ()))
+        ]
+        supervisor.renew()
+        share = replace(policy, budget_s=policy.budget_s / processes, order=unit)
+        supervisor.race(replace(race, contenders=tuple(fine)), share, gatherer)
+    supervisor.renew()
+    for name, outcomes in gatherer.outcomes.items():
+        recorder.done(name, _joined(outcomes), gatherer.output[name])
+
+
+def _race_here(catalog: Catalog, race: Race, policy: Policy, recorder: Recorder) -> None:
+    from opbench.harness.execution.ready import SpoiledError
+    from opbench.harness.execution.run_case import run_case
+
+    witness = Here(recorder)
+    while waiting := witness.waiting(race):
+        with contextlib.suppress(SpoiledError):
+            run_case(catalog, waiting, policy=policy, witness=witness)
+
+
+def _affordable(race: Race, recorder: Recorder) -> Race:
+    """The race without those that ran out of memory on a case no larger, which is recorded."""
+    hungry: dict[str, list[Case]] = {}
+    for record in recorder.folder.records():
+        if isinstance(record.outcome, Failed) and record.outcome.cause == "memory":
+            hungry.setdefault(record.contender, []).append(record.case)
+    left = []
+    for name in race.contenders:
+        smaller = next((c for c in hungry.get(name, ()) if is_as_large(race.case, c)), None)
+        if smaller is None or smaller == race.case:
+            left.append(name)
+            continue
+        recorder.begin(name, "prepare")
+        reason = f"skipped: it ran out of memory on {smaller.shape} ({smaller.sizes})"
+        recorder.done(name, Unsupported(reason), "")
+    return replace(race, contenders=tuple(left))

@@ -1,0 +1,127 @@
+"""A contender on a case as a pytest-benchmark item: checked first, then timed by its rules."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+import pytest
+
+from opbench.harness.catalog import Catalog
+from opbench.harness.correctness.caveats import admitted_on, machine_of
+from opbench.harness.correctness.costs import cost_of
+from opbench.harness.correctness.reference import Exam
+from opbench.harness.declare import Cost, Impl
+from opbench.harness.execution.ready import Ready, exam_of, make_ready, settings
+from opbench.harness.machine.device import waiter
+from opbench.harness.machine.environment import describe
+from opbench.harness.outcomes import attempt
+from opbench.harness.preparation.resolve import fingerprint
+from opbench.results.errors import OpFaultError
+from opbench.results.formats.pytest_benchmark_items import (
+    extra_info_of,
+    fullname_of,
+    group_of,
+    name_of,
+    params_of,
+)
+from opbench.results.records import Case, Failed, Measured, Record, RunInfo, Unsupported, Wrong
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """One item: a contender on a case."""
+
+    catalog: Catalog
+    case: Case
+    contender: str
+
+    @property
+    def id(self) -> str:
+        """The item's name; what -k selects on."""
+        return name_of(self.case, self.contender)
+
+
+def mark(job: Job) -> pytest.MarkDecorator:
+    """The benchmark mark of an item, by which its device is waited for."""
+    return pytest.mark.benchmark(timer=timer(job.case.device))
+
+
+def timer(device: str) -> Callable[[], float]:
+    """A clock that waits for the device before it is read."""
+    wait = waiter(device)
+
+    def now() -> float:
+        wait()
+        return time.perf_counter()
+
+    return now
+
+
+def bench(benchmark: BenchmarkFixture, job: Job) -> None:
+    """Check the job's contender and hand its call to pytest-benchmark.
+
+    Skips with the reason what doesn't run here, fails with the reason what is wrong.
+    """
+    try:
+        _bench(benchmark, job)
+    except OpFaultError as fault:
+        pytest.fail(str(fault), pytrace=False)
+
+
+def _bench(benchmark: BenchmarkFixture, job: Job) -> None:
+    case = job.case
+    with settings(case):
+        contender = job.catalog.impl(case.op, job.contender)
+        exam = _exam(job.catalog, case)
+        ready = make_ready(exam, contender) if isinstance(exam, Exam) else exam
+        if isinstance(ready, Unsupported):
+            pytest.skip(ready.reason)
+        if isinstance(ready, Wrong | Failed):
+            why = f"{job.contender} of {case.op}: {ready.stage}: {ready.reason}"
+            pytest.fail(why, pytrace=False)
+        assert isinstance(ready, Ready)
+        assert isinstance(exam, Exam)
+        # Known by what it is, and not by the file or folder that pytest was given.
+        benchmark.group, benchmark.name = group_of(case), job.id
+        benchmark.fullname = fullname_of(case, job.contender)
+        benchmark.param, benchmark.params = job.id, params_of(case, job.contender)
+        benchmark.extra_info |= extra_info_of(_record(contender, case, ready, cost_of(exam)))
+        benchmark(ready.call)
+
+
+def head(created: str, arguments: Iterable[object]) -> RunInfo:
+    """What `opbench import` makes the head of the run of."""
+    return RunInfo("", created, ("pytest", *map(str, arguments)), _environment())
+
+
+def _record(contender: Impl, case: Case, ready: Ready, cost: Cost) -> Record:
+    """All of a record but the samples, which pytest-benchmark keeps."""
+    outcome = Measured(
+        (),
+        rounds=(),
+        calls=0,
+        preparation_s=ready.preparation_s,
+        error=ready.error,
+        flops=int(cost.flops),
+        bytes=int(cost.bytes),
+        stopped="timed by pytest-benchmark",
+    )
+    environment = _environment()
+    caveats, key = admitted_on(contender, case, machine_of(environment)), environment.key
+    return Record(contender.name, case, outcome, fingerprint(contender), key, caveats)
+
+
+_environment = cache(describe)
+
+
+@lru_cache(maxsize=1)
+def _exam(catalog: Catalog, case: Case) -> Exam | Unsupported | Failed:
+    """The case's inputs and truths; items of a case follow each other, so one is enough."""
+    return attempt("inputs", lambda: exam_of(catalog, case))

@@ -1,0 +1,1 @@
+"""Two versions compared: set-up, the gate's session, calibration."""

@@ -1,0 +1,72 @@
+"""Recording what a gate's sessions are made of: units unchanged, and slowed down on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from opbench.harness.planning.selection import Selection
+from opbench.harness.regression.gate import Contest, Reporter, sample
+from opbench.results.errors import SelectionError
+from opbench.results.records import Unit
+from opbench.results.records.run_folder import RunFolder
+
+#: What is recorded unless something else is asked for: 28 contenders and cases, from a few µs to a
+#: few ms, of six families, whose code is torch's own or this project's C++.
+SUITE = Selection(
+    names=(
+        "conv2d",
+        "topk_gating",
+        "patch_pooling",
+        "expert_batching",
+        "moe_combine",
+        "boundary_upsample",
+        "batched_logsumexp",
+        "batched_softmax",
+        "pixel_shuffle",
+    ),
+    impls=("torch", "cpp"),
+    expression="not (large or stem or gpt2 or stage or skewed or softmax_of_all)",
+)
+
+
+def record(
+    contest: Contest,
+    folder: RunFolder,
+    *,
+    slowdowns: Iterable[float],
+    twins: int,
+    pairs: int,
+    reporter: Reporter | None = None,
+) -> None:
+    """Record so many processes, and pairs of them, of the contest as it is and with each slowdown.
+
+    slowdowns: shares, injected into every contender. What is in the folder already isn't recorded
+    again. Raises SelectionError where something can't be slowed down by a known share.
+    """
+    devices = {race.case.device for race in contest.races} - {"cpu"}
+    if devices:
+        raise SelectionError(
+            f"what runs on {', '.join(sorted(devices))} can't be slowed down by a known share: its "
+            "calls return before they are through; calibrate the gate on the cpu"
+        )
+    slowed = [replace(contest, null=(), injected=_all(contest, share)) for share in slowdowns]
+    alike = {"twins": contest, "pairs": replace(contest, null=())}
+    done = {(u.method, u.number) for u in folder.lines() if isinstance(u, Unit)}
+    # In turn, so that a recording that is broken off can be used, and none had a better hour.
+    for method, number in _in_turn(twins, pairs):
+        if (method, number) not in done:
+            contests = (alike[method], *slowed)
+            sample(contests, folder, method=method, number=number, reporter=reporter)
+
+
+def _all(contest: Contest, share: float) -> dict[tuple[str, str], float]:
+    return {(race.case.key, name): share for race in contest.races for name in race.contenders}
+
+
+def _in_turn(twins: int, pairs: int) -> Iterator[tuple[str, int]]:
+    for number in range(max(twins, pairs)):
+        if number < twins:
+            yield "twins", number
+        if number < pairs:
+            yield "pairs", number

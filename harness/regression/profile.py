@@ -1,0 +1,102 @@
+"""Two versions of contenders profiled on the same cases, each version in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from opbench.harness.execution.messages import Told
+from opbench.harness.execution.supervisor import Supervisor
+from opbench.harness.pipeline.recorder import Reporter, Silent
+from opbench.harness.planning.selection import Race
+from opbench.harness.regression.gate import Contest
+from opbench.results.records import (
+    Failed,
+    Gate,
+    Measured,
+    Outcome,
+    Profile,
+    Uncompared,
+    Unpaired,
+    Unsupported,
+    Wrong,
+)
+from opbench.results.records.comparison import status_of
+from opbench.results.records.run_folder import RunFolder
+from opbench.results.regression.profile_diff import SIDES
+
+
+def profile_versions(
+    contest: Contest, folder: RunFolder, *, reporter: Reporter | None = None
+) -> tuple[Profile | Uncompared, ...]:
+    """Profile both versions of every contender on every case; the traces go below the run's.
+
+    Returns, and records, a Profile for each side that ran, and an Uncompared for each contender and
+    case that did not run in both. Raises WorkerError where a version doesn't load.
+    """
+    reporter = reporter or Silent()
+    found: list[Profile | Uncompared] = []
+    # What a gate couldn't compare it has said itself, and its report is made of that.
+    is_of_gate = any(isinstance(line, Gate) for line in folder.lines())
+    with ExitStack() as stack:
+        workers = {side: stack.enter_context(_supervisor(contest, side)) for side in SIDES}
+        for race in contest.races:
+            reporter.case(race)
+            for line in _profiled(race, workers, folder, reporter):
+                if isinstance(line, Profile) or not is_of_gate:
+                    folder.append(line)
+                found.append(line)
+            reporter.finished(race)
+    return tuple(found)
+
+
+def _supervisor(contest: Contest, side: str) -> Supervisor:
+    fighter = contest.sides[side]
+    return Supervisor(
+        fighter.brief.modules,
+        limits=contest.limits,
+        versions=fighter.brief.versions,
+        python=fighter.python,
+    )
+
+
+def _profiled(
+    race: Race, workers: Mapping[str, Supervisor], folder: RunFolder, reporter: Reporter
+) -> Iterator[Profile | Uncompared]:
+    """What became of a case: both sides of it in turn, so that little time lies between them."""
+    told = {side: _Listener(reporter) for side in workers}
+    for side, worker in workers.items():
+        # Each worker is in the folder of its version.
+        worker.profile(race, folder.path.absolute(), told[side], side=side)
+    for name in race.contenders:
+        both = {side: listener.told[name] for side, listener in told.items()}
+        yield from (outcome for outcome in both.values() if isinstance(outcome, Profile))
+        refused = Unpaired(**{side: _refusal(outcome) for side, outcome in both.items()})
+        if refused != Unpaired():
+            yield Uncompared(name, race.case, status_of(refused), refused)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    """Keeps what a supervisor tells of the contenders of a case."""
+
+    reporter: Reporter
+    told: dict[str, Told] = field(default_factory=dict)
+
+    def begin(self, name: str, stage: str) -> None:
+        """A contender is about to begin."""
+        self.reporter.contender(name, stage)
+
+    def done(self, name: str, outcome: Told, output: str) -> None:
+        """What became of a contender."""
+        del output
+        self.told[name] = outcome
+
+
+def _refusal(told: Told) -> Outcome | None:
+    """Why there is no profile; None where there is one."""
+    if isinstance(told, Profile):
+        return None
+    assert isinstance(told, Measured | Wrong | Unsupported | Failed)
+    return told

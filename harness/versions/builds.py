@@ -1,0 +1,80 @@
+"""Building a version that was checked out, without leaving this environment pointing into it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sysconfig
+from collections.abc import Iterable
+from pathlib import Path
+
+from opbench.harness.versions.git import run_to_end, without_local
+from opbench.harness.versions.worktrees import Checkout
+from opbench.results.errors import SelectionError, VersionError
+
+#: Commands that put a project into the environment that they run in: from where it lies, or a copy.
+_INSTALLS = re.compile(
+    r"""
+    \b(pip[\d.]*|uv)\b [^;&|\n]* \binstall\b
+        (?![^;&|\n]*\s(-t|--target|--prefix|--root)\b) [^;&|\n]* \s
+        (?<!\s-[rcf]\s) (?<!--requirement\s) (?<!--constraint\s) (?<!--find-links\s)
+        (-e\b | --editable\b | ["']?\.{1,2}(?=[/\s\["';&|)]|$))
+    | \bsetup\.py\b [^;&|\n]* \b(develop|install)\b
+    | \b(poetry|pdm|flit)\s+install\b | \b(uv|pdm)\s+sync\b | \bmaturin\s+develop\b
+    """,
+    re.VERBOSE,
+)
+#: What says where an installed project lies.
+_POINTERS = ("*.pth", "*.egg-link", "__editable__*.py", "*.dist-info/direct_url.json")
+_IN_PLACE = "build in place (`python setup.py build_ext --inplace`, `make`)"
+
+
+def ensure_builds_in_place(command: str) -> None:
+    """Raises SelectionError where a command installs what it builds.
+
+    The environment would then hold the base, from a folder that is removed, and so would the head.
+    """
+    found = _INSTALLS.search(command)
+    if found:
+        raise SelectionError(
+            f"--build {command!r} installs a version into this environment, which both share and "
+            f"which outlives it: {_IN_PLACE}, and have both versions' needs installed beforehand"
+        )
+
+
+def build(checkout: Checkout, command: str) -> None:
+    """Run the shell command that builds a version, in its root.
+
+    Raises VersionError if it fails, or has installed the version into this environment.
+    """
+    done = run_to_end(
+        command,
+        shell=True,
+        cwd=checkout.root,
+        env=without_local(os.environ),
+        stderr=subprocess.STDOUT,
+    )
+    if done.returncode != 0:
+        printed = done.stdout.decode(errors="replace")
+        last = "\n".join(printed.strip().splitlines()[-5:])
+        raise VersionError(
+            f"{checkout.label} does not build: {command!r} ended with {done.returncode}:\n{last}"
+        )
+    pointers = pointing_into(checkout.root, _places())
+    if pointers:
+        raise VersionError(
+            f"{command!r} installed {checkout.label} into this environment, which points now into "
+            f"a folder that is removed ({pointers[0]}); install your own version again, and "
+            f"{_IN_PLACE}"
+        )
+
+
+def pointing_into(root: Path, places: Iterable[Path]) -> tuple[Path, ...]:
+    """The files in folders of installed packages that say that one lies below `root`."""
+    files = (file for place in places for form in _POINTERS for file in sorted(place.glob(form)))
+    return tuple(file for file in files if os.fsencode(root) in file.read_bytes())
+
+
+def _places() -> tuple[Path, ...]:
+    return tuple({Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")})

@@ -1,0 +1,69 @@
+"""What git ignores and Python would load: only the working tree has it, and no version of a ref."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from importlib.machinery import all_suffixes
+from itertools import islice
+from pathlib import Path
+
+from opbench.harness.versions.git import git
+
+#: Files that can be imported, or loaded as a library or kernel by one who is imported.
+_LOADABLE = tuple({*all_suffixes(), ".so", ".pyd", ".dll", ".dylib", ".cubin", ".ptx", ".hsaco"})
+#: Folders of what is installed, built to be packed, or kept for speed: nobody imports from there.
+_SET_ASIDE = ("__pycache__", "build", "dist", "node_modules", "site-packages")
+#: What marks a folder as an environment.
+_ENVIRONMENT = ("pyvenv.cfg", "conda-meta")
+#: So many are named, and so many are looked at in a folder, which may hold a set of data.
+_NAMED, _LOOKED_AT = 3, 100_000
+
+
+def warnings(root: Path, base: str) -> Iterator[str]:
+    """What to tell of the files in a working tree that Python can load and git ignores.
+
+    base: what the other version is called, which hasn't got them.
+    """
+    found = sorted(set(ignored(root)))
+    if not found:
+        return
+    named = ", ".join(found[:_NAMED])
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    yield (
+        f"git ignores {named}{more} in the working tree: {base} doesn't have that, and may run "
+        "other code for want of it; have it made in each version with --build"
+    )
+
+
+def ignored(root: Path) -> Iterator[str]:
+    """Files that git ignores and Python can load, relative to the root.
+
+    Raises VersionError where the root is of no repository.
+    """
+    words = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
+    for name in filter(None, git(root, *words).split("\0")):
+        if not any(_is_set_aside(part) for part in Path(name).parts):
+            files = islice(_files(root / name), _LOOKED_AT)
+            yield from (str(file.relative_to(root)) for file in files if _is_loadable(file.name))
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """A file, or those below a folder that may be imported from."""
+    if path.is_file():
+        yield path
+    for folder, inner, files in os.walk(path):
+        inner[:] = [name for name in inner if not _is_set_aside(name)]
+        if any(mark in (*inner, *files) for mark in _ENVIRONMENT):
+            inner.clear()
+        else:
+            yield from (Path(folder) / name for name in files)
+
+
+def _is_loadable(name: str) -> bool:
+    # Libraries may have their version behind the suffix.
+    return name.endswith(_LOADABLE) or ".so." in name
+
+
+def _is_set_aside(name: str) -> bool:
+    return name in _SET_ASIDE or name.startswith(".") or name.endswith((".egg-info", ".dist-info"))

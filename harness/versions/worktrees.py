@@ -1,0 +1,158 @@
+"""Two versions of a repository side by side: git worktrees, made for a while and removed."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from opbench.harness.system import owned_folders
+from opbench.harness.system.interruption import uninterrupted
+from opbench.harness.versions.git import git
+from opbench.results.errors import SelectionError, VersionError
+
+#: How the working tree as it is, changes that are not committed included, is called.
+HERE = "."
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A version of a repository on disk. commit: its full name; with "+" where it was changed."""
+
+    label: str
+    root: Path
+    commit: str
+
+
+def toplevel(folder: Path) -> Path:
+    """The root of the repository that `folder` is in. Raises VersionError where it is in none."""
+    missing = f"{folder} is in no git repository, and versions are compared of one"
+    return Path(git(folder, "rev-parse", "--show-toplevel", otherwise=missing))
+
+
+@contextmanager
+def checked_out(repository: Path, ref: str) -> Iterator[Checkout]:
+    """The version `ref` of `repository`, in a worktree that is removed at the end.
+
+    ref: a commit, branch or tag; "." stands for the working tree as it is, which is left alone.
+    What processes that were killed left of theirs is removed as well. Raises SelectionError where
+    there is no such version.
+    """
+    if ref == HERE:
+        changed = "+" if _is_changed(repository) else ""
+        yield Checkout(
+            "the working tree", repository, git(repository, "rev-parse", "HEAD") + changed
+        )
+        return
+    commit = _commit(repository, ref)
+    with ExitStack() as stack:
+        with uninterrupted():
+            remove_abandoned(repository)
+            owned = owned_folders.make()
+            root = owned.path / repository.name
+            stack.callback(_remove, repository, root, owned)
+        git(repository, "worktree", "add", "--quiet", "--detach", str(root), commit)
+        yield Checkout(ref, root, commit)
+
+
+def ensure_different(repository: Path, base: Checkout, head: Checkout) -> None:
+    """Raises VersionError where two versions are one and the same tree."""
+    commits = (base.commit, head.commit)
+    if any(commit.endswith("+") for commit in commits):
+        return
+    if len({git(repository, "rev-parse", f"{commit}^{{tree}}") for commit in commits}) == 1:
+        raise VersionError(
+            f"{base.label} and {head.label} are the same tree (commit {base.commit[:12]}), and "
+            "there is nothing to compare; give the --base that the change started from"
+        )
+
+
+@contextmanager
+def submodules_in_mind(checkouts: Sequence[Checkout]) -> Iterator[None]:
+    """VersionErrors that are raised meanwhile tell which submodules aren't checked out, if any."""
+    try:
+        yield
+    except VersionError as error:
+        for checkout in checkouts:
+            missing = _missing_submodules(checkout.root)
+            if missing:
+                raise VersionError(
+                    f"{error}; {checkout.label} has submodules that aren't checked out "
+                    f"({', '.join(missing)}): --build 'git submodule update --init --recursive'"
+                ) from error
+        raise
+
+
+def _missing_submodules(root: Path) -> list[str]:
+    if not (root / ".gitmodules").exists():
+        return []
+    try:
+        lines = git(root, "submodule", "status").splitlines()
+    except VersionError:
+        return []
+    return [line.split(" ", 1)[1] for line in lines if line.startswith("-")]
+
+
+def remove_abandoned(repository: Path) -> None:
+    """Remove what ended processes left: worktrees of this repository, and folders of any."""
+    shared = repository / git(repository, "rev-parse", "--git-common-dir")
+    for pointer in shared.glob("worktrees/*/gitdir"):
+        with contextlib.suppress(OSError):
+            # Git may have written it relative to where it stands.
+            target = os.fsdecode(pointer.read_bytes()).removesuffix("\n")
+            root = (pointer.parent / target).parent
+            if root != repository and owned_folders.is_abandoned(root.parent):
+                owned_folders.remove(root.parent)
+                _forget(repository, root)
+    for folder in owned_folders.abandoned():
+        if folder != repository.parent:
+            owned_folders.remove(folder)
+
+
+def _remove(repository: Path, root: Path, owned: owned_folders.Owned) -> None:
+    with uninterrupted():
+        owned_folders.release(owned)
+        _forget(repository, root)
+
+
+def _forget(repository: Path, root: Path) -> None:
+    """Have git forget a worktree whose folder is gone; also one that was only half made."""
+    with contextlib.suppress(VersionError):
+        git(repository, "worktree", "remove", "--force", "--force", str(root))
+
+
+def _commit(repository: Path, ref: str) -> str:
+    """The full name of a commit. Raises SelectionError, which says what may be meant."""
+    try:
+        return git(repository, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    except VersionError as error:
+        known = git(repository, "for-each-ref", "--format=%(refname:short)").splitlines()
+        remote = [name for name in known if ref and name.endswith(f"/{ref}")]
+        meant = remote or difflib.get_close_matches(ref, known)
+        advice = (
+            f"did you mean {' or '.join(meant[:3])}?"
+            if meant
+            else "give a commit, branch or tag (`git fetch` brings what only the remote has)"
+        )
+        raise SelectionError(f"{repository} has no version {ref!r}; {advice}") from error
+
+
+def _is_changed(repository: Path) -> bool:
+    """Whether the working tree differs from its commit; what Python compiled is no difference.
+
+    What git was told not to look at (`git update-index --assume-unchanged`) counts as changed.
+    """
+    listing = ("--porcelain", "-z", "--untracked-files=all", "--ignore-submodules=none")
+    # Two letters and a blank precede each path.
+    found = (
+        line[3:].split("/") for line in git(repository, "status", *listing).split("\0") if line
+    )
+    if any("__pycache__" not in parts[:-1] for parts in found):
+        return True
+    tagged = git(repository, "ls-files", "-v", "-z").split("\0")
+    unseen = (line[2:] for line in tagged if line[:1].islower() or line[:1] == "S")
+    return any((repository / name).exists() for name in unseen)

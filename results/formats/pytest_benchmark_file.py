@@ -1,0 +1,163 @@
+"""The benchmarks in a file of pytest-benchmark's form, whoever wrote it and whatever is left out.
+
+Versions from 2.5 on and other writers lack `param`, `params`, `group`, `extra_info`, the samples or
+more: what isn't there is told from the rest where it can be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from opbench.results.errors import RunFolderError
+from opbench.results.records.validation import is_time
+
+#: Where an object lay in memory, as its repr tells: another in each process.
+_ADDRESS = re.compile(r"(?: at)? 0x[0-9a-fA-F]{6,}")
+#: What stands for the samples where only statistics were saved, the first of these.
+_STATISTICS = ("median", "mean", "min")
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One benchmark of a file.
+
+    fullname: of the function, with its path and the id of its parameters; name: without the path.
+    group: "" where it is in none. id: what pytest calls its parameters, "" where there are none.
+    params: the parameters. samples_s: seconds per call, at least one; note: why they aren't all.
+    calls: per sample. extra: what its writer put beside it.
+    """
+
+    fullname: str
+    name: str
+    group: str
+    id: str
+    params: Mapping[str, Any]
+    samples_s: tuple[float, ...]
+    note: str
+    calls: int
+    extra: Mapping[str, Any]
+
+    @property
+    def function(self) -> str:
+        """The path of the function: "tests/test_sort.py::test_sort"."""
+        path, separator, rest = self.fullname.partition("::")
+        if not separator:
+            return self.fullname.partition("[")[0]
+        return path + separator + rest.partition("[")[0]
+
+
+def benchmarks(entries: Iterable[object]) -> tuple[list[Benchmark], list[str]]:
+    """Those that can be read, in their order, and of each other its name and why it can't."""
+    found, left_out = [], []
+    for number, entry in enumerate(entries, start=1):
+        try:
+            found.append(_benchmark(entry))
+        except RunFolderError as error:
+            left_out.append(f"{_name_of(entry) or f'benchmark {number}'} {error}")
+    return _without_addresses(found), left_out
+
+
+def without_address(text: str) -> str:
+    """A text without where an object lay, so that it is the same in another run."""
+    return _ADDRESS.sub("", text)
+
+
+def _benchmark(entry: object) -> Benchmark:
+    """Raises RunFolderError, which says what is wrong with it and not what it is called."""
+    if not isinstance(entry, dict):
+        raise RunFolderError(f"is no object: {str(entry)[:40]}")
+    fullname, stats = _name_of(entry), entry.get("stats")
+    if not fullname:
+        raise RunFolderError("has no name")
+    if not isinstance(stats, dict):
+        raise RunFolderError("has no statistics")
+    name = _text(entry.get("name")) or _last_part(fullname)
+    samples_s, note = _samples(stats)
+    return Benchmark(
+        fullname,
+        name,
+        _text(entry.get("group")),
+        _text(entry.get("param")) or _id_in(name),
+        _mapping(entry.get("params")),
+        samples_s,
+        note,
+        _calls(stats.get("iterations")),
+        _mapping(entry.get("extra_info")),
+    )
+
+
+def _name_of(entry: object) -> str:
+    if not isinstance(entry, dict):
+        return ""
+    return _text(entry.get("fullname")) or _text(entry.get("name"))
+
+
+def _last_part(fullname: str) -> str:
+    """The name in "tests/test_sort.py::TestSort::test_sort[a::b]"."""
+    path, _, rest = fullname.partition("::")
+    function, bracket, parameters = (rest or path).partition("[")
+    return function.rpartition("::")[2] + bracket + parameters
+
+
+def _samples(stats: Mapping[str, Any]) -> tuple[tuple[float, ...], str]:
+    """The samples, or what stands for them, which the note then says."""
+    data = stats.get("data")
+    if data:
+        if not isinstance(data, list):
+            raise RunFolderError(f"has samples that are no list: {str(data)[:40]}")
+        return tuple(_seconds(value, f"a sample (of {len(data)})") for value in data), ""
+    for name in _STATISTICS:
+        if stats.get(name) is not None:
+            note = f"only the {name} of {stats.get('rounds', 'its')} rounds was saved"
+            return (_seconds(stats[name], f"a {name}"),), note
+    raise RunFolderError(f"has neither samples nor a {', '.join(_STATISTICS)}")
+
+
+def _seconds(value: object, what: str) -> float:
+    """A time, also where it was written as a text."""
+    try:
+        seconds = float(value) if isinstance(value, int | float | str) else 0.0
+    except (OverflowError, ValueError):
+        seconds = 0.0
+    if isinstance(value, bool) or not is_time(seconds):
+        raise RunFolderError(f"has {what} that is no time: {str(value)[:40]}")
+    return seconds
+
+
+def _calls(value: object) -> int:
+    """How many calls make a sample; what isn't a count says nothing, and each may be one."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 63
+    return value if is_count and isinstance(value, int) else 1
+
+
+def _id_in(name: str) -> str:
+    """The id of the parameters in "test_sort[list-100]"."""
+    return name.partition("[")[2].removesuffix("]") if name.endswith("]") else ""
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _without_addresses(found: list[Benchmark]) -> list[Benchmark]:
+    """With names that another run has too, where they still tell the benchmarks apart."""
+    once = Counter(without_address(name) for name in {item.fullname for item in found})
+    return [
+        replace(
+            item,
+            fullname=without_address(item.fullname),
+            name=without_address(item.name),
+            id=without_address(item.id),
+        )
+        if once[without_address(item.fullname)] == 1
+        else item
+        for item in found
+    ]

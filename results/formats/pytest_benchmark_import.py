@@ -1,0 +1,253 @@
+"""Runs out of pytest-benchmark's JSON: opbench's own as they were, and anybody else's.
+
+What pytest-benchmark timed was timed one after another: its samples belong to no shared rounds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from opbench.results.errors import RunFolderError
+from opbench.results.formats.foreign_benchmarks import foreign_records
+from opbench.results.formats.pytest_benchmark_file import Benchmark, benchmarks
+from opbench.results.formats.pytest_benchmark_items import OWN
+from opbench.results.records import Case, Environment, Line, Measured, Record, RunInfo, codec
+from opbench.results.records.run_folder import RunFolder, create
+from opbench.results.records.validation import ensure_sound, ensure_usable
+
+#: So many reasons stand in the message where nothing in a file can be read.
+_MOST_TOLD = 5
+#: The newest major version of pytest-benchmark whose JSON is known.
+_NEWEST = 5
+#: What identifies the machine, of pytest-benchmark's `machine_info` and its `cpu`; older versions
+#: knew a processor's name by another key.
+_MACHINE = ("system", "machine", "processor", "python_implementation", "python_version")
+_CPU = ("brand_raw", "arch", "count")
+_OLD_BRAND = "brand"
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A file as a run.
+
+    info: its head, which lacks an id. left_out: of each benchmark that isn't among the lines, which
+    it is and why. remarks: what the file doesn't tell.
+    """
+
+    info: RunInfo
+    lines: tuple[Line, ...]
+    left_out: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    def create(self, root: Path, run_id: str) -> RunFolder:
+        """Make the run folder `root/<run_id>`. Raises RunFolderError where it can't be made."""
+        return create(root, replace(self.info, id=run_id), self.lines)
+
+
+def read_benchmarks(source: Path, *, contender: str = "") -> Imported:
+    """The run that a file tells of, which pytest-benchmark, `export` or another writer wrote.
+
+    contender: of benchmarks that aren't opbench's own, the parameter that tells the contender; the
+    others are then the axes of its case.
+    Raises RunFolderError where the file is none of these, or no benchmark in it can be read.
+    """
+    document = _document(source)
+    try:
+        found = _imported(document, source, contender)
+        if not found.lines:
+            raise RunFolderError(_why_empty(found.left_out))
+    except RunFolderError as error:
+        raise RunFolderError(f"{source}: {error}") from error
+    return found
+
+
+def _why_empty(left_out: Sequence[str]) -> str:
+    if not left_out:
+        return "holds no benchmarks; nothing was timed"
+    more = len(left_out) - _MOST_TOLD
+    told = "; ".join((*left_out[:_MOST_TOLD], *([f"and {more} more"] if more > 0 else ())))
+    return f"holds no benchmark that can be read: {told}"
+
+
+def _document(source: Path) -> Document:
+    try:
+        document = json.loads(source.read_bytes(), parse_int=_integer)
+    except OSError as error:
+        raise RunFolderError(f"{source} cannot be read: {error.strerror or error}") from error
+    except (RecursionError, ValueError) as error:
+        raise RunFolderError(
+            f"{source} is not JSON ({error}); give a file that --benchmark-json, "
+            "--benchmark-save or `opbench export --format pytest-benchmark` wrote"
+        ) from error
+    entries = document.get("benchmarks") if isinstance(document, dict) else None
+    if not isinstance(entries, list) or not ("version" in document or any(map(_is_timed, entries))):
+        raise RunFolderError(
+            f"{source} is not pytest-benchmark's: it has no list of `benchmarks` with `stats`; "
+            "give a file that --benchmark-json or --benchmark-save wrote"
+        )
+    return dict(document)
+
+
+def _integer(text: str) -> int | str:
+    """A number of thousands of digits, which Python refuses, stays a text."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def _is_timed(entry: object) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("stats"), dict)
+
+
+def _imported(document: Document, source: Path, contender: str) -> Imported:
+    _ensure_known_version(str(document.get("version")))
+    faults: list[str] = []
+    kept = _own_head(document, faults)
+    info, remarks = (kept, ()) if kept else _foreign_head(document, source)
+    lines: list[Line] = [*_own_lines(document, faults)] if kept else []
+    found, unread = benchmarks(document["benchmarks"])
+    faults += unread
+    own = [item for item in found if _is_own(item)]
+    others = [item for item in found if not _is_own(item)]
+    lines += _own_records(own, faults)
+    if others or not faults:
+        lines += foreign_records(others, info.environment.key, contender=contender)
+    return Imported(info, tuple(_once(lines, faults)), tuple(faults), remarks)
+
+
+def _ensure_known_version(version: str) -> None:
+    major = version.partition(".")[0]
+    if major.isdecimal() and float(major) > _NEWEST:
+        raise RunFolderError(
+            f"written by pytest-benchmark {version}; this opbench reads up to {_NEWEST}: install a "
+            "newer opbench"
+        )
+
+
+def _once(lines: Iterable[Line], faults: list[str]) -> Iterable[Line]:
+    """The lines, of several records of one contender on one case the first."""
+    seen: set[tuple[Case, str]] = set()
+    for line in lines:
+        if isinstance(line, Record):
+            key = (line.case, line.contender)
+            if key in seen:
+                which = f"{line.contender!r} of {line.case.op!r} {line.case.label}"
+                faults.append(f"{which} is in it more than once: the first counts")
+                continue
+            seen.add(key)
+        yield line
+
+
+def _own_head(document: Document, faults: list[str]) -> RunInfo | None:
+    """The head of the run, where opbench wrote the file."""
+    own = document.get(OWN)
+    if not isinstance(own, dict) or "run" not in own:
+        return None
+    codec.ensure_known(own.get("schema"))
+    try:
+        info = _record(own["run"])
+        if not isinstance(info, RunInfo):
+            raise RunFolderError("not the head of a run")
+        ensure_usable(info)
+    except RunFolderError as error:
+        faults.append(f"the head of the run cannot be read: {error}")
+        return None
+    return info
+
+
+def _own_lines(document: Document, faults: list[str]) -> Iterable[Line]:
+    """What opbench wrote beside the benchmarks: ceilings, and who was not measured."""
+    lines = document[OWN].get("lines", [])
+    for number, data in enumerate(lines if isinstance(lines, list) else [lines], start=1):
+        try:
+            line = _record(data)
+            if not isinstance(line, Line):
+                raise RunFolderError("it is no line of a run")
+            ensure_sound(line)
+        except RunFolderError as error:
+            faults.append(f"line {number} beside the benchmarks cannot be read: {error}")
+        else:
+            yield line
+
+
+def _foreign_head(document: Document, source: Path) -> tuple[RunInfo, tuple[str, ...]]:
+    """The head of a run that others timed, and what is missing in it."""
+    created, environment = _created(document.get("datetime")), _environment(document)
+    remarks = (
+        "" if created else "it tells no date, and counts as the oldest of all runs",
+        "" if environment.stable else "it tells nothing of its machine: compare it with care",
+    )
+    info = RunInfo("", created, ("opbench", "import", str(source)), environment)
+    return info, tuple(filter(None, remarks))
+
+
+def _created(value: object) -> str:
+    """The date as ISO text, also of seconds since 1970; "" where it is none."""
+    try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, UTC).isoformat()
+        datetime.fromisoformat(str(value)).timestamp()
+    except (OSError, OverflowError, ValueError):
+        return ""
+    return str(value)
+
+
+def _environment(document: Document) -> Environment:
+    """What identifies the machine; all that is told of it where hooks told it in their own way."""
+    told = document.get("machine_info")
+    machine = told if isinstance(told, dict) else {}
+    cpu = machine.get("cpu")
+    cpu = cpu if isinstance(cpu, dict) else {"brand_raw": cpu}
+    facts = {name: machine.get(name) for name in _MACHINE}
+    facts |= {f"cpu_{name}": cpu.get(name) for name in _CPU}
+    facts["cpu_brand_raw"] = facts["cpu_brand_raw"] or cpu.get(_OLD_BRAND)
+    if not any(facts.values()):
+        facts = machine if isinstance(told, dict) else {"machine_info": told}
+    stable = tuple((name, str(value)) for name, value in facts.items() if value)
+    key = hashlib.sha256(json.dumps(stable).encode()).hexdigest()[:12]
+    return Environment(key, stable)
+
+
+def _is_own(item: Benchmark) -> bool:
+    """Whether opbench wrote it: others may use that key too."""
+    own = item.extra.get(OWN)
+    return isinstance(own, dict) and "schema" in own
+
+
+def _own_records(items: Iterable[Benchmark], faults: list[str]) -> Iterable[Record]:
+    for item in items:
+        try:
+            yield _own(item)
+        except RunFolderError as error:
+            faults.append(f"{item.fullname} {error}")
+
+
+def _own(item: Benchmark) -> Record:
+    """A record that opbench wrote, its samples in their place."""
+    own = item.extra[OWN]
+    codec.ensure_known(own["schema"])
+    record = _record(own.get("record"))
+    if not isinstance(record, Record) or not isinstance(record.outcome, Measured):
+        raise RunFolderError("was changed: it has no record of what was measured")
+    outcome = replace(record.outcome, samples_s=item.samples_s, calls=item.calls)
+    if item.note:
+        outcome = replace(outcome, rounds=(), units=(), device_s=(), stopped=item.note)
+    whole = replace(record, outcome=outcome)
+    try:
+        ensure_sound(whole)
+    except RunFolderError as error:
+        raise RunFolderError(f"was changed: its record and samples don't fit ({error})") from error
+    return whole
+
+
+def _record(data: object) -> Any:
+    return codec.loads(json.dumps(data))

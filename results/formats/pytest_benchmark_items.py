@@ -1,0 +1,67 @@
+"""What pytest-benchmark knows a contender on a case by, and what opbench writes beside its numbers.
+
+The items of the pytest plugin and `opbench export --format pytest-benchmark` take it from here, so
+that pytest-benchmark compares the one with the other, and `opbench import` reads both.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from opbench.results.records import SCHEMA, Case, Measured, Record, codec
+
+#: Under this key opbench writes what is its own: in an item's extra_info, and beside the items.
+OWN = "opbench"
+
+
+def name_of(case: Case, contender: str) -> str:
+    """The item's name, which pytest's -k selects on."""
+    return "-".join((case.op, *case.label.split(), contender))
+
+
+def fullname_of(case: Case, contender: str) -> str:
+    """By which pytest-benchmark finds the item in another file, however it was collected."""
+    return f"{OWN}::{name_of(case, contender)}"
+
+
+def group_of(case: Case) -> str:
+    """The contenders of one case stand in one group."""
+    return " ".join(part for part in (case.op, case.label, case.sizes) if part)
+
+
+def params_of(case: Case, contender: str) -> dict[str, str]:
+    """What --benchmark-group-by=param:NAME can name."""
+    return {"op": case.op, "case": case.label, "contender": contender}
+
+
+def extra_info_of(record: Record) -> dict[str, Any]:
+    """What is of use to anybody, and the record without its samples, for `opbench import`.
+
+    record: of a contender that was measured.
+    """
+    assert isinstance(record.outcome, Measured)
+    error = record.outcome.error
+    return {
+        "op": record.case.op,
+        "contender": record.contender,
+        "case": record.case.key,
+        # JSON has no NaN, which it is where another program measured.
+        "error": error if math.isfinite(error) else None,
+        "bytes": record.outcome.bytes,
+        "flops": record.outcome.flops,
+        OWN: own(record=record),
+    }
+
+
+def own(**parts: object) -> Mapping[str, Any]:
+    """Records, or lists of them, as the JSON that opbench writes under OWN."""
+    return {"schema": SCHEMA} | {name: _plain(part) for name, part in parts.items()}
+
+
+def _plain(part: object) -> Any:
+    if isinstance(part, tuple):
+        return [_plain(item) for item in part]
+    return json.loads(codec.dumps(part))

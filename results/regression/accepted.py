@@ -1,0 +1,188 @@
+"""Accepted changes: a small TOML file in the gated repository, of which every entry runs out.
+
+[[accepted]]
+op = "patch_pooling"
+contender = "cpp"             # a pattern; "*" if left out
+case = "wide *"               # a pattern of the case's label or key; "*" if left out
+change = "slower"             # one of CHANGES; "slower" if left out
+at_most = "25%"               # how much slower is accepted; however much if left out
+reason = "sums in float64 since #12"
+by = "ada"
+until = 2027-03-31            # the last day
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from opbench.results.errors import TriageError
+from opbench.results.records import Case
+
+#: What the file is called, at the root of the repository.
+NAME = "opbench-accepted.toml"
+#: What can be accepted: what the gate calls a finding, or the status of what it couldn't compare.
+CHANGES = ("slower", "inconclusive", "vanished", "base", "both")
+
+#: The changes that have a size.
+_SIZED = ("slower", "inconclusive")
+_REQUIRED = ("op", "reason", "by", "until")
+_USUAL = {"contender": "*", "case": "*", "change": "slower"}
+_KEYS = ("op", "contender", "case", "change", "at_most", "reason", "by", "until")
+_PERCENT = re.compile(r"[0-9]+(\.[0-9]+)?%")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A change that somebody accepts for a while.
+
+    contender, case: patterns as of fnmatch; case, of the case's label or key. change: one of
+    CHANGES. at_most: the largest slowdown that is accepted, as a share; None for any. until: the
+    last day on which it counts. where: the file and the entry's number, for people.
+    """
+
+    op: str
+    contender: str
+    case: str
+    change: str
+    at_most: float | None
+    reason: str
+    by: str
+    until: date
+    where: str
+
+    def covers(
+        self, *, op: str, contender: str, case: Case, change: str, slowdown: float | None
+    ) -> bool:
+        """Whether it accepts this change; as `accepting`."""
+        return (
+            (self.op, self.change) == (op, change)
+            and fnmatchcase(contender, self.contender)
+            and any(fnmatchcase(name, self.case) for name in (case.label, case.key))
+            # A slowdown that isn't known, or isn't a number, is within no limit.
+            and (self.at_most is None or (slowdown is not None and slowdown <= self.at_most))
+        )
+
+
+def read(path: Path) -> tuple[Accepted, ...]:
+    """The entries of a file of accepted changes, expired ones too.
+
+    Raises TriageError, which names the file, the entry and what is wrong with it.
+    """
+    entries = tuple(
+        _accepted(table, f"{path}, entry {number}")
+        for number, table in enumerate(_tables(path), start=1)
+    )
+    seen: dict[tuple[str, ...], Accepted] = {}
+    for entry in entries:
+        first = seen.setdefault((entry.op, entry.contender, entry.case, entry.change), entry)
+        if first is not entry:
+            raise TriageError(
+                f"{entry.where} accepts the same as {first.where}: {_what(entry)}; remove one"
+            )
+    return entries
+
+
+def expired(entries: Iterable[Accepted], today: date) -> None:
+    """Raises TriageError, which lists them, where entries were accepted until before `today`."""
+    over = [entry for entry in entries if entry.until < today]
+    if over:
+        lines = (
+            f"  {entry.where}: {_what(entry)}, until {entry.until} by {entry.by}: {entry.reason}"
+            for entry in over
+        )
+        raise TriageError(
+            "accepted changes have expired:\n"
+            + "\n".join(lines)
+            + "\nremove each, or renew `until` if it is still accepted"
+        )
+
+
+def accepting(
+    entries: Iterable[Accepted],
+    *,
+    op: str,
+    contender: str,
+    case: Case,
+    change: str,
+    slowdown: float | None,
+) -> Accepted | None:
+    """The first entry that accepts a change; None where none does.
+
+    change: what the gate calls it; what isn't of CHANGES is never accepted. slowdown: the share by
+    which head is slower than base, 0.25 say; None where no ratio was measured.
+    """
+    return next(
+        (
+            entry
+            for entry in entries
+            if entry.covers(op=op, contender=contender, case=case, change=change, slowdown=slowdown)
+        ),
+        None,
+    )
+
+
+def unused(entries: Iterable[Accepted], used: Sequence[Accepted]) -> tuple[Accepted, ...]:
+    """The entries that accepted nothing, of those that `accepting` gave for all that was seen."""
+    return tuple(entry for entry in entries if entry not in used)
+
+
+def _tables(path: Path) -> Sequence[Mapping[str, Any]]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TriageError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise TriageError(f"{path} is not TOML: {error}") from error
+    strange = sorted(document.keys() - {"accepted"})
+    if strange:
+        raise TriageError(f"{path} has {strange[0]!r}; it may hold only [[accepted]] tables")
+    tables = document.get("accepted", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise TriageError(f"{path}: `accepted` is no list of tables; begin each with [[accepted]]")
+    return tables
+
+
+def _accepted(table: Mapping[str, Any], where: str) -> Accepted:
+    strange = sorted(table.keys() - set(_KEYS))
+    if strange:
+        raise TriageError(f"{where}: unknown key {strange[0]!r}; keys: {', '.join(_KEYS)}")
+    lacking = [key for key in _REQUIRED if key not in table]
+    if lacking:
+        raise TriageError(f"{where}: {lacking[0]!r} is missing; required: {', '.join(_REQUIRED)}")
+    values = _USUAL | dict(table)
+    for key in ("op", "contender", "case", "change", "reason", "by"):
+        if not isinstance(values[key], str) or not values[key].strip():
+            raise TriageError(f"{where}: {key!r} is {values[key]!r}; give a text that isn't empty")
+    if values["change"] not in CHANGES:
+        given = values["change"]
+        raise TriageError(f"{where}: 'change' is {given!r}; give one of {', '.join(CHANGES)}")
+    # A datetime is a date to Python; which day it means depends on where one is.
+    if type(values["until"]) is not date:
+        raise TriageError(
+            f"{where}: 'until' is {values['until']!r}; give a day without quotes: 2027-03-31"
+        )
+    return Accepted(**values | {"at_most": _at_most(values, where), "where": where})
+
+
+def _at_most(values: Mapping[str, Any], where: str) -> float | None:
+    given = values.get("at_most")
+    if given is None:
+        return None
+    if values["change"] not in _SIZED:
+        raise TriageError(
+            f"{where}: 'at_most' is of what was timed, not of {values['change']!r}; leave it out"
+        )
+    if not isinstance(given, str) or not _PERCENT.fullmatch(given):
+        raise TriageError(f"{where}: 'at_most' is {given!r}; give a text in percent: \"25%\"")
+    return float(given.removesuffix("%")) / 100
+
+
+def _what(entry: Accepted) -> str:
+    return f"{entry.change} {entry.contender} of {entry.op} on {entry.case}"

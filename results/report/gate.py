@@ -1,0 +1,189 @@
+"""What came of a gate, for people: tables, one line that says it all, and Markdown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import median
+
+from opbench.results.records import Gate, Side, Uncompared
+from opbench.results.records.comparison import is_idle
+from opbench.results.regression.profile_commands import looks
+from opbench.results.regression.report import Report
+from opbench.results.regression.verdicts import PAIRS, VERDICTS
+from opbench.results.report.findings import findings_table, reason_of, uncompared_table
+from opbench.results.report.markdown import escape, render
+from opbench.results.report.table import Table
+
+#: Verdicts by which a change passes.
+PASSES = ("faster", "no slower", "same")
+
+
+def tables(report: Report) -> tuple[Table, ...]:
+    """The findings, what wasn't compared, and the null arm where it voids the session."""
+    listed = tuple(item for item in report.uncompared if not is_idle(item))
+    parts = [findings_table(report.findings)]
+    if listed:
+        parts.append(uncompared_table(listed))
+    if report.is_void:
+        parts.append(findings_table(report.nulls, title="the base against itself"))
+    return tuple(parts)
+
+
+def headline(report: Report) -> str:
+    """What was found, in a few lines."""
+    return "\n".join(
+        (
+            _of_sides(report.gate),
+            *(f"warning: {warning}" for warning in report.gate.warnings),
+            *_of_findings(report),
+            *_of_moved(report),
+            *_of_pairs(report),
+            *_of_idle(report),
+            *_of_calibration(report),
+            *_of_accepted(report),
+            *(f"look: {line}" for line in commands(report)),
+        )
+    )
+
+
+def commands(report: Report) -> tuple[str, ...]:
+    """The command lines that show which operators grew in what is slower."""
+    return () if report.is_void else looks(report.open_findings, report.settings)
+
+
+def markdown(report: Report, folder: Path) -> str:
+    """A summary for the page of a pull request."""
+    passing = [f for f in report.findings if f.verdict in PASSES]
+    failing = [f for f in report.open_findings if f.verdict not in PASSES]
+    listed = tuple(item for item in report.uncompared if not is_idle(item))
+    parts = ["## opbench gate\n", *(f"{escape(line)}\n" for line in headline(report).splitlines())]
+    if failing:
+        parts.append(render(findings_table(failing, title="not passed")))
+    if listed:
+        parts.append(render(uncompared_table(listed)))
+    if report.is_void:
+        parts.append(render(findings_table(report.nulls, title="the base against itself")))
+    if passing:
+        folded = render(findings_table(passing, title="passed"))
+        parts.append(
+            f"<details><summary>passed: {len(passing)}</summary>\n\n{folded}\n</details>\n"
+        )
+    parts.append(f"run: {escape(str(folder))}\n")
+    return "\n".join(parts)
+
+
+def _of_sides(gate: Gate) -> str:
+    how = gate.method + (f" ({gate.note})" if gate.note else "")
+    return f"{_side(gate.head)} against {_side(gate.base)}, as {how}"
+
+
+def _side(side: Side) -> str:
+    if not side.commit:
+        return side.label
+    if side.commit.startswith(side.label):
+        return side.commit[:9]
+    changed = ", changed" if side.commit.endswith("+") else ""
+    return f"{side.label} ({side.commit[:9]}{changed})"
+
+
+def _of_findings(report: Report) -> tuple[str, ...]:
+    if report.is_void:
+        return ("void: the base differs from itself, so that nothing here is to be believed",)
+    counts = Counter(found.verdict for found in report.findings)
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
+    status = Counter(item.status for item in report.uncompared if not is_idle(item))
+    lines = [f"{len(report.findings)} compared: {told}" if told else "nothing was compared"]
+    if status:
+        apart = ", ".join(f"{number} {_STATUS[name]}" for name, number in sorted(status.items()))
+        lines.append(f"not compared: {apart}")
+    seen = [found.seen for found in report.findings if found.verdict in PASSES]
+    if seen:
+        lines.append(
+            f"those that passed would have shown a slowdown of {max(seen):.1%} at the worst, "
+            f"{median(seen):.1%} in the middle"
+        )
+    return tuple(lines)
+
+
+def _of_pairs(report: Report) -> tuple[str, ...]:
+    """What fresh pairs say of those whom twins confirmed."""
+    verdicts = {(f.contender, f.case): f.verdict for f in report.findings}
+    lines = []
+    for f in () if report.is_void else report.pairs:
+        acquitted = verdicts.get((f.contender, f.case)) == "inconclusive"
+        why = "doesn't bear the twins out" if f.units >= PAIRS else "are too few to tell"
+        lines.append(
+            f"in {f.units} fresh pairs: {f.case.op} {f.contender} on {f.case.label}: "
+            f"{f.ratio.value:.3f} ({f.ratio.low:.3f} - {f.ratio.high:.3f})"
+            + (f", which {why}" if acquitted else "")
+        )
+    return tuple(lines)
+
+
+def _of_idle(report: Report) -> tuple[str, ...]:
+    """Who couldn't be compared on this machine at all: a change may well be in one of them."""
+    idle = [item for item in report.uncompared if is_idle(item)]
+    reasons = dict.fromkeys(reason_of(item) for item in idle)
+    return tuple(
+        "run in neither version here, so that nothing is known of their change: "
+        f"{_counted(item for item in idle if reason_of(item) == reason)}: {reason}"
+        for reason in reasons
+    )
+
+
+def _counted(items: Iterable[Uncompared]) -> str:
+    """The contenders, and on how many cases each."""
+    counts = Counter(item.contender for item in items)
+    return ", ".join(f"{name} ({number})" for name, number in sorted(counts.items()))
+
+
+def _of_moved(report: Report) -> tuple[str, ...]:
+    """Who was screened by the other method than the session, as two of it can't share a process."""
+    moved = {f.contender for f in report.findings if f.method == "pairs"}
+    if not moved or report.gate.method == "pairs":
+        return ()
+    return (
+        "as pairs, since they register ops with torch, which can't have two of one name in a "
+        f"process: {', '.join(sorted(moved))}",
+    )
+
+
+#: What it means that something has a status, after a number.
+_STATUS = {
+    "new": "new",
+    "vanished": "vanished",
+    "base": "that fail in the base",
+    "head": "that fail in the head",
+    "both": "that fail in both",
+    "mixed": "with code of the other version",
+    "registered": "that can't be two in one process (--method pairs)",
+}
+
+
+def _of_calibration(report: Report) -> tuple[str, ...]:
+    known = report.calibration
+    if known is None:
+        return ()
+    found = "".join(
+        f", {power.slowdown:.0%} found in {power.found} of {power.sessions}"
+        for power in known.powers
+        if power.slowdown == known.rules.min_slowdown
+    )
+    return (
+        f"on this machine: {known.failed} of {known.sessions} unchanged sessions failed"
+        f"{found} (resampled)",
+    )
+
+
+def _of_accepted(report: Report) -> tuple[str, ...]:
+    taken = tuple(
+        f"accepted until {entry.until}: {item.case.op} {item.contender} on {item.case.label}: "
+        f"{entry.reason} ({entry.by})"
+        for item, entry in report.accepted
+    )
+    idle = tuple(
+        f"accepts nothing that was seen: {entry.op} ({entry.by})" for entry in report.unused
+    )
+    return (*taken, *idle)

@@ -1,0 +1,86 @@
+"""Tables for people, as plain strings: leaderboards and operators, with units that fit.
+
+Nothing is drawn here: the command line, Markdown and the dashboard each draw a `Table` their way.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from opbench.results.ranking.ceilings import Share, suspicious
+from opbench.results.statistics.intervals import Interval
+
+#: Shown where there is nothing to show.
+NOTHING = "-"
+_TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_BYTE_UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A title, the names of the columns, and rows of as many cells."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def format_time(seconds: float | None) -> str:
+    """Three digits and the unit that fits: "12.3 µs"."""
+    return _in_unit(seconds, _TIME_UNITS)
+
+
+def format_bytes(count: float | None) -> str:
+    """Three digits and the decimal unit that fits: "1.50 MB", "512 B"."""
+    if count is not None and abs(count) < 1000 and float(count).is_integer():
+        return f"{int(count)} B"
+    return _in_unit(count, (*_BYTE_UNITS, (1.0, "B")))
+
+
+def format_ratio(ratio: float | None) -> str:
+    """How many times as long: "1.23x"."""
+    if ratio is None or not math.isfinite(ratio):
+        return NOTHING
+    return f"{_digits(ratio)}x"
+
+
+def format_interval(interval: Interval | None) -> str:
+    """The ends of an interval: "[1.20, 1.26]", with "?" for an end that is not known."""
+    if interval is None:
+        return NOTHING
+    low = _digits(interval.low) if interval.low > 0 else "?"
+    high = _digits(interval.high) if math.isfinite(interval.high) else "?"
+    return f"[{low}, {high}]"
+
+
+def format_share(share: Share | None) -> str:
+    """The share of a ceiling and which one: "83% memory"; with "!" where it can't be true."""
+    if share is None:
+        return NOTHING
+    return f"{share.value:.0%} {share.bound}{'!' if suspicious(share) else ''}"
+
+
+def format_number(value: float | None) -> str:
+    """Three digits: "0.123", "12.3", "1230"."""
+    if value is None or math.isnan(value):
+        return NOTHING
+    if value == 0 or not math.isfinite(value):
+        return f"{value:.0f}"
+    rounded = float(f"{value:.2e}")
+    places = 2 - math.floor(math.log10(abs(rounded)))
+    return f"{rounded:.{max(0, min(places, 6))}f}"
+
+
+def _digits(value: float) -> str:
+    return f"{value:.2f}" if value < 100 else f"{value:.0f}"
+
+
+def _in_unit(value: float | None, units: tuple[tuple[float, str], ...]) -> str:
+    if value is None or math.isnan(value):
+        return NOTHING
+    if value == 0:
+        return f"0 {units[-1][1]}"
+    # 999.6 rounds to 1000: what would be shown decides about the unit.
+    scale, unit = next((u for u in units if abs(value) >= u[0] * 0.9995), units[-1])
+    return f"{format_number(value / scale)} {unit}"
