@@ -5,7 +5,6 @@ What a contender raises becomes its outcome; what an op's own functions raise is
 
 from __future__ import annotations
 
-import contextlib
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import Any, TypeVar
 
 from opbench.harness.declaration.origins import place_of
 from opbench.harness.system.toolchain import lacking
-from opbench.results.errors import OpbenchError, OpFaultError, UnsupportedError
+from opbench.results.errors import OpbenchError, OpFaultError, UnsupportedError, one_line
 from opbench.results.records import Case, Failed, Unsupported
 
 T = TypeVar("T")
@@ -103,16 +102,3 @@ def _is_memory(error: BaseException) -> bool:
     """Whether memory ran out; torch's CPU allocator raises a plain RuntimeError for it."""
     named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     return named or "DefaultCPUAllocator" in str(error)
-
-
-def one_line(error: BaseException) -> str:
-    """An exception's type and what it says, in a line of at most 300 characters.
-
-    That is the first line of its text, and the second where the first only leads up to it.
-    """
-    lines: list[str] = []
-    # An exception of others need not be well made.
-    with contextlib.suppress(Exception):
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = " ".join(lines[:2]) if lines and lines[0].endswith(":") else "".join(lines[:1])
-    return f"{type(error).__name__}: {text[:300] or 'no message'}"

@@ -15,6 +15,8 @@ OpbenchError
 
 from __future__ import annotations
 
+import contextlib
+
 
 class OpbenchError(Exception):
     """Root of every error that opbench raises on purpose; its text is meant for people."""
@@ -68,3 +70,16 @@ class EnvironmentsDifferError(OpbenchError):
 
 class UnsupportedError(OpbenchError):
     """A contender does not run here, or not on these inputs; the text is the reason."""
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's type and what it says, in a line of at most 300 characters.
+
+    That is the first line of its text, and the second where the first only leads up to it.
+    """
+    lines: list[str] = []
+    # An exception of others need not be well made.
+    with contextlib.suppress(Exception):
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[:2]) if lines and lines[0].endswith(":") else "".join(lines[:1])
+    return f"{type(error).__name__}: {text[:300] or 'no message'}"

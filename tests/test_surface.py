@@ -23,10 +23,10 @@ def test_unknown_name():
 @pytest.mark.parametrize(
     "code",
     [
-        "import opbench, opbench.harness.cli.app, opbench.harness.declare, opbench.harness.cli.options",
+        "import opbench, opbench.harness.cli.app, opbench.harness.declare",
         "from opbench.harness.cli.app import main; main(['list'])",
         "from opbench.harness.cli.app import main; main(['list', 'cases'])",
-        "import opbench.results.records.run_folder, opbench.results.report.table, opbench.results.ranking.leaderboard",
+        "import opbench.results.records.run_folder, opbench.results.report.leaderboard",
     ],
 )
 def test_no_torch_until_it_is_needed(code):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import re
 from collections.abc import Callable
+
+from opbench.harness.system.cores import usable_cores
 
 _SECONDS = {"ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 #: Of a duration: what a timer can tell, and a week.
@@ -86,17 +87,12 @@ def count(least: int, most: int) -> Callable[[str], int]:
 
 def threads(text: str) -> int:
     """A number of threads: more than cores may be asked for, but not absurdly many."""
-    return count(1, max(64, 4 * cores()))(text)
+    return count(1, max(64, 4 * usable_cores()))(text)
 
 
 def jobs(text: str) -> int:
     """A number of processes side by side, each of which imports torch."""
-    return count(1, max(8, 4 * cores()))(text)
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0))
+    return count(1, max(8, 4 * usable_cores()))(text)
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from opbench import results
+
 
 def escape_what_cannot_be_shown() -> None:
     """From now on, text that an output's encoding lacks comes out as escapes: "\\u03bc"."""

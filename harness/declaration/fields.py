@@ -5,14 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from inspect import Parameter
-from typing import TYPE_CHECKING
+from typing import Any
 
 from opbench.harness.declaration.named_arguments import NamedCallable, parameter_names
 from opbench.harness.declaration.suggestions import near
 from opbench.results.errors import DeclarationError
-
-if TYPE_CHECKING:
-    from opbench.harness.declare import Op
 
 BOARDS = ("compute", "materialise", "view", "consume")
 #: What callables may name besides the op's own axes, arguments and options.
@@ -81,7 +78,7 @@ _OF_OP: Mapping[str, tuple[Test, str]] = {
 }
 
 
-def check_op(op: Op) -> None:
+def check_op(op: Any) -> None:
     """Raise DeclarationError, naming the op and the field, where one isn't what it should be."""
     for name in ("timed", "dtypes", "grad", "boards", "ungraded"):
         if isinstance(getattr(op, name), list):
@@ -103,7 +100,7 @@ def ensure(what: str, value: object, test: Test, wanted: str) -> None:
         raise DeclarationError(f"{what} is {shown} (of type {kind}); it has to be {wanted}")
 
 
-def _check_oracle(op: Op) -> None:
+def _check_oracle(op: Any) -> None:
     """Its parameters are the op's arguments and options, so they have to be there."""
     try:
         parameters = inspect.signature(op.oracle).parameters
@@ -122,7 +119,7 @@ def _check_oracle(op: Op) -> None:
             raise DeclarationError(f"op {op.name!r}: oracle: the option {name!r} needs a default")
 
 
-def _check_callables(op: Op) -> None:
+def _check_callables(op: Any) -> None:
     own = {*op.arguments, *op.options}
     for what, function, allowed in (
         ("cost", op.cost, {*op.axes, *own, *CASE_NAMES, "e"}),
@@ -150,7 +147,7 @@ def _check_names(op: str, what: str, function: NamedCallable, allowed: set[str])
             )
 
 
-def _check_values(op: Op) -> None:
+def _check_values(op: Any) -> None:
     for what in ("inputs", "quick", "boards", "dtypes"):
         if not getattr(op, what):
             raise DeclarationError(f"op {op.name!r}: {what} is empty; declare at least one")
@@ -169,7 +166,7 @@ def _check_values(op: Op) -> None:
                 )
 
 
-def _check_shapes(op: Op) -> None:
+def _check_shapes(op: Any) -> None:
     for grid in ("quick", "full", "edge"):
         for shape, axes in getattr(op, grid).items():
             if set(axes) != set(op.axes):

@@ -13,8 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from opbench.harness.declaration.origins import line_in, name_of_file
-from opbench.harness.outcomes import one_line
-from opbench.results.errors import DeclarationError
+from opbench.results.errors import DeclarationError, one_line
 
 #: What messages call a module, and how it is found.
 Source = tuple[str, str | Path | ModuleType]

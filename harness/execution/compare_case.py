@@ -16,8 +16,8 @@ from opbench.harness.correctness import oracle, reference
 from opbench.harness.declare import Impl, Op, interprets_triton
 from opbench.harness.execution import process_state
 from opbench.harness.execution.messages import Burst, Job
+from opbench.harness.execution.observer import Witness
 from opbench.harness.execution.ready import Ready, clock_of, exam_of, make_ready, settings
-from opbench.harness.execution.worker import PipeWitness
 from opbench.harness.machine.device import ensure_device
 from opbench.harness.outcomes import attempt
 from opbench.harness.preparation import timed_call
@@ -60,7 +60,7 @@ def load_arms(
     return arms
 
 
-def race_twins(worlds: Worlds, pair: Mapping[str, World], job: Job, witness: PipeWitness) -> None:
+def race_twins(worlds: Worlds, pair: Mapping[str, World], job: Job, witness: Witness) -> None:
     """Race the two versions of each contender of a case, telling the times, or why there are none.
 
     pair: the world of each side. The contract and the inputs are those of the head.
@@ -84,7 +84,7 @@ def _told_of(
     worlds: Worlds,
     pair: Mapping[str, World],
     job: Job,
-    witness: PipeWitness,
+    witness: Witness,
 ) -> Paired | Unpaired:
     """The times of a contender's two versions, or why there are none."""
     case, known = job.race.case, Registered.now()
@@ -110,7 +110,7 @@ def _told_of(
 
 
 def poised(
-    worlds: Worlds, world: World, job: Job, witness: PipeWitness
+    worlds: Worlds, world: World, job: Job, witness: Witness
 ) -> dict[str, tuple[Call, interleaving.Size]]:
     """The calls of those contenders of a case that run, warmed up, and the size of their bursts.
 
@@ -147,7 +147,7 @@ def poised(
 def serve(
     lanes: Mapping[str, tuple[Call, interleaving.Size]],
     case: Case,
-    witness: PipeWitness,
+    witness: Witness,
     *,
     ask: Callable[[], Burst],
     tell: Callable[[float], None],
@@ -166,7 +166,7 @@ class _Switch:
     """The referee of twins: lets each of them run in its own world."""
 
     def __init__(
-        self, contender: str, worlds: Worlds, pair: Mapping[str, World], witness: PipeWitness
+        self, contender: str, worlds: Worlds, pair: Mapping[str, World], witness: Witness
     ) -> None:
         self._contender, self._worlds, self._pair = contender, worlds, pair
         self._witness = witness

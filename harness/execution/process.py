@@ -14,15 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import IO
 
 import psutil
 
 from opbench.harness.execution import heartbeat
 from opbench.harness.execution.messages import OUTPUT, Brief, Finished, Hello, Message
+from opbench.harness.versions import own_packages
 from opbench.harness.versions.git import without_local
-from opbench.harness.versions.own_packages import PINNED
 from opbench.results.errors import OpbenchError, OpFaultError
 from opbench.results.records import Environment, Failed
 
@@ -189,23 +188,17 @@ class WorkerProcess:
 
 #: Bytes that a worker takes by itself, with torch and its libraries.
 _ALLOWANCE = 2 << 30
-#: The worker finds modules where this process does.
-_PROGRAM = (
-    "import sys; sys.path[:] = sys.argv[3:]; from harness import own; own.pin(); "
-    "from harness import worker; worker.main(sys.argv[1:3])"
-)
-#: Another interpreter finds its own, but runs this very harness.
-_FOREIGN_PROGRAM = """
+#: The worker runs this very opbench, whatever imports would find by its name.
+_PROGRAM = """
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
-for folder in sys.argv[3:]:
-    name = folder.rpartition("/")[2]
-    spec = spec_from_file_location(
-        name, folder + "/__init__.py", submodule_search_locations=[folder]
-    )
-    sys.modules[name] = module_from_spec(spec)
-    spec.loader.exec_module(sys.modules[name])
-from harness import worker
+spec = spec_from_file_location(
+    "opbench", sys.argv[3] + "/__init__.py", submodule_search_locations=[sys.argv[3]]
+)
+sys.modules["opbench"] = module_from_spec(spec)
+spec.loader.exec_module(sys.modules["opbench"])
+sys.path[:] = sys.argv[4:] or sys.path
+from opbench.harness.execution import worker
 worker.main(sys.argv[1:3])
 """
 
@@ -213,11 +206,11 @@ worker.main(sys.argv[1:3])
 def _spawn(
     pipe: Connection, board: int, log: IO[bytes], mark: str, python: str
 ) -> subprocess.Popen[bytes]:
-    own = Path(__file__).resolve().parent.parent
-    folders = [str(own / name) for name in PINNED]
-    program, places = (_FOREIGN_PROGRAM, folders) if python else (_PROGRAM, sys.path)
+    # Another interpreter finds modules of its own; the same one those that this process does.
+    places = () if python else sys.path
+    words = (str(pipe.fileno()), str(board), str(own_packages.folder()), *places)
     return subprocess.Popen(
-        [python or sys.executable, "-c", program, str(pipe.fileno()), str(board), *places],
+        [python or sys.executable, "-c", _PROGRAM, *words],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import torch
 
+from opbench.harness.system.cores import usable_cores
 from opbench.results.records import Environment
 
 _THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
@@ -58,7 +59,7 @@ def _hardware() -> dict[str, str]:
         "isa": torch.backends.cpu.get_cpu_capability(),
         **_onednn_limit(),
         "cores": str(psutil.cpu_count(logical=False) or 0),
-        "usable_cores": str(len(os.sched_getaffinity(0))),
+        "usable_cores": str(usable_cores()),
         "memory_gib": str(round(psutil.virtual_memory().total / 2**30)),
     }
     accelerator = torch.accelerator.current_accelerator(check_available=True)

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import psutil
 
+from opbench.harness.system.cores import usable_cores
+
 _OTHERS_CORES = 0.1
 _STEAL_SHARE = 0.02
 _LOW_MEMORY_SHARE = 0.1
@@ -225,10 +227,6 @@ def _family(processes: Mapping[int, tuple[str, int, float]]) -> Collection[int]:
     while more := {p for p, (_, parent, _) in processes.items() if parent in family} - family:
         family |= more
     return family
-
-
-def usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _governors() -> tuple[str, ...]:

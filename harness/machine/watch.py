@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from opbench.harness.cli.option_types import cores
 from opbench.harness.machine.noise import Usage, fewer_threads
+from opbench.harness.system.cores import usable_cores
 
 #: What others may use before it is told; a little is hidden by what was begun and ended meanwhile.
 _OTHERS_CORES = 0.25
@@ -30,7 +30,7 @@ class Watch:
             others_cores=others,
             busiest=busiest,
             threads=max(threads, default=0),
-            usable_cores=cores(),
+            usable_cores=usable_cores(),
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -13,6 +12,7 @@ from opbench.harness.declare import LAYOUTS, Impl, Op, Shape, board_of, races_on
 from opbench.harness.planning.expression import matches
 from opbench.harness.planning.refusal import why_nothing, without_contender
 from opbench.harness.planning.selection import Race, Selection, ensure_known, selected_ops
+from opbench.harness.system.cores import usable_cores
 from opbench.results.errors import SelectionError
 from opbench.results.records import Case
 
@@ -130,8 +130,8 @@ def _checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
             for shape in shapes[1:]:
                 yield from _variants(op, plain, shape, (board, usual), dtypes=op.dtypes)
             yield from _variants(op, bent, shapes[0], (board, usual), dtypes=op.dtypes)
-            if not selection.threads and _cores() > 1:
-                every = replace(plain, threads=_cores())
+            if not selection.threads and usable_cores() > 1:
+                every = replace(plain, threads=usable_cores())
                 yield from _variants(op, every, shapes[0], (board, usual), dtypes=op.dtypes[:1])
 
 
@@ -174,7 +174,7 @@ def _variants(
         tuple(shape[1].items()),
         kind,
         cache=selection.cache,
-        threads=selection.threads or _cores(),
+        threads=selection.threads or usable_cores(),
         seed=selection.seed,
         board=board,
     )
@@ -188,10 +188,6 @@ def _variants(
                         )
                     elif selection.directions == ("both",):
                         yield replace(base, device=device, dtype=dtype, layout=layout)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def _bits(dtype: str) -> int:

@@ -11,8 +11,8 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from opbench.harness.catalog import Catalog
 from opbench.harness.planning.cases import plan
 from opbench.harness.planning.selection import Race, Selection, selected_ops
+from opbench.harness.versions import own_packages
 from opbench.harness.versions.loaded import World
-from opbench.harness.versions.own_packages import BUILT_IN, PINNED
 from opbench.harness.versions.trees import places_of, resolved
 from opbench.results.errors import SelectionError
 
@@ -81,7 +81,7 @@ def _shared(world: World) -> Iterator[tuple[str, str]]:
         for value in values
     }
     own = {name.partition(".")[0] for name in world.modules}
-    apart = {*sys.stdlib_module_names, *PINNED, *BUILT_IN, *own}
+    apart = {*sys.stdlib_module_names, own_packages.NAME, *own}
     for top in sorted({home.partition(".")[0] for home in homes} - apart):
         places = places_of(sys.modules[top]) if top in sys.modules else []
         if places:

@@ -54,7 +54,8 @@ class Worlds:
         self._shared_path = list(sys.path)
         self._shared_folder = str(Path.cwd())
         self._at_start = frozenset(sys.modules)
-        self._pinned: tuple[str, ...] = own_packages.PINNED
+        #: Whether the versions are those of opbench itself, whose suites are each version's own.
+        self._is_opbench = False
 
     def load(self, version: Version, modules: tuple[str, ...] = ()) -> World:
         """Load a version and `modules`, which all worlds share, and stay in its world.
@@ -64,7 +65,7 @@ class Worlds:
         """
         self._trees.add((version.root, version.home))
         project = version.project()
-        self._pin(is_opbench(project))
+        self._take_as(is_opbench(project))
         path = search_path(self._shared_path, version, self._trees)
         world = World(version, path=path, folder=str(version.directory))
         self.enter(world)
@@ -78,13 +79,11 @@ class Worlds:
         self.ensure_own(world)
         return world
 
-    def _pin(self, is_opbench: bool) -> None:
-        """Keep opbench's own packages for itself: to its own versions, suites are their own."""
-        if not is_opbench:
-            self._pinned = (*own_packages.PINNED, *own_packages.BUILT_IN)
-            own_packages.pin(self._pinned)
-        elif self._current is None:
-            own_packages.release(own_packages.BUILT_IN)
+    def _take_as(self, is_opbench: bool) -> None:
+        """Versions of opbench itself have suites of their own, which may be loaded already."""
+        if is_opbench and self._current is None:
+            own_packages.release()
+        self._is_opbench = is_opbench
 
     @property
     def trees(self) -> Trees:
@@ -98,6 +97,8 @@ class Worlds:
         self._put_away()
         sys.modules.update(world.modules)
         sys.path[:] = world.path
+        if self._is_opbench:
+            own_packages.show(world.modules, world.version.root)
         os.chdir(world.folder)
         self._current, self._count = world, len(sys.modules)
 
@@ -107,6 +108,8 @@ class Worlds:
             return
         self._put_away()
         sys.path[:] = self._shared_path
+        if self._is_opbench:
+            own_packages.show({}, None)
         os.chdir(self._shared_folder)
         self._current = None
 
@@ -149,7 +152,10 @@ class Worlds:
             )
 
     def _may_be_copy(self, name: str) -> bool:
-        return name not in self._at_start and name.partition(".")[0] not in self._pinned
+        return name not in self._at_start and not self._is_shared(name)
+
+    def _is_shared(self, name: str) -> bool:
+        return own_packages.is_own(name, declared=not self._is_opbench)
 
     def _put_away(self) -> None:
         """Take the modules of the world that is left out of sight, and keep what is its own."""
@@ -173,8 +179,7 @@ class Worlds:
         return {
             name: module
             for name, module in list(sys.modules.items())
-            if name.partition(".")[0] not in self._pinned
-            and self._trees.of_module(module) is not None
+            if not self._is_shared(name) and self._trees.of_module(module) is not None
         }
 
     def _turn(self, place: str) -> str | None:

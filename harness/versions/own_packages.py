@@ -1,35 +1,46 @@
-"""opbench's own packages, found beside this one, whatever else goes by their names."""
+"""opbench itself, which measures every version: all of it, or all but what a version declares."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from importlib.util import module_from_spec, spec_from_file_location
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
-#: The harness: every version is measured by the same.
-PINNED = ("harness", "results", "dashboards")
-#: What it brings along: to a project of others it is as installed, to opbench itself its own.
-BUILT_IN = ("impls", "suites")
-
-
-def pin(names: Iterable[str] = PINNED) -> None:
-    """Import these packages of opbench, so that imports find no other ones by their names."""
-    for name in names:
-        if name in sys.modules:
-            continue
-        folder = Path(__file__).resolve().parent.parent / name
-        spec = spec_from_file_location(
-            name, folder / "__init__.py", submodule_search_locations=[str(folder)]
-        )
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = module = module_from_spec(spec)
-        spec.loader.exec_module(module)
+NAME = "opbench"
+#: What a version of opbench itself has of its own; to the projects of others it is as installed.
+DECLARED = (f"{NAME}.impls", f"{NAME}.suites")
 
 
-def release(names: Iterable[str]) -> None:
-    """Let imports find other packages by these names again."""
-    given = tuple(names)
-    for name in [name for name in sys.modules if name.partition(".")[0] in given]:
-        del sys.modules[name]
+def folder() -> Path:
+    """Where this package lies. Not resolved: in a checkout its parts are links."""
+    return Path(__file__).parent.parent.parent
+
+
+def is_own(name: str, *, declared: bool = True) -> bool:
+    """Whether a module is opbench's; with or without what it declares."""
+    if name.partition(".")[0] != NAME:
+        return False
+    return declared or not any(f"{name}.".startswith(f"{part}.") for part in DECLARED)
+
+
+def release() -> None:
+    """Let imports find what is declared anew."""
+    for name in [name for name in sys.modules if is_own(name)]:
+        if not is_own(name, declared=False):
+            del sys.modules[name]
+
+
+def show(modules: Mapping[str, ModuleType], root: Path | None) -> None:
+    """Let imports find what the version in `root` declares, of which these modules are loaded.
+
+    None stands for what is installed.
+    """
+    package = sys.modules[NAME]
+    package.__path__ = [*([str(root / NAME)] if root else []), str(folder())]
+    for name in DECLARED:
+        attribute = name.rpartition(".")[2]
+        if name in modules:
+            setattr(package, attribute, modules[name])
+        else:
+            vars(package).pop(attribute, None)

@@ -1,6 +1,7 @@
 """What the lines of a run must hold beyond their types, so that all that reads them can rely on it.
 
-Told from the reading of lines (`opbench.results.records.codec`), as records also travel without their samples.
+Apart from the reading of lines (`opbench.results.records.codec`), as records also travel without
+their samples.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def project(folder, fault):
     (folder / "ops.py").write_text(OPS.replace("FAULT", fault))
 
 
-def opbench(folder, *words):
+def command_in(folder, *words):
     command = (*COMMAND, *words, "--load", "./ops.py")
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
@@ -94,7 +94,7 @@ def test_a_fault_of_an_op_is_told_once_with_its_place(tmp_path, monkeypatch, fau
 
 def test_check_ends_as_a_wrong_command_line(tmp_path):
     project(tmp_path, "validate=lambda x: foo")
-    done = opbench(tmp_path, "check", "times", "--jobs", "2", "--quiet")
+    done = command_in(tmp_path, "check", "times", "--jobs", "2", "--quiet")
     assert done.returncode == 2, done.stdout
     assert done.stderr.count("\n") == 1
     told = "op times (./ops.py:19): validate, of its own inputs['normal'], raised NameError"
@@ -120,7 +120,7 @@ def test_the_other_ops_are_raced_all_the_same(tmp_path, words):
     project(tmp_path, "oracle=lambda x, weight: foo")
     verb, *rest = words.split()
     wanted = ("times", "patch_pooling", "-k", "times or tiny", "--impl", "one,other,index_add")
-    done = opbench(tmp_path, verb, *wanted, *rest, "--threads", "1", "--id", "r")
+    done = command_in(tmp_path, verb, *wanted, *rest, "--threads", "1", "--id", "r")
     assert done.returncode == 2
     first, last = done.stderr.splitlines()[-2:]
     assert first.startswith(f"opbench {verb}: op times (./ops.py:19): oracle raised NameError")

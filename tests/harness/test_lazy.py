@@ -8,6 +8,8 @@ import pytest
 from opbench.harness.system.lazy_import import import_lazily
 from tests.harness.projects import COMMAND, gate, repository
 
+#: The first line of programs that import lazily.
+IMPORT_LAZILY = "from opbench.harness.system.lazy_import import import_lazily\n"
 #: How the files of others begin. Each is executed where torch is imported lazily.
 BEGINNINGS = {
     "a class of a submodule": (
@@ -83,7 +85,7 @@ def by_hand(x):
 
 @pytest.mark.parametrize("beginning", BEGINNINGS.values(), ids=BEGINNINGS)
 def test_torch_is_executed_once_however_a_file_begins(beginning):
-    program = f"from opbench.harness.system.lazy_import import import_lazily\nimport_lazily('torch')\n{beginning}"
+    program = f"{IMPORT_LAZILY}import_lazily('torch')\n{beginning}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
@@ -118,7 +120,7 @@ def test_a_gate_takes_a_file_that_begins_with_a_submodule(tmp_path):
 
 def test_a_lazy_module_wakes_up_when_it_is_used():
     code = (
-        "import sys\nfrom opbench.harness.system.lazy_import import import_lazily\n"
+        f"import sys\n{IMPORT_LAZILY}"
         "import_lazily('colorsys')\nimport colorsys\nimport colorsys as again\n"
         "assert type(sys.modules['colorsys']).__name__ == '_Lazy'\n"
         "assert again.rgb_to_hsv(0, 0, 0) == (0.0, 0.0, 0)\n"
@@ -137,7 +139,7 @@ def test_a_module_that_fails_is_tried_again(tmp_path):
         "    os.environ['TRIED'] = '1'\n    raise RuntimeError('not yet')\nvalue = 3\n"
     )
     code = (
-        "from opbench.harness.system.lazy_import import import_lazily\nimport_lazily('fails_at_first')\n"
+        f"{IMPORT_LAZILY}import_lazily('fails_at_first')\n"
         "import fails_at_first\n"
         "try:\n    fails_at_first.value\nexcept RuntimeError:\n    import fails_at_first\n"
         "assert fails_at_first.value == 3\n"

@@ -57,7 +57,8 @@ def test_nothing_is_collected_or_imported_unasked(project):
 def test_pytest_may_be_called_after_opbench_was_imported(project):
     """Of a plugin's packages it warns where it comes too late to rewrite their asserts."""
     code = (
-        "import opbench.harness.planning.cases, opbench.results.report.table, dashboards, impls, suites, sys, pytest; "
+        "import sys, pytest, opbench.harness.planning.cases, opbench.results.report.table; "
+        "import opbench.dashboards, opbench.impls, opbench.suites; "
         "sys.exit(pytest.main(['-q', '-W', 'error', 'test_mine.py']))"
     )
     subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, check=True)

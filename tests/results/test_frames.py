@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from opbench.results import read
 from opbench.results.errors import NothingRecordedError
 from opbench.results.ranking.leaderboard import boards_of
 from opbench.results.records import Record, Unsupported, run_folder
@@ -67,7 +68,7 @@ def test_a_run_without_lines_is_an_empty_frame(run):
 
 def test_rows_carry_what_the_leaderboard_says(tmp_path):
     run = make_run(tmp_path)
-    frame = results.read(run.path).set_index(["op", "shape", "direction", "dtype", "contender"])
+    frame = read(run.path).set_index(["op", "shape", "direction", "dtype", "contender"])
 
     for board in boards_of(run):
         of, case = board.case.op, board.case
@@ -83,7 +84,7 @@ def test_rows_carry_what_the_leaderboard_says(tmp_path):
 
 def test_anchors_are_told_apart_and_have_no_verdict(run):
     run.append(record("anchor", on=case(ANCHORS[0])), record("mine"))
-    frame = results.read(run.path)
+    frame = read(run.path)
 
     assert frame["anchor"].tolist() == [True, False]
     assert frame["verdict"].isna().tolist() == [True, False]
@@ -91,14 +92,14 @@ def test_anchors_are_told_apart_and_have_no_verdict(run):
 
 def test_a_gate_has_a_row_per_finding_and_per_round(tmp_path):
     run = make_gate(tmp_path)
-    frame = results.read(run.path).set_index("contender")
+    frame = read(run.path).set_index("contender")
 
     assert set(frame.index) == {*CHANGES, "unsteady", "fresh"}
     assert frame.loc["copies", "verdict"] == "slower"
     assert frame.loc["copies", "low"] < 1.25 < frame.loc["copies", "high"]
     assert frame.loc["fresh", "verdict"] == "new"
     assert "no such contender" in frame.loc["fresh", "reason"]
-    units = results.read(run.path, by="sample")
+    units = read(run.path, by="sample")
     of_copies = units[(units["contender"] == "copies") & (units["role"] == "screen")]
     assert len(of_copies) == 9
     assert (of_copies["head_s"] / of_copies["base_s"]).median() == pytest.approx(1.25, rel=0.01)

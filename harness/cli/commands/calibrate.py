@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from opbench.harness.cli.option_types import count, duration, shares
 from opbench.harness.cli.parsing import listed
 from opbench.harness.cli.resuming import open_resumed
 from opbench.harness.cli.terminal import busy, draw, gate_progress
+from opbench.harness.system.cores import usable_cores
 from opbench.harness.system.lazy_import import import_lazily
 from opbench.results.errors import SelectionError, UnsupportedError
 from opbench.results.records.output_paths import ensure_apart_from_runs
@@ -132,7 +132,7 @@ def _ceilings(words: argparse.Namespace) -> Exit:
         print(f"opbench calibrate: {error}", file=sys.stderr)
         return Exit.NOTHING
     key = describe().key
-    threads = words.threads or _cores()
+    threads = words.threads or usable_cores()
     for device in devices:
         with busy(words, f"measuring {device} for {words.seconds:g} s"):
             measured = measure(
@@ -208,7 +208,7 @@ def _calibration(words: argparse.Namespace, folder: RunFolder) -> Calibration:
     return calibration_of(
         pool,
         GateRules(words.alpha, words.min_slowdown),
-        machine=(info.environment.key, words.device or "cpu", words.threads or _cores()),
+        machine=(info.environment.key, words.device or "cpu", words.threads or usable_cores()),
         created=info.created,
         sessions=words.sessions,
         slowed_sessions=words.sessions,
@@ -225,7 +225,3 @@ def _selection(words: argparse.Namespace) -> Selection:
     if any(getattr(words, name) for name in _CHOOSING):
         return asked
     return replace(asked, names=SUITE.names, impls=SUITE.impls, expression=SUITE.expression)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))

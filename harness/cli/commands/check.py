@@ -8,8 +8,9 @@ import sys
 from opbench.harness.cli import options
 from opbench.harness.cli.commands import common
 from opbench.harness.cli.exit_codes import Exit, of_outcomes, worst
-from opbench.harness.cli.option_types import cores, jobs
+from opbench.harness.cli.option_types import jobs
 from opbench.harness.cli.terminal import draw, progress
+from opbench.harness.system.cores import usable_cores
 
 HELP = "check contenders against the oracle and each other"
 
@@ -23,7 +24,7 @@ def add(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--jobs",
         type=jobs,
-        default=cores(),
+        default=usable_cores(),
         metavar="N",
         help="processes that check side by side (default: one for every core)",
     )

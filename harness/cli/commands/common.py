@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ from opbench.harness.cli import options
 from opbench.harness.cli.parsing import listed
 from opbench.harness.cli.terminal import draw
 from opbench.harness.declaration.suggestions import near
+from opbench.harness.system.cores import usable_cores
 from opbench.harness.system.lazy_import import import_lazily
 from opbench.results.errors import SelectionError
 
@@ -185,7 +185,7 @@ def create_in(
     from opbench.results.records.run_folder import create
 
     now = datetime.now().astimezone()
-    seen = warnings(threads=words.threads or len(os.sched_getaffinity(0)))
+    seen = warnings(threads=words.threads or usable_cores())
     for warning in seen:
         print(f"opbench {words.verb}: warning: {warning}", file=sys.stderr)
     info = RunInfo(
