@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from opbench.harness.declare import cpu, floating, impl
+from opbench import cpu, floating, impl
 from opbench.impls.segments import accumulator, count_slots
 from opbench.impls.segments_marked import entries, group_ids, most_marks, pooling_matrix, spread
 

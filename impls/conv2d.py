@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from opbench.harness.declare import cpu, floating, impl, supported
+from opbench import cpu, floating, impl, supported
 from opbench.impls.onednn import LEAKS_IN_BFLOAT16
 from opbench.impls.segments import accumulator
 from opbench.impls.windows2d import Windows, at_tap, convolved, padded, strided, unfolded, windows

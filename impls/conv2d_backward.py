@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from opbench.harness.declare import impl, supported
+from opbench import impl, supported
 from opbench.impls.windows2d import convolved_back, pair, windows
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from opbench.harness.declare import cpu, floating, impl
+from opbench import cpu, floating, impl
 from opbench.impls.segments import accumulator
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from einops import einsum as einops_einsum
 
-from opbench.harness.declare import floating, impl, supported, triton_device
+from opbench import floating, impl, supported, triton_device
 
 if TYPE_CHECKING:
     from torch import Tensor

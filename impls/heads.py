@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from einops import rearrange
 
-from opbench.harness.declare import cpu, impl, supported
+from opbench import cpu, impl, supported
 
 if TYPE_CHECKING:
     from torch import Tensor

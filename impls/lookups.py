@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from opbench.harness.declare import floating, impl, supported
+from opbench import floating, impl, supported
 from opbench.impls.segments import accumulator
 
 if TYPE_CHECKING:

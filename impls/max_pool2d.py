@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from opbench.harness.declare import cpu, floating, impl
+from opbench import cpu, floating, impl
 from opbench.impls.windows2d import Windows, at_tap, maximum, padded, windows
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from opbench.harness.declare import impl
+from opbench import impl
 from opbench.impls.segments import accumulator
 from opbench.impls.windows2d import maximum, maximum_back, windows
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from einops import einsum as einops_einsum
 
-from opbench.harness.declare import cpu, floating, impl, supported, triton_device
+from opbench import cpu, floating, impl, supported, triton_device
 from opbench.impls.segments import accumulator, count_slots
 
 if TYPE_CHECKING:

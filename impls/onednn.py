@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from opbench.harness.declare import Caveat
+from opbench import Caveat
 
 #: The instruction sets beyond those on which it was seen or not seen.
 _UNTRIED = ("AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX512_CORE_AMX_FP16")

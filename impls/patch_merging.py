@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import einops
 import torch
 
-from opbench.harness.declare import floating, impl, supported
+from opbench import floating, impl, supported
 from opbench.impls.onednn import LEAKS_IN_BFLOAT16
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from opbench.harness.declare import cpu, floating, impl, supported, triton_device
+from opbench import cpu, floating, impl, supported, triton_device
 from opbench.impls.segments import (
     accumulator,
     filled_rows,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from einops import reduce
 
-from opbench.harness.declare import impl, supported
+from opbench import impl, supported
 from opbench.impls.segments import accumulator
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from opbench.harness.declare import cpu, floating, impl, supported
+from opbench import cpu, floating, impl, supported
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from opbench.harness.declare import supported
+from opbench import supported
 
 if TYPE_CHECKING:
     from torch import Tensor

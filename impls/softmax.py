@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opbench.harness.declare import cpu, floating, impl, triton_device
+from opbench import cpu, floating, impl, triton_device
 from opbench.impls.segments import accumulator
 
 if TYPE_CHECKING:

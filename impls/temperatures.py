@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from einops import rearrange, reduce, repeat
 
-from opbench.harness.declare import impl
+from opbench import impl
 from opbench.impls.segments import accumulator
 
 if TYPE_CHECKING:

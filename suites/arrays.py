@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from opbench.harness.declare import Cost, Op
+from opbench import Cost, Op
 from opbench.suites import array_contracts, array_inputs, array_limits
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from opbench.harness.declare import Cost, Op
+from opbench import Cost, Op
 from opbench.suites import boundary_inputs
 from opbench.suites.boundary_gradients import boundary_vjp, pooling_matrix, pooling_matrix_jacobian
 from opbench.suites.boundary_inputs import largest, with_chance

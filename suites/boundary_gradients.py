@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from opbench.harness.declare import Cost, Op
+from opbench import Cost, Op
 from opbench.suites import boundary_inputs
 from opbench.suites.boundary_inputs import largest, with_chance
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from opbench.harness.declare import Op
+from opbench import Op
 from opbench.suites import convolution_inputs as given
 from opbench.suites import convolution_limits as limits
 from opbench.suites.convolution_inputs import Steps, area, grid, pair

@@ -13,7 +13,7 @@ from opbench.harness.declaration.named_arguments import call_named
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from opbench.harness.declare import Shape
+    from opbench import Shape
 
     Make = Callable[..., Mapping[str, Any]]
     Images = Callable[[int, int, int, int, Generator], Tensor]

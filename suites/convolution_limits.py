@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from opbench.harness.declare import Cost
+from opbench import Cost
 from opbench.suites.convolution_inputs import Steps, area, grid, pair
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opbench.harness.declare import Cost, Op
+from opbench import Cost, Op
 from opbench.suites import expert_contracts as contracts
 from opbench.suites import expert_inputs as given
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from opbench.harness.declare import Op, Shape
+from opbench import Op, Shape
 from opbench.suites import layout_inputs as given
 
 if TYPE_CHECKING:

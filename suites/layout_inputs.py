@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from opbench.harness.declare import Cost
+from opbench import Cost
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from opbench.harness.declare import Cost, Op
+from opbench import Cost, Op
 from opbench.suites import spans
 from opbench.suites.text import text_lengths
 

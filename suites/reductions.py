@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from opbench.harness.declare import Cost, Op
+from opbench import Cost, Op
 from opbench.suites import reduction_inputs as made
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from opbench.harness.declare import Cost, Op, Shape
+from opbench import Cost, Op, Shape
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

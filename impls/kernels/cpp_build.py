@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from opbench.harness.declare import Unavailable
+from opbench import Unavailable
 
 # No -ffast-math: NaN and infinities must come out right. The two -fno- flags only say that nobody
 # reads errno or the floating-point exception flags, which lets more loops become vector code.

@@ -13,7 +13,7 @@ import triton
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from opbench.harness.declare import interprets_triton
+from opbench import interprets_triton
 from opbench.impls.kernels import experts_kernels_triton as kernels
 from opbench.impls.kernels import gating_kernels_triton as gating
 from opbench.impls.kernels.triton_variant import OPTIONS
