@@ -24,7 +24,7 @@ ALLOWED = {
     "dashboards": {"results"},
     "harness": {"results"},
     "impls": set(),
-    "suites": {"results"},
+    "suites": {"harness", "results"},
 }
 DECLARING = ("impls", "suites")
 TORCH_FREE = ("results", "dashboards")

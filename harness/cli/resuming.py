@@ -14,8 +14,8 @@ from opbench.harness.cli.parsing import listed
 from opbench.results.errors import RunFolderError, SelectionError
 
 if TYPE_CHECKING:
-    from opbench.harness.cli.outlook import Outlook
     from opbench.harness.execution.supervisor import Supervisor
+    from opbench.harness.pipeline.outlook import Outlook
     from opbench.harness.planning.selection import Race
     from opbench.results.records import Case
     from opbench.results.records.run_folder import RunFolder
@@ -133,7 +133,7 @@ def undecided(words: argparse.Namespace, folder: RunFolder) -> frozenset[Case]:
 
 def _open(folder: RunFolder) -> list[tuple[Outlook, float]]:
     """The undecided cases, and for how many seconds each was raced."""
-    from opbench.harness.cli.outlook import outlooks, raced_for
+    from opbench.harness.pipeline.outlook import outlooks, raced_for
     from opbench.results.ranking.leaderboard import boards_of
 
     records = folder.records()

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from opbench.harness.cli.outlook import outlooks, raced_for, sentences
+from opbench.harness.cli.outlook_text import sentences
+from opbench.harness.pipeline.outlook import outlooks, raced_for
 from opbench.results.ranking.leaderboard import board
 from opbench.results.ranking.verdicts import looks, standings
 from opbench.results.records import Case, Measured, Record, Rules

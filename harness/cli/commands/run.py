@@ -17,10 +17,10 @@ from opbench.harness.cli.terminal import draw, progress
 from opbench.results.errors import SelectionError
 
 if TYPE_CHECKING:
-    from opbench.harness.cli.outlook import Outlook
     from opbench.harness.cli.stopwatch import Timing
     from opbench.harness.cli.terminal import Progress
     from opbench.harness.execution.supervisor import Supervisor
+    from opbench.harness.pipeline.outlook import Outlook
     from opbench.results.ranking.leaderboard import Board
     from opbench.results.records import Record
     from opbench.results.records.run_folder import RunFolder
@@ -82,8 +82,8 @@ def main(words: argparse.Namespace) -> Exit:
 
 
 def _run(words: argparse.Namespace, resumed: RunFolder | None) -> Exit:
-    from opbench.harness.cli.outlook import outlooks
     from opbench.harness.cli.stopwatch import Stopwatch, Timing
+    from opbench.harness.pipeline.outlook import outlooks
     from opbench.results.ranking.leaderboard import boards_of
 
     with progress(words) as shown, common.supervised(words) as supervisor:
@@ -171,7 +171,7 @@ def _tell(told: _Told, *, as_json: bool) -> None:
             }
         )
         return
-    from opbench.harness.cli.outlook import sentences
+    from opbench.harness.cli.outlook_text import sentences
     from opbench.results.report.leaderboard import leaderboard_table
 
     draw(leaderboard_table(board) for board in told.boards)

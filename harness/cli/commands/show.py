@@ -48,7 +48,8 @@ def main(words: argparse.Namespace) -> Exit:
 def _show_run(
     words: argparse.Namespace, folder: RunFolder, is_asked: Callable[[Case], bool]
 ) -> Exit:
-    from opbench.harness.cli.outlook import outlooks, sentences
+    from opbench.harness.cli.outlook_text import sentences
+    from opbench.harness.pipeline.outlook import outlooks
     from opbench.results.ranking.leaderboard import boards_of
     from opbench.results.records.anchors import without_anchors
     from opbench.results.report.history import anchors_text

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from opbench.harness.cli.option_types import as_duration
 from opbench.harness.timing.stopping import Policy, lead_of
 from opbench.results.ranking.leaderboard import Board, samples_of
 from opbench.results.ranking.verdicts import Samples, errors, looks
@@ -150,25 +149,3 @@ def _block_s(measured: Measured) -> float:
     """Seconds that a block takes, the calls that lead up to it included."""
     call_s = median(measured.samples_s)
     return call_s * (measured.calls + lead_of(call_s, Policy()))
-
-
-def sentences(outlook: Outlook, run: str) -> tuple[str, ...]:
-    """What to tell of a case, and what to do; `run`: the folder that it would go on in."""
-    who, rounds = ", ".join(outlook.undecided), f"{outlook.rounds} rounds"
-    if outlook.rounds < outlook.first_look:
-        rounds = f"{outlook.rounds} of the {outlook.first_look} rounds that a first look takes"
-    began = f"{outlook.case.op} {outlook.case.label}: "
-    began += "nothing is decided" if outlook.nothing else f"{who} undecided"
-    if outlook.processes > 1:
-        return (f"{began} in {outlook.processes} processes: race with more --processes",)
-    told = [f"{began} after {rounds}"]
-    if outlook.needed:
-        told[0] += f"; about {outlook.needed} rounds would decide"
-    if outlook.budget_s is not None:
-        told[0] += f": opbench run --resume {run} --budget {as_duration(outlook.budget_s)}"
-    if outlook.close:
-        told.append(
-            f"{began}: no longer race would tell {', '.join(outlook.close)} from the best; "
-            "--processes 5 may, or the difference doesn't matter"
-        )
-    return tuple(told)
