@@ -1,4 +1,4 @@
-"""What would decide a race that left contenders undecided, in sentences with the command to type."""
+"""What would decide a race that left contenders undecided: sentences, with the command to type."""
 
 from __future__ import annotations
 

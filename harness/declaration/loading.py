@@ -107,10 +107,15 @@ def _is_its_own(error: BaseException) -> bool:
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
-    if traceback is None or traceback.tb_frame.f_globals.get("__package__") == __package__:
+    if traceback is None or _is_harness(traceback.tb_frame.f_globals.get("__package__") or ""):
         return False
     code = traceback.tb_frame.f_code.co_code
     return dis.opname[code[traceback.tb_lasti]] == "RAISE_VARARGS"
+
+
+def _is_harness(package: str) -> bool:
+    """Whether a signal's handler, which raises what Ctrl-C stands for, may lie there."""
+    return f"{package}.".startswith("opbench.harness.")
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ _COMPILE_WORKER = "_inductor"
 class Look:
     """The process at one moment."""
 
-    process_state: process_state.State
+    state: process_state.State
     processes: frozenset[int]
     threads: frozenset[int]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from opbench.results.records import Outcome, Profile, Right
+from opbench.harness.execution.messages import Told
 
 
 class Witness(Protocol):
@@ -13,5 +13,5 @@ class Witness(Protocol):
     def begin(self, name: str, stage: str) -> None:
         """A contender ("" for the harness) begins a stage: "prepare", "race" or "profile"."""
 
-    def done(self, name: str, outcome: Outcome | Profile | Right) -> None:
+    def done(self, name: str, outcome: Told) -> None:
         """What became of a contender."""

@@ -317,8 +317,8 @@ def test_a_debug_build_of_torch_is_found_without_importing_it(tmp_path):
             "torch/version.py": "cuda = None\ndebug = True",
         },
     )
-    program = "from harness import conditions; print(conditions._debug_builds())"
-    root = str(Path(noise.__file__).parent.parent)
+    program = "from opbench.harness.machine import noise; print(noise._debug_builds())"
+    root = str(Path(noise.__file__).parents[3])
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), root])},

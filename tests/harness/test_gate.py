@@ -60,6 +60,9 @@ def three(tmp_path_factory):
     repository(root, {"pyproject.toml": (OWN / "pyproject.toml").read_text()})
     for name in ("suites", "impls"):
         shutil.copytree(OWN / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "opbench").mkdir()
+    for name in ("suites", "impls"):
+        (root / "opbench" / name).symlink_to(f"../{name}")
     commit(root, {"suites/convolution_inputs.py": edited(shapes, tiny, tiny + more)})
     gathered = "return matrix.gather(1, indexes)"
     call = "return torch.nn.functional.conv2d(x, w, b, stride, padding, dilation, groups)"

@@ -206,7 +206,7 @@ def test_a_relative_place_in_the_search_path_is_that_of_each_version(tmp_path, p
 
 def test_a_project_has_no_say_in_what_opbenchs_own_packages_are(tmp_path, worlds, pair):
     for name in ("base", "head"):
-        for package in ("suites", "impls"):
+        for package in ("opbench", "opbench/suites", "opbench/impls"):
             (tmp_path / name / package).mkdir(parents=True)
             (tmp_path / name / package / "__init__.py").write_text("")
     base, _ = pair("")

@@ -1,4 +1,4 @@
-"""`pytest suites`, as a user of pytest-benchmark runs it."""
+"""`pytest opbench/suites`, as a user of pytest-benchmark runs it."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ BRIEF = ["--benchmark-max-time=0.01", "--benchmark-min-rounds=2", "-q", "-p", "n
 
 
 def run_suites(*words):
-    command = [sys.executable, "-m", "pytest", "suites", *BRIEF, *words]
+    command = [sys.executable, "-m", "pytest", "opbench/suites", *BRIEF, *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
@@ -63,7 +63,7 @@ def test_the_json_is_a_run(saved, tmp_path):
     assert board.case.key == document["benchmarks"][0]["extra_info"]["case"]
     assert {row.verdict for row in board.rows} == {"best", "undecided"}
     assert "timed by itself" in board.rows[0].note
-    assert run.info.command[:2] == ("pytest", "suites")
+    assert run.info.command[:2] == ("pytest", "opbench/suites")
     assert dict(run.info.environment.stable)["torch"]
     assert {record.environment_key for record in records.values()} == {run.info.environment.key}
 
