@@ -15,7 +15,7 @@ BRIEF = ["-q", "-p", "no:cacheprovider", "--benchmark-max-time=0.01", "--benchma
 COLLECT = [*BRIEF, "--collect-only"]
 TEST = "def test_mine():\n    assert True\n"
 #: What pytest imports of opbench unasked.
-HOOKS = ("pytest_plugin", "pytest_plugin.hooks")
+HOOKS = ("harness", "harness.pytest_plugin", "harness.pytest_plugin.hooks")
 
 
 @pytest.fixture
