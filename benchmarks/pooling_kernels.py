@@ -24,7 +24,7 @@ import itertools
 import torch
 
 import opbench
-from opbench.harness.execution.ready import Ready, exam_of, make_ready, settings
+from opbench.harness.execution.ready import Ready, make_ready, reference_of, settings
 from opbench.harness.planning.selection import Selection
 from opbench.harness.preparation.resolve import resolve
 from opbench.harness.timing import interleaving
@@ -56,9 +56,10 @@ def against_torch(catalog: opbench.Catalog, direction: str, budget: float) -> No
     selection = Selection(("patch_pooling",), "wide and text", directions=(direction,))
     (race,) = opbench.plan(catalog, selection)
     with settings(race.case):
-        exam = exam_of(catalog, race.case)
+        reference = reference_of(catalog, race.case)
         ready = {
-            name: make_ready(exam, catalog.impl("patch_pooling", name)) for name in race.contenders
+            name: make_ready(reference, catalog.impl("patch_pooling", name))
+            for name in race.contenders
         }
         calls = {n: lane.call for n, lane in ready.items() if isinstance(lane, Ready)}
         timings = raced(calls, Policy(budget_s=budget))

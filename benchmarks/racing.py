@@ -30,7 +30,7 @@ from benchmarks.rivals import (
     blocked_autorange,
     pytest_benchmark,
 )
-from opbench.harness.execution.ready import Ready, exam_of, make_ready, settings
+from opbench.harness.execution.ready import Ready, make_ready, reference_of, settings
 from opbench.harness.execution.worker import hush
 from opbench.harness.planning.selection import Selection
 from opbench.harness.timing import injected_slowdown, interleaving
@@ -123,9 +123,9 @@ def sooner(races: int | None) -> None:
     catalog = opbench.load()
     (case_race,) = opbench.plan(catalog, Selection(("patch_pooling",), "wide and text"))
     with settings(case_race.case):
-        exam = exam_of(catalog, case_race.case)
+        reference = reference_of(catalog, case_race.case)
         ready = {
-            name: make_ready(exam, catalog.impl("patch_pooling", name))
+            name: make_ready(reference, catalog.impl("patch_pooling", name))
             for name in case_race.contenders
         }
         calls = {n: lane.call for n, lane in ready.items() if isinstance(lane, Ready)}

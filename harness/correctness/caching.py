@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd import profiler
 
 from opbench.harness.correctness import tolerance
-from opbench.harness.correctness.reference import _DRAWS, Exam, WrongError, call, clone
+from opbench.harness.correctness.reference import _DRAWS, Reference, WrongError, call, clone
 from opbench.harness.preparation import inputs
 from opbench.harness.preparation.compiler import compilations
 from opbench.harness.preparation.output_modes import as_tuple
@@ -19,18 +19,18 @@ from opbench.harness.preparation.output_modes import as_tuple
 _BETWEEN = "opbench: between two calls"
 
 
-def refuse_memory(exam: Exam, function: Callable[..., Any]) -> None:
+def refuse_memory(reference: Reference, function: Callable[..., Any]) -> None:
     """Two calls on equal values in fresh tensors must do the same work into fresh memory.
 
     The values are drawn anew each time: nobody can have seen them before the first of the calls.
     """
     for _ in range(_DRAWS):
         compiled = compilations()
-        done, kept = _twice(exam, function)
+        done, kept = _twice(reference, function)
         # Values may bring shapes with them that are compiled for first: work, but not of the op.
         if compilations() == compiled:
             break
-    if exam.case.board != "view":
+    if reference.case.board != "view":
         for one, other in zip(*kept, strict=True):
             if tolerance.shares_storage(one, other):
                 raise WrongError("cache", "two calls on equal inputs returned the same memory")
@@ -43,10 +43,10 @@ def refuse_memory(exam: Exam, function: Callable[..., Any]) -> None:
 
 
 def _twice(
-    exam: Exam, function: Callable[..., Any]
+    reference: Reference, function: Callable[..., Any]
 ) -> tuple[tuple[list[str], list[str]], tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]:
     """The operators and the outputs of two calls on equal, unseen values."""
-    unseen = inputs.build(exam.op, exam.case, variant=secrets.randbits(32))
+    unseen = inputs.build(reference.op, reference.case, variant=secrets.randbits(32))
     first, second = unseen.map(clone), unseen.map(clone)
     # Not a dispatch mode: torch.compile refuses to run below one, and remembers that.
     with profiler.profile() as profiled:

@@ -11,7 +11,7 @@ from torch import Tensor
 from opbench.harness.correctness import oracle
 from opbench.harness.correctness import tolerance as agreement
 from opbench.harness.correctness.caching import refuse_memory
-from opbench.harness.correctness.reference import Exam, WrongError, call, clone, refilled
+from opbench.harness.correctness.reference import Reference, WrongError, call, clone, refilled
 from opbench.harness.correctness.tolerance import Truth
 from opbench.harness.outcomes import attempt
 from opbench.harness.preparation.inputs import Inputs
@@ -19,28 +19,28 @@ from opbench.harness.preparation.output_modes import as_tuple
 from opbench.results.records import Right, Verdict, Wrong
 
 
-def examine(exam: Exam, function: Callable[..., Any]) -> Verdict:
+def check(reference: Reference, function: Callable[..., Any]) -> Verdict:
     """The verdict on one contender, whatever it does short of killing the process."""
 
-    def sit() -> Right | Wrong:
+    def checked() -> Right | Wrong:
         try:
-            return Right(_examine(exam, function))
+            return Right(_largest_error(reference, function))
         except WrongError as wrong:
             return wrong.verdict
 
-    return attempt("check", sit)
+    return attempt("check", checked)
 
 
 def disagreement(
-    exam: Exam, functions: Mapping[str, Callable[..., Any]]
+    reference: Reference, functions: Mapping[str, Callable[..., Any]]
 ) -> dict[tuple[str, str], float]:
     """For each pair of contenders, their largest difference in units of the tolerance."""
     outputs = {
-        name: oracle.comparable(exam.op, as_tuple(call(f, exam.first)), exam.first)
+        name: oracle.comparable(reference.op, as_tuple(call(f, reference.first)), reference.first)
         for name, f in functions.items()
     }
     names = list(outputs)
-    tolerance = exam.op.tolerance[exam.case.dtype]
+    tolerance = reference.op.tolerance[reference.case.dtype]
     pairs: dict[tuple[str, str], float] = {}
     for index, one in enumerate(names):
         for other in names[index + 1 :]:
@@ -49,27 +49,27 @@ def disagreement(
                     agreement.error_units(a.detach(), Truth(b.detach(), t.magnitude), tolerance)
                 )
                 for a, b, t in zip(
-                    outputs[one], outputs[other], exam.expected_first.compared, strict=True
+                    outputs[one], outputs[other], reference.expected_first.compared, strict=True
                 )
             )
     return pairs
 
 
-def _examine(exam: Exam, function: Callable[..., Any]) -> float:
+def _largest_error(reference: Reference, function: Callable[..., Any]) -> float:
     """The largest error over all outputs and gradients. Raises WrongError."""
-    given = exam.first.map(clone)
-    errors = [answer(exam, function, given, exam.expected_first)]
+    given = reference.first.map(clone)
+    errors = [answer(reference, function, given, reference.expected_first)]
     # The same memory with other values: whoever remembers an address answers with the old ones.
-    given = refilled(given, exam.second)
-    errors.append(answer(exam, function, given, exam.expected_second))
-    refuse_memory(exam, function)
-    if exam.expected_first.gradients:
-        errors.append(gradient_error(exam, function))
+    given = refilled(given, reference.second)
+    errors.append(answer(reference, function, given, reference.expected_second))
+    refuse_memory(reference, function)
+    if reference.expected_first.gradients:
+        errors.append(gradient_error(reference, function))
     return max(errors)
 
 
 def answer(
-    exam: Exam, function: Callable[..., Any], given: Inputs, expected: oracle.Expected
+    reference: Reference, function: Callable[..., Any], given: Inputs, expected: oracle.Expected
 ) -> float:
     before = given.map(clone)
     result = call(function, given)
@@ -77,31 +77,31 @@ def answer(
         outputs = as_tuple(result)
     except TypeError as error:
         raise WrongError("shape", str(error)) from error
-    check_form(exam, outputs, given, expected)
+    check_form(reference, outputs, given, expected)
     for old, new in zip(before.tensors(), given.tensors(), strict=True):
         if not agreement.same_bits(old, new):
             raise WrongError("inputs", f"changed an input of shape {list(new.shape)}")
-    compared = oracle.comparable(exam.op, outputs, given)
-    return check_values(exam, "value", compared, expected.compared)
+    compared = oracle.comparable(reference.op, outputs, given)
+    return check_values(reference, "value", compared, expected.compared)
 
 
 def check_form(
-    exam: Exam, outputs: tuple[Tensor, ...], given: Inputs, expected: oracle.Expected
+    reference: Reference, outputs: tuple[Tensor, ...], given: Inputs, expected: oracle.Expected
 ) -> None:
     if len(outputs) != len(expected.outputs):
         raise WrongError("shape", f"{len(outputs)} outputs instead of {len(expected.outputs)}")
     for output, truth in zip(outputs, expected.outputs, strict=True):
         floating = truth.value.is_floating_point()
-        named = getattr(torch, exam.op.output_dtype or exam.case.dtype)
+        named = getattr(torch, reference.op.output_dtype or reference.case.dtype)
         wanted = named if floating else truth.value.dtype
         for stage, found, want in (
             ("shape", list(output.shape), list(truth.value.shape)),
             ("dtype", output.dtype, wanted),
-            ("device", output.device.type, torch.device(exam.case.device).type),
+            ("device", output.device.type, torch.device(reference.case.device).type),
         ):
             if found != want:
                 raise WrongError(stage, f"{stage} {found} instead of {want}")
-        _check_board(exam.case.board, output, given)
+        _check_board(reference.case.board, output, given)
 
 
 def _check_board(board: str, output: Tensor, given: Inputs) -> None:
@@ -117,9 +117,9 @@ def _check_board(board: str, output: Tensor, given: Inputs) -> None:
 
 
 def check_values(
-    exam: Exam, stage: str, found: tuple[Tensor, ...], truths: tuple[Truth, ...]
+    reference: Reference, stage: str, found: tuple[Tensor, ...], truths: tuple[Truth, ...]
 ) -> float:
-    tolerance = exam.op.tolerance[exam.case.dtype]
+    tolerance = reference.op.tolerance[reference.case.dtype]
     worst = 0.0
     for tensor, truth in zip(found, truths, strict=True):
         units = agreement.error_units(tensor.detach(), truth, tolerance)
@@ -130,13 +130,13 @@ def check_values(
     return worst
 
 
-def gradient_error(exam: Exam, function: Callable[..., Any]) -> float:
-    bound, leaves = exam.first.map(clone).leaves(exam.op.grad)
+def gradient_error(reference: Reference, function: Callable[..., Any]) -> float:
+    bound, leaves = reference.first.map(clone).leaves(reference.op.grad)
     outputs = as_tuple(call(function, bound))
-    truths = exam.expected_first.gradients
+    truths = reference.expected_first.gradients
     if not any(o.requires_grad for o in outputs) and any(t.value.any() for t in truths):
         raise WrongError("gradient", "the output has no gradient")
-    slopes = oracle.gradient(outputs, leaves, exam.expected_first.upstream)
+    slopes = oracle.gradient(outputs, leaves, reference.expected_first.upstream)
     for slope, leaf in zip(slopes, leaves, strict=True):
         if slope.dtype != leaf.dtype or slope.shape != leaf.shape:
             raise WrongError(
@@ -144,4 +144,4 @@ def gradient_error(exam: Exam, function: Callable[..., Any]) -> float:
                 f"gradient is {slope.dtype} {list(slope.shape)} for an argument that is "
                 f"{leaf.dtype} {list(leaf.shape)}",
             )
-    return check_values(exam, "gradient", slopes, truths)
+    return check_values(reference, "gradient", slopes, truths)

@@ -7,35 +7,35 @@ from collections.abc import Mapping
 
 import torch
 
-from opbench.harness.correctness.reference import Exam
+from opbench.harness.correctness.reference import Reference
 from opbench.harness.declaration.named_arguments import call_named
 from opbench.harness.declare import Cost
 from opbench.harness.outcomes import charged_to, op_fault
 
 
-def cost_of(exam: Exam) -> Cost:
+def cost_of(reference: Reference) -> Cost:
     """The compulsory work of one call on the case's inputs; a view has none.
 
     Raises OpFaultError where the op's own `cost` raises, or returns no Cost.
     """
-    if exam.case.board == "view":
+    if reference.case.board == "view":
         return Cost(0, 0)
-    size = torch.empty((), dtype=getattr(torch, exam.case.dtype)).element_size()
+    size = torch.empty((), dtype=getattr(torch, reference.case.dtype)).element_size()
     values: Mapping[str, object] = {
-        **dict(exam.case.axes),
-        **exam.op.defaults,
-        **exam.first.values,
+        **dict(reference.case.axes),
+        **reference.op.defaults,
+        **reference.first.values,
         "e": size,
-        "dtype": exam.case.dtype,
-        "device": exam.case.device,
-        "direction": exam.case.direction,
-        "board": exam.case.board,
+        "dtype": reference.case.dtype,
+        "device": reference.case.device,
+        "direction": reference.case.direction,
+        "board": reference.case.board,
     }
-    with charged_to(exam.op.name, "cost", exam.op.cost):
-        cost = call_named(exam.op.cost, values)
+    with charged_to(reference.op.name, "cost", reference.op.cost):
+        cost = call_named(reference.op.cost, values)
     if not isinstance(cost, Cost) or not all(map(_is_amount, (cost.flops, cost.bytes))):
         why = f"returned {cost!r}; it has to be a Cost(flops=..., bytes=...) of two numbers"
-        raise op_fault(exam.op.name, "cost", exam.op.cost, why)
+        raise op_fault(reference.op.name, "cost", reference.op.cost, why)
     return cost
 
 

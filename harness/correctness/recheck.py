@@ -11,7 +11,7 @@ from torch import Tensor
 
 from opbench.harness.correctness import oracle
 from opbench.harness.correctness.checks import answer, check_form, check_values, gradient_error
-from opbench.harness.correctness.reference import Exam, WrongError, clone, refilled
+from opbench.harness.correctness.reference import Reference, WrongError, clone, refilled
 from opbench.harness.outcomes import attempt
 from opbench.harness.preparation.inputs import Inputs
 from opbench.harness.preparation.output_modes import as_tuple
@@ -27,53 +27,56 @@ class Timed:
     upstream: tuple[Tensor, ...]
 
 
-def recheck(exam: Exam, function: Callable[..., Any], timed: Timed) -> Verdict:
-    """The verdict on a contender from the first inputs of `exam`, which it has not seen.
+def recheck(reference: Reference, function: Callable[..., Any], timed: Timed) -> Verdict:
+    """The verdict on a contender from the first inputs of `reference`, which it has not seen.
 
     They are put into the memory that the timed call reads, unless their shapes don't fit or the
     call goes on from an earlier forward pass; then they are given to the function itself.
     """
     old = (*timed.inputs.tensors(), *timed.upstream)
-    new = (*exam.first.tensors(), *exam.expected_first.upstream)
+    new = (*reference.first.tensors(), *reference.expected_first.upstream)
     fits = [t.shape for t in old] == [t.shape for t in new]
-    forward, graded = exam.case.direction == "forward", bool(exam.expected_first.gradients)
-    timed_again = fits and (forward or (graded and exam.case.direction == "both"))
+    forward, graded = (
+        reference.case.direction == "forward",
+        bool(reference.expected_first.gradients),
+    )
+    timed_again = fits and (forward or (graded and reference.case.direction == "both"))
     check = _recheck_timed if timed_again else _recheck_fresh
 
-    def sit() -> Right | Wrong:
+    def checked() -> Right | Wrong:
         try:
-            return Right(check(exam, function, timed))
+            return Right(check(reference, function, timed))
         except WrongError as wrong:
             return wrong.verdict
 
-    return attempt("race", sit)
+    return attempt("race", checked)
 
 
-def _recheck_fresh(exam: Exam, function: Callable[..., Any], timed: Timed) -> float:
-    error = answer(exam, function, exam.first.map(clone), exam.expected_first)
-    if exam.expected_first.gradients:
-        error = max(error, gradient_error(exam, function))
+def _recheck_fresh(reference: Reference, function: Callable[..., Any], timed: Timed) -> float:
+    error = answer(reference, function, reference.first.map(clone), reference.expected_first)
+    if reference.expected_first.gradients:
+        error = max(error, gradient_error(reference, function))
     return error
 
 
-def _recheck_timed(exam: Exam, function: Callable[..., Any], timed: Timed) -> float:
+def _recheck_timed(reference: Reference, function: Callable[..., Any], timed: Timed) -> float:
     before = timed.inputs.map(clone)
     try:
-        refilled(timed.inputs, exam.first)
+        refilled(timed.inputs, reference.first)
         # Judged before the inputs are put back: a view would show the old values then.
-        return _judge_timed(exam, timed)
+        return _judge_timed(reference, timed)
     finally:
         refilled(timed.inputs, before)
 
 
-def _judge_timed(exam: Exam, timed: Timed) -> float:
-    result, expected = timed.call(), exam.expected_first
-    if exam.case.direction == "forward":
+def _judge_timed(reference: Reference, timed: Timed) -> float:
+    result, expected = timed.call(), reference.expected_first
+    if reference.case.direction == "forward":
         outputs = as_tuple(result)
-        check_form(exam, outputs, timed.inputs, expected)
-        compared = oracle.comparable(exam.op, outputs, exam.first)
-        return check_values(exam, "value", compared, expected.compared)
+        check_form(reference, outputs, timed.inputs, expected)
+        compared = oracle.comparable(reference.op, outputs, reference.first)
+        return check_values(reference, "value", compared, expected.compared)
     assert isinstance(result, tuple)
     pairs = zip(result, expected.gradients, strict=True)
     slopes = tuple(torch.zeros_like(t.value) if g is None else g for g, t in pairs)
-    return check_values(exam, "gradient", slopes, expected.gradients)
+    return check_values(reference, "gradient", slopes, expected.gradients)

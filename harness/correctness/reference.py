@@ -24,7 +24,7 @@ _DRAWS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Exam:
+class Reference:
     """Everything that is the same for every contender of a case: inputs and their truths.
 
     `first` and `second` hold different values in the same shapes.
@@ -46,7 +46,7 @@ class WrongError(Exception):
         self.verdict = Wrong(stage, reason, error)
 
 
-def set_exam(op: Op, case: Case, *, gradients: bool = True) -> Exam:
+def build_reference(op: Op, case: Case, *, gradients: bool = True) -> Reference:
     """Build the inputs of a case and evaluate the oracle on them.
 
     gradients: whether gradients are checked too. Raises OpFaultError where one of the op's own
@@ -62,27 +62,31 @@ def set_exam(op: Op, case: Case, *, gradients: bool = True) -> Exam:
         oracle.expect(op, given, dtype=case.dtype, seed=case.seed, gradients=gradients)
         for given in built
     ]
-    return Exam(op, case, built[0], built[1], expected[0], expected[1])
+    return Reference(op, case, built[0], built[1], expected[0], expected[1])
 
 
-def without_gradients(exam: Exam) -> Exam:
-    """The same exam on the forward pass alone."""
-    first, second = (replace(e, gradients=()) for e in (exam.expected_first, exam.expected_second))
-    case = replace(exam.case, direction="forward")
-    return replace(exam, case=case, expected_first=first, expected_second=second)
+def without_gradients(reference: Reference) -> Reference:
+    """The same reference on the forward pass alone."""
+    first, second = (
+        replace(e, gradients=()) for e in (reference.expected_first, reference.expected_second)
+    )
+    case = replace(reference.case, direction="forward")
+    return replace(reference, case=case, expected_first=first, expected_second=second)
 
 
-def unseen(exam: Exam) -> Exam:
-    """The same exam on values that nobody has seen, if possible in the same shapes."""
-    shapes = [tensor.shape for tensor in exam.first.tensors()]
+def with_unseen_inputs(reference: Reference) -> Reference:
+    """The same reference on values that nobody has seen, if possible in the same shapes."""
+    shapes = [tensor.shape for tensor in reference.first.tensors()]
     for _ in range(_DRAWS):
-        drawn = inputs.build(exam.op, exam.case, variant=secrets.randbits(32))
+        drawn = inputs.build(reference.op, reference.case, variant=secrets.randbits(32))
         if [tensor.shape for tensor in drawn.tensors()] == shapes:
             break
-    gradients = bool(exam.expected_first.gradients)
-    case = exam.case
-    truth = oracle.expect(exam.op, drawn, dtype=case.dtype, seed=case.seed, gradients=gradients)
-    return replace(exam, first=drawn, expected_first=truth)
+    gradients = bool(reference.expected_first.gradients)
+    case = reference.case
+    truth = oracle.expect(
+        reference.op, drawn, dtype=case.dtype, seed=case.seed, gradients=gradients
+    )
+    return replace(reference, first=drawn, expected_first=truth)
 
 
 def call(function: Callable[..., Any], given: Inputs) -> Any:

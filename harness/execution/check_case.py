@@ -8,12 +8,13 @@ from functools import partial
 from typing import Any
 
 from opbench.harness.catalog import Catalog
-from opbench.harness.correctness import checks, reference
+from opbench.harness.correctness import checks
 from opbench.harness.correctness.costs import cost_of
+from opbench.harness.correctness.reference import Reference, without_gradients
 from opbench.harness.declare import Impl
 from opbench.harness.execution import process_state
 from opbench.harness.execution.observer import Witness
-from opbench.harness.execution.ready import SpoiledError, exam_of, settings
+from opbench.harness.execution.ready import SpoiledError, reference_of, settings
 from opbench.harness.outcomes import attempt
 from opbench.harness.planning.selection import Race
 from opbench.harness.preparation.output_modes import function_on
@@ -42,20 +43,20 @@ class Verifier:
     def _check_case(self, race: Race, witness: Witness) -> Apart:
         case = race.case
         witness.begin("", "inputs")
-        exam = attempt("inputs", partial(exam_of, self._catalog, case, gradients=True))
-        if isinstance(exam, reference.Exam):
-            cost_of(exam)  # isn't needed here, but a race should not be the first to try it
+        reference = attempt("inputs", partial(reference_of, self._catalog, case, gradients=True))
+        if isinstance(reference, Reference):
+            cost_of(reference)  # isn't needed here, but a race should not be the first to try it
         right: dict[str, Callable[..., Any]] = {}
         for name in race.contenders:
             witness.begin(name, "check")
-            if not isinstance(exam, reference.Exam):
-                witness.done(name, exam)
+            if not isinstance(reference, Reference):
+                witness.done(name, reference)
                 continue
             contender = self._catalog.impl(case.op, name)
-            asked, function = exam, self._function(exam, contender)
+            asked, function = reference, self._function(reference, contender)
             if isinstance(function, Unsupported) and case.direction == "both":
                 # Who has no gradient is held to its values.
-                asked = reference.without_gradients(exam)
+                asked = without_gradients(reference)
                 function = self._function(asked, contender)
             verdict = _verdict(asked, function)
             witness.done(name, verdict)
@@ -64,14 +65,17 @@ class Verifier:
             if isinstance(verdict, Right) and callable(function):
                 right[name] = function
         witness.begin("", "check")
-        return checks.disagreement(exam, right) if isinstance(exam, reference.Exam) else {}
+        return checks.disagreement(reference, right) if isinstance(reference, Reference) else {}
 
     def _function(
-        self, exam: reference.Exam, contender: Impl
+        self, reference: Reference, contender: Impl
     ) -> Callable[..., Any] | Unsupported | Failed:
         """The contender's function, or why it doesn't run on this case."""
         refusal = attempt(
-            "prepare", partial(ensure_supported, exam.op, contender, exam.first.values, exam.case)
+            "prepare",
+            partial(
+                ensure_supported, reference.op, contender, reference.first.values, reference.case
+            ),
         )
         if refusal is not None:
             return refusal
@@ -81,7 +85,7 @@ class Verifier:
         function = self._resolved[key]
         if isinstance(function, Unsupported | Failed):
             return function
-        return function_on(exam.op, contender, function, exam.case.board)
+        return function_on(reference.op, contender, function, reference.case.board)
 
 
 def _patient_compiler() -> AbstractContextManager[None]:
@@ -97,12 +101,12 @@ def _patient_compiler() -> AbstractContextManager[None]:
     return patched
 
 
-def _verdict(exam: reference.Exam, function: Callable[..., Any] | Unsupported | Failed) -> Verdict:
-    """The verdict of the exam; right answers don't excuse changed state, which is put back."""
+def _verdict(reference: Reference, function: Callable[..., Any] | Unsupported | Failed) -> Verdict:
+    """The verdict of the check; right answers don't excuse changed state, which is put back."""
     if isinstance(function, Unsupported | Failed):
         return function
     before = process_state.read()
-    verdict = checks.examine(exam, function)
+    verdict = checks.check(reference, function)
     changes = process_state.restore(before)
     if changes and isinstance(verdict, Right):
         return Wrong("state", f"changed {', '.join(changes)}")

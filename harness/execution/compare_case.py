@@ -12,12 +12,13 @@ from typing import Any
 
 import torch
 
-from opbench.harness.correctness import oracle, reference
+from opbench.harness.correctness import oracle
+from opbench.harness.correctness.reference import Reference
 from opbench.harness.declare import Impl, Op, interprets_triton
 from opbench.harness.execution import process_state
 from opbench.harness.execution.messages import Burst, Job
 from opbench.harness.execution.observer import Witness
-from opbench.harness.execution.ready import Ready, clock_of, exam_of, make_ready, settings
+from opbench.harness.execution.ready import Ready, clock_of, make_ready, reference_of, settings
 from opbench.harness.machine.device import ensure_device
 from opbench.harness.outcomes import attempt
 from opbench.harness.preparation import timed_call
@@ -68,19 +69,19 @@ def race_twins(worlds: Worlds, pair: Mapping[str, World], job: Job, witness: Wit
     case = job.race.case
     with settings(case):
         worlds.enter(pair["head"])
-        questions = attempt("inputs", partial(_questions, pair["head"], case, job.checked))
+        workload = attempt("inputs", partial(_workload, pair["head"], case, job.checked))
         for name in job.race.contenders:
             witness.begin(name, "prepare")
-            if isinstance(questions, Failed | Unsupported):
-                witness.done(name, Unpaired(questions, questions))
+            if isinstance(workload, Failed | Unsupported):
+                witness.done(name, Unpaired(workload, workload))
                 continue
-            told = _told_of(name, questions, worlds, pair, job, witness)
+            told = _told_of(name, workload, worlds, pair, job, witness)
             witness.done(name, told)
 
 
 def _told_of(
     name: str,
-    questions: reference.Exam | tuple[Op, Inputs],
+    workload: Reference | tuple[Op, Inputs],
     worlds: Worlds,
     pair: Mapping[str, World],
     job: Job,
@@ -93,7 +94,7 @@ def _told_of(
     for side, world in pair.items():
         witness.begin(name, side)
         worlds.enter(world)
-        call = _call(questions, world.catalog.impl(case.op, name), case)
+        call = _call(workload, world.catalog.impl(case.op, name), case)
         if isinstance(call, Failed | Unsupported) or not callable(call):
             refused[side] = call
         else:
@@ -119,14 +120,14 @@ def poised(
     case, found = job.race.case, {}
     worlds.enter(world)
     torch.set_num_threads(case.threads)
-    questions = attempt("inputs", partial(_questions, world, case, job.checked))
+    workload = attempt("inputs", partial(_workload, world, case, job.checked))
     for name in job.race.contenders:
         witness.begin(name, "prepare")
         call: Call | Outcome
-        if isinstance(questions, Failed | Unsupported):
-            call = questions
+        if isinstance(workload, Failed | Unsupported):
+            call = workload
         else:
-            call = _call(questions, world.catalog.impl(case.op, name), case)
+            call = _call(workload, world.catalog.impl(case.op, name), case)
         call = mixed(worlds, world) or call
         if not callable(call):
             witness.done(name, call)
@@ -212,25 +213,23 @@ def _raced(
     return Paired(tuple(base_s[n] for n in shared), tuple(head_s[n] for n in shared))
 
 
-def _questions(world: World, case: Case, checked: bool) -> reference.Exam | tuple[Op, Inputs]:
-    """The exam of a case, or its inputs alone where nothing is to be checked."""
+def _workload(world: World, case: Case, checked: bool) -> Reference | tuple[Op, Inputs]:
+    """The reference of a case, or its inputs alone where nothing is to be checked."""
     if checked:
-        return exam_of(world.catalog, case)
+        return reference_of(world.catalog, case)
     ensure_device(case.device)
     op = world.catalog.op(case.op)
     return op, build(op, case)
 
 
-def _call(
-    questions: reference.Exam | tuple[Op, Inputs], contender: Impl, case: Case
-) -> Call | Outcome:
-    """One pass of the contender, ready to be timed; checked first where there is an exam."""
-    if isinstance(questions, reference.Exam):
-        ready = make_ready(questions, contender)
+def _call(workload: Reference | tuple[Op, Inputs], contender: Impl, case: Case) -> Call | Outcome:
+    """One pass of the contender, ready to be timed; checked first where there is a reference."""
+    if isinstance(workload, Reference):
+        ready = make_ready(workload, contender)
         return ready.call if isinstance(ready, Ready) else ready
     if "triton" in contender.requires and interprets_triton():
         return Unsupported("is not timed under Triton's interpreter")
-    op, given = questions
+    op, given = workload
     return attempt("prepare", partial(_bound, op, contender, given, case))
 
 

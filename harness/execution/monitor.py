@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from opbench.harness.correctness import recheck, reference
+from opbench.harness.correctness import recheck
 from opbench.harness.correctness.recheck import Timed
+from opbench.harness.correctness.reference import Reference, with_unseen_inputs
 from opbench.harness.execution import process_state
 from opbench.harness.preparation.compiler import compilations
 from opbench.results.records import Failed, Right, Unsupported, Wrong
@@ -21,21 +22,21 @@ class CaseReferee:
 
     def __init__(
         self,
-        exam: reference.Exam,
+        reference: Reference,
         functions: Mapping[str, Callable[..., Any]],
         calls: Mapping[str, Callable[[], object]],
         *,
         announce: Callable[[str], None],
     ) -> None:
         """functions, calls: of each contender, plain and bound; announce: told whose turn it is."""
-        self._exam = exam
+        self._reference = reference
         self._functions = functions
         self._calls = calls
         self._announce = announce
         self._state: process_state.State | None = None
         self._quick: tuple[object, ...] = ()
         self._compilations = 0
-        self._unseen: reference.Exam | None = None
+        self._unseen: Reference | None = None
         self._drawn_at = 0.0
         self._draw_s = 0.0
 
@@ -62,14 +63,16 @@ class CaseReferee:
         that is timed, so that who answers from memory is found out.
         """
         unseen = self._draw()
-        timed = Timed(self._calls[name], self._exam.first, self._exam.expected_first.upstream)
+        timed = Timed(
+            self._calls[name], self._reference.first, self._reference.expected_first.upstream
+        )
         verdict = recheck.recheck(unseen, self._functions[name], timed)
         return None if isinstance(verdict, Right) else verdict
 
-    def _draw(self) -> reference.Exam:
+    def _draw(self) -> Reference:
         now = time.perf_counter()
         if self._unseen is None or self._draw_s <= SHARE * (now - self._drawn_at):
-            self._unseen = reference.unseen(self._exam)
+            self._unseen = with_unseen_inputs(self._reference)
             self._drawn_at = time.perf_counter()
             self._draw_s = self._drawn_at - now
         return self._unseen

@@ -9,10 +9,16 @@ from pathlib import Path
 
 from opbench.harness import profiling
 from opbench.harness.catalog import Catalog
-from opbench.harness.correctness import reference
+from opbench.harness.correctness.reference import Reference
 from opbench.harness.declare import Impl
 from opbench.harness.execution.observer import Witness
-from opbench.harness.execution.ready import Ready, ensure_unspoiled, exam_for, make_ready, settings
+from opbench.harness.execution.ready import (
+    Ready,
+    ensure_unspoiled,
+    make_ready,
+    settings,
+    try_reference,
+)
 from opbench.harness.outcomes import attempt
 from opbench.harness.planning.selection import Race
 from opbench.results.records import Case, Outcome, Profile
@@ -26,21 +32,21 @@ def profile_case(
     side: which of two versions they are, "" where there is but one.
     """
     with settings(race.case):
-        exam = exam_for(catalog, race, witness)
-        if exam is None:
+        reference = try_reference(catalog, race, witness)
+        if reference is None:
             return
         for name in race.contenders:
             witness.begin(name, "profile")
-            outcome = _profiled(exam, catalog.impl(race.case.op, name), folder, side)
+            outcome = _profiled(reference, catalog.impl(race.case.op, name), folder, side)
             witness.done(name, outcome)
             ensure_unspoiled(outcome)
 
 
-def _profiled(exam: reference.Exam, contender: Impl, folder: Path, side: str) -> Profile | Outcome:
-    ready = make_ready(exam, contender)
+def _profiled(reference: Reference, contender: Impl, folder: Path, side: str) -> Profile | Outcome:
+    ready = make_ready(reference, contender)
     if not isinstance(ready, Ready):
         return ready
-    traced = partial(_trace, exam.case, contender.name, ready.call, folder=folder, side=side)
+    traced = partial(_trace, reference.case, contender.name, ready.call, folder=folder, side=side)
     return attempt("profile", traced)
 
 

@@ -15,8 +15,9 @@ import torch
 from torch._functorch import config as functorch_config
 
 from opbench.harness.catalog import Catalog
-from opbench.harness.correctness import checks, reference
+from opbench.harness.correctness import checks
 from opbench.harness.correctness.caveats import Machine, excuse, machine_of
+from opbench.harness.correctness.reference import Reference, build_reference
 from opbench.harness.declare import Impl, interprets_triton
 from opbench.harness.execution import leaks
 from opbench.harness.execution.observer import Witness
@@ -57,13 +58,13 @@ class Ready:
     error: float
 
 
-def make_ready(exam: reference.Exam, contender: Impl) -> Ready | Outcome:
+def make_ready(reference: Reference, contender: Impl) -> Ready | Outcome:
     """Resolve, prepare and check a contender on a case, and bind its call.
 
     What it changes or leaves behind in the process is undone, and is a wrong answer.
     """
     before = leaks.look()
-    outcome = _make_ready(exam, contender)
+    outcome = _make_ready(reference, contender)
     left = leaks.undo(before)
     if left.lasting:
         return Wrong(LASTING, "; ".join((*left.undone, *left.lasting)))
@@ -72,14 +73,14 @@ def make_ready(exam: reference.Exam, contender: Impl) -> Ready | Outcome:
     return outcome
 
 
-def bound_call(exam: reference.Exam, function: Callable[..., Any]) -> Callable[[], object]:
+def bound_call(reference: Reference, function: Callable[..., Any]) -> Callable[[], object]:
     """One pass of `function` on the case's inputs, as the race, the profile and pytest time it."""
     return timed_call.bind(
         function,
-        exam.first,
-        direction=exam.case.direction,
-        grad=exam.op.grad,
-        upstream=exam.expected_first.upstream,
+        reference.first,
+        direction=reference.case.direction,
+        grad=reference.op.grad,
+        upstream=reference.expected_first.upstream,
     )
 
 
@@ -101,7 +102,7 @@ def settings(case: Case, *, reset_compiler: bool = True) -> Iterator[None]:
         torch.set_grad_enabled(graph)
 
 
-def exam_of(catalog: Catalog, case: Case, *, gradients: bool = False) -> reference.Exam:
+def reference_of(catalog: Catalog, case: Case, *, gradients: bool = False) -> Reference:
     """Inputs and truths of a case.
 
     gradients: whether they are checked in the forward pass as well. Raises UnsupportedError where
@@ -109,43 +110,43 @@ def exam_of(catalog: Catalog, case: Case, *, gradients: bool = False) -> referen
     """
     ensure_device(case.device)
     gradients = gradients or case.direction != "forward"
-    return reference.set_exam(catalog.op(case.op), case, gradients=gradients)
+    return build_reference(catalog.op(case.op), case, gradients=gradients)
 
 
-def exam_for(catalog: Catalog, race: Race, witness: Witness) -> reference.Exam | None:
-    """The case's exam; None where it can't be set, which is then every contender's outcome."""
+def try_reference(catalog: Catalog, race: Race, witness: Witness) -> Reference | None:
+    """The case's reference; None where it can't be built, which is then every contender's outcome."""
     witness.begin("", "inputs")
-    exam = attempt("inputs", partial(exam_of, catalog, race.case))
-    if isinstance(exam, reference.Exam):
-        return exam
+    reference = attempt("inputs", partial(reference_of, catalog, race.case))
+    if isinstance(reference, Reference):
+        return reference
     for name in race.contenders:
         witness.begin(name, "prepare")
-        witness.done(name, exam)
+        witness.done(name, reference)
     return None
 
 
-def _make_ready(exam: reference.Exam, contender: Impl) -> Ready | Outcome:
-    case = exam.case
+def _make_ready(reference: Reference, contender: Impl) -> Ready | Outcome:
+    case = reference.case
     if "triton" in contender.requires and interprets_triton():
         return Unsupported("is not timed under Triton's interpreter")
     refusal = attempt(
         "prepare",
-        partial(ensure_supported, exam.op, contender, exam.first.values, case),
+        partial(ensure_supported, reference.op, contender, reference.first.values, case),
     )
     if refusal is not None:
         return refusal
     start = time.perf_counter()
-    function = attempt("prepare", partial(_prepared, exam, contender))
+    function = attempt("prepare", partial(_prepared, reference, contender))
     if isinstance(function, Failed | Unsupported):
         return function
     preparation_s = time.perf_counter() - start
-    verdict = checks.examine(exam, function)
+    verdict = checks.check(reference, function)
     admitted = excuse(verdict, contender, case, _machine())
     if admitted:
         return Unsupported(f"admits to be wrong here: {admitted}")
     if not isinstance(verdict, Right):
         return verdict
-    call = attempt("bind", partial(bound_call, exam, function))
+    call = attempt("bind", partial(bound_call, reference, function))
     if isinstance(call, Failed | Unsupported):
         return call
     return Ready(function, call, preparation_s, verdict.error)
@@ -157,10 +158,10 @@ def _machine() -> Machine:
     return machine_of(describe())
 
 
-def _prepared(exam: reference.Exam, contender: Impl) -> Callable[..., Any]:
+def _prepared(reference: Reference, contender: Impl) -> Callable[..., Any]:
     """Resolve and call once, so that compiling and the first call are behind it."""
-    given = exam.first
-    function = function_on(exam.op, contender, resolve(contender), exam.case.board)
+    given = reference.first
+    function = function_on(reference.op, contender, resolve(contender), reference.case.board)
     function(*given.args, **given.options)
     return function
 

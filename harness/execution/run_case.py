@@ -10,8 +10,8 @@ from functools import partial
 
 from opbench.harness import profiling
 from opbench.harness.catalog import Catalog
-from opbench.harness.correctness import reference
 from opbench.harness.correctness.costs import cost_of
+from opbench.harness.correctness.reference import Reference
 from opbench.harness.declare import Cost
 from opbench.harness.execution.monitor import CaseReferee
 from opbench.harness.execution.observer import Witness
@@ -19,9 +19,9 @@ from opbench.harness.execution.ready import (
     Ready,
     clock_of,
     ensure_unspoiled,
-    exam_for,
     make_ready,
     settings,
+    try_reference,
 )
 from opbench.harness.outcomes import attempt
 from opbench.harness.planning.selection import Race
@@ -42,21 +42,21 @@ def run_case(catalog: Catalog, race: Race, *, policy: Policy, witness: Witness) 
     """
     case = race.case
     with settings(case):
-        exam = exam_for(catalog, race, witness)
-        if exam is None:
+        reference = try_reference(catalog, race, witness)
+        if reference is None:
             return
-        cost = cost_of(exam)
+        cost = cost_of(reference)
         ready: dict[str, Ready] = {}
         for name in race.contenders:
             witness.begin(name, "prepare")
-            outcome = make_ready(exam, catalog.impl(case.op, name))
+            outcome = make_ready(reference, catalog.impl(case.op, name))
             if isinstance(outcome, Ready):
                 ready[name] = outcome
             else:
                 witness.done(name, outcome)
                 ensure_unspoiled(outcome)
         witness.begin("", "race")
-        for name, timing in _race(exam, ready, policy, witness).items():
+        for name, timing in _race(reference, ready, policy, witness).items():
             witness.begin(name, "race")
             outcome = _measured(timing, ready[name], case, cost)
             witness.done(name, outcome)
@@ -64,11 +64,11 @@ def run_case(catalog: Catalog, race: Race, *, policy: Policy, witness: Witness) 
 
 
 def _race(
-    exam: reference.Exam, ready: Mapping[str, Ready], policy: Policy, witness: Witness
+    reference: Reference, ready: Mapping[str, Ready], policy: Policy, witness: Witness
 ) -> dict[str, interleaving.Timing | interleaving.Out]:
-    case = exam.case
+    case = reference.case
     referee = CaseReferee(
-        exam,
+        reference,
         {name: lane.function for name, lane in ready.items()},
         {name: lane.call for name, lane in ready.items()},
         announce=lambda name: witness.begin(name, "race"),

@@ -13,9 +13,9 @@ import pytest
 from opbench.harness.catalog import Catalog
 from opbench.harness.correctness.caveats import admitted_on, machine_of
 from opbench.harness.correctness.costs import cost_of
-from opbench.harness.correctness.reference import Exam
+from opbench.harness.correctness.reference import Reference
 from opbench.harness.declare import Cost, Impl
-from opbench.harness.execution.ready import Ready, exam_of, make_ready, settings
+from opbench.harness.execution.ready import Ready, make_ready, reference_of, settings
 from opbench.harness.machine.device import waiter
 from opbench.harness.machine.environment import describe
 from opbench.harness.outcomes import attempt
@@ -79,20 +79,20 @@ def _bench(benchmark: BenchmarkFixture, job: Job) -> None:
     case = job.case
     with settings(case):
         contender = job.catalog.impl(case.op, job.contender)
-        exam = _exam(job.catalog, case)
-        ready = make_ready(exam, contender) if isinstance(exam, Exam) else exam
+        reference = _reference(job.catalog, case)
+        ready = make_ready(reference, contender) if isinstance(reference, Reference) else reference
         if isinstance(ready, Unsupported):
             pytest.skip(ready.reason)
         if isinstance(ready, Wrong | Failed):
             why = f"{job.contender} of {case.op}: {ready.stage}: {ready.reason}"
             pytest.fail(why, pytrace=False)
         assert isinstance(ready, Ready)
-        assert isinstance(exam, Exam)
+        assert isinstance(reference, Reference)
         # Known by what it is, and not by the file or folder that pytest was given.
         benchmark.group, benchmark.name = group_of(case), job.id
         benchmark.fullname = fullname_of(case, job.contender)
         benchmark.param, benchmark.params = job.id, params_of(case, job.contender)
-        benchmark.extra_info |= extra_info_of(_record(contender, case, ready, cost_of(exam)))
+        benchmark.extra_info |= extra_info_of(_record(contender, case, ready, cost_of(reference)))
         benchmark(ready.call)
 
 
@@ -122,6 +122,6 @@ _environment = cache(describe)
 
 
 @lru_cache(maxsize=1)
-def _exam(catalog: Catalog, case: Case) -> Exam | Unsupported | Failed:
+def _reference(catalog: Catalog, case: Case) -> Reference | Unsupported | Failed:
     """The case's inputs and truths; items of a case follow each other, so one is enough."""
-    return attempt("inputs", lambda: exam_of(catalog, case))
+    return attempt("inputs", lambda: reference_of(catalog, case))

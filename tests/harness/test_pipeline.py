@@ -8,7 +8,7 @@ import torch
 
 import opbench
 from opbench.harness import profiling
-from opbench.harness.execution.ready import exam_of, make_ready, settings
+from opbench.harness.execution.ready import make_ready, reference_of, settings
 from opbench.harness.planning.selection import Race, Selection
 from opbench.harness.timing.stopping import Policy
 from opbench.results.records import Failed, Measured, Profile, Record, Started, Unsupported, Wrong
@@ -164,14 +164,14 @@ def test_compiled_contenders_start_afresh_for_each_case(troubled, tmp_path):
     ],
 )
 def test_what_is_timed_of_a_compiled_contender_is_compiled(catalog, direction, region):
-    """The exam before the race must not make torch.compile fall back to eager code."""
+    """The reference before the race must not make torch.compile fall back to eager code."""
     selection = Selection(
         ("patch_pooling",), "tiny", impls=("compile_scatter_add",), directions=(direction,)
     )
     (race,) = opbench.plan(catalog, selection)
     with settings(race.case):
-        exam = exam_of(catalog, race.case)
-        ready = make_ready(exam, catalog.impl("patch_pooling", race.contenders[0]))
+        reference = reference_of(catalog, race.case)
+        ready = make_ready(reference, catalog.impl("patch_pooling", race.contenders[0]))
         with torch.autograd.profiler.profile() as profiled:
             ready.call()
             # Again: a backward pass is timed on one graph, many times.

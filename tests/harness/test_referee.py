@@ -24,11 +24,11 @@ def watched(catalog, function, *, direction="forward", op="row_sum", expression=
     """A referee of a race of one contender, and the inputs that are timed."""
     selection = Selection((op,), expression, directions=(direction,))
     race = opbench.plan(catalog, selection)[0]
-    exam = ready.exam_of(catalog, race.case)
-    call = ready.bound_call(exam, function)
+    reference = ready.reference_of(catalog, race.case)
+    call = ready.bound_call(reference, function)
     announced = []
-    referee = CaseReferee(exam, {"it": function}, {"it": call}, announce=announced.append)
-    return referee, exam, call, announced
+    referee = CaseReferee(reference, {"it": function}, {"it": call}, announce=announced.append)
+    return referee, reference, call, announced
 
 
 def honest(x, *, scale=1.0):
@@ -51,12 +51,12 @@ class Remembers:
 
 @pytest.mark.parametrize("direction", ["forward", "backward", "both"])
 def test_the_honest_pass_again_and_again_and_keep_their_inputs(sums, direction):
-    referee, exam, call, _ = watched(sums, honest, direction=direction)
-    before = [tensor.clone() for tensor in exam.first.tensors()]
+    referee, reference, call, _ = watched(sums, honest, direction=direction)
+    before = [tensor.clone() for tensor in reference.first.tensors()]
     for _ in range(5):
         assert referee.recheck("it") is None
         call()
-    assert all(map(torch.equal, before, exam.first.tensors()))
+    assert all(map(torch.equal, before, reference.first.tensors()))
 
 
 def test_answers_from_memory_are_found_out_in_the_very_memory_that_is_timed(sums):
@@ -98,8 +98,8 @@ def test_one_that_raises_on_unseen_inputs_has_failed(sums):
             raise RuntimeError("never seen that")
         return honest(x, scale=scale)
 
-    referee, exam, *_ = watched(sums, honest)
-    first = exam.first.tensors()[0][0, 0].clone()
+    referee, reference, *_ = watched(sums, honest)
+    first = reference.first.tensors()[0][0, 0].clone()
     referee, *_ = watched(sums, picky)
     verdict = referee.recheck("it")
     assert isinstance(verdict, Failed)
