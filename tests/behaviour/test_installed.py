@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent.parent
 #: Of the folders that are installed below `opbench`; projects have packages by these names, too.
 NAMES = ("harness", "results", "suites", "impls", "dashboards")
 #: What a distribution is built from.
-SOURCES = (*NAMES, "opbench", "pyproject.toml", "README.md", "LICENSE")
+SOURCES = (*NAMES, "opbench", "pyproject.toml", "LICENSE", "docs/package.md")
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
 PIP = (sys.executable, "-m", "pip", "--quiet")
 OFFLINE = ("--no-deps", "--no-build-isolation")
@@ -33,7 +33,8 @@ def sdist(tmp_path_factory):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=ignored)
         else:
-            shutil.copy(ROOT / name, folder)
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
     subprocess.run([sys.executable, "-c", BUILD, "dist"], cwd=folder, check=True)
     (archive,) = (folder / "dist").glob("*.tar.gz")
     return archive
