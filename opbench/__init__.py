@@ -24,9 +24,14 @@ if TYPE_CHECKING:
         Shape,
         Support,
         Unavailable,
+        cpu,
+        cuda,
+        floating,
+        forward_only,
         impl,
         interprets_triton,
         supported,
+        triton_device,
     )
     from opbench.harness.execution.process import Limits
     from opbench.harness.execution.supervisor import Supervisor
@@ -57,6 +62,10 @@ _HOMES = {
     "Support": "opbench.harness.declare",
     "Unavailable": "opbench.harness.declare",
     "check": "opbench.harness.pipeline.check",
+    "cpu": "opbench.harness.declare",
+    "cuda": "opbench.harness.declare",
+    "floating": "opbench.harness.declare",
+    "forward_only": "opbench.harness.declare",
     "impl": "opbench.harness.declare",
     "interprets_triton": "opbench.harness.declare",
     "load": "opbench.harness.catalog",
@@ -66,13 +75,16 @@ _HOMES = {
     "profile": "opbench.harness.pipeline.profile",
     "run": "opbench.harness.pipeline.run",
     "supported": "opbench.harness.declare",
+    "triton_device": "opbench.harness.declare",
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'opbench' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+if not TYPE_CHECKING:  # a type checker would believe that every name is there
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'opbench' has no attribute {name!r}")
+        return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 __all__ = [
@@ -92,6 +104,10 @@ __all__ = [
     "Support",
     "Unavailable",
     "check",
+    "cpu",
+    "cuda",
+    "floating",
+    "forward_only",
     "impl",
     "interprets_triton",
     "load",
@@ -101,4 +117,5 @@ __all__ = [
     "profile",
     "run",
     "supported",
+    "triton_device",
 ]
