@@ -101,7 +101,7 @@ def record_units(given: argparse.Namespace) -> None:
         slowdowns=(SLOWDOWN,),
         twins=given.twins,
         pairs=given.pairs,
-        reporter=Telling(),
+        observer=Telling(),
     )
 
 
@@ -288,13 +288,13 @@ def _fires(
     return bool(before and after) and rule(before, after)
 
 
-class Telling(gate.Reporter):
+class Telling(gate.SessionObserver):
     """Prints how far a recording is."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
 
-    def unit(self, role: str, number: int, left: int) -> None:
+    def begin_unit(self, role: str, number: int, left: int) -> None:
         """Print a line for each process."""
         method = "pair" if role == "verify" else "process"
         passed = time.monotonic() - self._start

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from opbench.harness.pipeline.recorder import Reporter
+from opbench.harness.execution.messages import JobResult
+from opbench.harness.execution.observer import NullObserver, Observer
 from opbench.harness.planning.selection import Race
 from opbench.results.records import Case, Measured, Record
 
@@ -35,33 +36,35 @@ class Stopwatch:
 
 
 @dataclass(slots=True)
-class Timing:
-    """A reporter that passes on what it is told, and times the phases of every case.
+class PhaseTimer(NullObserver):
+    """An observer that times the phases of every case, and passes every notification on."""
 
-    raced_s: seconds that the race of each case took, its warming up included.
-    """
-
-    reporter: Reporter
+    observer: Observer
     watch: Stopwatch
+    #: Seconds that the race of each case took, its warm-up included.
     raced_s: dict[Case, float] = field(default_factory=dict)
     _raced_before: float = 0.0
 
-    def case(self, race: Race) -> None:
-        """A case is prepared."""
+    def begin_case(self, race: Race) -> None:
+        """Work on a case begins, with preparing its contenders."""
         self.watch.begin("preparing")
         self._raced_before = self.watch.spent_s.get("racing", 0.0)
-        self.reporter.case(race)
+        self.observer.begin_case(race)
 
-    def contender(self, name: str, stage: str) -> None:
-        """The case is raced once all are prepared; in several processes again and again."""
+    def begin(self, name: str, stage: str) -> None:
+        """The race begins once all are prepared; in several processes again and again."""
         self.watch.begin("racing" if stage == RACE else "preparing")
-        self.reporter.contender(name, stage)
+        self.observer.begin(name, stage)
 
-    def finished(self, race: Race) -> None:
-        """A case is through."""
+    def done(self, name: str, result: JobResult, output: str = "") -> None:
+        """A contender is done."""
+        self.observer.done(name, result, output)
+
+    def end_case(self, race: Race) -> None:
+        """Work on the case is over."""
         self.watch.begin("")
         self.raced_s[race.case] = self.watch.spent_s.get("racing", 0.0) - self._raced_before
-        self.reporter.finished(race)
+        self.observer.end_case(race)
 
     def spent(self, records: Iterable[Record]) -> dict[str, float]:
         """Seconds by phase, with checks apart from compiling and first calls.

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from opbench.harness.execution.observer import NullObserver
+
 if TYPE_CHECKING:
     from rich.progress import Progress as DrawnProgress
     from rich.progress import TaskID
@@ -43,20 +45,11 @@ def draw(tables: Iterable[Table]) -> None:
         console.print(drawn)
 
 
-class Progress:
-    """A reporter that says nothing; the others say how far the work is."""
+class Progress(NullObserver):
+    """An observer that shows nothing; the base of those that show how far the work is."""
 
     def expect(self, races: Sequence[Race]) -> None:
-        """So many cases are to come."""
-
-    def case(self, race: Race) -> None:
-        """A case begins."""
-
-    def contender(self, name: str, stage: str) -> None:
-        """A contender begins a stage, or with "" all of them do."""
-
-    def finished(self, race: Race) -> None:
-        """A case is through."""
+        """Announce the cases that are to come."""
 
 
 #: What goes on in a stage.
@@ -73,7 +66,7 @@ _CHECK_S = 1.0
 
 @contextmanager
 def progress(words: argparse.Namespace) -> Iterator[Progress]:
-    """A reporter that draws a bar on a terminal, and else writes a line for each case.
+    """An observer that draws a bar on a terminal, and else writes a line for each case.
 
     words: of the command line: its verb, and whether it is to be quiet.
     """
@@ -97,11 +90,11 @@ class _Lines(Progress):
         _write_line(verb, "loading")
 
     def expect(self, races: Sequence[Race]) -> None:
-        """So many cases are to come."""
+        """Announce the cases that are to come."""
         self._total = len(races)
 
-    def finished(self, race: Race) -> None:
-        """A case is through."""
+    def end_case(self, race: Race) -> None:
+        """Write a line for the case."""
         self._done += 1
         elapsed = time.monotonic() - self._began
         if self._done < self._total and elapsed < self._told_s + self._every_s:
@@ -133,23 +126,23 @@ class _Bar(Progress):
         self._where = ""
 
     def expect(self, races: Sequence[Race]) -> None:
-        """So many cases are to come."""
+        """Announce the cases that are to come."""
         self._total = len(races)
         # One case is through or not: a bar would tell nothing.
         self._drawn.update(self._task, total=self._total if self._total > 1 else None)
 
-    def case(self, race: Race) -> None:
-        """A case begins."""
+    def begin_case(self, race: Race) -> None:
+        """Show the case."""
         self._where = f"{race.case.op} {race.case.label}"
         self._drawn.update(self._task, description=_escaped(self._where))
 
-    def contender(self, name: str, stage: str) -> None:
-        """A contender begins a stage."""
+    def begin(self, name: str, stage: str) -> None:
+        """Show the contender and its stage."""
         text = f"{self._where} · {_STAGES.get(stage, stage)} {name}".strip()
         self._drawn.update(self._task, description=_escaped(text))
 
-    def finished(self, race: Race) -> None:
-        """A case is through."""
+    def end_case(self, race: Race) -> None:
+        """Show how many cases are done, and how long the rest may take."""
         self._done += 1
         left_s = (time.monotonic() - self._began) / self._done * (self._total - self._done)
         left = f"{self._done} of {self._total}, about {_elapsed(left_s)} left"
@@ -180,15 +173,15 @@ _ROLES = {
 
 
 @contextmanager
-def gate_progress(words: argparse.Namespace) -> Iterator[gate.Reporter]:
-    """A reporter that says which unit of a gate begins and how many contenders are undecided.
+def gate_progress(words: argparse.Namespace) -> Iterator[gate.SessionObserver]:
+    """An observer that says which unit of a gate begins and how many contenders are undecided.
 
     How long that takes nobody knows: it depends on how they scatter.
     """
-    from opbench.harness.regression.gate import Reporter
+    from opbench.harness.regression.gate import SessionObserver
 
     if words.quiet:
-        yield Reporter()
+        yield SessionObserver()
     elif not sys.stderr.isatty():
         yield _unit_lines(words.verb)
     else:
@@ -198,32 +191,32 @@ def gate_progress(words: argparse.Namespace) -> Iterator[gate.Reporter]:
             yield _unit_status(lambda text: status.update(_escaped(text)))
 
 
-def _unit_lines(verb: str) -> gate.Reporter:
-    from opbench.harness.regression.gate import Reporter
+def _unit_lines(verb: str) -> gate.SessionObserver:
+    from opbench.harness.regression.gate import SessionObserver
 
     began = time.monotonic()
 
-    class Lines(Reporter):
-        def unit(self, role: str, number: int, left: int) -> None:
+    class Lines(SessionObserver):
+        def begin_unit(self, role: str, number: int, left: int) -> None:
             elapsed = _elapsed(time.monotonic() - began)
             _write_line(verb, f"{_unit(role, number, left)}, {elapsed}")
 
     return Lines()
 
 
-def _unit_status(show: Callable[[str], None]) -> gate.Reporter:
-    from opbench.harness.regression.gate import Reporter
+def _unit_status(show: Callable[[str], None]) -> gate.SessionObserver:
+    from opbench.harness.regression.gate import SessionObserver
 
     began = time.monotonic()
 
-    class Status(Reporter):
+    class Status(SessionObserver):
         _text = ""
 
-        def unit(self, role: str, number: int, left: int) -> None:
+        def begin_unit(self, role: str, number: int, left: int) -> None:
             self._text = _unit(role, number, left)
             show(self._text)
 
-        def race(self, race: Race) -> None:
+        def begin_case(self, race: Race) -> None:
             elapsed = _elapsed(time.monotonic() - began)
             show(f"{self._text}, {elapsed} · {race.case.op} {race.case.label}")
 

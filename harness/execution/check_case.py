@@ -13,7 +13,7 @@ from opbench.harness.correctness.costs import cost_of
 from opbench.harness.correctness.reference import Reference, without_gradients
 from opbench.harness.declare import Impl
 from opbench.harness.execution import process_state
-from opbench.harness.execution.observer import Witness
+from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import SpoiledError, reference_of, settings
 from opbench.harness.outcomes import attempt
 from opbench.harness.planning.selection import Race
@@ -32,25 +32,25 @@ class Verifier:
         self._catalog = catalog
         self._resolved: dict[tuple[str, str], Callable[..., Any] | Unsupported | Failed] = {}
 
-    def check_case(self, race: Race, *, witness: Witness) -> Apart:
+    def check_case(self, race: Race, *, observer: Observer) -> Apart:
         """Examine every contender, telling each verdict, and compare the right ones pairwise.
 
         Raises SpoiledError where one of them ran out of memory, which it may still hold.
         """
         with _patient_compiler(), settings(race.case, reset_compiler=False):
-            return self._check_case(race, witness)
+            return self._check_case(race, observer)
 
-    def _check_case(self, race: Race, witness: Witness) -> Apart:
+    def _check_case(self, race: Race, observer: Observer) -> Apart:
         case = race.case
-        witness.begin("", "inputs")
+        observer.begin("", "inputs")
         reference = attempt("inputs", partial(reference_of, self._catalog, case, gradients=True))
         if isinstance(reference, Reference):
             cost_of(reference)  # isn't needed here, but a race should not be the first to try it
         right: dict[str, Callable[..., Any]] = {}
         for name in race.contenders:
-            witness.begin(name, "check")
+            observer.begin(name, "check")
             if not isinstance(reference, Reference):
-                witness.done(name, reference)
+                observer.done(name, reference)
                 continue
             contender = self._catalog.impl(case.op, name)
             asked, function = reference, self._function(reference, contender)
@@ -59,12 +59,12 @@ class Verifier:
                 asked = without_gradients(reference)
                 function = self._function(asked, contender)
             verdict = _verdict(asked, function)
-            witness.done(name, verdict)
+            observer.done(name, verdict)
             if isinstance(verdict, Failed) and verdict.cause == "memory":
                 raise SpoiledError(verdict.reason)
             if isinstance(verdict, Right) and callable(function):
                 right[name] = function
-        witness.begin("", "check")
+        observer.begin("", "check")
         return checks.disagreement(reference, right) if isinstance(reference, Reference) else {}
 
     def _function(

@@ -17,7 +17,7 @@ from opbench.harness.correctness.reference import Reference
 from opbench.harness.declare import Impl, Op, interprets_triton
 from opbench.harness.execution import process_state
 from opbench.harness.execution.messages import Burst, Job
-from opbench.harness.execution.observer import Witness
+from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import Ready, clock_of, make_ready, reference_of, settings
 from opbench.harness.machine.device import ensure_device
 from opbench.harness.outcomes import attempt
@@ -61,7 +61,7 @@ def load_arms(
     return arms
 
 
-def race_twins(worlds: Worlds, pair: Mapping[str, World], job: Job, witness: Witness) -> None:
+def race_twins(worlds: Worlds, pair: Mapping[str, World], job: Job, observer: Observer) -> None:
     """Race the two versions of each contender of a case, telling the times, or why there are none.
 
     pair: the world of each side. The contract and the inputs are those of the head.
@@ -71,12 +71,12 @@ def race_twins(worlds: Worlds, pair: Mapping[str, World], job: Job, witness: Wit
         worlds.enter(pair["head"])
         workload = attempt("inputs", partial(_workload, pair["head"], case, job.checked))
         for name in job.race.contenders:
-            witness.begin(name, "prepare")
+            observer.begin(name, "prepare")
             if isinstance(workload, Failed | Unsupported):
-                witness.done(name, Unpaired(workload, workload))
+                observer.done(name, Unpaired(workload, workload))
                 continue
-            told = _told_of(name, workload, worlds, pair, job, witness)
-            witness.done(name, told)
+            told = _told_of(name, workload, worlds, pair, job, observer)
+            observer.done(name, told)
 
 
 def _told_of(
@@ -85,14 +85,14 @@ def _told_of(
     worlds: Worlds,
     pair: Mapping[str, World],
     job: Job,
-    witness: Witness,
+    observer: Observer,
 ) -> Paired | Unpaired:
     """The times of a contender's two versions, or why there are none."""
     case, known = job.race.case, Registered.now()
     calls: dict[str, Call] = {}
     refused: dict[str, Outcome] = {}
     for side, world in pair.items():
-        witness.begin(name, side)
+        observer.begin(name, side)
         worlds.enter(world)
         call = _call(workload, world.catalog.impl(case.op, name), case)
         if isinstance(call, Failed | Unsupported) or not callable(call):
@@ -105,24 +105,24 @@ def _told_of(
     if name in job.injected:
         worlds.enter(pair["head"])
         calls = injected_slowdown.slowed(calls, job.injected[name], clock_of(case))
-    told = _raced(calls, _Switch(name, worlds, pair, witness), case, job.policy)
+    told = _raced(calls, _Switch(name, worlds, pair, observer), case, job.policy)
     mixed = _mixed(worlds, pair)
     return Unpaired(mixed.get("base"), mixed.get("head")) if mixed else told
 
 
 def poised(
-    worlds: Worlds, world: World, job: Job, witness: Witness
+    worlds: Worlds, world: World, job: Job, observer: Observer
 ) -> dict[str, tuple[Call, interleaving.Size]]:
     """The calls of those contenders of a case that run, warmed up, and the size of their bursts.
 
-    What became of the others is told to the witness.
+    What became of the others is told to the observer.
     """
     case, found = job.race.case, {}
     worlds.enter(world)
     torch.set_num_threads(case.threads)
     workload = attempt("inputs", partial(_workload, world, case, job.checked))
     for name in job.race.contenders:
-        witness.begin(name, "prepare")
+        observer.begin(name, "prepare")
         call: Call | Outcome
         if isinstance(workload, Failed | Unsupported):
             call = workload
@@ -130,7 +130,7 @@ def poised(
             call = _call(workload, world.catalog.impl(case.op, name), case)
         call = mixed(worlds, world) or call
         if not callable(call):
-            witness.done(name, call)
+            observer.done(name, call)
             continue
         if name in job.injected:
             both = dict.fromkeys(SIDES, call)
@@ -141,14 +141,14 @@ def poised(
             calls = max(1, round(job.policy.block_s / max(settled, 1e-9)))
             found[name] = (call, interleaving.Size(calls, calls))
         else:
-            witness.done(name, settled)
+            observer.done(name, settled)
     return found
 
 
 def serve(
     lanes: Mapping[str, tuple[Call, interleaving.Size]],
     case: Case,
-    witness: Witness,
+    observer: Observer,
     *,
     ask: Callable[[], Burst],
     tell: Callable[[float], None],
@@ -157,7 +157,7 @@ def serve(
     clock = clock_of(case)
     evict = evictor(case.device) if case.cache == "cold" else None
     while (name := ask().contender) != "":
-        witness.begin(name, "race")
+        observer.begin(name, "race")
         call, size = lanes[name]
         reading = interleaving.led_block(call, size, clock, evict=evict)
         tell(reading.host_s / size.calls)
@@ -167,10 +167,10 @@ class _Switch:
     """The referee of twins: lets each of them run in its own world."""
 
     def __init__(
-        self, contender: str, worlds: Worlds, pair: Mapping[str, World], witness: Witness
+        self, contender: str, worlds: Worlds, pair: Mapping[str, World], observer: Observer
     ) -> None:
         self._contender, self._worlds, self._pair = contender, worlds, pair
-        self._witness = witness
+        self._witness = observer
         self._compilations = 0
 
     def begin(self, name: str) -> None:

@@ -12,7 +12,7 @@ from opbench.harness.versions.sources import Version
 from opbench.results.records import Environment, Outcome, Paired, Profile, Right, Unpaired
 
 #: What can be told of a contender.
-Told = Outcome | Profile | Right | Paired | Unpaired
+JobResult = Outcome | Profile | Right | Paired | Unpaired
 
 
 #: How much of what a contender prints is kept with its record, in characters.
@@ -75,7 +75,7 @@ class Done:
     """What became of a contender, and what it printed."""
 
     contender: str
-    outcome: Told
+    outcome: JobResult
     output: str
 
 

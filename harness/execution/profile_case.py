@@ -11,7 +11,7 @@ from opbench.harness import profiling
 from opbench.harness.catalog import Catalog
 from opbench.harness.correctness.reference import Reference
 from opbench.harness.declare import Impl
-from opbench.harness.execution.observer import Witness
+from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import (
     Ready,
     ensure_unspoiled,
@@ -25,20 +25,20 @@ from opbench.results.records import Case, Outcome, Profile
 
 
 def profile_case(
-    catalog: Catalog, race: Race, *, folder: Path, witness: Witness, side: str = ""
+    catalog: Catalog, race: Race, *, folder: Path, observer: Observer, side: str = ""
 ) -> None:
     """Profile the contenders of one case, a trace each below `folder`/traces.
 
     side: which of two versions they are, "" where there is but one.
     """
     with settings(race.case):
-        reference = try_reference(catalog, race, witness)
+        reference = try_reference(catalog, race, observer)
         if reference is None:
             return
         for name in race.contenders:
-            witness.begin(name, "profile")
+            observer.begin(name, "profile")
             outcome = _profiled(reference, catalog.impl(race.case.op, name), folder, side)
-            witness.done(name, outcome)
+            observer.done(name, outcome)
             ensure_unspoiled(outcome)
 
 

@@ -20,7 +20,7 @@ from opbench.harness.correctness.caveats import Machine, excuse, machine_of
 from opbench.harness.correctness.reference import Reference, build_reference
 from opbench.harness.declare import Impl, interprets_triton
 from opbench.harness.execution import leaks
-from opbench.harness.execution.observer import Witness
+from opbench.harness.execution.observer import Observer
 from opbench.harness.machine.device import ensure_device, waiter
 from opbench.harness.machine.environment import describe
 from opbench.harness.outcomes import attempt
@@ -113,15 +113,15 @@ def reference_of(catalog: Catalog, case: Case, *, gradients: bool = False) -> Re
     return build_reference(catalog.op(case.op), case, gradients=gradients)
 
 
-def try_reference(catalog: Catalog, race: Race, witness: Witness) -> Reference | None:
+def try_reference(catalog: Catalog, race: Race, observer: Observer) -> Reference | None:
     """The case's reference; None where it can't be built, which is then every contender's outcome."""
-    witness.begin("", "inputs")
+    observer.begin("", "inputs")
     reference = attempt("inputs", partial(reference_of, catalog, race.case))
     if isinstance(reference, Reference):
         return reference
     for name in race.contenders:
-        witness.begin(name, "prepare")
-        witness.done(name, reference)
+        observer.begin(name, "prepare")
+        observer.done(name, reference)
     return None
 
 

@@ -1,6 +1,6 @@
 """What happens to the contenders of one case in one process: prepare, check, race, or profile.
 
-Outcomes are told to a witness one by one, as this process may not live to see the last of them.
+Outcomes are told to an observer one by one, as this process may not live to see the last of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from opbench.harness.correctness.costs import cost_of
 from opbench.harness.correctness.reference import Reference
 from opbench.harness.declare import Cost
 from opbench.harness.execution.monitor import CaseReferee
-from opbench.harness.execution.observer import Witness
+from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import (
     Ready,
     clock_of,
@@ -35,43 +35,43 @@ from opbench.results.records import (
 )
 
 
-def run_case(catalog: Catalog, race: Race, *, policy: Policy, witness: Witness) -> None:
+def run_case(catalog: Catalog, race: Race, *, policy: Policy, observer: Observer) -> None:
     """Prepare, check and race the contenders of one case, telling each outcome.
 
     Raises SpoiledError where what a contender left behind can't be undone.
     """
     case = race.case
     with settings(case):
-        reference = try_reference(catalog, race, witness)
+        reference = try_reference(catalog, race, observer)
         if reference is None:
             return
         cost = cost_of(reference)
         ready: dict[str, Ready] = {}
         for name in race.contenders:
-            witness.begin(name, "prepare")
+            observer.begin(name, "prepare")
             outcome = make_ready(reference, catalog.impl(case.op, name))
             if isinstance(outcome, Ready):
                 ready[name] = outcome
             else:
-                witness.done(name, outcome)
+                observer.done(name, outcome)
                 ensure_unspoiled(outcome)
-        witness.begin("", "race")
-        for name, timing in _race(reference, ready, policy, witness).items():
-            witness.begin(name, "race")
+        observer.begin("", "race")
+        for name, timing in _race(reference, ready, policy, observer).items():
+            observer.begin(name, "race")
             outcome = _measured(timing, ready[name], case, cost)
-            witness.done(name, outcome)
+            observer.done(name, outcome)
             ensure_unspoiled(outcome)
 
 
 def _race(
-    reference: Reference, ready: Mapping[str, Ready], policy: Policy, witness: Witness
+    reference: Reference, ready: Mapping[str, Ready], policy: Policy, observer: Observer
 ) -> dict[str, interleaving.Timing | interleaving.Out]:
     case = reference.case
     referee = CaseReferee(
         reference,
         {name: lane.function for name, lane in ready.items()},
         {name: lane.call for name, lane in ready.items()},
-        announce=lambda name: witness.begin(name, "race"),
+        announce=lambda name: observer.begin(name, "race"),
     )
     return interleaving.measure(
         {name: lane.call for name, lane in ready.items()},

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
-from opbench.harness.execution.messages import Began, Brief, Done, Finished, Job, Told
+from opbench.harness.execution.messages import Began, Brief, Done, Finished, Job
+from opbench.harness.execution.observer import NullObserver, Observer
 from opbench.harness.execution.process import Death, Limits, WorkerError, WorkerProcess
 from opbench.harness.planning.selection import Race
 from opbench.harness.timing.stopping import Policy
@@ -20,26 +20,6 @@ from opbench.results.records import Environment
 
 #: Causes of a death that may come of what another contender did earlier in the process.
 _LATE = ("crashed", "exited", "memory")
-
-
-class Listener(Protocol):
-    """Is told what goes on in the worker."""
-
-    def begin(self, name: str, stage: str) -> None:
-        """A contender is about to begin; where it is "", the race of all of them."""
-
-    def done(self, name: str, outcome: Told, output: str) -> None:
-        """What became of a contender, and the beginning of what it printed."""
-
-
-class _Unheard:
-    """A listener that keeps nothing: of an attempt that only shows who lives."""
-
-    def begin(self, name: str, stage: str) -> None:
-        """Nothing to keep."""
-
-    def done(self, name: str, outcome: Told, output: str) -> None:
-        """Nothing to keep."""
 
 
 class Supervisor:
@@ -87,15 +67,15 @@ class Supervisor:
             self._worker = None
         self._company.clear()
 
-    def race(self, race: Race, policy: Policy, listener: Listener) -> None:
+    def race(self, race: Race, policy: Policy, observer: Observer) -> None:
         """Race the contenders of a case."""
-        self._do(Job("race", race, policy), listener)
+        self._do(Job("race", race, policy), observer)
 
     def race_twins(
         self,
         race: Race,
         policy: Policy,
-        listener: Listener,
+        observer: Observer,
         *,
         arms: tuple[str, str],
         checked: bool,
@@ -107,29 +87,29 @@ class Supervisor:
         `Job`.
         """
         slowed = injected or {}
-        self._do(Job("twins", race, policy, arms=arms, checked=checked, injected=slowed), listener)
+        self._do(Job("twins", race, policy, arms=arms, checked=checked, injected=slowed), observer)
 
-    def profile(self, race: Race, folder: Path, listener: Listener, *, side: str = "") -> None:
+    def profile(self, race: Race, folder: Path, observer: Observer, *, side: str = "") -> None:
         """Profile the contenders of a case; a trace each below `folder`/traces.
 
         side: which of two versions they are, "" where there is but one.
         """
-        self._do(Job("profile", race, folder=folder, side=side), listener)
+        self._do(Job("profile", race, folder=folder, side=side), observer)
 
-    def check(self, race: Race, listener: Listener) -> dict[tuple[str, str], float]:
+    def check(self, race: Race, observer: Observer) -> dict[tuple[str, str], float]:
         """Check the contenders of a case, and tell how far the right ones are from each other.
 
         Those who were checked by different workers are not compared.
         """
-        return self._do(Job("check", race), listener)
+        return self._do(Job("check", race), observer)
 
-    def _do(self, job: Job, listener: Listener) -> dict[tuple[str, str], float]:
+    def _do(self, job: Job, observer: Observer) -> dict[tuple[str, str], float]:
         """Do the job; where the worker ends over one contender, with another for the rest."""
         waiting, retried = list(job.race.contenders), False
         cleared: set[str] = set()
         while waiting:
             race = replace(job.race, contenders=tuple(waiting))
-            told, end = self._attempt(replace(job, race=race), listener)
+            told, end = self._attempt(replace(job, race=race), observer)
             waiting = [name for name in waiting if name not in told]
             if isinstance(end, Finished):
                 if end.spoiled:
@@ -148,7 +128,7 @@ class Supervisor:
             else:
                 guilty = list(waiting)
             for name in guilty:
-                listener.done(name, death.failed, "")
+                observer.done(name, death.failed)
                 waiting.remove(name)
         return {}
 
@@ -166,13 +146,13 @@ class Supervisor:
             return Death(name, replace(failed, reason=reason))
         self.renew()
         alone = replace(job, race=replace(job.race, contenders=(name,)))
-        _, found = self._attempt(alone, _Unheard())
+        _, found = self._attempt(alone, NullObserver())
         if isinstance(found, Death) and found.contender == name:
             return found
         cleared.add(name)
         return None
 
-    def _attempt(self, job: Job, listener: Listener) -> tuple[set[str], Finished | Death]:
+    def _attempt(self, job: Job, observer: Observer) -> tuple[set[str], Finished | Death]:
         """Who was told of before the job was finished, or the worker died."""
         worker = self._ready()
         told: set[str] = set()
@@ -182,13 +162,13 @@ class Supervisor:
             if isinstance(message, Finished | Death):
                 return told, message
             if isinstance(message, Began):
-                listener.begin(message.contender, message.stage)
+                observer.begin(message.contender, message.stage)
                 if message.contender:
                     self._company.add((job.race.case.op, message.contender))
                     worker.send(None)
             elif isinstance(message, Done):
                 told.add(message.contender)
-                listener.done(message.contender, message.outcome, message.output)
+                observer.done(message.contender, message.outcome, message.output)
 
     def _ready(self) -> WorkerProcess:
         """A worker that has loaded everything."""

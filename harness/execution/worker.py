@@ -28,9 +28,10 @@ from opbench.harness.execution.messages import (
     Finished,
     Hello,
     Job,
+    JobResult,
     Poised,
-    Told,
 )
+from opbench.harness.execution.observer import NullObserver
 from opbench.harness.planning.selection import Race
 from opbench.harness.versions.loaded import World, Worlds
 from opbench.results.errors import OpbenchError, OpFaultError
@@ -45,8 +46,8 @@ _PR_SET_PDEATHSIG = 1
 _QUIET = ("race", "base", "head", "again")
 
 
-class PipeWitness:
-    """Tells the supervisor what goes on."""
+class PipeObserver(NullObserver):
+    """Passes every notification on to the supervisor."""
 
     def __init__(self, connection: Connection, board: Board, contenders: Sequence[str]) -> None:
         self._connection = connection
@@ -68,10 +69,10 @@ class PipeWitness:
         elif not name and stage == "race":
             self._connection.send(Began(name, stage))
 
-    def done(self, name: str, outcome: Told) -> None:
-        """Tell what became of it, and what it printed while it was prepared and checked."""
+    def done(self, name: str, result: JobResult, output: str = "") -> None:
+        """Send the result, with what was printed while it was prepared and checked."""
         self._keep_output()
-        self._connection.send(Done(name, outcome, self._output.get(name, "")))
+        self._connection.send(Done(name, result, self._output.get(name, "")))
 
     def _keep_output(self) -> None:
         """In a race it isn't known who prints."""
@@ -102,7 +103,7 @@ def main(argv: Sequence[str]) -> None:
             board.write(NOBODY, "idle", log=printed())
             job: Job = pipe.recv()
             try:
-                finished = work.do(job, PipeWitness(pipe, board, job.race.contenders), pipe)
+                finished = work.do(job, PipeObserver(pipe, board, job.race.contenders), pipe)
             except OpFaultError as error:
                 finished = Finished(fault=(error.where, error.why))
             pipe.send(finished)
@@ -141,29 +142,31 @@ class _Work:
         self._catalog = catalog
         self._verifier: Verifier | None = None
 
-    def do(self, job: Job, witness: PipeWitness, pipe: Connection) -> Finished:
+    def do(self, job: Job, observer: PipeObserver, pipe: Connection) -> Finished:
         """Do a job, and tell whether it spoiled this process."""
         from opbench.harness.execution import profile_case, ready, run_case
 
         try:
             if job.task == "race":
-                run_case.run_case(self._catalog, job.race, policy=job.policy, witness=witness)
+                run_case.run_case(self._catalog, job.race, policy=job.policy, observer=observer)
             elif job.task == "profile":
                 profile_case.profile_case(
-                    self._catalog, job.race, folder=job.folder, witness=witness, side=job.side
+                    self._catalog, job.race, folder=job.folder, observer=observer, side=job.side
                 )
             else:
-                return Finished(apart=self._check(job.race, witness))
+                return Finished(apart=self._check(job.race, observer))
         except ready.SpoiledError:
             return Finished(spoiled=True)
         return Finished()
 
-    def _check(self, race: Race, witness: PipeWitness) -> tuple[tuple[tuple[str, str], float], ...]:
+    def _check(
+        self, race: Race, observer: PipeObserver
+    ) -> tuple[tuple[tuple[str, str], float], ...]:
         # Kept for all cases; imported only for checks, as the compiler comes with it.
         from opbench.harness.execution.check_case import Verifier
 
         self._verifier = self._verifier or Verifier(self._catalog)
-        return tuple(self._verifier.check_case(race, witness=witness).items())
+        return tuple(self._verifier.check_case(race, observer=observer).items())
 
 
 class _Versioned:
@@ -176,7 +179,7 @@ class _Versioned:
         self._worlds = Worlds()
         self._arms: dict[str, World] = load_arms(self._worlds, dict(brief.versions), brief.modules)
 
-    def do(self, job: Job, witness: PipeWitness, pipe: Connection) -> Finished:
+    def do(self, job: Job, observer: PipeObserver, pipe: Connection) -> Finished:
         """Do a job. Who times two versions renews the worker before it could be spoiled."""
         from opbench.harness.execution import compare_case
 
@@ -185,15 +188,15 @@ class _Versioned:
                 side: self._arms[arm]
                 for side, arm in zip(compare_case.SIDES, job.arms, strict=True)
             }
-            compare_case.race_twins(self._worlds, pair, job, witness)
+            compare_case.race_twins(self._worlds, pair, job, observer)
             return Finished()
         (world,) = self._arms.values()
         self._worlds.enter(world)
         if job.task != "bursts":
-            return _Work(world.catalog).do(job, witness, pipe)
-        lanes = compare_case.poised(self._worlds, world, job, witness)
+            return _Work(world.catalog).do(job, observer, pipe)
+        lanes = compare_case.poised(self._worlds, world, job, observer)
         pipe.send(Poised(tuple(lanes)))
-        compare_case.serve(lanes, job.race.case, witness, ask=pipe.recv, tell=pipe.send)
+        compare_case.serve(lanes, job.race.case, observer, ask=pipe.recv, tell=pipe.send)
         return Finished()
 
 

@@ -9,10 +9,10 @@ from queue import SimpleQueue
 
 from opbench.harness.catalog import Catalog
 from opbench.harness.correctness.caveats import Checked, Machine, excuse, machine_of, verified
-from opbench.harness.execution.messages import Told
+from opbench.harness.execution.messages import JobResult
+from opbench.harness.execution.observer import InProcessObserver, NullObserver, Observer
 from opbench.harness.execution.supervisor import Supervisor
 from opbench.harness.outcomes import OpFaults
-from opbench.harness.pipeline.recorder import Here, Reporter, Silent
 from opbench.harness.planning.selection import Race
 from opbench.results.records import Case, Failed, Right, Unsupported, Wrong
 
@@ -44,7 +44,7 @@ def check(
     races: Iterable[Race],
     *,
     supervisors: Sequence[Supervisor] = (),
-    reporter: Reporter | None = None,
+    observer: Observer | None = None,
 ) -> CheckReport:
     """Examine every contender of every race against the oracle, and right ones pairwise.
 
@@ -54,18 +54,18 @@ def check(
         where there are none.
     """
     machine = _machine(supervisors)
-    checker = _Checker(catalog, reporter or Silent(), machine)
+    checker = _Checker(catalog, observer or NullObserver(), machine)
     if supervisors:
         found = _side_by_side(checker, _shares(races), supervisors)
     else:
         found = [checker.check(races, _checks_here(catalog))]
-    checked = [item for listener in found for item in listener.checked]
-    pairs = tuple(pair for listener in found for pair in listener.pairs)
+    checked = [item for collected in found for item in collected.checked]
+    pairs = tuple(pair for collected in found for pair in collected.pairs)
     return CheckReport(tuple(verified(catalog, checked, machine)), pairs, checker.faults.texts)
 
 
 #: Checks the contenders of a case, and tells how far the right ones are from each other.
-CheckCase = Callable[[Race, "_Listener"], Mapping[tuple[str, str], float]]
+CheckCase = Callable[[Race, Observer], Mapping[tuple[str, str], float]]
 
 
 def _shares(races: Iterable[Race]) -> list[list[Race]]:
@@ -78,13 +78,13 @@ def _shares(races: Iterable[Race]) -> list[list[Race]]:
 
 def _side_by_side(
     checker: _Checker, shares: list[list[Race]], supervisors: Sequence[Supervisor]
-) -> list[_Listener]:
+) -> list[_Collector]:
     """Every share checked by one of the supervisors, whichever is free."""
     free: SimpleQueue[Supervisor] = SimpleQueue()
     for supervisor in supervisors:
         free.put(supervisor)
 
-    def check_share(share: list[Race]) -> _Listener:
+    def check_share(share: list[Race]) -> _Collector:
         supervisor = free.get()
         try:
             return checker.check(share, supervisor.check)
@@ -101,45 +101,56 @@ def _side_by_side(
 
 @dataclass(frozen=True, slots=True)
 class _Checker:
-    """Checks races one after the other, telling a reporter."""
+    """Checks races one after the other."""
 
     catalog: Catalog
-    reporter: Reporter
+    observer: Observer
     machine: Machine
     faults: OpFaults = field(default_factory=OpFaults)
 
-    def check(self, races: Iterable[Race], check_case: CheckCase) -> _Listener:
+    def check(self, races: Iterable[Race], check_case: CheckCase) -> _Collector:
         """What was found out about the races."""
-        listener = _Listener(self.catalog, self.reporter, self.machine)
+        collector = _Collector(self.catalog, self.observer, self.machine)
         for race in races:
-            self.reporter.case(race)
-            listener.case = race.case
+            collector.begin_case(race)
             with self.faults.noted(race.case):
-                apart = check_case(race, listener)
-                listener.pairs += [Pair(*pair, race.case, units) for pair, units in apart.items()]
-            self.reporter.finished(race)
-        return listener
+                apart = check_case(race, collector)
+                collector.pairs += [Pair(*pair, race.case, units) for pair, units in apart.items()]
+            collector.end_case(race)
+        return collector
 
 
 @dataclass(slots=True)
-class _Listener:
-    """Gathers verdicts, excused where the contender admits to be wrong."""
+class _Collector(NullObserver):
+    """Collects verdicts, with what excuses those of contenders that admit to be wrong."""
 
     catalog: Catalog
-    reporter: Reporter
+    observer: Observer
     machine: Machine
     checked: list[Checked] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
-    case: Case = field(init=False)
+    _case: Case = field(init=False)
+
+    def begin_case(self, race: Race) -> None:
+        """Work on a case begins: what follows are its verdicts."""
+        self._case = race.case
+        self.observer.begin_case(race)
 
     def begin(self, name: str, stage: str) -> None:
-        self.reporter.contender(name, stage)
+        """Pass on that a contender begins a stage."""
+        self.observer.begin(name, stage)
 
-    def done(self, name: str, outcome: Told, output: str = "") -> None:
-        assert isinstance(outcome, Right | Wrong | Unsupported | Failed)
-        contender = self.catalog.impl(self.case.op, name)
-        admitted = excuse(outcome, contender, self.case, self.machine)
-        self.checked.append(Checked(name, self.case, outcome, admitted))
+    def done(self, name: str, result: JobResult, output: str = "") -> None:
+        """Keep the verdict."""
+        assert isinstance(result, Right | Wrong | Unsupported | Failed)
+        contender = self.catalog.impl(self._case.op, name)
+        admitted = excuse(result, contender, self._case, self.machine)
+        self.checked.append(Checked(name, self._case, result, admitted))
+        self.observer.done(name, result, output)
+
+    def end_case(self, race: Race) -> None:
+        """Work on the case is over."""
+        self.observer.end_case(race)
 
 
 def _machine(supervisors: Sequence[Supervisor]) -> Machine:
@@ -158,11 +169,11 @@ def _checks_here(catalog: Catalog) -> CheckCase:
 
     verifier = Verifier(catalog)
 
-    def check_case(race: Race, listener: _Listener) -> Mapping[tuple[str, str], float]:
-        witness = Here(listener)
-        while waiting := witness.waiting(race):
+    def check_case(race: Race, observer: Observer) -> Mapping[tuple[str, str], float]:
+        passed_on = InProcessObserver(observer)
+        while waiting := passed_on.waiting(race):
             try:
-                return verifier.check_case(waiting, witness=witness)
+                return verifier.check_case(waiting, observer=passed_on)
             except SpoiledError:
                 continue
         return {}

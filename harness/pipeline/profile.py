@@ -6,9 +6,10 @@ import contextlib
 from collections.abc import Iterable
 
 from opbench.harness.catalog import Catalog
+from opbench.harness.execution.observer import InProcessObserver, NullObserver, Observer
 from opbench.harness.execution.supervisor import Supervisor
 from opbench.harness.outcomes import OpFaults
-from opbench.harness.pipeline.recorder import Here, ProfileRecorder, Reporter, Silent, ensure_none
+from opbench.harness.pipeline.recorder import ProfileRecorder, ensure_none
 from opbench.harness.planning.selection import Race
 from opbench.results.records import Profile, Record
 from opbench.results.records.run_folder import RunFolder
@@ -20,24 +21,23 @@ def profile(
     folder: RunFolder,
     *,
     supervisor: Supervisor | None = None,
-    reporter: Reporter | None = None,
+    observer: Observer | None = None,
 ) -> tuple[Profile | Record, ...]:
     """Profile every contender on every case; a trace each below the run's `traces` folder.
 
     supervisor: as in `run`. Returns a Profile for each contender that ran, a Record for each that
     did not. Raises DeclarationError as `run`.
     """
-    reporter = reporter or Silent()
-    recorder, faults = ProfileRecorder(catalog, folder, reporter), OpFaults()
+    recorder = ProfileRecorder(catalog, folder, observer or NullObserver())
+    faults = OpFaults()
     for race in races:
-        reporter.case(race)
-        recorder.case = race.case
+        recorder.begin_case(race)
         with faults.noted(race.case):
             if supervisor is not None:
                 supervisor.profile(race, folder.path, recorder)
             else:
                 _profile_here(catalog, race, folder, recorder)
-        reporter.finished(race)
+        recorder.end_case(race)
     ensure_none(faults, folder)
     return tuple(recorder.found)
 
@@ -48,7 +48,7 @@ def _profile_here(
     from opbench.harness.execution.profile_case import profile_case
     from opbench.harness.execution.ready import SpoiledError
 
-    witness = Here(recorder)
-    while waiting := witness.waiting(race):
+    observer = InProcessObserver(recorder)
+    while waiting := observer.waiting(race):
         with contextlib.suppress(SpoiledError):
-            profile_case(catalog, waiting, folder=folder.path, witness=witness)
+            profile_case(catalog, waiting, folder=folder.path, observer=observer)

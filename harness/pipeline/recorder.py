@@ -1,14 +1,13 @@
-"""Record what becomes of each job of a run, and tell how far it is."""
+"""Observers that record what becomes of each job of a run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from opbench.harness.catalog import Catalog
 from opbench.harness.correctness.caveats import admitted_on, machine_of
-from opbench.harness.execution.messages import Told
-from opbench.harness.execution.supervisor import Listener
+from opbench.harness.execution.messages import JobResult
+from opbench.harness.execution.observer import NullObserver, Observer
 from opbench.harness.outcomes import OpFaults
 from opbench.harness.planning.selection import Race
 from opbench.harness.preparation.resolve import fingerprint
@@ -27,32 +26,6 @@ from opbench.results.records import (
 from opbench.results.records.run_folder import RunFolder
 
 
-class Reporter(Protocol):
-    """Told what goes on, to draw progress."""
-
-    def case(self, race: Race) -> None:
-        """A case begins."""
-
-    def contender(self, name: str, stage: str) -> None:
-        """A contender begins a stage; "" stands for all of them, when the race itself begins."""
-
-    def finished(self, race: Race) -> None:
-        """A case is through."""
-
-
-class Silent:
-    """A reporter that says nothing."""
-
-    def case(self, race: Race) -> None:
-        """Say nothing."""
-
-    def contender(self, name: str, stage: str) -> None:
-        """Say nothing."""
-
-    def finished(self, race: Race) -> None:
-        """Say nothing."""
-
-
 def ensure_none(faults: OpFaults, folder: RunFolder) -> None:
     """Tell of the faults of ops, and where the rest is."""
     if faults.texts:
@@ -62,118 +35,104 @@ def ensure_none(faults: OpFaults, folder: RunFolder) -> None:
 
 
 @dataclass(slots=True)
-class Recorder:
-    """Writes the lines of a run as its jobs begin and end.
-
-    first_round: the number of a race's first round.
-    """
+class Recorder(NullObserver):
+    """Writes the lines of a run as its jobs begin and end, and passes every notification on."""
 
     catalog: Catalog
     folder: RunFolder
-    reporter: Reporter
-    case: Case = field(init=False)
+    #: Draws the progress.
+    observer: Observer
+    #: The number of the race's first round.
     first_round: int = 0
+    _case: Case = field(init=False)
+
+    def begin_case(self, race: Race) -> None:
+        """Work on a case begins: what follows is recorded of it."""
+        self._case = race.case
+        self.observer.begin_case(race)
 
     def begin(self, name: str, stage: str) -> None:
-        """A line before the job, so that what ran when the machine died is known."""
-        self.reporter.contender(name, self.stage(name, stage))
+        """Write a line before the job, so that what ran when the machine died is known."""
+        self.pass_on_begin(name, stage)
         if name:
-            self.folder.append(Started(name, self.case))
+            self.folder.append(Started(name, self._case))
 
-    def stage(self, name: str, stage: str) -> str:
-        """The stage, told apart where preparing is compiling."""
-        compiles = name and self.catalog.impl(self.case.op, name).prepare is not None
-        return "compile" if stage == "prepare" and compiles else stage
+    def pass_on_begin(self, name: str, stage: str) -> None:
+        """Pass on that a stage begins, as "compile" where preparing is compiling."""
+        compiles = name and self.catalog.impl(self._case.op, name).prepare is not None
+        self.observer.begin(name, "compile" if stage == "prepare" and compiles else stage)
 
-    def done(self, name: str, outcome: Told, output: str) -> None:
-        """A line for what became of it."""
-        assert isinstance(outcome, Measured | Wrong | Unsupported | Failed)
-        if isinstance(outcome, Measured) and self.first_round:
-            rounds = tuple(number + self.first_round for number in outcome.rounds)
-            outcome = replace(outcome, rounds=rounds)
-        self.folder.append(self.record(name, outcome, output))
+    def done(self, name: str, result: JobResult, output: str = "") -> None:
+        """Write a line with the outcome."""
+        assert isinstance(result, Measured | Wrong | Unsupported | Failed)
+        if isinstance(result, Measured) and self.first_round:
+            rounds = tuple(number + self.first_round for number in result.rounds)
+            result = replace(result, rounds=rounds)
+        self.folder.append(self.record(name, result, output))
+        self.observer.done(name, result, output)
+
+    def end_case(self, race: Race) -> None:
+        """Work on the case is over."""
+        self.observer.end_case(race)
 
     def record(self, name: str, outcome: Outcome, output: str) -> Record:
         """The outcome with all that a record carries."""
-        contender = self.catalog.impl(self.case.op, name)
+        contender = self.catalog.impl(self._case.op, name)
         environment = self.folder.info.environment
-        caveats = admitted_on(contender, self.case, machine_of(environment))
+        caveats = admitted_on(contender, self._case, machine_of(environment))
         key = environment.key
-        return Record(name, self.case, outcome, fingerprint(contender), key, caveats, output)
+        return Record(name, self._case, outcome, fingerprint(contender), key, caveats, output)
 
 
 @dataclass(slots=True)
 class ProfileRecorder(Recorder):
-    """Writes the profiles, and what there is instead of one."""
+    """Writes profiles, and the outcome of each contender that couldn't be profiled."""
 
     found: list[Profile | Record] = field(default_factory=list)
 
     def begin(self, name: str, stage: str) -> None:
-        """Profiling anew loses nothing: no line."""
-        self.reporter.contender(name, self.stage(name, stage))
+        """Write no line: profiling anew loses nothing."""
+        self.pass_on_begin(name, stage)
 
-    def done(self, name: str, outcome: Told, output: str) -> None:
-        """A line; what the run measured of a contender stays though it can't be profiled."""
-        if isinstance(outcome, Profile):
-            self.folder.append(outcome)
-            self.found.append(outcome)
+    def done(self, name: str, result: JobResult, output: str = "") -> None:
+        """Write a line, unless the run measured the contender: that stays."""
+        self.observer.done(name, result, output)
+        if isinstance(result, Profile):
+            self.folder.append(result)
+            self.found.append(result)
             return
-        assert isinstance(outcome, Measured | Wrong | Unsupported | Failed)
-        record = self.record(name, outcome, output)
+        assert isinstance(result, Measured | Wrong | Unsupported | Failed)
+        record = self.record(name, result, output)
         self.found.append(record)
         measured = {(r.case, r.contender) for r in self.folder.records()}
-        if (self.case, name) not in measured:
+        if (self._case, name) not in measured:
             self.folder.append(record)
 
 
 @dataclass(slots=True)
-class Gatherer:
-    """Collects what became of the contenders in each of several processes."""
+class ProcessesCollector(NullObserver):
+    """Collects the outcomes of contenders in each of several processes."""
 
     recorder: Recorder
     outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
     output: dict[str, str] = field(default_factory=dict)
 
     def begin(self, name: str, stage: str) -> None:
+        """Record the beginning in the first process; of the others it is progress only."""
         if name not in self.output:
             self.recorder.begin(name, stage)
         else:
-            self.recorder.reporter.contender(name, self.recorder.stage(name, stage))
+            self.recorder.pass_on_begin(name, stage)
 
-    def done(self, name: str, outcome: Told, output: str) -> None:
-        assert isinstance(outcome, Measured | Wrong | Unsupported | Failed)
-        self.outcomes.setdefault(name, []).append(outcome)
+    def done(self, name: str, result: JobResult, output: str = "") -> None:
+        """Keep the outcome, and the output of the first process."""
+        assert isinstance(result, Measured | Wrong | Unsupported | Failed)
+        self.outcomes.setdefault(name, []).append(result)
         self.output.setdefault(name, output)
 
 
-@dataclass(frozen=True, slots=True)
-class Here:
-    """Passes on to a listener what goes on in this process, as a supervisor does of its workers."""
-
-    listener: Listener
-    told: set[str] = field(default_factory=set)
-
-    def begin(self, name: str, stage: str) -> None:
-        """A contender begins a stage, or all of them the race; its blocks are not told of."""
-        if (stage == "race") != bool(name):
-            self.listener.begin(name, stage)
-
-    def done(self, name: str, outcome: Told) -> None:
-        """What became of a contender."""
-        self.told.add(name)
-        self.listener.done(name, outcome, "")
-
-    def waiting(self, race: Race) -> Race | None:
-        """The race with those contenders that nothing was told of yet; None where there are none.
-
-        There is no fresh process to be had here: they go on in a spoiled one.
-        """
-        names = tuple(name for name in race.contenders if name not in self.told)
-        return replace(race, contenders=names) if names else None
-
-
-def _joined(outcomes: list[Outcome]) -> Outcome:
-    """One outcome of those of several processes: the one that isn't a measurement, if any."""
+def joined(outcomes: list[Outcome]) -> Outcome:
+    """One outcome for those of several processes: the first that isn't Measured, if any."""
     for outcome in outcomes:
         if not isinstance(outcome, Measured):
             return outcome

@@ -10,16 +10,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from opbench.harness.catalog import Catalog
+from opbench.harness.execution.observer import InProcessObserver, NullObserver, Observer
 from opbench.harness.execution.supervisor import Supervisor
 from opbench.harness.outcomes import OpFaults
 from opbench.harness.pipeline.recorder import (
-    Gatherer,
-    Here,
+    ProcessesCollector,
     Recorder,
-    Reporter,
-    Silent,
-    _joined,
     ensure_none,
+    joined,
 )
 from opbench.harness.planning.cases import is_as_large
 from opbench.harness.planning.selection import Race
@@ -43,7 +41,7 @@ def run(
     policy: Policy | None = None,
     processes: int = 1,
     supervisor: Supervisor | None = None,
-    reporter: Reporter | None = None,
+    observer: Observer | None = None,
     anew: Collection[Case] = (),
 ) -> tuple[Record, ...]:
     """Race every case that `folder` has no full result of, recording job by job.
@@ -58,18 +56,17 @@ def run(
     if processes > 1 and supervisor is None:
         raise ValueError("several processes need a supervisor")
     races, policy = tuple(races), policy or Policy()
-    reporter = reporter or Silent()
     done = {(r.case, r.contender): r.outcome for r in folder.records()}
-    recorder, faults = Recorder(catalog, folder, reporter), OpFaults()
+    recorder, faults = Recorder(catalog, folder, observer or NullObserver()), OpFaults()
     for race in races:
         outcomes = [done.get((race.case, name)) for name in race.contenders]
         if race.case not in anew and all(outcome is not None for outcome in outcomes):
             continue
-        reporter.case(race)
-        recorder.case, recorder.first_round = race.case, _beyond(outcomes)
+        recorder.begin_case(race)
+        recorder.first_round = _beyond(outcomes)
         with faults.noted(race.case):
             _race(_affordable(race, recorder), policy, supervisor, recorder, processes)
-        reporter.finished(race)
+        recorder.end_case(race)
     ensure_none(faults, folder)
     wanted = {(race.case, name) for race in races for name in race.contenders}
     return tuple(r for r in folder.records() if (r.case, r.contender) in wanted)
@@ -103,29 +100,29 @@ def _race(
 def _race_in_processes(
     race: Race, policy: Policy, supervisor: Supervisor, recorder: Recorder, processes: int
 ) -> None:
-    gatherer = Gatherer(recorder)
+    collector = ProcessesCollector(recorder)
     for unit in range(processes):
         fine = [
             name
             for name in race.contenders
-            if all(isinstance(o, Measured) for o in gatherer.outcomes.get(name, ()))
+            if all(isinstance(o, Measured) for o in collector.outcomes.get(name, ()))
         ]
         supervisor.renew()
         share = replace(policy, budget_s=policy.budget_s / processes, order=unit)
-        supervisor.race(replace(race, contenders=tuple(fine)), share, gatherer)
+        supervisor.race(replace(race, contenders=tuple(fine)), share, collector)
     supervisor.renew()
-    for name, outcomes in gatherer.outcomes.items():
-        recorder.done(name, _joined(outcomes), gatherer.output[name])
+    for name, outcomes in collector.outcomes.items():
+        recorder.done(name, joined(outcomes), collector.output[name])
 
 
 def _race_here(catalog: Catalog, race: Race, policy: Policy, recorder: Recorder) -> None:
     from opbench.harness.execution.ready import SpoiledError
     from opbench.harness.execution.run_case import run_case
 
-    witness = Here(recorder)
-    while waiting := witness.waiting(race):
+    observer = InProcessObserver(recorder)
+    while waiting := observer.waiting(race):
         with contextlib.suppress(SpoiledError):
-            run_case(catalog, waiting, policy=policy, witness=witness)
+            run_case(catalog, waiting, policy=policy, observer=observer)
 
 
 def _affordable(race: Race, recorder: Recorder) -> Race:
@@ -142,5 +139,5 @@ def _affordable(race: Race, recorder: Recorder) -> Race:
             continue
         recorder.begin(name, "prepare")
         reason = f"skipped: it ran out of memory on {smaller.shape} ({smaller.sizes})"
-        recorder.done(name, Unsupported(reason), "")
+        recorder.done(name, Unsupported(reason))
     return replace(race, contenders=tuple(left))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from opbench.harness.planning.selection import Selection
-from opbench.harness.regression.gate import Contest, Reporter, sample
+from opbench.harness.regression.gate import Contest, SessionObserver, sample
 from opbench.results.errors import SelectionError
 from opbench.results.records import Unit
 from opbench.results.records.run_folder import RunFolder
@@ -37,7 +37,7 @@ def record(
     slowdowns: Iterable[float],
     twins: int,
     pairs: int,
-    reporter: Reporter | None = None,
+    observer: SessionObserver | None = None,
 ) -> None:
     """Record so many processes, and pairs of them, of the contest as it is and with each slowdown.
 
@@ -57,7 +57,7 @@ def record(
     for method, number in _in_turn(twins, pairs):
         if (method, number) not in done:
             contests = (alike[method], *slowed)
-            sample(contests, folder, method=method, number=number, reporter=reporter)
+            sample(contests, folder, method=method, number=number, observer=observer)
 
 
 def _all(contest: Contest, share: float) -> dict[tuple[str, str], float]:

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from opbench.harness.execution.messages import Told
+from opbench.harness.execution.messages import JobResult
+from opbench.harness.execution.observer import NullObserver
 from opbench.harness.execution.process import Limits
 from opbench.harness.execution.supervisor import Supervisor
 from opbench.harness.planning.selection import Race
@@ -58,14 +59,11 @@ class Contest:
         return {name: self.injected[key] for name, key in keys.items() if key in self.injected}
 
 
-class Reporter:
-    """Is told how far the session is; says nothing."""
+class SessionObserver(NullObserver):
+    """An observer that is also notified of the units of a session, and does nothing."""
 
-    def unit(self, role: str, number: int, left: int) -> None:
-        """A unit begins, with so many contenders undecided."""
-
-    def race(self, race: Race) -> None:
-        """A case begins."""
+    def begin_unit(self, role: str, number: int, left: int) -> None:
+        """A unit begins. left: the number of contenders that are undecided."""
 
 
 @dataclass(slots=True)
@@ -79,7 +77,7 @@ class _Session:
     contest: Contest
     rules: GateRules
     folder: RunFolder
-    reporter: Reporter
+    observer: SessionObserver
     deadline: float
     units: list[Unit] = field(default_factory=list)
     out: set[tuple[str, str]] = field(default_factory=set)
@@ -123,7 +121,7 @@ def gate(
     method: str,
     rules: GateRules,
     budget_s: float,
-    reporter: Reporter | None = None,
+    observer: SessionObserver | None = None,
     may_move: bool = True,
 ) -> None:
     """Time both versions until each contender is decided or the budget is spent, recording units.
@@ -132,7 +130,9 @@ def gate(
     as pairs who turn out not to be twins.
     """
     deadline = time.monotonic() + budget_s
-    session = _Session(contest, rules, folder, reporter or Reporter(), deadline, may_move=may_move)
+    session = _Session(
+        contest, rules, folder, observer or SessionObserver(), deadline, may_move=may_move
+    )
     take = _twin_units if method == "twins" else _pair_units
     _screen(session, take)
     _confirm(session, take, budget_s)
@@ -145,7 +145,7 @@ def sample(
     *,
     method: str,
     number: int,
-    reporter: Reporter | None = None,
+    observer: SessionObserver | None = None,
 ) -> None:
     """Record one unit of everything in each contest, in turn, whatever it says.
 
@@ -153,12 +153,14 @@ def sample(
     twins what screening and confirming see, from pairs what is to contradict them.
     """
     for contest in contests:
-        session = _Session(contest, GateRules(), folder, reporter or Reporter(), math.inf)
+        session = _Session(contest, GateRules(), folder, observer or SessionObserver(), math.inf)
         if method == "twins":
             unit, take = _unit("screen", number), _twin_units
         else:
             unit, take = _unit("verify", number), _pair_units
-        session.reporter.unit(unit.role, number, sum(len(r.contenders) for r in contest.races))
+        session.observer.begin_unit(
+            unit.role, number, sum(len(r.contenders) for r in contest.races)
+        )
         take(session, contest.races, contest.null, unit, verdicts.FLAGGED_S)
 
 
@@ -170,7 +172,9 @@ def _screen(session: _Session, take: Units) -> None:
         left = session.left(session.contest.races, turn.decided)
         if not left or (turn.may_end and session.is_over):
             return
-        session.reporter.unit("screen", turn.number, sum(len(race.contenders) for race in left))
+        session.observer.begin_unit(
+            "screen", turn.number, sum(len(race.contenders) for race in left)
+        )
         # The base is raced against itself until that is decided too, and as often as any other.
         null = _without(session.contest.null, verdicts.settled_nulls(session.units, session.rules))
         take(session, left, null, _unit("screen", turn.number), turn.seconds)
@@ -186,7 +190,9 @@ def _confirm(session: _Session, take: Units, budget_s: float) -> None:
         left = session.left(races, turn.decided)
         if not left or (turn.may_end and session.is_over):
             return
-        session.reporter.unit("confirm", turn.number, sum(len(race.contenders) for race in left))
+        session.observer.begin_unit(
+            "confirm", turn.number, sum(len(race.contenders) for race in left)
+        )
         take(session, left, left, _unit("confirm", turn.number), turn.seconds)
 
 
@@ -197,7 +203,7 @@ def _verify(session: _Session) -> None:
         left = session.left(_only(session.contest.races, accused), frozenset())
         if not left:
             return
-        session.reporter.unit("verify", number, sum(len(race.contenders) for race in left))
+        session.observer.begin_unit("verify", number, sum(len(race.contenders) for race in left))
         _pair_units(session, left, (), _unit("verify", number), verdicts.FLAGGED_S)
 
 
@@ -231,12 +237,12 @@ def _in_one_process(
             (_null_role(unit), ("base", "again"), null),
         ):
             for race in batch:
-                session.reporter.race(race)
-                listener = _Listener(session, race, replace(unit, role=role, method="twins"))
+                session.observer.begin_case(race)
+                observer = _UnitRecorder(session, race, replace(unit, role=role, method="twins"))
                 first = unit.number == 0 and role == "screen"
                 slowed = session.contest.slowed(race, role)
                 supervisor.race_twins(
-                    race, policy, listener, arms=arms, checked=first, injected=slowed
+                    race, policy, observer, arms=arms, checked=first, injected=slowed
                 )
 
 
@@ -259,7 +265,7 @@ def _duelled(
 ) -> Iterator[tuple[Unit, Race]]:
     """Time the races in these processes; what is left of them when one died."""
     for position, (unit, race) in enumerate(waiting):
-        session.reporter.race(race)
+        session.observer.begin_case(race)
         try:
             told = duel.times(
                 race,
@@ -286,22 +292,19 @@ def _duelled(
 
 
 @dataclass(slots=True)
-class _Listener:
-    """Keeps what a supervisor tells of twins."""
+class _UnitRecorder(NullObserver):
+    """Records the times of contenders whose versions share a process."""
 
     session: _Session
     race: Race
     unit: Unit
 
-    def begin(self, name: str, stage: str) -> None:
-        """Nothing to keep."""
-
-    def done(self, name: str, outcome: Told, output: str) -> None:
-        """An observation, or why there is none. Who died says at which side by its stage."""
-        if isinstance(outcome, Failed):
-            outcome = Unpaired(outcome) if outcome.stage == "base" else Unpaired(None, outcome)
-        assert isinstance(outcome, Paired | Unpaired)
-        self.session.keep(self.race, name, outcome, self.unit)
+    def done(self, name: str, result: JobResult, output: str = "") -> None:
+        """Record an observation, or why there is none. The stage of a crash names the side."""
+        if isinstance(result, Failed):
+            result = Unpaired(result) if result.stage == "base" else Unpaired(None, result)
+        assert isinstance(result, Paired | Unpaired)
+        self.session.keep(self.race, name, result, self.unit)
 
 
 def _without(races: Iterable[Race], gone: frozenset[tuple[str, str]]) -> tuple[Race, ...]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from opbench.harness.execution.messages import Told
+from opbench.harness.execution.messages import JobResult
+from opbench.harness.execution.observer import NullObserver, Observer
 from opbench.harness.execution.supervisor import Supervisor
-from opbench.harness.pipeline.recorder import Reporter, Silent
 from opbench.harness.planning.selection import Race
 from opbench.harness.regression.gate import Contest
 from opbench.results.records import (
@@ -28,26 +28,26 @@ from opbench.results.regression.profile_diff import SIDES
 
 
 def profile_versions(
-    contest: Contest, folder: RunFolder, *, reporter: Reporter | None = None
+    contest: Contest, folder: RunFolder, *, observer: Observer | None = None
 ) -> tuple[Profile | Uncompared, ...]:
     """Profile both versions of every contender on every case; the traces go below the run's.
 
     Returns, and records, a Profile for each side that ran, and an Uncompared for each contender and
     case that did not run in both. Raises WorkerError where a version doesn't load.
     """
-    reporter = reporter or Silent()
+    observer = observer or NullObserver()
     found: list[Profile | Uncompared] = []
     # What a gate couldn't compare it has said itself, and its report is made of that.
     is_of_gate = any(isinstance(line, Gate) for line in folder.lines())
     with ExitStack() as stack:
         workers = {side: stack.enter_context(_supervisor(contest, side)) for side in SIDES}
         for race in contest.races:
-            reporter.case(race)
-            for line in _profiled(race, workers, folder, reporter):
+            observer.begin_case(race)
+            for line in _profiled(race, workers, folder, observer):
                 if isinstance(line, Profile) or not is_of_gate:
                     folder.append(line)
                 found.append(line)
-            reporter.finished(race)
+            observer.end_case(race)
     return tuple(found)
 
 
@@ -62,15 +62,15 @@ def _supervisor(contest: Contest, side: str) -> Supervisor:
 
 
 def _profiled(
-    race: Race, workers: Mapping[str, Supervisor], folder: RunFolder, reporter: Reporter
+    race: Race, workers: Mapping[str, Supervisor], folder: RunFolder, observer: Observer
 ) -> Iterator[Profile | Uncompared]:
     """What became of a case: both sides of it in turn, so that little time lies between them."""
-    told = {side: _Listener(reporter) for side in workers}
+    collectors = {side: _Collector(observer) for side in workers}
     for side, worker in workers.items():
         # Each worker is in the folder of its version.
-        worker.profile(race, folder.path.absolute(), told[side], side=side)
+        worker.profile(race, folder.path.absolute(), collectors[side], side=side)
     for name in race.contenders:
-        both = {side: listener.told[name] for side, listener in told.items()}
+        both = {side: collector.results[name] for side, collector in collectors.items()}
         yield from (outcome for outcome in both.values() if isinstance(outcome, Profile))
         refused = Unpaired(**{side: _refusal(outcome) for side, outcome in both.items()})
         if refused != Unpaired():
@@ -78,25 +78,25 @@ def _profiled(
 
 
 @dataclass(frozen=True, slots=True)
-class _Listener:
-    """Keeps what a supervisor tells of the contenders of a case."""
+class _Collector(NullObserver):
+    """Collects the results of the contenders of a case, and passes every notification on."""
 
-    reporter: Reporter
-    told: dict[str, Told] = field(default_factory=dict)
+    observer: Observer
+    results: dict[str, JobResult] = field(default_factory=dict)
 
     def begin(self, name: str, stage: str) -> None:
-        """A contender is about to begin."""
-        self.reporter.contender(name, stage)
+        """Pass on that a contender begins a stage."""
+        self.observer.begin(name, stage)
 
-    def done(self, name: str, outcome: Told, output: str) -> None:
-        """What became of a contender."""
-        del output
-        self.told[name] = outcome
+    def done(self, name: str, result: JobResult, output: str = "") -> None:
+        """Keep the result."""
+        self.results[name] = result
+        self.observer.done(name, result, output)
 
 
-def _refusal(told: Told) -> Outcome | None:
-    """Why there is no profile; None where there is one."""
-    if isinstance(told, Profile):
+def _refusal(result: JobResult) -> Outcome | None:
+    """The outcome that stands in the place of a profile; None where there is one."""
+    if isinstance(result, Profile):
         return None
-    assert isinstance(told, Measured | Wrong | Unsupported | Failed)
-    return told
+    assert isinstance(result, Measured | Wrong | Unsupported | Failed)
+    return result

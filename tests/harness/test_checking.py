@@ -8,10 +8,10 @@ import torch
 import opbench
 from opbench.harness.correctness import checks
 from opbench.harness.correctness.reference import build_reference
+from opbench.harness.execution.observer import NullObserver
 from opbench.harness.execution.process import WorkerError
 from opbench.harness.execution.supervisor import Supervisor
 from opbench.harness.pipeline.check import check
-from opbench.harness.pipeline.recorder import Silent
 from opbench.harness.planning.cases import plan_checks
 from opbench.harness.planning.selection import Selection
 from opbench.results.records import Right, Unsupported, Wrong
@@ -167,13 +167,13 @@ def test_side_by_side_as_one_after_the_other(wrong_catalog, report):
 def test_work_that_is_broken_off_ends(wrong_catalog):
     races = plan_checks(wrong_catalog, Selection(names=("patch_pooling",), impls=("first_token",)))
 
-    class Impatient(Silent):
-        def case(self, race):
+    class Impatient(NullObserver):
+        def begin_case(self, race):
             raise KeyboardInterrupt
 
     supervisor = Supervisor((str(LOADED / "wrong_patch_pooling.py"),))
     with pytest.raises(KeyboardInterrupt), supervisor:
-        check(wrong_catalog, races, supervisors=[supervisor], reporter=Impatient())
+        check(wrong_catalog, races, supervisors=[supervisor], observer=Impatient())
     with pytest.raises(WorkerError, match="broken off"):
         supervisor.environment()
 

@@ -22,18 +22,18 @@ def words(verb="run", *, quiet=False):
     return Namespace(verb=verb, quiet=quiet)
 
 
-def through(reporter, races=RACES):
-    reporter.expect(races)
+def through(observer, races=RACES):
+    observer.expect(races)
     for race in races:
-        reporter.case(race)
-        reporter.contender("one", "prepare")
-        reporter.contender("", "race")
-        reporter.finished(race)
+        observer.begin_case(race)
+        observer.begin("one", "prepare")
+        observer.begin("", "race")
+        observer.end_case(race)
 
 
 def test_a_line_for_each_case_where_there_is_no_terminal(capsys):
-    with progress(words()) as reporter:
-        through(reporter)
+    with progress(words()) as observer:
+        through(observer)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "opbench run: loading"
     assert lines[1:] == [
@@ -43,8 +43,8 @@ def test_a_line_for_each_case_where_there_is_no_terminal(capsys):
 
 
 def test_the_many_cases_of_a_check_are_told_of_now_and_then(capsys):
-    with progress(words("check")) as reporter:
-        through(reporter, RACES * 100)
+    with progress(words("check")) as observer:
+        through(observer, RACES * 100)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) < 50
     assert lines[-1].startswith("opbench check: 300 of 300 cases")
@@ -52,21 +52,21 @@ def test_the_many_cases_of_a_check_are_told_of_now_and_then(capsys):
 
 @pytest.mark.parametrize("told", [progress, gate_progress])
 def test_quiet_is_quiet(told, capsys):
-    with told(words(quiet=True)) as reporter:
+    with told(words(quiet=True)) as observer:
         if told is progress:
-            through(reporter)
+            through(observer)
         else:
-            reporter.unit("screen", 0, 4)
+            observer.begin_unit("screen", 0, 4)
     with busy(words(quiet=True), "measuring"):
         pass
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_line_for_each_unit_of_a_gate(capsys):
-    with gate_progress(words("gate")) as reporter:
-        reporter.unit("screen", 0, 4)
-        reporter.race(RACES[0])
-        reporter.unit("verify", 1, 2)
+    with gate_progress(words("gate")) as observer:
+        observer.begin_unit("screen", 0, 4)
+        observer.begin_case(RACES[0])
+        observer.begin_unit("verify", 1, 2)
     assert capsys.readouterr().err.splitlines() == [
         "opbench gate: screening: process 1, 4 undecided, 0s",
         "opbench gate: confirming: pair 2, 2 undecided, 0s",

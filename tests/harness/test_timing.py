@@ -1,6 +1,6 @@
 """What the time of a run is spent on."""
 
-from opbench.harness.cli.stopwatch import Stopwatch, Timing
+from opbench.harness.cli.stopwatch import PhaseTimer, Stopwatch
 from opbench.harness.cli.terminal import Progress
 from opbench.harness.planning.selection import Race
 from opbench.results.records import Case, Measured, Record
@@ -29,14 +29,14 @@ def test_phases_end_where_others_begin():
 
 
 def test_compiling_is_told_apart_from_checking():
-    timing = Timing(Progress(), Stopwatch(Clock()))
+    timing = PhaseTimer(Progress(), Stopwatch(Clock()))
     timing.watch.begin("loading")
     race = Race(CASE, ("one", "two"))
-    timing.case(race)
-    timing.contender("one", "prepare")
-    timing.contender("two", "compile")
-    timing.contender("", "race")
-    timing.finished(race)
+    timing.begin_case(race)
+    timing.begin("one", "prepare")
+    timing.begin("two", "compile")
+    timing.begin("", "race")
+    timing.end_case(race)
     measured = Measured((1.0,), (0,), 1, 0.75, 0.0, 0, 0, "budget")
     other = Record("one", Case("an_op", "large", (), "normal"), measured, "", "")
     records = [Record(name, CASE, measured, "", "") for name in race.contenders]
@@ -50,11 +50,11 @@ def test_compiling_is_told_apart_from_checking():
 
 
 def test_several_processes_are_prepared_in_turn():
-    timing = Timing(Progress(), Stopwatch(Clock()))
+    timing = PhaseTimer(Progress(), Stopwatch(Clock()))
     race = Race(CASE, ("one",))
-    timing.case(race)
+    timing.begin_case(race)
     for _ in range(2):
-        timing.contender("one", "prepare")
-        timing.contender("", "race")
-    timing.finished(race)
+        timing.begin("one", "prepare")
+        timing.begin("", "race")
+    timing.end_case(race)
     assert timing.spent([]) == {"preparing": 0.0, "checking": 3.0, "racing": 2.0}

@@ -186,14 +186,14 @@ def _recorded(words: argparse.Namespace) -> RunFolder:
     contest, environment = mirrored(_selection(words), tuple(words.load), limits)
     folder = resumed or common.create_in(words, environment)
     words.folder = folder.path
-    with gate_progress(words) as reporter:
+    with gate_progress(words) as observer:
         record(
             contest,
             folder,
             slowdowns=words.slowdowns,
             twins=words.units,
             pairs=words.pairs,
-            reporter=reporter,
+            observer=observer,
         )
     return folder
 

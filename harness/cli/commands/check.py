@@ -37,11 +37,11 @@ def main(words: argparse.Namespace) -> Exit:
     from opbench.harness.pipeline.check import check
     from opbench.harness.planning.cases import plan_checks
 
-    with progress(words) as reporter, common.supervisors(words, words.jobs) as supervisors:
+    with progress(words) as observer, common.supervisors(words, words.jobs) as supervisors:
         catalog = common.load(words)
         races = plan_checks(catalog, options.selection(words))
-        reporter.expect(races)
-        report = check(catalog, races, supervisors=supervisors, reporter=reporter)
+        observer.expect(races)
+        report = check(catalog, races, supervisors=supervisors, observer=observer)
     if words.json:
         common.print_json([common.plain(checked) for checked in report.checked])
     else:

@@ -91,14 +91,14 @@ def _session(words: argparse.Namespace) -> tuple[RunFolder, Report]:
         _keep_calibrations(folder, arena.common.races)
         for lacking in arena.common.alone:
             folder.append(lacking)
-        with gate_progress(words) as reporter:
+        with gate_progress(words) as observer:
             gate(
                 arena.contest,
                 folder,
                 method=arena.method,
                 rules=rules,
                 budget_s=words.budget,
-                reporter=reporter,
+                observer=observer,
                 may_move=words.method != "twins",
             )
     return folder, report_of(folder)

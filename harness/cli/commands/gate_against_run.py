@@ -74,8 +74,8 @@ def _measured(words: argparse.Namespace, base: RunFolder, supervisor: Supervisor
     folder = common.create_in(words, supervisor.environment())
     anchor(folder, races, supervisor=supervisor)
     share = min(max(words.budget / len(races), LEAST_S), MOST_S)
-    with progress(words) as reporter:
-        reporter.expect(races)
+    with progress(words) as observer:
+        observer.expect(races)
         run(
             catalog,
             races,
@@ -83,7 +83,7 @@ def _measured(words: argparse.Namespace, base: RunFolder, supervisor: Supervisor
             policy=Policy(folder.info.rules, budget_s=share),
             processes=PROCESSES,
             supervisor=supervisor,
-            reporter=reporter,
+            observer=observer,
         )
     cases = {race.case for race in races}
     whole = compare(base, folder, GateRules(words.alpha, words.min_slowdown))

@@ -57,13 +57,13 @@ def _contenders(words: argparse.Namespace) -> Exit:
     from opbench.harness.planning.cases import plan
     from opbench.results.records import Profile, Record
 
-    with progress(words) as reporter, common.supervised(words) as supervisor:
+    with progress(words) as observer, common.supervised(words) as supervisor:
         catalog = common.load(words)
         races = plan(catalog, options.selection(words))
         folder = _begun(words.run) if words.run else common.create(words, supervisor)
         words.folder = folder.path
-        reporter.expect(races)
-        found = profile(catalog, races, folder, supervisor=supervisor, reporter=reporter)
+        observer.expect(races)
+        found = profile(catalog, races, folder, supervisor=supervisor, observer=observer)
     profiles = [item for item in found if isinstance(item, Profile)]
     refused = [item for item in found if isinstance(item, Record)]
     _tell_contenders(words, folder, profiles, refused)
@@ -108,15 +108,15 @@ def _versions(words: argparse.Namespace) -> Exit:
     limits = Limits(words.timeout, words.memory_limit or usual_memory() // 2)
     try:
         with (
-            progress(words) as reporter,
+            progress(words) as observer,
             opened(common.versions(words, method="pairs"), limits) as arena,
         ):
             for warning in arena.warnings:
                 print(f"opbench profile: warning: {warning}", file=sys.stderr)
             folder = _folder(words, arena)
             words.folder = folder.path
-            reporter.expect(arena.contest.races)
-            found = profile_versions(arena.contest, folder, reporter=reporter)
+            observer.expect(arena.contest.races)
+            found = profile_versions(arena.contest, folder, observer=observer)
     except (VersionError, WorkerError) as error:
         print(f"opbench profile: {error}", file=sys.stderr)
         return Exit.NOTHING

@@ -17,7 +17,7 @@ from opbench.harness.cli.terminal import draw, progress
 from opbench.results.errors import SelectionError
 
 if TYPE_CHECKING:
-    from opbench.harness.cli.stopwatch import Timing
+    from opbench.harness.cli.stopwatch import PhaseTimer
     from opbench.harness.cli.terminal import Progress
     from opbench.harness.execution.supervisor import Supervisor
     from opbench.harness.pipeline.outlook import Outlook
@@ -82,12 +82,12 @@ def main(words: argparse.Namespace) -> Exit:
 
 
 def _run(words: argparse.Namespace, resumed: RunFolder | None) -> Exit:
-    from opbench.harness.cli.stopwatch import Stopwatch, Timing
+    from opbench.harness.cli.stopwatch import PhaseTimer, Stopwatch
     from opbench.harness.pipeline.outlook import outlooks
     from opbench.results.ranking.leaderboard import boards_of
 
     with progress(words) as shown, common.supervised(words) as supervisor:
-        timing = Timing(shown, Stopwatch())
+        timing = PhaseTimer(shown, Stopwatch())
         timing.watch.begin("loading")
         folder, records, disturbed = _raced(words, resumed, supervisor, timing, shown)
     boards = boards_of(folder)
@@ -108,7 +108,7 @@ def _raced(
     words: argparse.Namespace,
     resumed: RunFolder | None,
     supervisor: Supervisor | None,
-    timing: Timing,
+    timing: PhaseTimer,
     shown: Progress,
 ) -> tuple[RunFolder, tuple[Record, ...], tuple[str, ...]]:
     """The run's folder, the records of its races, and what disturbed them."""
@@ -140,7 +140,7 @@ def _raced(
         policy=Policy(folder.info.rules, budget_s=words.budget),
         processes=words.processes,
         supervisor=supervisor,
-        reporter=timing,
+        observer=timing,
         anew=anew,
     )
     return folder, records, watch.warnings(threads={race.case.threads for race in to_race})
