@@ -114,7 +114,7 @@ def reference_of(catalog: Catalog, case: Case, *, gradients: bool = False) -> Re
 
 
 def try_reference(catalog: Catalog, race: Race, observer: Observer) -> Reference | None:
-    """The case's reference; None where it can't be built, which is then every contender's outcome."""
+    """The case's reference; None where that fails, which is then every contender's outcome."""
     observer.begin("", "inputs")
     reference = attempt("inputs", partial(reference_of, catalog, race.case))
     if isinstance(reference, Reference):
