@@ -355,7 +355,12 @@ def _folder(path: Path, environment: Environment) -> RunFolder:
     """The run folder at `path`, made where there is none."""
     if (path / "run.json").exists():
         return open_run(path)
-    info = RunInfo(path.name, time.strftime("%Y-%m-%dT%H:%M:%S%z"), tuple(sys.argv), environment)
+    info = RunInfo(
+        id=path.name,
+        created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        command=tuple(sys.argv),
+        environment=environment,
+    )
     return create(path.parent, info)
 
 

@@ -113,7 +113,9 @@ def _text(found: History, own: list[Series]) -> str:
         for series in own
         for change in series.changes
     ]
-    table = render(history_table(History(tuple(own), found.runs, (), (), ())))
+    table = render(
+        history_table(History(series=tuple(own), runs=found.runs, elsewhere=(), bare=(), ops=()))
+    )
     notes = [f"- {remark}" for remark in remarks(found)]
     return "\n".join([*(changed or ["No change was found."]), "", table, "", *notes])
 

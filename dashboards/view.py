@@ -10,7 +10,7 @@ from opbench.results.ranking.leaderboard import Board, Row, boards
 from opbench.results.records import Case, Ceilings, Measured, Record, Rules
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpView:
     """The cases of one op.
 
@@ -60,4 +60,6 @@ def _view(
 ) -> OpView:
     cases = [board.case for board in group]
     own = {key: outcome for key, outcome in measured.items() if key[0].op == op}
-    return OpView(op, group, labels(cases), series_labels(cases), own)
+    return OpView(
+        op=op, boards=group, labels=labels(cases), series=series_labels(cases), measured=own
+    )

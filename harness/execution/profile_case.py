@@ -56,7 +56,14 @@ def _trace(
     trace = folder / "traces" / _folder_name(case, side) / f"{_plain(name)}.pt.trace.json"
     operators = profiling.profile(call, device=case.device, trace=trace)
     peak = profiling.peak_bytes(call, device=case.device)
-    return Profile(name, case, str(trace.relative_to(folder)), operators, peak, side)
+    return Profile(
+        contender=name,
+        case=case,
+        trace=str(trace.relative_to(folder)),
+        operators=operators,
+        peak_bytes=peak,
+        side=side,
+    )
 
 
 def _folder_name(case: Case, side: str) -> str:

@@ -90,14 +90,14 @@ def _measured(
         return timing
     peak = attempt("memory", partial(profiling.peak_bytes, ready.call, device=case.device))
     return Measured(
-        timing.samples_s,
-        timing.rounds,
-        timing.calls,
-        ready.preparation_s,
-        ready.error,
-        int(cost.flops),
-        int(cost.bytes),
-        timing.stopped,
-        peak if isinstance(peak, int) else None,
+        samples_s=timing.samples_s,
+        rounds=timing.rounds,
+        calls=timing.calls,
+        preparation_s=ready.preparation_s,
+        error=ready.error,
+        flops=int(cost.flops),
+        bytes=int(cost.bytes),
+        stopped=timing.stopped,
+        peak_bytes=peak if isinstance(peak, int) else None,
         device_s=timing.device_s,
     )

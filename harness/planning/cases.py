@@ -169,10 +169,10 @@ def _variants(
 ) -> Iterator[Case]:
     board, kind = setting
     base = Case(
-        op.name,
-        shape[0],
-        tuple(shape[1].items()),
-        kind,
+        op=op.name,
+        shape=shape[0],
+        axes=tuple(shape[1].items()),
+        inputs=kind,
         cache=selection.cache,
         threads=selection.threads or usable_cores(),
         seed=selection.seed,

@@ -98,13 +98,15 @@ def _bench(benchmark: BenchmarkFixture, job: Job) -> None:
 
 def head(created: str, arguments: Iterable[object]) -> RunInfo:
     """What `opbench import` makes the head of the run of."""
-    return RunInfo("", created, ("pytest", *map(str, arguments)), _environment())
+    return RunInfo(
+        id="", created=created, command=("pytest", *map(str, arguments)), environment=_environment()
+    )
 
 
 def _record(contender: Impl, case: Case, ready: Ready, cost: Cost) -> Record:
     """All of a record but the samples, which pytest-benchmark keeps."""
     outcome = Measured(
-        (),
+        samples_s=(),
         rounds=(),
         calls=0,
         preparation_s=ready.preparation_s,
@@ -115,7 +117,14 @@ def _record(contender: Impl, case: Case, ready: Ready, cost: Cost) -> Record:
     )
     environment = _environment()
     caveats, key = admitted_on(contender, case, machine_of(environment)), environment.key
-    return Record(contender.name, case, outcome, fingerprint(contender), key, caveats)
+    return Record(
+        contender=contender.name,
+        case=case,
+        outcome=outcome,
+        fingerprint=fingerprint(contender),
+        environment_key=key,
+        caveats=caveats,
+    )
 
 
 _environment = cache(describe)

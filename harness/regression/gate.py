@@ -331,4 +331,11 @@ def _unit(role: str, number: int) -> Unit:
     """A unit that is filled in as it is taken."""
     from opbench.results.records import Case
 
-    return Unit("", Case("", "", (), ""), "", role, number, Paired((), ()))
+    return Unit(
+        contender="",
+        case=Case(op="", shape="", axes=(), inputs=""),
+        method="",
+        role=role,
+        number=number,
+        times=Paired((), ()),
+    )

@@ -36,7 +36,9 @@ def foreign_records(found: Iterable[Benchmark], key: str, *, contender: str = ""
     if contender:
         _ensure_parameter(contender, (item for group in ops.values() for item in group))
     return [
-        Record(name, case, _measured(item), "", key)
+        Record(
+            contender=name, case=case, outcome=_measured(item), fingerprint="", environment_key=key
+        )
         for op, group in ops.items()
         for item, (case, name) in zip(group, _keys(op, group, contender), strict=True)
     ]
@@ -136,12 +138,12 @@ def _case(op: str, params: Mapping[str, AxisValue] | None = None, function: str 
     axes = tuple((params or {}).items())
     parts = [function, *(str(value) for _, value in axes)]
     shape = "-".join(filter(None, parts)) or _SHAPE
-    return Case(op, shape, axes, inputs="", dtype="", device="", direction="")
+    return Case(op=op, shape=shape, axes=axes, inputs="", dtype="", device="", direction="")
 
 
 def _measured(item: Benchmark) -> Measured:
     return Measured(
-        item.samples_s,
+        samples_s=item.samples_s,
         rounds=(),
         calls=item.calls,
         preparation_s=math.nan,

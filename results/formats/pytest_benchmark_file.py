@@ -21,7 +21,7 @@ _ADDRESS = re.compile(r"(?: at)? 0x[0-9a-fA-F]{6,}")
 _STATISTICS = ("median", "mean", "min")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
     """One benchmark of a file.
 
@@ -78,15 +78,15 @@ def _benchmark(entry: object) -> Benchmark:
     name = _text(entry.get("name")) or _last_part(fullname)
     samples_s, note = _samples(stats)
     return Benchmark(
-        fullname,
-        name,
-        _text(entry.get("group")),
-        _text(entry.get("param")) or _id_in(name),
-        _mapping(entry.get("params")),
-        samples_s,
-        note,
-        _calls(stats.get("iterations")),
-        _mapping(entry.get("extra_info")),
+        fullname=fullname,
+        name=name,
+        group=_text(entry.get("group")),
+        id=_text(entry.get("param")) or _id_in(name),
+        params=_mapping(entry.get("params")),
+        samples_s=samples_s,
+        note=note,
+        calls=_calls(stats.get("iterations")),
+        extra=_mapping(entry.get("extra_info")),
     )
 
 

@@ -186,7 +186,9 @@ def _foreign_head(document: Document, source: Path) -> tuple[RunInfo, tuple[str,
         "" if created else "it tells no date, and counts as the oldest of all runs",
         "" if environment.stable else "it tells nothing of its machine: compare it with care",
     )
-    info = RunInfo("", created, ("opbench", "import", str(source)), environment)
+    info = RunInfo(
+        id="", created=created, command=("opbench", "import", str(source)), environment=environment
+    )
     return info, tuple(filter(None, remarks))
 
 

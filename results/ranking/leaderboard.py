@@ -15,7 +15,7 @@ from opbench.results.records.run_folder import RunFolder
 from opbench.results.statistics.intervals import Interval, median
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One contender on a case. Times and ratio are None where it was not measured.
 
@@ -138,8 +138,8 @@ def _timed_row(
     time_s = median(measured.samples_s)
     waits = _waited(record.case, measured)
     return Row(
-        record.contender,
-        standing.verdict,
+        contender=record.contender,
+        verdict=standing.verdict,
         time_s=time_s,
         ratio=standing.ratio,
         detectable=standing.detectable,
@@ -206,4 +206,6 @@ def _other_row(record: Record) -> Row:
     assert not isinstance(outcome, Measured)
     error = outcome.error if isinstance(outcome, Wrong) else None
     note = "; ".join((outcome.reason, *_printed(record)))
-    return Row(record.contender, type(outcome).__name__.lower(), error=error, note=note)
+    return Row(
+        contender=record.contender, verdict=type(outcome).__name__.lower(), error=error, note=note
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 AxisValue = int | float | str | bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One situation in which the contenders of an op meet."""
 

@@ -72,7 +72,7 @@ ROLES = ("screen", "confirm", "verify")
 NULL_ROLES = ("null", "beside")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
     """What one fresh process, or one fresh pair of them, tells of a contender: one observation.
 
@@ -129,7 +129,7 @@ class GateRules:
     miss: float = 0.02
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """What a gate compared, and by which rules: the first line of its folder.
 
@@ -154,7 +154,7 @@ class Power:
     sessions: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """How often a gate errs on a machine, and what it finds: of sessions that were resampled.
 

@@ -16,7 +16,7 @@ class Environment:
     volatile: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ceilings:
     """The speed of light of a machine, measured: what no op on it can beat.
 

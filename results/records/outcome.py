@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from opbench.results.records.case import Case
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """A contender that was right and was timed.
 
@@ -93,7 +93,7 @@ class Started:
     case: Case
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One finished job: what a contender did on a case.
 
@@ -109,7 +109,7 @@ class Record:
     output: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorRow:
     """One line of a profile's operator table, per call of the contender."""
 
@@ -120,7 +120,7 @@ class OperatorRow:
     self_bytes: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """A profiled job: where its trace lies (relative to the run) and its operators.
 

@@ -29,7 +29,7 @@ class Rules:
     error: float = 0.01
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
     """The head of a run folder (`run.json`).
 

@@ -38,7 +38,7 @@ _KEYS = ("op", "contender", "case", "change", "at_most", "reason", "by", "until"
 _PERCENT = re.compile(r"[0-9]+(\.[0-9]+)?%")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
     """A change that somebody accepts for a while.
 

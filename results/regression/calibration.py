@@ -33,18 +33,21 @@ def calibration_of(
         found = resampling.slowed(pool, rules, share, sessions=slowed_sessions)["found"]
         powers.append(Power(share, found, slowed_sessions))
     spreads = {method: resampling.spread(pool, method) for method in METHODS}
+    environment_key, device, threads = machine
     return Calibration(
-        *machine,
-        created,
-        rules,
-        len(pool.subjects()),
-        sessions,
-        told["failed"],
-        told["void"],
-        told["inconclusive"],
-        tuple(powers),
+        environment_key=environment_key,
+        device=device,
+        threads=threads,
+        created=created,
+        rules=rules,
+        subjects=len(pool.subjects()),
+        sessions=sessions,
+        failed=told["failed"],
+        void=told["void"],
+        inconclusive=told["inconclusive"],
+        powers=tuple(powers),
         # One unit alone has no spread.
-        tuple((m, median(list(found.values()))) for m, found in spreads.items() if found),
+        spreads=tuple((m, median(list(found.values()))) for m, found in spreads.items() if found),
     )
 
 

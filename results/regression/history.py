@@ -23,7 +23,7 @@ from opbench.results.statistics.intervals import median
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """A contender in one run.
 
@@ -41,7 +41,7 @@ class Point:
     relative: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """A step in a series, from one run to another.
 
@@ -58,7 +58,7 @@ class Change:
     environment: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """A contender on a case over the runs that measured it, the oldest first; at least one.
 
@@ -82,7 +82,7 @@ class Series:
         return self.levels[-1] / self.levels[0] if len(self.levels) > 1 else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """series: in the order of their first runs. runs: the ids of those that were read.
 
@@ -145,13 +145,15 @@ def history(
                 key = (record.case, record.contender)
                 found.setdefault(key, []).append(_seen(number, info, record, known))
     return History(
-        tuple(_series(*key, seen, min_change=min_change) for key, seen in found.items()),
-        tuple(info.id for _, info in near),
-        tuple(info.id for _, info in heads if info.environment.key != here and not everywhere),
-        tuple(bare),
-        tuple(sorted(told)),
-        copies,
-        raceless,
+        series=tuple(_series(*key, seen, min_change=min_change) for key, seen in found.items()),
+        runs=tuple(info.id for _, info in near),
+        elsewhere=tuple(
+            info.id for _, info in heads if info.environment.key != here and not everywhere
+        ),
+        bare=tuple(bare),
+        ops=tuple(sorted(told)),
+        copies=copies,
+        raceless=raceless,
     )
 
 
@@ -193,13 +195,13 @@ def _seen(
     outcome = record.outcome
     assert isinstance(outcome, Measured)
     point = Point(
-        info.id,
-        number,
-        began(info),
-        info.environment.key,
-        record.fingerprint,
-        median(outcome.samples_s),
-        None,
+        run=info.id,
+        number=number,
+        created=began(info),
+        environment=info.environment.key,
+        fingerprint=record.fingerprint,
+        time_s=median(outcome.samples_s),
+        relative=None,
     )
     yardstick = known.get((record.case.device, record.case.threads))
     return _Seen(point, yardstick, nearest(outcome))
@@ -213,7 +215,13 @@ def _series(case: Case, contender: str, seen: Sequence[_Seen], *, min_change: fl
         else item.point
         for item in seen
     )
-    return Series(case, contender, anchor, points, tuple(_changes(points, min_change)))
+    return Series(
+        case=case,
+        contender=contender,
+        anchor=anchor,
+        points=points,
+        changes=tuple(_changes(points, min_change)),
+    )
 
 
 def _changes(points: Iterable[Point], min_change: float) -> Iterator[Change]:
@@ -221,10 +229,10 @@ def _changes(points: Iterable[Point], min_change: float) -> Iterator[Change]:
     for step in steps([value for _, value in known], min_change=min_change):
         before, after = known[step.at - 1][0], known[step.at][0]
         yield Change(
-            before,
-            after,
-            step.ratio,
-            step.evidence,
-            before.fingerprint != after.fingerprint,
-            before.environment != after.environment,
+            before=before,
+            after=after,
+            ratio=step.ratio,
+            evidence=step.evidence,
+            source=before.fingerprint != after.fingerprint,
+            environment=before.environment != after.environment,
         )

@@ -62,7 +62,7 @@ def _given(options: Sequence[tuple[str, str]], asked: Mapping[str, object]) -> I
 
 def _case_words(case: Case, asked: Mapping[str, object]) -> Iterator[str]:
     """The options that select a case of its op; those that select it anyway are left out."""
-    usual = Case("", "", (), "")
+    usual = Case(op="", shape="", axes=(), inputs="")
     for name, option in (
         ("dtype", "--dtype"),
         ("inputs", "--inputs"),

@@ -11,10 +11,10 @@ from opbench.results.records import Case, OperatorRow, Profile
 #: The profiles of a pair, by `Profile.side`.
 SIDES = ("base", "head")
 #: An operator that a side doesn't call.
-_NEVER = OperatorRow("", 0.0, 0.0, 0.0, 0.0)
+_NEVER = OperatorRow(name="", calls=0.0, self_time_s=0.0, total_time_s=0.0, self_bytes=0.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorChange:
     """One operator in two versions of a contender, per call of the contender.
 
@@ -33,7 +33,7 @@ class OperatorChange:
     grown: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileDiff:
     """A contender's operators on a case in both versions, the one that grew most first.
 
@@ -75,16 +75,18 @@ def difference(base: Profile, head: Profile) -> ProfileDiff:
     old, new = _by_name(base), _by_name(head)
     changes = [_change(name, old, new) for name in dict.fromkeys((*new, *old))]
     return ProfileDiff(
-        head.contender,
-        head.case,
+        contender=head.contender,
+        case=head.case,
         # Of equals the new ones first: how often something is called isn't noise.
-        tuple(sorted(changes, key=lambda c: (-c.grown_s, c.base_calls - c.head_calls, c.name))),
-        math.fsum(row.self_time_s for row in base.operators),
-        math.fsum(row.self_time_s for row in head.operators),
-        base.peak_bytes,
-        head.peak_bytes,
-        base.trace,
-        head.trace,
+        operators=tuple(
+            sorted(changes, key=lambda c: (-c.grown_s, c.base_calls - c.head_calls, c.name))
+        ),
+        base_s=math.fsum(row.self_time_s for row in base.operators),
+        head_s=math.fsum(row.self_time_s for row in head.operators),
+        base_bytes=base.peak_bytes,
+        head_bytes=head.peak_bytes,
+        base_trace=base.trace,
+        head_trace=head.trace,
     )
 
 
@@ -103,12 +105,12 @@ def _change(
     base, head = old.get(name, _NEVER), new.get(name, _NEVER)
     status = "both" if name in old and name in new else "new" if name in new else "vanished"
     return OperatorChange(
-        name,
-        status,
-        base.calls,
-        head.calls,
-        base.self_time_s,
-        head.self_time_s,
-        head.self_time_s - base.self_time_s,
-        growth(base.self_time_s, head.self_time_s),
+        name=name,
+        status=status,
+        base_calls=base.calls,
+        head_calls=head.calls,
+        base_s=base.self_time_s,
+        head_s=head.self_time_s,
+        grown_s=head.self_time_s - base.self_time_s,
+        grown=growth(base.self_time_s, head.self_time_s),
     )

@@ -22,7 +22,7 @@ from opbench.results.regression.accepted import NAME, Accepted, accepting, read,
 from opbench.results.regression.verdicts import Finding
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """findings: of each contender and case that was compared. uncompared: of the others.
 
@@ -101,15 +101,17 @@ def recorded(folder: RunFolder, accepted: Sequence[Accepted] | None = None) -> R
     items: list[Finding | Uncompared] = [*found, *uncompared]
     taken = [(item, entry) for item in items if (entry := _accepted(item, accepted)) is not None]
     return Report(
-        gates[-1],
-        found,
-        uncompared,
-        verdicts.nulls(units, rules),
-        tuple(taken),
-        unused(accepted, [entry for _, entry in taken]),
-        folder.info.settings,
-        next((x for x in lines if isinstance(x, Calibration) and x.rules == rules), None),
-        verdicts.verified(units, rules),
+        gate=gates[-1],
+        findings=found,
+        uncompared=uncompared,
+        nulls=verdicts.nulls(units, rules),
+        accepted=tuple(taken),
+        unused=unused(accepted, [entry for _, entry in taken]),
+        settings=folder.info.settings,
+        calibration=next(
+            (x for x in lines if isinstance(x, Calibration) and x.rules == rules), None
+        ),
+        pairs=verdicts.verified(units, rules),
     )
 
 

@@ -53,7 +53,7 @@ RESTLESS = math.log(1.5)
 _LEAST = {(True, False): 1.3, (True, True): 1.1, (False, False): 1.8, (False, True): 1.8}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
     """How a contender's second run compares to its first on a case.
 
@@ -70,7 +70,7 @@ class Compared:
     beside: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """What two runs tell, by their ids.
 
@@ -117,15 +117,17 @@ def compare(base: RunFolder, head: RunFolder, rules: GateRules | None = None) ->
     error = rules.alpha / max(1, len(contenders))
     drifts = [v for case, v in changes.drifts.items() if case.op not in ANCHORS]
     return Comparison(
-        base.info.id,
-        head.info.id,
-        rules,
-        tuple(_judged(key, changes, rules, error=error) for key in contenders),
-        tuple(_uncompared(old, new)),
-        _elsewhere(old, new),
-        _elsewhere(new, old),
-        _between(drifts) if drifts else None,
-        tuple((case, math.exp(v)) for case, v in changes.drifts.items() if case.op in ANCHORS),
+        base=base.info.id,
+        head=head.info.id,
+        rules=rules,
+        compared=tuple(_judged(key, changes, rules, error=error) for key in contenders),
+        uncompared=tuple(_uncompared(old, new)),
+        gone=_elsewhere(old, new),
+        fresh=_elsewhere(new, old),
+        machine=_between(drifts) if drifts else None,
+        anchors=tuple(
+            (case, math.exp(v)) for case, v in changes.drifts.items() if case.op in ANCHORS
+        ),
     )
 
 
@@ -151,7 +153,7 @@ def ensure_comparable(base: Environment, head: Environment) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Changes:
     """What changed between two runs, as differences of log seconds.
 
@@ -199,7 +201,9 @@ def _changes(base: Mapping[Key, Level], head: Mapping[Key, Level]) -> _Changes:
         if len(others := _others(race, name)) >= MIN_OTHERS
     }
     drifts = {case: median(list(race.values())) for case, race in unchanged.items()}
-    return _Changes(base, head, change, beside, strays, drifts)
+    return _Changes(
+        base=base, head=head, change=change, beside=beside, strays=strays, drifts=drifts
+    )
 
 
 def _judged(key: Key, changes: _Changes, rules: GateRules, *, error: float) -> Compared:
@@ -217,23 +221,25 @@ def _judged(key: Key, changes: _Changes, rules: GateRules, *, error: float) -> C
     ratio = Interval(math.exp(value), math.exp(value - reach), math.exp(value + reach))
     spreads = [float(np.std(level.logs, ddof=1)) for level in (old, new) if len(level.logs) > 1]
     found = Finding(
-        name,
-        case,
-        verdict_of(ratio, rules),
-        ratio,
-        units,
-        max(spreads, default=math.nan),
-        ratio.high / ratio.value - 1,
-        UNPAIRED,
-        UNPAIRED,
+        contender=name,
+        case=case,
+        verdict=verdict_of(ratio, rules),
+        ratio=ratio,
+        units=units,
+        spread=max(spreads, default=math.nan),
+        seen=ratio.high / ratio.value - 1,
+        method=UNPAIRED,
+        role=UNPAIRED,
     )
     same = old.fingerprint == new.fingerprint
     return Compared(
-        found,
-        math.exp(changes.change[key]),
-        ("same" if same else "changed") if old.fingerprint and new.fingerprint else "unknown",
-        machine.others,
-        machine.beside,
+        finding=found,
+        measured=math.exp(changes.change[key]),
+        source=("same" if same else "changed")
+        if old.fingerprint and new.fingerprint
+        else "unknown",
+        others=machine.others,
+        beside=machine.beside,
     )
 
 

@@ -47,7 +47,7 @@ _BEYOND = 300.0
 VERDICTS = ("slower", "inconclusive", "faster", "no slower", "same")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """How a contender's head compares to its base on a case.
 
@@ -161,15 +161,15 @@ def finding(units: Sequence[Unit], rules: GateRules, *, error: float) -> Finding
     ratio = interval(observations, error=share)
     verdict = verdict_of(ratio, rules) if used else "inconclusive"
     return Finding(
-        first.contender,
-        first.case,
-        verdict,
-        ratio,
-        len(observations),
-        float(np.std(observations, ddof=1)) if len(observations) > 1 else math.nan,
-        ratio.high / ratio.value - 1,
-        first.method,
-        first.role,
+        contender=first.contender,
+        case=first.case,
+        verdict=verdict,
+        ratio=ratio,
+        units=len(observations),
+        spread=float(np.std(observations, ddof=1)) if len(observations) > 1 else math.nan,
+        seen=ratio.high / ratio.value - 1,
+        method=first.method,
+        role=first.role,
     )
 
 

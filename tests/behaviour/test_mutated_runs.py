@@ -60,7 +60,16 @@ def seeded(examples: int) -> settings:
 def material(tmp_path_factory):
     """A race, a gate and a profile, each small; and the race as a benchmark file."""
     root = tmp_path_factory.mktemp("material")
-    lines: list[Any] = [Ceilings("cpu-1234", "cpu", 1, ((1024, 1e9),), (("float32", 1e10),), 1e-6)]
+    lines: list[Any] = [
+        Ceilings(
+            environment_key="cpu-1234",
+            device="cpu",
+            threads=1,
+            memory=((1024, 1e9),),
+            matmul=(("float32", 1e10),),
+            dispatch_s=1e-6,
+        )
+    ]
     for size in (10, 11):
         on = case(shape=f"s{size}", size=size)
         for number, name in enumerate(("mine", "yours")):

@@ -9,5 +9,10 @@ from opbench.results.records.run_folder import create
 
 def new_run(root, name="test"):
     """An empty run below `root`."""
-    info = RunInfo(name, datetime.now().astimezone().isoformat(), ("test",), describe())
+    info = RunInfo(
+        id=name,
+        created=datetime.now().astimezone().isoformat(),
+        command=("test",),
+        environment=describe(),
+    )
     return create(root, info)

@@ -27,7 +27,7 @@ from opbench.results.statistics.intervals import median
 from tests.harness.projects import OPS
 from tests.harness.runs import new_run
 
-CASE = Case("op", "base", (), "normal")
+CASE = Case(op="op", shape="base", axes=(), inputs="normal")
 
 
 def counting():
@@ -111,9 +111,22 @@ def test_a_gate_tells_it_if_it_goes_by_the_same_rules(tmp_path):
     for name, alpha in (("same", 0.01), ("other", 0.05)):
         folder = new_run(tmp_path, name)
         side = Side("main", "", "python", folder.info.environment)
-        folder.append(Gate(side, side, "twins", GateRules(alpha)))
+        folder.append(Gate(base=side, head=side, method="twins", rules=GateRules(alpha)))
         folder.append(
-            Calibration("key", "cpu", 1, "", GateRules(), 28, 80, 1, 0, 0, (), (("twins", 0.01),))
+            Calibration(
+                environment_key="key",
+                device="cpu",
+                threads=1,
+                created="",
+                rules=GateRules(),
+                subjects=28,
+                sessions=80,
+                failed=1,
+                void=0,
+                inconclusive=0,
+                powers=(),
+                spreads=(("twins", 0.01),),
+            )
         )
         told = "on this machine: 1 of 80 unchanged sessions failed (resampled)"
         assert (told in headline(report_of(folder))) == (name == "same")
@@ -154,7 +167,17 @@ def test_the_rules_of_others_fail_what_did_not_change_where_processes_differ():
             off = rng.uniform(0, 0.2)
             base, head = blocks(rng, process=off), blocks(rng, process=off)
             times = Paired(base, tuple((1 + share) * value for value in head))
-            units.append(Unit("cpp", CASE, "twins", "screen", number, times, share))
+            units.append(
+                Unit(
+                    contender="cpp",
+                    case=CASE,
+                    method="twins",
+                    role="screen",
+                    number=number,
+                    times=times,
+                    injected=share,
+                )
+            )
     alarms = {
         name: rivals._judged(rivals._blocks(units), rule, 80, 60)[0]
         for name, rule in rivals._RULES.items()

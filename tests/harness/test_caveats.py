@@ -24,7 +24,7 @@ def on_wide(dtype, machine):
 
 
 def case(dtype="bfloat16", inputs="nonfinite", layout="contiguous"):
-    return Case("row_sum", "odd", (), inputs, dtype=dtype, layout=layout)
+    return Case(op="row_sum", shape="odd", axes=(), inputs=inputs, dtype=dtype, layout=layout)
 
 
 def catalog_of(**caveats):

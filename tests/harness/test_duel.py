@@ -14,7 +14,7 @@ from opbench.harness.versions.sources import Version
 from opbench.results.records import Case, Failed, Paired, Unpaired, Unsupported, Wrong
 from tests.harness.projects import OPS
 
-CASE = Case("row_sum", "small", (("N", 64), ("M", 64)), "normal", threads=1)
+CASE = Case(op="row_sum", shape="small", axes=(("N", 64), ("M", 64)), inputs="normal", threads=1)
 LIMITS = Limits(timeout_s=20.0, memory=4 << 30)
 #: Contenders that do in the head what their names say.
 HEAD = (

@@ -11,8 +11,10 @@ from opbench.results.records import Case, Failed, Uncompared, Unpaired, Unsuppor
 from tests.harness.projects import OPS
 
 LIMITS = Limits(timeout_s=300.0, memory=4 << 30)
-SMALL = Case("row_sum", "small", (("N", 64), ("M", 64)), "normal", threads=1)
-LARGE = Case("row_sum", "small", (("N", 64), ("M", 64)), "normal", threads=1, seed=1)
+SMALL = Case(op="row_sum", shape="small", axes=(("N", 64), ("M", 64)), inputs="normal", threads=1)
+LARGE = Case(
+    op="row_sum", shape="small", axes=(("N", 64), ("M", 64)), inputs="normal", threads=1, seed=1
+)
 LACKING = Unsupported("main has no such contender")
 MORE = """
 from opbench import supported

@@ -11,13 +11,28 @@ from opbench.results.ranking.leaderboard import board
 from opbench.results.ranking.verdicts import looks, standings
 from opbench.results.records import Case, Measured, Record, Rules
 
-CASE = Case("an_op", "small", (("N", 4),), "normal", threads=1)
+CASE = Case(op="an_op", shape="small", axes=(("N", 4),), inputs="normal", threads=1)
 RULES = Rules()
 
 
 def record(name, times, *, calls=1, case=CASE, units=()):
-    measured = Measured(tuple(times), tuple(range(len(times))), calls, 0.1, 0.1, 1, 1, "budget")
-    return Record(name, case, replace(measured, units=tuple(units)), "", "")
+    measured = Measured(
+        samples_s=tuple(times),
+        rounds=tuple(range(len(times))),
+        calls=calls,
+        preparation_s=0.1,
+        error=0.1,
+        flops=1,
+        bytes=1,
+        stopped="budget",
+    )
+    return Record(
+        contender=name,
+        case=case,
+        outcome=replace(measured, units=tuple(units)),
+        fingerprint="",
+        environment_key="",
+    )
 
 
 def race(rounds, ratios, *, scatter=0.1, seed=0):

@@ -14,7 +14,9 @@ from opbench.harness.cli.terminal import busy, gate_progress, progress
 from opbench.harness.planning.selection import Race
 from opbench.results.records import Case
 
-RACES = [Race(Case("an_op", f"shape{n}", (), "normal"), ("one",)) for n in range(3)]
+RACES = [
+    Race(Case(op="an_op", shape=f"shape{n}", axes=(), inputs="normal"), ("one",)) for n in range(3)
+]
 MINE = Path(__file__).parent.parent / "loaded" / "row_sum.py"
 
 

@@ -5,7 +5,7 @@ from opbench.harness.cli.terminal import Progress
 from opbench.harness.planning.selection import Race
 from opbench.results.records import Case, Measured, Record
 
-CASE = Case("an_op", "small", (), "normal")
+CASE = Case(op="an_op", shape="small", axes=(), inputs="normal")
 
 
 class Clock:
@@ -37,9 +37,9 @@ def test_compiling_is_told_apart_from_checking():
     timing.begin("two", "compile")
     timing.begin("", "race")
     timing.end_case(race)
-    measured = Measured((1.0,), (0,), 1, 0.75, 0.0, 0, 0, "budget")
-    other = Record("one", Case("an_op", "large", (), "normal"), measured, "", "")
-    records = [Record(name, CASE, measured, "", "") for name in race.contenders]
+    measured = Measured(samples_s=(1.0,), rounds=(0,), calls=1, preparation_s=0.75, error=0.0, flops=0, bytes=0, stopped="budget")
+    other = Record(contender="one", case=Case(op="an_op", shape="large", axes=(), inputs="normal"), outcome=measured, fingerprint="", environment_key="")
+    records = [Record(contender=name, case=CASE, outcome=measured, fingerprint="", environment_key="") for name in race.contenders]
     assert timing.spent([*records, other]) == {
         "loading": 1.0,
         "preparing": 1.5,

@@ -66,7 +66,10 @@ class Kit:
         caveat = self.catalog.impls[op][name].caveats.get(kind)
         if caveat is None:
             return False
-        on = [Case(op, "", (), kind, dtype=str(d).removeprefix("torch.")) for d in dtypes]
+        on = [
+            Case(op=op, shape="", axes=(), inputs=kind, dtype=str(d).removeprefix("torch."))
+            for d in dtypes
+        ]
         told = {shows(caveat, case, machine_of(describe())) for case in on}
         return True if True in told else None if None in told else False
 
@@ -88,7 +91,15 @@ class Kit:
     def make(self, op, kind, axes, *, dtype=torch.float32, seed=0, layout="contiguous"):
         """Inputs of that kind, in `dtype` and `layout`."""
         label = str(dtype).removeprefix("torch.")
-        case = Case(op, "test", tuple(axes.items()), kind, label, layout=layout, seed=seed)
+        case = Case(
+            op=op,
+            shape="test",
+            axes=tuple(axes.items()),
+            inputs=kind,
+            dtype=label,
+            layout=layout,
+            seed=seed,
+        )
         return build(self.catalog.ops[op], case)
 
     def errors(self, op, given, run, dtype, *, gradients=True, board=""):

@@ -33,7 +33,14 @@ def units(contender: str, on: Case, factor: float, *, role="screen", number=9, s
     rng = np.random.default_rng(sum(map(ord, contender + role)))
     method = "pairs" if role == "verify" else "twins"
     return [
-        Unit(contender, on, method, role, unit, Paired((1e-4,), (1e-4 * factor * noise,)))
+        Unit(
+            contender=contender,
+            case=on,
+            method=method,
+            role=role,
+            number=unit,
+            times=Paired((1e-4,), (1e-4 * factor * noise,)),
+        )
         for unit, noise in enumerate(np.exp(rng.normal(0, spread, number)).tolist())
     ]
 
@@ -61,7 +68,7 @@ def make_gate(
     asked = {"base": "main", "head": ".", "threads": 1, **settings}
     kept = tuple((name, json.dumps(value)) for name, value in asked.items())
     folder = run_folder.create(root, dataclasses.replace(info(run_id), settings=kept))
-    folder.append(Gate(BASE, HEAD, "twins", GateRules()))
+    folder.append(Gate(base=BASE, head=HEAD, method="twins", rules=GateRules()))
     for line in lines(on or case()):
         folder.append(line)
     return folder

@@ -19,7 +19,16 @@ ANCHOR_WORK = {
 
 def timed(time_s, *, bytes=1000, flops=1000):
     """A contender that takes `time_s` in each of three blocks."""
-    return Measured((time_s,) * 3, (0, 1, 2), 1, 0.0, 0.1, flops, bytes, "decided")
+    return Measured(
+        samples_s=(time_s,) * 3,
+        rounds=(0, 1, 2),
+        calls=1,
+        preparation_s=0.0,
+        error=0.1,
+        flops=flops,
+        bytes=bytes,
+        stopped="decided",
+    )
 
 
 def make_runs(root, times, *, machine=None, bare=(), sources=None, environments=None):

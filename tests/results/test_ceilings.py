@@ -31,7 +31,13 @@ POINTS = st.dictionaries(SIZES, RATES, max_size=5).map(lambda d: tuple(sorted(d.
 DTYPES = st.sampled_from(["float16", "float32", "float64"])
 PRODUCTS = st.dictionaries(DTYPES, RATES).map(lambda d: tuple(sorted(d.items())))
 CEILINGS = st.builds(
-    Ceilings, st.just("key"), st.just("cpu"), st.just(1), POINTS, PRODUCTS, st.floats(1e-9, 1e-3)
+    Ceilings,
+    environment_key=st.just("key"),
+    device=st.just("cpu"),
+    threads=st.just(1),
+    memory=POINTS,
+    matmul=PRODUCTS,
+    dispatch_s=st.floats(1e-9, 1e-3),
 )
 
 

@@ -23,7 +23,7 @@ PAIRS = st.lists(st.tuples(NAMES, NAMES), max_size=3).map(tuple)
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 AXES = st.lists(st.tuples(NAMES, INTEGERS | FINITE | NAMES | st.booleans()), max_size=3)
 RULES = st.builds(run.Rules, FLOATS, FLOATS, FLOATS)
-CASES = st.builds(Case, NAMES, NAMES, AXES.map(tuple), NAMES, threads=COUNTS)
+CASES = st.builds(Case, op=NAMES, shape=NAMES, axes=AXES.map(tuple), inputs=NAMES, threads=COUNTS)
 MEASURED = st.builds(
     outcome.Measured,
     samples_s=st.lists(FLOATS, max_size=4).map(tuple),
@@ -44,28 +44,44 @@ OUTCOMES = (
     | st.builds(outcome.Unsupported, NAMES)
     | st.builds(outcome.Failed, NAMES, NAMES, NAMES, st.sampled_from(outcome.CAUSES))
 )
-OPERATORS = st.builds(outcome.OperatorRow, NAMES, FLOATS, FLOATS, FLOATS, FLOATS)
+OPERATORS = st.builds(
+    outcome.OperatorRow,
+    name=NAMES,
+    calls=FLOATS,
+    self_time_s=FLOATS,
+    total_time_s=FLOATS,
+    self_bytes=FLOATS,
+)
 ENVIRONMENTS = st.builds(machine.Environment, NAMES, PAIRS, PAIRS)
 RECORDS = (
     CASES
     | OUTCOMES
     | st.builds(outcome.Right, FLOATS)
     | st.builds(outcome.Started, NAMES, CASES)
-    | st.builds(outcome.Record, NAMES, CASES, OUTCOMES, NAMES, NAMES, PAIRS, NAMES)
+    | st.builds(
+        outcome.Record,
+        contender=NAMES,
+        case=CASES,
+        outcome=OUTCOMES,
+        fingerprint=NAMES,
+        environment_key=NAMES,
+        caveats=PAIRS,
+        output=NAMES,
+    )
     | st.builds(
         outcome.Profile,
-        NAMES,
-        CASES,
-        NAMES,
-        st.lists(OPERATORS, max_size=2).map(tuple),
-        st.none() | COUNTS,
+        contender=NAMES,
+        case=CASES,
+        trace=NAMES,
+        operators=st.lists(OPERATORS, max_size=2).map(tuple),
+        peak_bytes=st.none() | COUNTS,
     )
     | st.builds(
         run.RunInfo,
-        NAMES,
-        NAMES,
-        st.lists(NAMES).map(tuple),
-        ENVIRONMENTS,
+        id=NAMES,
+        created=NAMES,
+        command=st.lists(NAMES).map(tuple),
+        environment=ENVIRONMENTS,
         settings=PAIRS,
         rules=RULES,
         warnings=st.lists(NAMES).map(tuple),
@@ -73,12 +89,12 @@ RECORDS = (
     | RULES
     | st.builds(
         machine.Ceilings,
-        NAMES,
-        NAMES,
-        COUNTS,
-        st.lists(st.tuples(COUNTS, FLOATS), max_size=3).map(tuple),
-        st.lists(st.tuples(NAMES, FLOATS), max_size=3).map(tuple),
-        FLOATS,
+        environment_key=NAMES,
+        device=NAMES,
+        threads=COUNTS,
+        memory=st.lists(st.tuples(COUNTS, FLOATS), max_size=3).map(tuple),
+        matmul=st.lists(st.tuples(NAMES, FLOATS), max_size=3).map(tuple),
+        dispatch_s=FLOATS,
     )
 )
 

@@ -36,8 +36,8 @@ def timed(time_s, rng, *, processes=1, noise=0.005, luck=0.01, rounds=20):
         samples += [time_s * own * math.exp(rng.normal(0, noise)) for _ in range(rounds)]
         units += [unit] * rounds
     return Measured(
-        tuple(samples),
-        tuple(range(rounds)) * processes,
+        samples_s=tuple(samples),
+        rounds=tuple(range(rounds)) * processes,
         calls=5,
         preparation_s=0.01,
         error=0.1,

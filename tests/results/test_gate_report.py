@@ -55,7 +55,17 @@ VOID = units("steady", ON, 1.05, role="null")
 def entry(op=ON.op, contender="*", change="slower", at_most=None):
     """An accepted change."""
     until = date(2999, 1, 1)
-    return Accepted(op, contender, "*", change, at_most, "#12", "ada", until, "list, entry 1")
+    return Accepted(
+        op=op,
+        contender=contender,
+        case="*",
+        change=change,
+        at_most=at_most,
+        reason="#12",
+        by="ada",
+        until=until,
+        where="list, entry 1",
+    )
 
 
 @pytest.fixture
@@ -64,7 +74,7 @@ def report(tmp_path):
 
     def made(lines, accepted=()):
         folder = run_folder.create(tmp_path, info("gate"))
-        folder.append(Gate(BASE, HEAD, "twins", GateRules()))
+        folder.append(Gate(base=BASE, head=HEAD, method="twins", rules=GateRules()))
         for line in lines:
             folder.append(line)
         return report_of(folder, accepted)

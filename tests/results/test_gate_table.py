@@ -16,7 +16,9 @@ RATIO = Interval(1.0512, 1.031, 1.0718)
 
 def finding(contender="cpp", verdict="same", ratio=RATIO, on=None, **changes):
     values = {"units": 6, "spread": 0.0123, "seen": 0.0196, "method": "twins", "role": "screen"}
-    return Finding(contender, on or case(), verdict, ratio, **values | changes)
+    return Finding(
+        contender=contender, case=on or case(), verdict=verdict, ratio=ratio, **values | changes
+    )
 
 
 def test_a_row_tells_the_ratio_its_interval_and_what_it_rests_on():

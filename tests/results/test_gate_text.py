@@ -44,7 +44,7 @@ def report(tmp_path):
 
     def made(lines, accepted=(), gate=None):
         folder = run_folder.create(tmp_path, info("gate"))
-        folder.append(gate or Gate(BASE, HEAD, "twins", GateRules()))
+        folder.append(gate or Gate(base=BASE, head=HEAD, method="twins", rules=GateRules()))
         for line in lines:
             folder.append(line)
         return report_of(folder, accepted)
@@ -86,7 +86,7 @@ def test_too_few_fresh_pairs_are_told_as_what_they_are(report):
 
 def test_why_versions_were_no_twins_is_told(report):
     other = Side("/opt/python", "", "/opt/python", ENVIRONMENT)
-    gate = Gate(other, HEAD, "pairs", GateRules(), "two environments")
+    gate = Gate(base=other, head=HEAD, method="pairs", rules=GateRules(), note="two environments")
     text = headline(report(units("steady", ON, 1.0), gate=gate))
     assert "against /opt/python, as pairs (two environments)" in text
 
@@ -128,7 +128,14 @@ def test_each_reason_for_running_in_neither_version_is_told(report):
 
 
 def test_in_which_way_the_versions_may_be_unlike_is_told_everywhere(report):
-    gate = Gate(BASE, HEAD, "twins", GateRules(), "", ("git ignores a.so in the working tree",))
+    gate = Gate(
+        base=BASE,
+        head=HEAD,
+        method="twins",
+        rules=GateRules(),
+        note="",
+        warnings=("git ignores a.so in the working tree",),
+    )
     found = report(units("steady", ON, 1.0), gate=gate)
     for text in (headline(found), markdown(found, Path("runs/gate"))):
         assert "warning: git ignores a.so in the working tree" in text
@@ -143,7 +150,7 @@ def test_who_was_timed_in_pairs_beside_twins_is_told(report):
 
 def test_where_all_were_timed_in_pairs_nobody_is_named_for_it(report):
     pairs = [dataclasses.replace(unit, method="pairs") for unit in units("steady", ON, 1.0)]
-    gate = Gate(BASE, HEAD, "pairs", GateRules(), "as asked")
+    gate = Gate(base=BASE, head=HEAD, method="pairs", rules=GateRules(), note="as asked")
     assert "since they register" not in headline(report(pairs, gate=gate))
 
 
@@ -169,8 +176,28 @@ def test_a_void_session_shows_what_the_base_did(report):
 def test_what_is_accepted_is_told_by_whom_and_until_when(report):
     until = date(2999, 12, 31)
     entries = [
-        Accepted(ON.op, "copies", "*", "slower", None, "sums in float64", "ada", until, "1"),
-        Accepted("row_sum", "*", "*", "slower", None, "#7", "bob", until, "2"),
+        Accepted(
+            op=ON.op,
+            contender="copies",
+            case="*",
+            change="slower",
+            at_most=None,
+            reason="sums in float64",
+            by="ada",
+            until=until,
+            where="1",
+        ),
+        Accepted(
+            op="row_sum",
+            contender="*",
+            case="*",
+            change="slower",
+            at_most=None,
+            reason="#7",
+            by="bob",
+            until=until,
+            where="2",
+        ),
     ]
     found = report(slower(), entries)
     lines = headline(found).splitlines()

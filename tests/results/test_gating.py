@@ -29,7 +29,14 @@ def units(logs, name="cpp", role="screen", *, first=0, on=ON, method=""):
     """Units of one round each, with these log-ratios."""
     method = method or ("pairs" if role == "verify" else "twins")
     return [
-        Unit(name, on, method, role, number, Paired((1.0,), (math.exp(log),)))
+        Unit(
+            contender=name,
+            case=on,
+            method=method,
+            role=role,
+            number=number,
+            times=Paired((1.0,), (math.exp(log),)),
+        )
         for number, log in enumerate(logs, start=first)
     ]
 

@@ -49,7 +49,16 @@ def test_title(benchmark):
 def run(tmp_path_factory):
     """A run with every kind of outcome, ceilings, and what only some records have."""
     folder = make_run(tmp_path_factory.mktemp("runs"))
-    folder.append(Ceilings("cpu-1234", "cpu", 1, ((1024, 1e9),), (("float32", 1e10),), 1e-6))
+    folder.append(
+        Ceilings(
+            environment_key="cpu-1234",
+            device="cpu",
+            threads=1,
+            memory=((1024, 1e9),),
+            matmul=(("float32", 1e10),),
+            dispatch_s=1e-6,
+        )
+    )
     units = measured(1e-4, range(4), units=(0, 0, 1, 1), device_s=(1e-5, 2e-5, 3e-5, 4e-5))
     folder.append(record("units", units, case(shape="units"), output="it said this"))
     return folder

@@ -14,7 +14,9 @@ from tests.results.examples import case, info, profile
 
 def operator(name, self_time_s, calls=1.0):
     """An operator of a profile."""
-    return OperatorRow(name, calls, self_time_s, self_time_s, 0)
+    return OperatorRow(
+        name=name, calls=calls, self_time_s=self_time_s, total_time_s=self_time_s, self_bytes=0
+    )
 
 
 def side(which, *operators, **fields):

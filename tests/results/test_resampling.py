@@ -14,7 +14,7 @@ from opbench.results.regression import calibration, resampling, verdicts
 from opbench.results.report import machine
 
 RULES = GateRules()
-CASES = tuple(Case(f"op{n}", "base", (("N", n),), "normal") for n in range(25))
+CASES = tuple(Case(op=f"op{n}", shape="base", axes=(("N", n),), inputs="normal") for n in range(25))
 #: Standard deviation between units.
 SPREAD = {"twins": 0.005, "pairs": 0.008}
 
@@ -23,7 +23,15 @@ def units(method, role, share, *, number, rng, cases=CASES):
     """A unit of each case, whose head is slower by that share."""
     for case in cases:
         ratio = (1 + share) * math.exp(rng.gauss(0, SPREAD[method]))
-        yield Unit("cpp", case, method, role, number, Paired((1e-5,), (1e-5 * ratio,)), share)
+        yield Unit(
+            contender="cpp",
+            case=case,
+            method=method,
+            role=role,
+            number=number,
+            times=Paired((1e-5,), (1e-5 * ratio,)),
+            injected=share,
+        )
 
 
 def recording(*, shares=(0.03,), twins=40, pairs=20, seed=0):
@@ -90,7 +98,14 @@ def test_what_was_not_recorded_is_told():
 
 def test_a_unit_that_was_recorded_for_longer_stands_for_the_beginning_of_it():
     head = (1.0,) * 3 + (1.2,) * 7
-    unit = Unit("cpp", CASES[0], "twins", "screen", 0, Paired((1.0,) * 10, head))
+    unit = Unit(
+        contender="cpp",
+        case=CASES[0],
+        method="twins",
+        role="screen",
+        number=0,
+        times=Paired((1.0,) * 10, head),
+    )
     (process,) = resampling.pool_of([unit]).of("twins", "screen")
     (recorded,) = process.values()
     for seconds, ratio in ((verdicts.FIRST_S, 1.0), (verdicts.FLAGGED_S, 1.2), (3.0, 1.2)):
@@ -149,11 +164,11 @@ def test_a_calibration_is_derived_kept_and_found_again(pool, tmp_path):
 
 def test_a_calibration_is_told_with_its_intervals():
     made = Calibration(
-        "key",
-        "cpu",
-        1,
-        "2026-01-01",
-        RULES,
+        environment_key="key",
+        device="cpu",
+        threads=1,
+        created="2026-01-01",
+        rules=RULES,
         subjects=28,
         sessions=80,
         failed=0,

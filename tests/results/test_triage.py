@@ -74,8 +74,15 @@ def test_every_key_is_read_and_some_may_be_left_out(tmp_path):
 
     reason = "sums in float64 since #12"
     assert whole == Accepted(
-        *("patch_pooling", "cpp", "small *", "slower", 0.125, reason, "ada", date(2027, 3, 31)),
-        f"{path}, entry 1",
+        op="patch_pooling",
+        contender="cpp",
+        case="small *",
+        change="slower",
+        at_most=0.125,
+        reason=reason,
+        by="ada",
+        until=date(2027, 3, 31),
+        where=f"{path}, entry 1",
     )
     assert short == entry(
         op="softmax",

@@ -26,11 +26,36 @@ from tests.results.examples import case, info, measured, profile, record
 from tests.results.gates import BASE, HEAD
 
 RULES = GateRules()
-UNIT = Unit("a", case(), "twins", "screen", 0, Paired((1e-4,), (2e-4,)))
-GATE = Gate(BASE, HEAD, "pairs", RULES)
-CEILINGS = Ceilings("k", "cpu", 1, ((1, 1e9), (2, 1e9)), (("float32", 1e9),), 1e-6)
+UNIT = Unit(
+    contender="a",
+    case=case(),
+    method="twins",
+    role="screen",
+    number=0,
+    times=Paired((1e-4,), (2e-4,)),
+)
+GATE = Gate(base=BASE, head=HEAD, method="pairs", rules=RULES)
+CEILINGS = Ceilings(
+    environment_key="k",
+    device="cpu",
+    threads=1,
+    memory=((1, 1e9), (2, 1e9)),
+    matmul=(("float32", 1e9),),
+    dispatch_s=1e-6,
+)
 KNOWN = Calibration(
-    "k", "cpu", 1, "", RULES, 2, 80, 1, 0, 0, (Power(0.1, 3, 4),), (("twins", 0.01),)
+    environment_key="k",
+    device="cpu",
+    threads=1,
+    created="",
+    rules=RULES,
+    subjects=2,
+    sessions=80,
+    failed=1,
+    void=0,
+    inconclusive=0,
+    powers=(Power(0.1, 3, 4),),
+    spreads=(("twins", 0.01),),
 )
 SOUND = (
     record(),

@@ -189,10 +189,10 @@ def create_in(
     for warning in seen:
         print(f"opbench {words.verb}: warning: {warning}", file=sys.stderr)
     info = RunInfo(
-        words.id or now.strftime("%Y%m%d-%H%M%S-%f"),
-        now.isoformat(),
-        ("opbench", *sys.argv[1:]),
-        environment,
+        id=words.id or now.strftime("%Y%m%d-%H%M%S-%f"),
+        created=now.isoformat(),
+        command=("opbench", *sys.argv[1:]),
+        environment=environment,
         settings=(*options.remember(words), *settings),
         rules=options.rules(words),
         warnings=seen,

@@ -86,8 +86,16 @@ def _session(words: argparse.Namespace) -> tuple[RunFolder, Report]:
             print(f"opbench gate: both versions use {name} at {place}", file=sys.stderr)
         for warning in arena.warnings:
             print(f"opbench gate: warning: {warning}", file=sys.stderr)
-        compared = (arena.base, arena.head, arena.method, rules, arena.note, arena.warnings)
-        folder.append(Gate(*compared))
+        folder.append(
+            Gate(
+                base=arena.base,
+                head=arena.head,
+                method=arena.method,
+                rules=rules,
+                note=arena.note,
+                warnings=arena.warnings,
+            )
+        )
         _keep_calibrations(folder, arena.common.races)
         for lacking in arena.common.alone:
             folder.append(lacking)
