@@ -81,7 +81,15 @@ class Recorder(NullObserver):
         environment = self.folder.info.environment
         caveats = admitted_on(contender, self._case, machine_of(environment))
         key = environment.key
-        return Record(contender=name, case=self._case, outcome=outcome, fingerprint=fingerprint(contender), environment_key=key, caveats=caveats, output=output)
+        return Record(
+            contender=name,
+            case=self._case,
+            outcome=outcome,
+            fingerprint=fingerprint(contender),
+            environment_key=key,
+            caveats=caveats,
+            output=output,
+        )
 
 
 @dataclass(slots=True)

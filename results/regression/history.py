@@ -123,33 +123,31 @@ def history(
 ) -> History:
     """The history of the runs below a folder.
 
-    ops: only of these, where any is given. wanted: only of such records. everywhere: of runs made
-    in other environments too, not only of those made in that of the latest run. min_change: the
-    smallest change that is told, as a share. Raises RunFolderError where `root` holds no run that
-    can be read; a warning names each that can't.
+    ops: only of these, where any is given. wanted: only of such records. everywhere: of runs of
+    all environments, not only that of the latest run. min_change: the smallest change to report,
+    as a share. A warning names each run that can't be read.
+
+    Raises RunFolderError where `root` holds none that can.
     """
     heads, copies, raceless = _sorted_out([(folder, folder.info) for folder in runs_in(root)])
-    here = heads[-1][1].environment.key if heads else ""
-    near = [(f, i) for f, i in heads if everywhere or i.environment.key == here]
+    latest = heads[-1][1].environment.key if heads else ""
+    near = [(f, i) for f, i in heads if everywhere or i.environment.key == latest]
+    own = [info for _, info in near]
     found: dict[tuple[Case, str], list[_Seen]] = {}
-    bare: list[str] = []
-    told: set[str] = set()
+    bare, told = list[str](), set[str]()
     for number, (folder, info) in enumerate(near):
         records = folder.records(ops={*ops, *ANCHORS} if ops else ())
-        known = yardsticks(records)
-        if not known:
+        if not (known := yardsticks(records)):
             bare.append(info.id)
         for record in without_anchors(records):
             told.add(record.case.op)
             if isinstance(record.outcome, Measured) and wanted(record):
-                key = (record.case, record.contender)
-                found.setdefault(key, []).append(_seen(number, info, record, known))
+                seen = _seen(number, info, record, known)
+                found.setdefault((record.case, record.contender), []).append(seen)
     return History(
         series=tuple(_series(*key, seen, min_change=min_change) for key, seen in found.items()),
-        runs=tuple(info.id for _, info in near),
-        elsewhere=tuple(
-            info.id for _, info in heads if info.environment.key != here and not everywhere
-        ),
+        runs=tuple(info.id for info in own),
+        elsewhere=tuple(info.id for _, info in heads if info not in own),
         bare=tuple(bare),
         ops=tuple(sorted(told)),
         copies=copies,

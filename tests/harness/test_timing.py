@@ -37,9 +37,27 @@ def test_compiling_is_told_apart_from_checking():
     timing.begin("two", "compile")
     timing.begin("", "race")
     timing.end_case(race)
-    measured = Measured(samples_s=(1.0,), rounds=(0,), calls=1, preparation_s=0.75, error=0.0, flops=0, bytes=0, stopped="budget")
-    other = Record(contender="one", case=Case(op="an_op", shape="large", axes=(), inputs="normal"), outcome=measured, fingerprint="", environment_key="")
-    records = [Record(contender=name, case=CASE, outcome=measured, fingerprint="", environment_key="") for name in race.contenders]
+    measured = Measured(
+        samples_s=(1.0,),
+        rounds=(0,),
+        calls=1,
+        preparation_s=0.75,
+        error=0.0,
+        flops=0,
+        bytes=0,
+        stopped="budget",
+    )
+    other = Record(
+        contender="one",
+        case=Case(op="an_op", shape="large", axes=(), inputs="normal"),
+        outcome=measured,
+        fingerprint="",
+        environment_key="",
+    )
+    records = [
+        Record(contender=name, case=CASE, outcome=measured, fingerprint="", environment_key="")
+        for name in race.contenders
+    ]
     assert timing.spent([*records, other]) == {
         "loading": 1.0,
         "preparing": 1.5,

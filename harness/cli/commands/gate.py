@@ -17,6 +17,8 @@ from opbench.harness.system.lazy_import import import_lazily
 
 if TYPE_CHECKING:
     from opbench.harness.planning.selection import Race
+    from opbench.harness.regression.setup import Arena
+    from opbench.results.records import Gate, GateRules
     from opbench.results.records.run_folder import RunFolder
     from opbench.results.regression.report import Report
 
@@ -72,7 +74,7 @@ def _session(words: argparse.Namespace) -> tuple[RunFolder, Report]:
     from opbench.harness.execution.process import Limits, usual_memory
     from opbench.harness.regression.gate import gate
     from opbench.harness.regression.setup import opened
-    from opbench.results.records import Gate, GateRules
+    from opbench.results.records import GateRules
     from opbench.results.regression.report import keep_accepted, report_of
 
     rules = GateRules(words.alpha, words.min_slowdown)
@@ -86,16 +88,7 @@ def _session(words: argparse.Namespace) -> tuple[RunFolder, Report]:
             print(f"opbench gate: both versions use {name} at {place}", file=sys.stderr)
         for warning in arena.warnings:
             print(f"opbench gate: warning: {warning}", file=sys.stderr)
-        folder.append(
-            Gate(
-                base=arena.base,
-                head=arena.head,
-                method=arena.method,
-                rules=rules,
-                note=arena.note,
-                warnings=arena.warnings,
-            )
-        )
+        folder.append(_compared(arena, rules))
         _keep_calibrations(folder, arena.common.races)
         for lacking in arena.common.alone:
             folder.append(lacking)
@@ -110,6 +103,20 @@ def _session(words: argparse.Namespace) -> tuple[RunFolder, Report]:
                 may_move=words.method != "twins",
             )
     return folder, report_of(folder)
+
+
+def _compared(arena: Arena, rules: GateRules) -> Gate:
+    """The first line of a gate's folder."""
+    from opbench.results.records import Gate
+
+    return Gate(
+        base=arena.base,
+        head=arena.head,
+        method=arena.method,
+        rules=rules,
+        note=arena.note,
+        warnings=arena.warnings,
+    )
 
 
 def _keep_calibrations(folder: RunFolder, races: Iterable[Race]) -> None:
