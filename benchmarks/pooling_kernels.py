@@ -28,6 +28,7 @@ from opbench.harness.execution.ready import Ready, make_ready, reference_of, set
 from opbench.harness.planning.selection import Selection
 from opbench.harness.preparation.resolve import resolve
 from opbench.harness.timing import interleaving
+from opbench.harness.timing.blocks import Call
 from opbench.harness.timing.clock import HostClock
 from opbench.harness.timing.stopping import Policy
 from opbench.results.records import Rules
@@ -61,7 +62,7 @@ def against_torch(catalog: opbench.Catalog, direction: str, budget: float) -> No
             name: make_ready(reference, catalog.impl("patch_pooling", name))
             for name in race.contenders
         }
-        calls = {n: lane.call for n, lane in ready.items() if isinstance(lane, Ready)}
+        calls = {n: item.call for n, item in ready.items() if isinstance(item, Ready)}
         timings = raced(calls, Policy(budget_s=budget))
     times = {name: median(timing.samples_s) for name, timing in timings.items()}
     best = min(set(times) - CUSTOM, key=lambda name: times[name])
@@ -78,7 +79,7 @@ def floor(catalog: opbench.Catalog, budget: float) -> None:
     means, warm = tokens.new_empty(8, 256, 512), torch.empty_like(tokens)
     cold = itertools.cycle([torch.empty_like(tokens) for _ in range(32)])
     kernel = resolve(catalog.impl("patch_pooling", "cpp"))
-    calls: dict[str, interleaving.Call] = {
+    calls: dict[str, Call] = {
         "cpp": lambda: kernel(tokens, lengths),
         "sum of the tokens": lambda: tokens.sum(),
         "copy of the tokens": lambda: warm.copy_(tokens),
@@ -115,10 +116,10 @@ def against_copy(catalog: opbench.Catalog, budget: float, *, mean_length: int) -
 
 def everybody(budget: float) -> Policy:
     """A policy by which nobody leaves the race before its end."""
-    return Policy(Rules(tie=0.0, precision=0.0), budget_s=budget, hopeless=float("inf"))
+    return Policy(rules=Rules(tie=0.0, precision=0.0), budget_s=budget, futile_ratio=float("inf"))
 
 
-def raced(calls: dict[str, interleaving.Call], policy: Policy) -> dict[str, interleaving.Timing]:
+def raced(calls: dict[str, Call], policy: Policy) -> dict[str, interleaving.Timing]:
     """The timings of a race in which nobody may fail."""
     timings = interleaving.measure(calls, clock=HostClock(), policy=policy)
     failed = {name: t for name, t in timings.items() if not isinstance(t, interleaving.Timing)}

@@ -128,7 +128,7 @@ def sooner(races: int | None) -> None:
             name: make_ready(reference, catalog.impl("patch_pooling", name))
             for name in case_race.contenders
         }
-        calls = {n: lane.call for n, lane in ready.items() if isinstance(lane, Ready)}
+        calls = {n: item.call for n, item in ready.items() if isinstance(item, Ready)}
         print(f"patch_pooling, {case_race.case.sizes}, {len(calls)} contenders")
         for number in range(races or 3):
             print(f"  run {number + 1}")
@@ -141,7 +141,7 @@ def decide(calls: Mapping[str, Call], rules: Rules) -> None:
     """Race until everybody is known to be best, tied within 1%, or slower."""
     took: dict[str, float] = {}
     with clocked(took, "race"):
-        found = race(calls, Policy(rules, budget_s=60.0))
+        found = race(calls, Policy(rules=rules, budget_s=60.0))
     best = next(n for n, s in found.items() if s.verdict == "best")
     undecided = [n for n, s in found.items() if s.verdict == "undecided"]
     near = {n: s.ratio.relative_width for n, s in found.items() if s.ratio.low < 3}
@@ -175,7 +175,9 @@ def overhead(races: int | None) -> None:
     for seconds in (10e-6, 1e-3, 100e-3):
         call = busy(seconds)
         start = time.perf_counter()
-        timings = measured({"one": call, "other": call}, Policy(Rules(tie=1e-9), budget_s=3.0))
+        timings = measured(
+            {"one": call, "other": call}, Policy(rules=Rules(tie=1e-9), budget_s=3.0)
+        )
         wall = time.perf_counter() - start
         inside = sum(sum(t.samples_s) * t.calls for t in timings.values())
         print(f"  calls of {seconds * 1e6:9.0f} µs: {inside / wall:.1%} of {wall:.2f} s")

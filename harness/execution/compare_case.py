@@ -27,7 +27,8 @@ from opbench.harness.preparation.inputs import Inputs, build
 from opbench.harness.preparation.output_modes import as_tuple, function_on
 from opbench.harness.preparation.resolve import ensure_supported, resolve
 from opbench.harness.timing import injected_slowdown, interleaving
-from opbench.harness.timing.cache_flush import evictor
+from opbench.harness.timing.blocks import BlockSize, Call, pilot, primed_block
+from opbench.harness.timing.cache_flush import cache_flush
 from opbench.harness.timing.stopping import Policy
 from opbench.harness.versions.loaded import World, Worlds
 from opbench.harness.versions.registrations import Registered, by_versions
@@ -37,7 +38,6 @@ from opbench.results.records import Case, Failed, Outcome, Paired, Unpaired, Uns
 
 #: The two versions of a pair, in the order in which arms are named.
 SIDES = ("base", "head")
-Call = Callable[[], object]
 
 
 def load_arms(
@@ -112,7 +112,7 @@ def _told_of(
 
 def poised(
     worlds: Worlds, world: World, job: Job, observer: Observer
-) -> dict[str, tuple[Call, interleaving.Size]]:
+) -> dict[str, tuple[Call, BlockSize]]:
     """The calls of those contenders of a case that run, warmed up, and the size of their bursts.
 
     What became of the others is told to the observer.
@@ -135,18 +135,18 @@ def poised(
         if name in job.injected:
             both = dict.fromkeys(SIDES, call)
             call = injected_slowdown.slowed(both, job.injected[name], clock_of(case))[job.side]
-        settled = attempt("warm-up", partial(interleaving.settle, call, clock_of(case), job.policy))
-        if isinstance(settled, float):
-            # As long as the burst is what leads it: between two of them the caches were another's.
-            calls = max(1, round(job.policy.block_s / max(settled, 1e-9)))
-            found[name] = (call, interleaving.Size(calls, calls))
+        call_s = attempt("warm-up", partial(pilot, call, clock_of(case), job.policy))
+        if isinstance(call_s, float):
+            # As many warm-up calls as timed ones: between two bursts the caches were another's.
+            calls = max(1, round(job.policy.block_s / max(call_s, 1e-9)))
+            found[name] = (call, BlockSize(calls, calls))
         else:
-            observer.done(name, settled)
+            observer.done(name, call_s)
     return found
 
 
 def serve(
-    lanes: Mapping[str, tuple[Call, interleaving.Size]],
+    lanes: Mapping[str, tuple[Call, BlockSize]],
     case: Case,
     observer: Observer,
     *,
@@ -155,16 +155,16 @@ def serve(
 ) -> None:
     """Call whoever is asked for in a burst, and tell the seconds per call, until nobody is."""
     clock = clock_of(case)
-    evict = evictor(case.device) if case.cache == "cold" else None
+    flush = cache_flush(case.device) if case.cache == "cold" else None
     while (name := ask().contender) != "":
         observer.begin(name, "race")
         call, size = lanes[name]
-        reading = interleaving.led_block(call, size, clock, evict=evict)
+        reading = primed_block(call, size, clock, flush=flush)
         tell(reading.host_s / size.calls)
 
 
 class _Switch:
-    """The referee of twins: lets each of them run in its own world."""
+    """The monitor of a race of two versions: activates the one whose block begins."""
 
     def __init__(
         self, contender: str, worlds: Worlds, pair: Mapping[str, World], observer: Observer
@@ -191,15 +191,15 @@ class _Switch:
 
 
 def _raced(
-    calls: Mapping[str, Call], referee: _Switch, case: Case, policy: Policy
+    calls: Mapping[str, Call], monitor: _Switch, case: Case, policy: Policy
 ) -> Paired | Unpaired:
     timings = interleaving.measure(
         calls,
         clock=clock_of(case),
         policy=policy,
         seed=f"{case.seed}/{policy.order}",
-        evict=evictor(case.device) if case.cache == "cold" else None,
-        referee=referee,
+        flush=cache_flush(case.device) if case.cache == "cold" else None,
+        monitor=monitor,
     )
     base, head = (timings[side] for side in SIDES)
     if not isinstance(base, interleaving.Timing) or not isinstance(head, interleaving.Timing):

@@ -17,8 +17,8 @@ from opbench.results.records import Failed, Right, Unsupported, Wrong
 SHARE = 0.05
 
 
-class CaseReferee:
-    """The referee of the race of one case."""
+class CaseMonitor:
+    """The monitor of the race of one case."""
 
     def __init__(
         self,

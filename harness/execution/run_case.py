@@ -13,7 +13,7 @@ from opbench.harness.catalog import Catalog
 from opbench.harness.correctness.costs import cost_of
 from opbench.harness.correctness.reference import Reference
 from opbench.harness.declare import Cost
-from opbench.harness.execution.monitor import CaseReferee
+from opbench.harness.execution.monitor import CaseMonitor
 from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import (
     Ready,
@@ -26,7 +26,7 @@ from opbench.harness.execution.ready import (
 from opbench.harness.outcomes import attempt
 from opbench.harness.planning.selection import Race
 from opbench.harness.timing import interleaving
-from opbench.harness.timing.cache_flush import evictor
+from opbench.harness.timing.cache_flush import cache_flush
 from opbench.harness.timing.stopping import Policy
 from opbench.results.records import (
     Case,
@@ -65,26 +65,26 @@ def run_case(catalog: Catalog, race: Race, *, policy: Policy, observer: Observer
 
 def _race(
     reference: Reference, ready: Mapping[str, Ready], policy: Policy, observer: Observer
-) -> dict[str, interleaving.Timing | interleaving.Out]:
+) -> dict[str, interleaving.Timing | interleaving.Excluded]:
     case = reference.case
-    referee = CaseReferee(
+    monitor = CaseMonitor(
         reference,
-        {name: lane.function for name, lane in ready.items()},
-        {name: lane.call for name, lane in ready.items()},
+        {name: contender.function for name, contender in ready.items()},
+        {name: contender.call for name, contender in ready.items()},
         announce=lambda name: observer.begin(name, "race"),
     )
     return interleaving.measure(
-        {name: lane.call for name, lane in ready.items()},
+        {name: contender.call for name, contender in ready.items()},
         clock=clock_of(case),
         policy=policy,
         seed=f"{case.seed}/{policy.order}",
-        evict=evictor(case.device) if case.cache == "cold" else None,
-        referee=referee,
+        flush=cache_flush(case.device) if case.cache == "cold" else None,
+        monitor=monitor,
     )
 
 
 def _measured(
-    timing: interleaving.Timing | interleaving.Out, ready: Ready, case: Case, cost: Cost
+    timing: interleaving.Timing | interleaving.Excluded, ready: Ready, case: Case, cost: Cost
 ) -> Outcome:
     if not isinstance(timing, interleaving.Timing):
         return timing

@@ -19,7 +19,7 @@ MODULE = "opbench.harness.machine.anchors"
 #: Three anchors take a few seconds together with their checks. Each is alone in its race: one
 #: untimed call between blocks will do. It takes all of its time: a precise figure of a few
 #: milliseconds would tell of these alone.
-POLICY = Policy(rules=Rules(precision=0.0), budget_s=0.4, settle_s=0.1, lead=1)
+POLICY = Policy(rules=Rules(precision=0.0), budget_s=0.4, pilot_s=0.1, warmup_calls=1)
 
 
 def catalog() -> Catalog:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from opbench.harness.timing.stopping import Policy, lead_of
+from opbench.harness.timing.blocks import warmup_calls
+from opbench.harness.timing.stopping import Policy
 from opbench.results.ranking.leaderboard import Board, samples_of
 from opbench.results.ranking.verdicts import Samples, errors, looks
 from opbench.results.records import Case, Measured, Record, Rules
@@ -76,7 +77,7 @@ def outlooks(
 def raced_for(records: Iterable[Record]) -> float:
     """Seconds that the race took in which contenders were recorded, as far as samples tell.
 
-    What was done between the blocks is missing: evicting caches, checking results again.
+    What was done between the blocks is missing: flushing caches, checking results again.
     """
     measured = [r.outcome for r in records if isinstance(r.outcome, Measured)]
     return sum(len(m.samples_s) * _block_s(m) for m in measured)
@@ -140,12 +141,12 @@ def _round_s(
     """Seconds that a round of all contenders takes."""
     if case.cache == "warm":
         return sum(map(_block_s, timed.values()))
-    # What emptying the caches takes doesn't show in the samples.
+    # What flushing the caches takes doesn't show in the samples.
     rounds = max(map(len, samples.values()))
     return raced_s / rounds if raced_s is not None else None
 
 
 def _block_s(measured: Measured) -> float:
-    """Seconds that a block takes, the calls that lead up to it included."""
+    """Seconds that a block takes, its warm-up calls included."""
     call_s = median(measured.samples_s)
-    return call_s * (measured.calls + lead_of(call_s, Policy()))
+    return call_s * (measured.calls + warmup_calls(call_s, Policy()))

@@ -1,4 +1,4 @@
-"""Clocks: what the race times blocks by. The fake one is public, for tests of decisions."""
+"""Clocks, by which the race times blocks. The fake one is public, for tests of decisions."""
 
 from __future__ import annotations
 
@@ -11,55 +11,53 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Seconds that a block took: by the host, and by the device's own events where it has any."""
+    """The time of a block, in seconds."""
 
+    #: By the host's clock, waiting for the device included.
     host_s: float
+    #: By the device's own events; None where it has none.
     device_s: float | None = None
 
 
 class Clock(Protocol):
-    """Times a block of calls; seconds, of which only differences mean something."""
+    """Times blocks of calls, in seconds."""
 
     def now(self) -> float:
-        """Seconds since some moment."""
+        """Seconds since an arbitrary moment: only differences mean something."""
 
     def synchronize(self) -> None:
-        """Return when the device has done all that was asked of it."""
+        """Return when the device is idle."""
 
     def block(self, call: Callable[[], object], calls: int) -> Reading:
-        """Call so many times on an idle device, until it is idle again."""
+        """Time a number of calls on an idle device, until it is idle again."""
 
 
-@dataclass(frozen=True, slots=True)
 class HostClock:
-    """The host's monotonic clock; `wait` blocks until the device is idle, None where none is."""
-
-    wait: Callable[[], None] | None = None
+    """The host's monotonic clock, for calls that are done when they return: those of a CPU."""
 
     def now(self) -> float:
         """Seconds of the host's performance counter."""
         return time.perf_counter()
 
     def synchronize(self) -> None:
-        """Wait for the device."""
-        if self.wait is not None:
-            self.wait()
+        """Return at once: there is no device."""
 
     def block(self, call: Callable[[], object], calls: int) -> Reading:
-        """Host time of the calls, waiting for the device included."""
-        return Reading(timed(call, calls, time.perf_counter, self.wait))
+        """Host time of the calls."""
+        return Reading(timed(call, calls, time.perf_counter, None))
 
 
 @dataclass(frozen=True, slots=True)
 class EventClock:
     """Host time and, beside it, the device's own: events recorded before and after the calls.
 
-    event: makes an event with `record()` and `elapsed_time(other)` in milliseconds, as
-    `torch.Event` is. Events see one stream: work on another looks free, which is why the host's
-    time is kept too. Not run on a device yet.
+    Events see one stream: work on another looks free, which is why the host's time is kept too.
+    Not run on a device yet.
     """
 
+    #: Returns when the device is idle.
     wait: Callable[[], None]
+    #: Makes an event with `record()` and `elapsed_time(other)` in milliseconds, as `torch.Event`.
     event: Callable[[], Any]
 
     def now(self) -> float:
@@ -84,7 +82,12 @@ class EventClock:
 
 
 class FakeClock:
-    """A clock that moves only when it is told to; a fake contender calls `advance`."""
+    """A clock that moves only when it is advanced, for tests of what a race decides.
+
+    clock = FakeClock()
+    measure({"slow": lambda: clock.advance(2e-3), "fast": lambda: clock.advance(1e-3)},
+            clock=clock, policy=Policy())
+    """
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -94,14 +97,14 @@ class FakeClock:
         return self._now
 
     def synchronize(self) -> None:
-        """Nothing to wait for."""
+        """Return at once: there is no device."""
 
     def block(self, call: Callable[[], object], calls: int) -> Reading:
-        """What the calls advanced it by."""
+        """The seconds that the calls advanced it by."""
         return Reading(timed(call, calls, self.now, None))
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Let `seconds` pass."""
         self._now += seconds
 
 
@@ -111,7 +114,7 @@ def timed(
     now: Callable[[], float],
     finish: Callable[[], None] | None,
 ) -> float:
-    """Seconds that so many calls take, until they are finished.
+    """Seconds that a number of calls take, `finish` (waiting for a device) included.
 
     Between the two readings of the clock is next to nothing but the calls, written out so that
     looping costs each of them a fraction of a nanosecond.

@@ -8,103 +8,101 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import repeat
 from typing import Protocol
 
 from opbench.harness.outcomes import attempt
+from opbench.harness.timing.blocks import BlockSize, Call, block_size, pilot, primed_block
 from opbench.harness.timing.clock import Clock, Reading
-from opbench.harness.timing.stopping import Policy, lead_of, settled
+from opbench.harness.timing.stopping import Policy, decided
 from opbench.results.ranking.verdicts import looks
 from opbench.results.records import Failed, Unsupported, Wrong
 
-#: A contender with its arguments bound.
-Call = Callable[[], object]
-#: What a contender gets instead of times.
-Out = Failed | Unsupported | Wrong
+#: The outcome of a contender that was excluded from the race: it has no times.
+Excluded = Failed | Unsupported | Wrong
 
 
-class Referee(Protocol):
-    """Watches the race from outside of what is timed, and may put a contender out of it."""
+class Monitor(Protocol):
+    """Watches a race from outside of what is timed, and may exclude a contender from it."""
 
     def begin(self, name: str) -> None:
         """A block of the contender is about to begin."""
 
     def fault(self, name: str) -> Failed | Wrong | None:
-        """What the contender did in its last block that it must not do."""
+        """The outcome of a contender whose last block broke a rule; None where it broke none."""
 
-    def recheck(self, name: str) -> Out | None:
-        """What is wrong with the contender's result on inputs it has not seen."""
+    def recheck(self, name: str) -> Excluded | None:
+        """The outcome of a contender whose result on unseen inputs is wrong; None where right."""
 
 
-class Lenient:
-    """A referee that sees nothing."""
+class NoMonitor:
+    """A monitor that excludes no contender."""
 
     def begin(self, name: str) -> None:
         """Let it begin."""
 
     def fault(self, name: str) -> Failed | Wrong | None:
-        """Nothing."""
+        """None."""
         return None
 
-    def recheck(self, name: str) -> Out | None:
-        """Nothing."""
+    def recheck(self, name: str) -> Excluded | None:
+        """None."""
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """Of a block: the calls that are timed, and those that lead up to them."""
-
-    calls: int
-    lead: int
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Seconds per call of each block, the round of each, the calls in a block, and why it ended.
+    """The times of one contender in a race, and why it was timed no further."""
 
-    device_s: seconds per call by the device's events, where it has any.
-    """
-
+    #: Host seconds per call, one for each block.
     samples_s: tuple[float, ...]
+    #: The round of each block.
     rounds: tuple[int, ...]
+    #: Calls in a block.
     calls: int
+    #: The verdict that ended its timing, or "budget" where time or rounds ran out.
     stopped: str
+    #: Seconds per call by the device's own events, one for each block; empty on a CPU.
     device_s: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
-class _Lane:
-    """A contender during the race."""
+class _Entry:
+    """A contender in the race, and its times so far."""
 
     call: Call
-    calls: int
-    lead: int
+    size: BlockSize
+    #: Seconds per call, by round.
     samples: dict[int, float] = field(default_factory=dict)
     device_s: list[float] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Race:
-    """A race under way: who is in it, and who is out of it for good."""
+    """The state of a race under way."""
 
     clock: Clock
     policy: Policy
-    referee: Referee
+    monitor: Monitor
     rng: random.Random
-    evict: Call | None
-    lanes: dict[str, _Lane] = field(default_factory=dict)
-    out: dict[str, Out] = field(default_factory=dict)
+    #: Flushes the caches before each block; None where they are to be warm.
+    flush: Call | None
+    #: By contender, those that came through the warm-up.
+    entries: dict[str, _Entry] = field(default_factory=dict)
+    #: By contender, the outcome for which it was excluded for good.
+    excluded: dict[str, Excluded] = field(default_factory=dict)
+    #: By contender, the verdict that ended its timing; drawn up anew at each look.
     stopped: dict[str, str] = field(default_factory=dict)
+    #: Seconds that went into checking results again.
     rechecking_s: float = 0.0
 
     @property
-    def running(self) -> dict[str, _Lane]:
-        return {name: lane for name, lane in self.lanes.items() if name not in self.out}
+    def running(self) -> dict[str, _Entry]:
+        """The entries that weren't excluded."""
+        return {name: entry for name, entry in self.entries.items() if name not in self.excluded}
 
 
 def measure(
@@ -113,28 +111,40 @@ def measure(
     clock: Clock,
     policy: Policy,
     seed: int | str = 0,
-    evict: Call | None = None,
-    referee: Referee | None = None,
+    flush: Call | None = None,
+    monitor: Monitor | None = None,
 ) -> dict[str, Timing | Failed | Unsupported | Wrong]:
-    """Time the contenders against each other until each is decided or the budget is spent.
+    """Time contenders against each other until each is decided or the budget is spent.
 
-    contenders: by name, each a function without arguments. What raises while it is timed is
-    `Failed` and the others go on. evict: empties the caches; called before each call that is then
-    timed by itself, cold. referee: may put a contender out of the race.
+        measure({"sum": lambda: x.sum(), "mean": lambda: x.mean() * len(x)},
+                clock=HostClock(), policy=Policy(budget_s=1.0))
+
+    contenders: by name, each a function without arguments. One that raises while it is timed is
+        `Failed`, and the others go on.
+    clock: of the device that the contenders run on; times are seconds.
+    seed: of the order in which contenders take turns.
+    flush: empties the caches; called before each block, which is a single call then.
+    monitor: may exclude contenders from the race; nobody is watched where it is None.
     """
-    race = _Race(clock, policy, referee or Lenient(), random.Random(seed), evict)
-    with _quiet():
+    race = _Race(
+        clock=clock,
+        policy=policy,
+        monitor=monitor or NoMonitor(),
+        rng=random.Random(seed),
+        flush=flush,
+    )
+    with _without_collector():
         for name, call in contenders.items():
             _warm_up(race, name, call)
         _run_rounds(race)
-        # Who turned wrong only at the end is found out at the end.
+        # A contender that turned wrong only at the end is found out at the end.
         for name in race.running:
             _recheck(race, name)
-    return {name: race.out.get(name) or _timing(race, name) for name in contenders}
+    return {name: race.excluded.get(name) or _timing(race, name) for name in contenders}
 
 
 def _run_rounds(race: _Race) -> None:
-    order: list[str] = list(race.lanes)
+    order: list[str] = list(race.entries)
     upcoming: Iterator[int] = looks(len(order), race.policy.rules)
     first = look = next(upcoming)
     start = race.clock.now()
@@ -144,7 +154,7 @@ def _run_rounds(race: _Race) -> None:
             _time(race, name, number)
         if number + 1 == look:
             look = next(upcoming)
-            race.stopped = _settled(race)
+            race.stopped = _decided(race)
         order = [name for name in race.running if name not in race.stopped]
         spent = race.clock.now() - start
         allowed = race.policy.budget_s * (1 if number + 1 >= first else race.policy.patience)
@@ -153,106 +163,76 @@ def _run_rounds(race: _Race) -> None:
         _recheck_at_random(race, order, spent)
 
 
-def _settled(race: _Race) -> dict[str, str]:
-    samples = {name: lane.samples for name, lane in race.running.items()}
-    return dict(settled(samples, race.policy)) if samples else {}
+def _decided(race: _Race) -> dict[str, str]:
+    samples = {name: entry.samples for name, entry in race.running.items()}
+    return dict(decided(samples, race.policy)) if samples else {}
 
 
 def _time(race: _Race, name: str, number: int) -> None:
-    """Time a block of the contender, or put it out of the race."""
-    lane = race.lanes[name]
-    race.referee.begin(name)
-    reading = attempt("measure", partial(_block, race, lane))
-    fault = race.referee.fault(name)
+    """Time a block of the contender, or exclude it from the race."""
+    entry = race.entries[name]
+    race.monitor.begin(name)
+    reading = attempt("measure", partial(_block, race, entry))
+    fault = race.monitor.fault(name)
     if not isinstance(reading, Reading):
-        race.out[name] = reading
+        race.excluded[name] = reading
     elif fault is not None:
-        race.out[name] = fault
+        race.excluded[name] = fault
     else:
-        lane.samples[number] = reading.host_s / lane.calls
+        entry.samples[number] = reading.host_s / entry.size.calls
         if reading.device_s is not None:
-            lane.device_s.append(reading.device_s / lane.calls)
+            entry.device_s.append(reading.device_s / entry.size.calls)
 
 
-def _block(race: _Race, lane: _Lane) -> Reading:
-    return led_block(lane.call, Size(lane.calls, lane.lead), race.clock, evict=race.evict)
-
-
-def led_block(call: Call, size: Size, clock: Clock, *, evict: Call | None = None) -> Reading:
-    """A block, after untimed calls that make the caches its own, or after emptying them."""
-    for _ in repeat(None, size.lead):
-        call()
-    if evict is not None:
-        evict()
-    clock.synchronize()
-    return clock.block(call, size.calls)
+def _block(race: _Race, entry: _Entry) -> Reading:
+    return primed_block(entry.call, entry.size, race.clock, flush=race.flush)
 
 
 def _recheck_at_random(race: _Race, active: Sequence[str], spent_s: float) -> None:
-    """Now and then, as long as it takes a small share of the time."""
+    """Check a contender again now and then, as long as it takes a small part of the time."""
     if race.rng.random() < 0.5 and race.rechecking_s <= race.policy.recheck * spent_s:
         _recheck(race, race.rng.choice(active))
 
 
 def _recheck(race: _Race, name: str) -> None:
     start = race.clock.now()
-    race.referee.begin(name)
-    verdict = race.referee.recheck(name)
-    if verdict is not None:
-        race.out[name] = verdict
+    race.monitor.begin(name)
+    outcome = race.monitor.recheck(name)
+    if outcome is not None:
+        race.excluded[name] = outcome
     race.rechecking_s += race.clock.now() - start
 
 
 def _warm_up(race: _Race, name: str, call: Call) -> None:
-    """Find how many calls make a block of the contender, or put it out of the race."""
-    race.referee.begin(name)
-    settled_s = attempt("warm-up", partial(settle, call, race.clock, race.policy))
-    fault = race.referee.fault(name)
-    if not isinstance(settled_s, float):
-        race.out[name] = settled_s
+    """Find the block size of the contender by a pilot, or exclude it from the race."""
+    race.monitor.begin(name)
+    call_s = attempt("warm-up", partial(pilot, call, race.clock, race.policy))
+    fault = race.monitor.fault(name)
+    if not isinstance(call_s, float):
+        race.excluded[name] = call_s
         return
     if isinstance(fault, Wrong):
         # Compiling is what warming up is for; anything else that it must not do counts.
-        race.out[name] = fault
+        race.excluded[name] = fault
         return
-    size = size_of(settled_s, race.policy) if race.evict is None else Size(1, 0)
-    race.lanes[name] = _Lane(call, size.calls, size.lead)
-
-
-def size_of(settled_s: float, policy: Policy) -> Size:
-    """How many calls of so many settled seconds make a block."""
-    settled_s = max(settled_s, 1e-9)
-    lead = lead_of(settled_s, policy)
-    # Where leading takes longer than the block, a longer block is the better use of the time.
-    return Size(max(1, round(policy.block_s / settled_s), (lead + 1) // 2), lead)
-
-
-def settle(call: Call, clock: Clock, policy: Policy) -> float:
-    """Call until the time no longer falls; the settled seconds per call.
-
-    The first calls of a threaded op take up to 40 times its settled time, so the size of a block
-    comes from settled calls.
-    """
-    start = clock.now()
-    fastest, stale = float("inf"), 0
-    while stale < 5 and clock.now() - start < policy.settle_s:
-        clock.synchronize()
-        elapsed = clock.block(call, 1).host_s
-        stale = stale + 1 if elapsed > 0.95 * fastest else 0
-        fastest = min(fastest, elapsed)
-    return fastest
+    size = block_size(call_s, race.policy) if race.flush is None else BlockSize(1, 0)
+    race.entries[name] = _Entry(call, size)
 
 
 def _timing(race: _Race, name: str) -> Timing:
-    lane = race.lanes[name]
-    samples, rounds = tuple(lane.samples.values()), tuple(lane.samples)
-    stopped = race.stopped.get(name, "budget")
-    return Timing(samples, rounds, lane.calls, stopped, tuple(lane.device_s))
+    entry = race.entries[name]
+    return Timing(
+        samples_s=tuple(entry.samples.values()),
+        rounds=tuple(entry.samples),
+        calls=entry.size.calls,
+        stopped=race.stopped.get(name, "budget"),
+        device_s=tuple(entry.device_s),
+    )
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Garbage is collected before the race and not within it."""
+def _without_collector() -> Iterator[None]:
+    """Collect garbage before the race, and none within it."""
     enabled = gc.isenabled()
     gc.collect()
     gc.disable()

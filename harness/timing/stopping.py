@@ -9,59 +9,59 @@ from opbench.results.ranking.verdicts import Samples, standings
 from opbench.results.records import Rules
 from opbench.results.statistics.intervals import median_interval
 
-#: The untimed calls that begin a block are as many as the policy says, and as fit into so long.
-_LEAD_S = 0.01
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How long a race goes on.
+    """How contenders are timed, and for how long.
 
-    rules: by what contenders are told apart, and how surely. budget_s: when the race ends at the
-    latest, and patience: how many times that it may take to reach the first look at which anything
-    can be decided. block_s: length of a timed block; the shorter, the fewer of them are hit by
-    whatever else the machine does, and the more the clock costs. max_rounds: bound on the samples
-    that are kept. hopeless: who surely takes so many times as long leaves however imprecise its
-    ratio is.
-    settle_s: longest warm-up of a contender. recheck: share of the time that may go into checking
-    results again while the race is on. order: another number draws another order of blocks.
-    lead: untimed calls before a block. After one alone, threads that slept and memory that was
-    given back still show; twins do the same things and need no more.
+        Policy(rules=Rules(precision=0.02), budget_s=1.0)
+
+    Every field has a default that serves for most races.
     """
 
+    #: The decision rules: tie tolerance, error rate and the precision at which timing ends.
     rules: Rules = field(default_factory=Rules)
+    #: Seconds after which the race of a case ends, decided or not.
     budget_s: float = 3.0
+    #: Multiple of `budget_s` that a race may take to reach the first look at which anything can be
+    #: decided.
     patience: float = 4.0
+    #: Seconds that the timed calls of a block take. The shorter, the fewer blocks are hit by
+    #: whatever else the machine does, and the more of a block is the cost of reading the clock.
     block_s: float = 0.0002
+    #: The most samples that are kept of a contender.
     max_rounds: int = 20_000
-    hopeless: float = 3.0
-    settle_s: float = 0.3
+    #: A contender that surely takes this many times as long as the best leaves the race, however
+    #: imprecise its ratio is: to time it further would be futile.
+    futile_ratio: float = 3.0
+    #: The most seconds of the pilot, which finds the steady time of a call.
+    pilot_s: float = 0.3
+    #: The fraction of the race's time that may go into checking results again while it is on.
     recheck: float = 0.05
+    #: Part of the seed of the order in which contenders take turns.
     order: int = 0
-    lead: int = 3
+    #: The most warm-up calls of a block. After a single one, threads that slept and memory that was
+    #: given back still show; two versions of one contender do the same things and need no more.
+    warmup_calls: int = 3
 
 
-def lead_of(settled_s: float, policy: Policy) -> int:
-    """The untimed calls that begin a block of calls that take so many seconds each."""
-    return min(policy.lead, int(_LEAD_S / settled_s))
+def decided(samples: Mapping[str, Samples], policy: Policy) -> Mapping[str, str]:
+    """The contenders that need no more samples, with their verdicts.
 
-
-def settled(samples: Mapping[str, Samples], policy: Policy) -> Mapping[str, str]:
-    """The contenders that need no more samples, with their verdict.
-
-    It is asked anew at each look: who tied with a leader that was overtaken comes back into the
-    race. The best is settled once everybody is; who races alone, once its own time is precise.
+    Evaluated anew at each look: a contender that tied with a leader which was overtaken comes back
+    into the race. The best is decided once all others are; a contender that races alone, once its
+    own time is precise.
     """
     if len(samples) == 1:
         ((name, alone),) = samples.items()
         width = median_interval(tuple(alone.values())).relative_width
         return {name: "best"} if width <= policy.rules.precision else {}
-    found = standings(samples, policy.rules)
+    ranked = standings(samples, policy.rules)
     done = {
         name: standing.verdict
-        for name, standing in found.items()
-        if standing.settled(policy.rules, hopeless=policy.hopeless)
+        for name, standing in ranked.items()
+        if standing.settled(policy.rules, futile_ratio=policy.futile_ratio)
     }
-    if len(done) < len(found):
+    if len(done) < len(ranked):
         done = {name: verdict for name, verdict in done.items() if verdict != "best"}
     return done

@@ -41,14 +41,14 @@ class Standing:
     ratio: Interval
     detectable: float | None = None
 
-    def settled(self, rules: Rules, *, hopeless: float = math.inf) -> bool:
+    def settled(self, rules: Rules, *, futile_ratio: float = math.inf) -> bool:
         """Whether nothing is left to learn: the verdict is there and the ratio precise enough.
 
-        A contender that surely takes `hopeless` times as long need not be known precisely.
+        A contender that surely takes `futile_ratio` times as long need not be known precisely.
         """
         if self.verdict == "undecided":
             return False
-        return self.ratio.relative_width <= rules.precision or self.ratio.low >= hopeless
+        return self.ratio.relative_width <= rules.precision or self.ratio.low >= futile_ratio
 
 
 def standings(race: Mapping[str, Samples], rules: Rules) -> dict[str, Standing]:

@@ -37,7 +37,7 @@ def counting():
 
 
 def ratio_of(calls):
-    policy = Policy(Rules(precision=1e-9), budget_s=0.5, lead=1)
+    policy = Policy(rules=Rules(precision=1e-9), budget_s=0.5, warmup_calls=1)
     timings = interleaving.measure(calls, clock=HostClock(), policy=policy)
     base, head = timings["base"], timings["head"]
     shared = min(len(base.samples_s), len(head.samples_s))

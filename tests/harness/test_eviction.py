@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from opbench.harness.timing.cache_flush import _size, cache_bytes, evictor
+from opbench.harness.timing.cache_flush import _size, cache_bytes, cache_flush
 from opbench.results.statistics.intervals import median
 
 pytestmark = pytest.mark.alone
@@ -24,7 +24,7 @@ def test_the_last_cache_is_the_largest():
 
 def test_what_was_in_cache_is_slow_to_read_again():
     """A megabyte fits into any last-level cache; ratios within one run, with room."""
-    data, evict = torch.ones(1 << 18), evictor("cpu")
+    data, flush = torch.ones(1 << 18), cache_flush("cpu")
 
     def read():
         start = time.perf_counter()
@@ -33,7 +33,7 @@ def test_what_was_in_cache_is_slow_to_read_again():
 
     warm, cold = [], []
     for _ in range(15):
-        evict()
+        flush()
         cold.append(read())
         read()
         warm.append(read())

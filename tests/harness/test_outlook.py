@@ -58,7 +58,7 @@ def test_a_race_that_ended_before_its_first_look():
     assert (found.rounds, found.first_look) == (5, next(looks(16, RULES)))
     assert found.nothing
     assert found.needed == found.first_look
-    # A block of a call of n ms, after as many that lead up to it as fit into 10 ms, at most three.
+    # A block of a call of n ms, after as many warm-up calls as fit into 10 ms, at most three.
     assert found.round_s == pytest.approx(
         sum(1e-3 * n * (1 + min(3, 10 // n)) for n in range(1, 17)), rel=0.2
     )
@@ -120,5 +120,5 @@ def test_what_was_timed_by_itself_can_t_be_raced_for_longer():
 
 def test_how_long_a_race_took():
     records = [record("one", [1e-3] * 10), record("two", [0.02] * 10)]
-    # Three calls lead up to a block of the first; the second takes too long for any.
+    # Three warm-up calls come before a block of the first; the second takes too long for any.
     assert raced_for(records) == pytest.approx(10 * (4e-3 + 0.02))

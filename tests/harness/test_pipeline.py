@@ -16,7 +16,7 @@ from opbench.results.report.frames import read
 from tests.harness.runs import new_run
 
 LOADED = Path(__file__).parent.parent / "loaded"
-BRIEF = Policy(budget_s=0.1, settle_s=0.02)
+BRIEF = Policy(budget_s=0.1, pilot_s=0.02)
 
 
 @pytest.fixture(scope="module")

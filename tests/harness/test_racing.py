@@ -5,8 +5,8 @@ import random
 import pytest
 
 from opbench.harness.timing.clock import FakeClock, HostClock, Reading
-from opbench.harness.timing.interleaving import Lenient, Timing, measure
-from opbench.harness.timing.stopping import Policy, settled
+from opbench.harness.timing.interleaving import NoMonitor, Timing, measure
+from opbench.harness.timing.stopping import Policy, decided
 from opbench.results.records import Failed, Rules, Wrong
 from opbench.results.statistics.intervals import median
 
@@ -26,13 +26,13 @@ class World:
         slow = 1 + self._drift * self.clock.now()
         self.clock.advance(seconds * slow * self._rng.lognormvariate(0, self._noise))
 
-    def race(self, *, evict=None, referee=None, **policy):
+    def race(self, *, flush=None, monitor=None, **policy):
         return measure(
             self.contenders,
             clock=self.clock,
             policy=Policy(**policy),
-            evict=evict,
-            referee=referee,
+            flush=flush,
+            monitor=monitor,
         )
 
 
@@ -132,14 +132,14 @@ BEST = rounds([1.0] * 20)
 
 def test_a_loser_stays_until_its_ratio_is_known():
     race = {"best": BEST, "noisy": rounds([1.5 + 0.4 * (-1) ** i for i in range(20)])}
-    assert settled(race, Policy()) == {}
-    told = settled(race, Policy(Rules(precision=1.0)))
+    assert decided(race, Policy()) == {}
+    told = decided(race, Policy(rules=Rules(precision=1.0)))
     assert told == {"noisy": "slower", "best": "best"}
 
 
 def test_the_hopeless_leave_whatever_their_precision():
     race = {"best": BEST, "h": rounds([9.0 + 5 * (-1) ** i for i in range(20)])}
-    assert settled(race, Policy())["h"] == "slower"
+    assert decided(race, Policy())["h"] == "slower"
 
 
 def test_the_best_stays_as_long_as_anybody_does():
@@ -148,7 +148,7 @@ def test_the_best_stays_as_long_as_anybody_does():
         "lost": rounds([5.0] * 20),
         "close": rounds([1.0 + 0.02 * (-1) ** i for i in range(20)]),
     }
-    assert settled(race, Policy()) == {"lost": "slower"}
+    assert decided(race, Policy()) == {"lost": "slower"}
 
 
 def test_who_races_alone_goes_on_until_its_own_time_is_precise():
@@ -166,21 +166,21 @@ def test_who_tied_with_a_leader_that_is_overtaken_comes_back():
         "tied": rounds([1.0] * 12),
         "overtook": rounds([1.2, 0.9] * 6 + [0.9] * 28),
     }
-    assert settled(early, Policy()) == {"leader": "best", "tied": "tied"}
-    assert "tied" not in settled(late, Policy())
+    assert decided(early, Policy()) == {"leader": "best", "tied": "tied"}
+    assert "tied" not in decided(late, Policy())
 
 
 def test_the_budget_waits_for_the_first_look_but_not_for_ever():
-    timings = World({"a": 1.0, "b": 1.2}).race(budget_s=10.0, settle_s=0.1)
+    timings = World({"a": 1.0, "b": 1.2}).race(budget_s=10.0, pilot_s=0.1)
     assert len(timings["a"].samples_s) == 9
     assert timings["b"].stopped == "slower"
-    timings = World({"a": 1.0, "b": 1.2}).race(budget_s=1.0, settle_s=0.1)
+    timings = World({"a": 1.0, "b": 1.2}).race(budget_s=1.0, pilot_s=0.1)
     assert len(timings["a"].samples_s) == 2
     assert timings["b"].stopped == "budget"
 
 
-class Strict(Lenient):
-    """A referee that notes what it sees, and finds one contender guilty after so many blocks."""
+class Strict(NoMonitor):
+    """A monitor that notes what it sees, and finds one contender guilty after so many blocks."""
 
     def __init__(self, *, faulty=None, wrong=None, after=3):
         self.begun, self.rechecked = [], []
@@ -200,14 +200,14 @@ class Strict(Lenient):
 
 
 def test_a_fault_puts_a_contender_out_of_the_race_and_its_sample_away():
-    referee = Strict(faulty="a")
-    timings = World({"a": 1e-4, "b": 2e-4}).race(referee=referee)
+    monitor = Strict(faulty="a")
+    timings = World({"a": 1e-4, "b": 2e-4}).race(monitor=monitor)
     assert timings["a"] == Failed("measure", "did it", cause="recompiled")
     assert timings["b"].stopped == "best"
 
 
 def test_compiling_while_it_warms_up_is_no_fault_but_changed_state_is():
-    class AtOnce(Lenient):
+    class AtOnce(NoMonitor):
         """Finds both contenders guilty after their first block, which is their warm-up."""
 
         def __init__(self):
@@ -219,45 +219,45 @@ def test_compiling_while_it_warms_up_is_no_fault_but_changed_state_is():
         def fault(self, name):
             return self.guilty.pop(name, None)
 
-    timings = World({"changes": 1e-4, "compiles": 1e-4}).race(referee=AtOnce())
+    timings = World({"changes": 1e-4, "compiles": 1e-4}).race(monitor=AtOnce())
     assert timings["changes"] == Wrong("state", "changed it")
     assert timings["compiles"].stopped == "best"
 
 
 def test_a_wrong_result_found_while_racing_disqualifies():
-    referee = Strict(wrong="quick_but_wrong")
-    timings = World({"quick_but_wrong": 1e-5, "b": 2e-4, "c": 4e-4}).race(referee=referee)
+    monitor = Strict(wrong="quick_but_wrong")
+    timings = World({"quick_but_wrong": 1e-5, "b": 2e-4, "c": 4e-4}).race(monitor=monitor)
     assert timings["quick_but_wrong"] == Wrong("race", "is off")
     assert timings["b"].stopped == "best"
 
 
 def test_who_turns_wrong_in_the_last_block_is_found_out():
-    referee = Strict()
-    timings = World({"a": 1e-4, "b": 2e-4}).race(referee=referee)
-    assert set(referee.rechecked[-2:]) == {"a", "b"}
-    assert referee.begun[-2:] == referee.rechecked[-2:]
+    monitor = Strict()
+    timings = World({"a": 1e-4, "b": 2e-4}).race(monitor=monitor)
+    assert set(monitor.rechecked[-2:]) == {"a", "b"}
+    assert monitor.begun[-2:] == monitor.rechecked[-2:]
     assert timings["a"].stopped == "best"
 
 
 def test_everybody_is_rechecked_at_least_once_and_at_moments_drawn_anew():
-    referees = [Strict(), Strict()]
-    for referee, seed in zip(referees, (1, 2), strict=True):
+    monitors = [Strict(), Strict()]
+    for monitor, seed in zip(monitors, (1, 2), strict=True):
         world = World({name: 1e-4 * 1.02**n for n, name in enumerate("abcdef")}, noise=0.02)
-        measure(world.contenders, clock=world.clock, policy=Policy(), seed=seed, referee=referee)
-        assert set(referee.rechecked) == set("abcdef")
-    assert referees[0].rechecked != referees[1].rechecked
+        measure(world.contenders, clock=world.clock, policy=Policy(), seed=seed, monitor=monitor)
+        assert set(monitor.rechecked) == set("abcdef")
+    assert monitors[0].rechecked != monitors[1].rechecked
 
 
 def test_rechecking_takes_a_small_share_of_the_time():
     world = World({"a": 1e-4, "b": 1.012e-4}, noise=0.3)
     spent = []
 
-    class Slow(Lenient):
+    class Slow(NoMonitor):
         def recheck(self, name):
             spent.append(name)
             world.clock.advance(0.05)
 
-    world.race(budget_s=10.0, referee=Slow())
+    world.race(budget_s=10.0, monitor=Slow())
     assert 2 < len(spent) <= 0.05 * 10 / 0.05 + 2
 
 
@@ -266,11 +266,11 @@ def test_cold_calls_are_timed_one_by_one_each_after_an_eviction():
     order = []
     for name, call in tuple(world.contenders.items()):
         world.contenders[name] = lambda n=name, c=call: (order.append(n), c())
-    timings = world.race(evict=lambda: order.append("evict"), max_rounds=20)
+    timings = world.race(flush=lambda: order.append("flush"), max_rounds=20)
     assert timings["a"].calls == 1
-    blocks = order[order.index("evict") :]
-    assert set(blocks[::2]) == {"evict"}
-    assert "evict" not in blocks[1::2]
+    blocks = order[order.index("flush") :]
+    assert set(blocks[::2]) == {"flush"}
+    assert "flush" not in blocks[1::2]
 
 
 def test_device_times_are_kept_beside_the_host_times():

@@ -1,4 +1,4 @@
-"""What the referee of a race sees: wrong results on unseen inputs, compiling, changed state."""
+"""What the monitor of a race sees: wrong results on unseen inputs, compiling, changed state."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import torch
 
 import opbench
 from opbench.harness.execution import ready
-from opbench.harness.execution.monitor import CaseReferee
+from opbench.harness.execution.monitor import CaseMonitor
 from opbench.harness.planning.selection import Selection
 from opbench.harness.preparation.compiler import compilations
 from opbench.results.records import Failed, Wrong
@@ -21,14 +21,14 @@ def sums():
 
 
 def watched(catalog, function, *, direction="forward", op="row_sum", expression="small"):
-    """A referee of a race of one contender, and the inputs that are timed."""
+    """A monitor of a race of one contender, and the inputs that are timed."""
     selection = Selection((op,), expression, directions=(direction,))
     race = opbench.plan(catalog, selection)[0]
     reference = ready.reference_of(catalog, race.case)
     call = ready.bound_call(reference, function)
     announced = []
-    referee = CaseReferee(reference, {"it": function}, {"it": call}, announce=announced.append)
-    return referee, reference, call, announced
+    monitor = CaseMonitor(reference, {"it": function}, {"it": call}, announce=announced.append)
+    return monitor, reference, call, announced
 
 
 def honest(x, *, scale=1.0):
@@ -51,20 +51,20 @@ class Remembers:
 
 @pytest.mark.parametrize("direction", ["forward", "backward", "both"])
 def test_the_honest_pass_again_and_again_and_keep_their_inputs(sums, direction):
-    referee, reference, call, _ = watched(sums, honest, direction=direction)
+    monitor, reference, call, _ = watched(sums, honest, direction=direction)
     before = [tensor.clone() for tensor in reference.first.tensors()]
     for _ in range(5):
-        assert referee.recheck("it") is None
+        assert monitor.recheck("it") is None
         call()
     assert all(map(torch.equal, before, reference.first.tensors()))
 
 
 def test_answers_from_memory_are_found_out_in_the_very_memory_that_is_timed(sums):
-    referee, _, call, _ = watched(sums, Remembers(patience=3))
-    assert referee.recheck("it") is None
+    monitor, _, call, _ = watched(sums, Remembers(patience=3))
+    assert monitor.recheck("it") is None
     for _ in range(4):
         call()
-    verdict = referee.recheck("it")
+    verdict = monitor.recheck("it")
     assert isinstance(verdict, Wrong)
     assert "elements are off" in verdict.reason
 
@@ -84,10 +84,10 @@ def test_a_gradient_that_turns_wrong_is_found(sums, direction):
             right = slope[:, None].expand(-1, ctx.columns).contiguous()
             return right * 2 if state["wrong"] else right
 
-    referee, *_ = watched(sums, lambda x, *, scale=1.0: Sum.apply(x) * scale, direction=direction)
-    assert referee.recheck("it") is None
+    monitor, *_ = watched(sums, lambda x, *, scale=1.0: Sum.apply(x) * scale, direction=direction)
+    assert monitor.recheck("it") is None
     state["wrong"] = True
-    verdict = referee.recheck("it")
+    verdict = monitor.recheck("it")
     assert isinstance(verdict, Wrong)
     assert verdict.stage == "gradient"
 
@@ -98,10 +98,10 @@ def test_one_that_raises_on_unseen_inputs_has_failed(sums):
             raise RuntimeError("never seen that")
         return honest(x, scale=scale)
 
-    referee, reference, *_ = watched(sums, honest)
+    monitor, reference, *_ = watched(sums, honest)
     first = reference.first.tensors()[0][0, 0].clone()
-    referee, *_ = watched(sums, picky)
-    verdict = referee.recheck("it")
+    monitor, *_ = watched(sums, picky)
+    verdict = monitor.recheck("it")
     assert isinstance(verdict, Failed)
     assert "never seen that" in verdict.reason
 
@@ -109,47 +109,47 @@ def test_one_that_raises_on_unseen_inputs_has_failed(sums):
 def test_inputs_whose_shapes_follow_from_their_values_are_given_afresh(catalog):
     """The ids of patches repeat as often as the patches are long: some shapes can't be refilled."""
     contender = catalog.impl("boundary_upsample", "gather").function
-    referee, *_ = watched(catalog, contender, op="boundary_upsample", expression="tiny")
-    assert [referee.recheck("it") for _ in range(3)] == [None] * 3
+    monitor, *_ = watched(catalog, contender, op="boundary_upsample", expression="tiny")
+    assert [monitor.recheck("it") for _ in range(3)] == [None] * 3
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward", "both"])
 def test_outputs_whose_shapes_follow_from_the_values(catalog, direction):
     """Other boundaries make another number of groups, to which the timed gradient doesn't fit."""
     contender = catalog.impl("boundary_downsample", "index_add").function
-    referee, *_ = watched(
+    monitor, *_ = watched(
         catalog, contender, op="boundary_downsample", expression="tiny", direction=direction
     )
     for _ in range(3):
-        assert referee.recheck("it") is None
+        assert monitor.recheck("it") is None
 
 
 def test_compiling_in_a_timed_block_is_a_failure(sums):
-    referee, _, call, announced = watched(sums, honest)
-    referee.begin("it")
+    monitor, _, call, announced = watched(sums, honest)
+    monitor.begin("it")
     call()
-    assert referee.fault("it") is None
+    assert monitor.fault("it") is None
     before = compilations()
-    referee.begin("it")
+    monitor.begin("it")
     torch.compile(lambda x: x + 1, backend="eager")(torch.ones(3))
     assert compilations() > before
-    fault = referee.fault("it")
+    fault = monitor.fault("it")
     assert isinstance(fault, Failed)
     assert fault.cause == "recompiled"
     assert announced == ["it", "it"]
     # What was compiled between blocks is nobody's fault.
     torch.compile(lambda x: x + 2, backend="eager")(torch.ones(3))
-    referee.begin("it")
-    assert referee.fault("it") is None
+    monitor.begin("it")
+    assert monitor.fault("it") is None
 
 
 def test_changed_state_is_put_back_and_named(sums):
-    referee, *_ = watched(sums, honest)
-    referee.begin("it")
+    monitor, *_ = watched(sums, honest)
+    monitor.begin("it")
     torch.set_default_dtype(torch.float64)
-    fault = referee.fault("it")
+    fault = monitor.fault("it")
     assert isinstance(fault, Wrong)
     assert "the default dtype (torch.float32 -> torch.float64)" in fault.reason
     assert torch.get_default_dtype() is torch.float32
-    referee.begin("it")
-    assert referee.fault("it") is None
+    monitor.begin("it")
+    assert monitor.fault("it") is None

@@ -28,7 +28,7 @@ alone = pytest.mark.alone
 
 LOADED = Path(__file__).parent.parent / "loaded"
 FILES = tuple(str(LOADED / name) for name in ("row_sum.py", "hostile.py"))
-BRIEF = Policy(budget_s=0.3, settle_s=0.02)
+BRIEF = Policy(budget_s=0.3, pilot_s=0.02)
 LIMITS = Limits(timeout_s=4.0, memory=1 << 30)
 #: For where nobody hangs and others use the machine.
 PATIENT = replace(LIMITS, timeout_s=120.0)

@@ -83,7 +83,7 @@ def test_settled_needs_a_verdict_and_a_precise_ratio_unless_hopeless():
 
     assert found.verdict == "slower"
     assert not found.settled(RULES)
-    assert found.settled(RULES, hopeless=3.0)
+    assert found.settled(RULES, futile_ratio=3.0)
     assert found.settled(Rules(precision=1.0))
 
 

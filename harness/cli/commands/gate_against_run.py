@@ -80,7 +80,7 @@ def _measured(words: argparse.Namespace, base: RunFolder, supervisor: Supervisor
             catalog,
             races,
             folder,
-            policy=Policy(folder.info.rules, budget_s=share),
+            policy=Policy(rules=folder.info.rules, budget_s=share),
             processes=PROCESSES,
             supervisor=supervisor,
             observer=observer,

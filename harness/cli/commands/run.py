@@ -137,7 +137,7 @@ def _raced(
         catalog,
         races,
         folder,
-        policy=Policy(folder.info.rules, budget_s=words.budget),
+        policy=Policy(rules=folder.info.rules, budget_s=words.budget),
         processes=words.processes,
         supervisor=supervisor,
         observer=timing,
