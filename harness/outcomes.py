@@ -19,7 +19,7 @@ from opbench.results.records import Case, Failed, Unsupported
 T = TypeVar("T")
 
 
-def attempt(stage: str, function: Callable[[], T]) -> T | Unsupported | Failed:
+def catch(stage: str, function: Callable[[], T]) -> T | Unsupported | Failed:
     """What `function` returns, or the outcome that stands for what it raised.
 
     A contender says itself that it doesn't run here by raising UnsupportedError; for want of a
@@ -81,7 +81,7 @@ class OpFaults:
     _found: dict[str, list[tuple[str, Case]]] = field(default_factory=dict)
 
     @contextmanager
-    def noted(self, case: Case) -> Iterator[None]:
+    def collect(self, case: Case) -> Iterator[None]:
         """Go on after a fault of the case's op."""
         try:
             yield

@@ -13,7 +13,7 @@ from opbench.harness.correctness import tolerance as agreement
 from opbench.harness.correctness.caching import refuse_memory
 from opbench.harness.correctness.reference import Reference, WrongError, call, clone, refilled
 from opbench.harness.correctness.tolerance import Truth
-from opbench.harness.outcomes import attempt
+from opbench.harness.outcomes import catch
 from opbench.harness.preparation.inputs import Inputs
 from opbench.harness.preparation.output_modes import as_tuple
 from opbench.results.records import Right, Verdict, Wrong
@@ -28,7 +28,7 @@ def check(reference: Reference, function: Callable[..., Any]) -> Verdict:
         except WrongError as wrong:
             return wrong.verdict
 
-    return attempt("check", checked)
+    return catch("check", checked)
 
 
 def disagreement(

@@ -12,7 +12,7 @@ from torch import Tensor
 from opbench.harness.correctness import oracle
 from opbench.harness.correctness.checks import answer, check_form, check_values, gradient_error
 from opbench.harness.correctness.reference import Reference, WrongError, clone, refilled
-from opbench.harness.outcomes import attempt
+from opbench.harness.outcomes import catch
 from opbench.harness.preparation.inputs import Inputs
 from opbench.harness.preparation.output_modes import as_tuple
 from opbench.results.records import Right, Verdict, Wrong
@@ -49,7 +49,7 @@ def recheck(reference: Reference, function: Callable[..., Any], timed: Timed) ->
         except WrongError as wrong:
             return wrong.verdict
 
-    return attempt("race", checked)
+    return catch("race", checked)
 
 
 def _recheck_fresh(reference: Reference, function: Callable[..., Any], timed: Timed) -> float:

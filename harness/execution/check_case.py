@@ -15,7 +15,7 @@ from opbench.harness.declare import Impl
 from opbench.harness.execution import process_state
 from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import SpoiledError, reference_of, settings
-from opbench.harness.outcomes import attempt
+from opbench.harness.outcomes import catch
 from opbench.harness.planning.selection import Race
 from opbench.harness.preparation.output_modes import function_on
 from opbench.harness.preparation.resolve import ensure_supported, resolve
@@ -43,7 +43,7 @@ class Verifier:
     def _check_case(self, race: Race, observer: Observer) -> Apart:
         case = race.case
         observer.begin("", "inputs")
-        reference = attempt("inputs", partial(reference_of, self._catalog, case, gradients=True))
+        reference = catch("inputs", partial(reference_of, self._catalog, case, gradients=True))
         if isinstance(reference, Reference):
             cost_of(reference)  # isn't needed here, but a race should not be the first to try it
         right: dict[str, Callable[..., Any]] = {}
@@ -71,7 +71,7 @@ class Verifier:
         self, reference: Reference, contender: Impl
     ) -> Callable[..., Any] | Unsupported | Failed:
         """The contender's function, or why it doesn't run on this case."""
-        refusal = attempt(
+        refusal = catch(
             "prepare",
             partial(
                 ensure_supported, reference.op, contender, reference.first.values, reference.case
@@ -81,7 +81,7 @@ class Verifier:
             return refusal
         key = (contender.op, contender.name)
         if key not in self._resolved:
-            self._resolved[key] = attempt("prepare", partial(resolve, contender))
+            self._resolved[key] = catch("prepare", partial(resolve, contender))
         function = self._resolved[key]
         if isinstance(function, Unsupported | Failed):
             return function

@@ -20,7 +20,7 @@ from opbench.harness.execution.messages import Burst, Job
 from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import Ready, clock_of, make_ready, reference_of, settings
 from opbench.harness.machine.device import ensure_device
-from opbench.harness.outcomes import attempt
+from opbench.harness.outcomes import catch
 from opbench.harness.preparation import timed_call
 from opbench.harness.preparation.compiler import compilations
 from opbench.harness.preparation.inputs import Inputs, build
@@ -69,7 +69,7 @@ def race_twins(worlds: Worlds, pair: Mapping[str, World], job: Job, observer: Ob
     case = job.race.case
     with settings(case):
         worlds.enter(pair["head"])
-        workload = attempt("inputs", partial(_workload, pair["head"], case, job.checked))
+        workload = catch("inputs", partial(_workload, pair["head"], case, job.checked))
         for name in job.race.contenders:
             observer.begin(name, "prepare")
             if isinstance(workload, Failed | Unsupported):
@@ -120,7 +120,7 @@ def poised(
     case, found = job.race.case, {}
     worlds.enter(world)
     torch.set_num_threads(case.threads)
-    workload = attempt("inputs", partial(_workload, world, case, job.checked))
+    workload = catch("inputs", partial(_workload, world, case, job.checked))
     for name in job.race.contenders:
         observer.begin(name, "prepare")
         call: Call | Outcome
@@ -135,7 +135,7 @@ def poised(
         if name in job.injected:
             both = dict.fromkeys(SIDES, call)
             call = injected_slowdown.slowed(both, job.injected[name], clock_of(case))[job.side]
-        call_s = attempt("warm-up", partial(pilot, call, clock_of(case), job.policy))
+        call_s = catch("warm-up", partial(pilot, call, clock_of(case), job.policy))
         if isinstance(call_s, float):
             # As many warm-up calls as timed ones: between two bursts the caches were another's.
             calls = max(1, round(job.policy.block_s / max(call_s, 1e-9)))
@@ -230,7 +230,7 @@ def _call(workload: Reference | tuple[Op, Inputs], contender: Impl, case: Case) 
     if "triton" in contender.requires and interprets_triton():
         return Unsupported("is not timed under Triton's interpreter")
     op, given = workload
-    return attempt("prepare", partial(_bound, op, contender, given, case))
+    return catch("prepare", partial(_bound, op, contender, given, case))
 
 
 def _bound(op: Op, contender: Impl, given: Inputs, case: Case) -> Call:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -75,4 +75,4 @@ class InProcessObserver(NullObserver):
         No fresh process is to be had here: after one taints the process, the others go on in it.
         """
         names = tuple(name for name in race.contenders if name not in self.reported)
-        return replace(race, contenders=names) if names else None
+        return race.only(names) if names else None

@@ -19,7 +19,7 @@ from opbench.harness.execution.ready import (
     settings,
     try_reference,
 )
-from opbench.harness.outcomes import attempt
+from opbench.harness.outcomes import catch
 from opbench.harness.planning.selection import Race
 from opbench.results.records import Case, Outcome, Profile
 
@@ -47,7 +47,7 @@ def _profiled(reference: Reference, contender: Impl, folder: Path, side: str) ->
     if not isinstance(ready, Ready):
         return ready
     traced = partial(_trace, reference.case, contender.name, ready.call, folder=folder, side=side)
-    return attempt("profile", traced)
+    return catch("profile", traced)
 
 
 def _trace(

@@ -23,7 +23,7 @@ from opbench.harness.execution import leaks
 from opbench.harness.execution.observer import Observer
 from opbench.harness.machine.device import ensure_device, waiter
 from opbench.harness.machine.environment import describe
-from opbench.harness.outcomes import attempt
+from opbench.harness.outcomes import catch
 from opbench.harness.planning.selection import Race
 from opbench.harness.preparation import timed_call
 from opbench.harness.preparation.output_modes import function_on
@@ -116,7 +116,7 @@ def reference_of(catalog: Catalog, case: Case, *, gradients: bool = False) -> Re
 def try_reference(catalog: Catalog, race: Race, observer: Observer) -> Reference | None:
     """The case's reference; None where that fails, which is then every contender's outcome."""
     observer.begin("", "inputs")
-    reference = attempt("inputs", partial(reference_of, catalog, race.case))
+    reference = catch("inputs", partial(reference_of, catalog, race.case))
     if isinstance(reference, Reference):
         return reference
     for name in race.contenders:
@@ -129,14 +129,14 @@ def _make_ready(reference: Reference, contender: Impl) -> Ready | Outcome:
     case = reference.case
     if "triton" in contender.requires and interprets_triton():
         return Unsupported("is not timed under Triton's interpreter")
-    refusal = attempt(
+    refusal = catch(
         "prepare",
         partial(ensure_supported, reference.op, contender, reference.first.values, case),
     )
     if refusal is not None:
         return refusal
     start = time.perf_counter()
-    function = attempt("prepare", partial(_prepared, reference, contender))
+    function = catch("prepare", partial(_prepared, reference, contender))
     if isinstance(function, Failed | Unsupported):
         return function
     preparation_s = time.perf_counter() - start
@@ -146,7 +146,7 @@ def _make_ready(reference: Reference, contender: Impl) -> Ready | Outcome:
         return Unsupported(f"admits to be wrong here: {admitted}")
     if not isinstance(verdict, Right):
         return verdict
-    call = attempt("bind", partial(bound_call, reference, function))
+    call = catch("bind", partial(bound_call, reference, function))
     if isinstance(call, Failed | Unsupported):
         return call
     return Ready(function, call, preparation_s, verdict.error)

@@ -23,7 +23,7 @@ from opbench.harness.execution.ready import (
     settings,
     try_reference,
 )
-from opbench.harness.outcomes import attempt
+from opbench.harness.outcomes import catch
 from opbench.harness.planning.selection import Race
 from opbench.harness.timing import interleaving
 from opbench.harness.timing.cache_flush import cache_flush
@@ -88,7 +88,7 @@ def _measured(
 ) -> Outcome:
     if not isinstance(timing, interleaving.Timing):
         return timing
-    peak = attempt("memory", partial(profiling.peak_bytes, ready.call, device=case.device))
+    peak = catch("memory", partial(profiling.peak_bytes, ready.call, device=case.device))
     return Measured(
         samples_s=timing.samples_s,
         rounds=timing.rounds,

@@ -108,7 +108,7 @@ class Supervisor:
         waiting, retried = list(job.race.contenders), False
         cleared: set[str] = set()
         while waiting:
-            race = replace(job.race, contenders=tuple(waiting))
+            race = job.race.only(waiting)
             told, end = self._attempt(replace(job, race=race), observer)
             waiting = [name for name in waiting if name not in told]
             if isinstance(end, Finished):
@@ -145,7 +145,7 @@ class Supervisor:
             reason = f"{failed.reason}, beside other contenders; alone it did not"
             return Death(name, replace(failed, reason=reason))
         self.renew()
-        alone = replace(job, race=replace(job.race, contenders=(name,)))
+        alone = replace(job, race=job.race.only([name]))
         _, found = self._attempt(alone, NullObserver())
         if isinstance(found, Death) and found.contender == name:
             return found

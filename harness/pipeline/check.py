@@ -113,7 +113,7 @@ class _Checker:
         collector = _Collector(self.catalog, self.observer, self.machine)
         for race in races:
             collector.begin_case(race)
-            with self.faults.noted(race.case):
+            with self.faults.collect(race.case):
                 apart = check_case(race, collector)
                 collector.pairs += [Pair(*pair, race.case, units) for pair, units in apart.items()]
             collector.end_case(race)

@@ -32,7 +32,7 @@ def profile(
     faults = OpFaults()
     for race in races:
         recorder.begin_case(race)
-        with faults.noted(race.case):
+        with faults.collect(race.case):
             if supervisor is not None:
                 supervisor.profile(race, folder.path, recorder)
             else:

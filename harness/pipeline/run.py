@@ -64,7 +64,7 @@ def run(
             continue
         recorder.begin_case(race)
         recorder.first_round = _beyond(outcomes)
-        with faults.noted(race.case):
+        with faults.collect(race.case):
             _race(_affordable(race, recorder), policy, supervisor, recorder, processes)
         recorder.end_case(race)
     ensure_none(faults, folder)
@@ -109,7 +109,7 @@ def _race_in_processes(
         ]
         supervisor.renew()
         share = replace(policy, budget_s=policy.budget_s / processes, order=unit)
-        supervisor.race(replace(race, contenders=tuple(fine)), share, collector)
+        supervisor.race(race.only(fine), share, collector)
     supervisor.renew()
     for name, outcomes in collector.outcomes.items():
         recorder.done(name, joined(outcomes), collector.output[name])
@@ -140,4 +140,4 @@ def _affordable(race: Race, recorder: Recorder) -> Race:
         recorder.begin(name, "prepare")
         reason = f"skipped: it ran out of memory on {smaller.shape} ({smaller.sizes})"
         recorder.done(name, Unsupported(reason))
-    return replace(race, contenders=tuple(left))
+    return race.only(left)

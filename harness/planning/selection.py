@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from opbench.harness.catalog import Catalog
 from opbench.harness.declaration.fields import BOARDS
@@ -47,10 +48,23 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """The contenders that meet on one case."""
+    """A case, and the contenders that meet on it."""
 
     case: Case
+    #: Their names, in the order of the catalogue.
     contenders: tuple[str, ...]
+
+    def only(self, contenders: Iterable[str]) -> Race:
+        """The same race with these contenders alone."""
+        return replace(self, contenders=tuple(contenders))
+
+
+def filter_contenders(races: Iterable[Race], keep: Callable[[Race, str], bool]) -> Iterator[Race]:
+    """The races with the contenders that `keep` is true of; races left without any are dropped."""
+    for race in races:
+        names = [name for name in race.contenders if keep(race, name)]
+        if names:
+            yield race.only(names)
 
 
 def selected_ops(catalog: Catalog, names: tuple[str, ...]) -> tuple[Op, ...]:

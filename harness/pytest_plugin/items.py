@@ -18,7 +18,7 @@ from opbench.harness.declare import Cost, Impl
 from opbench.harness.execution.ready import Ready, make_ready, reference_of, settings
 from opbench.harness.machine.device import waiter
 from opbench.harness.machine.environment import describe
-from opbench.harness.outcomes import attempt
+from opbench.harness.outcomes import catch
 from opbench.harness.preparation.resolve import fingerprint
 from opbench.results.errors import OpFaultError
 from opbench.results.formats.pytest_benchmark_items import (
@@ -133,4 +133,4 @@ _environment = cache(describe)
 @lru_cache(maxsize=1)
 def _reference(catalog: Catalog, case: Case) -> Reference | Unsupported | Failed:
     """The case's inputs and truths; items of a case follow each other, so one is enough."""
-    return attempt("inputs", lambda: reference_of(catalog, case))
+    return catch("inputs", lambda: reference_of(catalog, case))

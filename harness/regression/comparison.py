@@ -10,7 +10,7 @@ from opbench.harness.catalog import Catalog
 from opbench.harness.execution.subprocess_call import called_elsewhere
 from opbench.harness.pipeline import anchors as anchoring
 from opbench.harness.planning.cases import plan
-from opbench.harness.planning.selection import Race, Selection, selected_ops
+from opbench.harness.planning.selection import Race, Selection, filter_contenders, selected_ops
 from opbench.harness.regression.survey import Survey, strange_names, survey
 from opbench.harness.system.lazy_import import import_lazily
 from opbench.harness.versions.loaded import World, Worlds
@@ -122,7 +122,7 @@ def null_races(races: tuple[Race, ...], selection: Selection) -> tuple[Race, ...
     """The races of the base against itself: the anchors, and one contender of a few cases."""
     anchors = anchoring.races(devices=selection.devices[:1], threads=selection.threads)
     step = max(1, len(races) // NULL_RACES)
-    own = (replace(race, contenders=race.contenders[:1]) for race in races[::step][:NULL_RACES])
+    own = (race.only(race.contenders[:1]) for race in races[::step][:NULL_RACES])
     return (*anchors, *own)
 
 
@@ -142,10 +142,9 @@ def _relative(module: str, home: Path) -> str:
 
 
 def _shared(races: Iterable[Race], other: Survey) -> Iterator[Race]:
-    for race in races:
-        names = tuple(n for n in race.contenders if n in other.contenders.get(race.case.op, ()))
-        if names:
-            yield replace(race, contenders=names)
+    return filter_contenders(
+        races, lambda race, name: name in other.contenders.get(race.case.op, ())
+    )
 
 
 def _alone(

@@ -17,7 +17,7 @@ from opbench.harness.execution.messages import JobResult
 from opbench.harness.execution.observer import NullObserver
 from opbench.harness.execution.process import Limits
 from opbench.harness.execution.supervisor import Supervisor
-from opbench.harness.planning.selection import Race
+from opbench.harness.planning.selection import Race, filter_contenders
 from opbench.harness.regression.process_pair import DiedError, Duel, Fighter, died
 from opbench.harness.timing.stopping import Policy
 from opbench.results.records import (
@@ -286,7 +286,7 @@ def _duelled(
             for name in guilty:
                 session.keep(race, name, died(error), unit)
             rest = tuple(name for name in race.contenders if name not in guilty)
-            yield from ((unit, replace(race, contenders=rest)),) if rest else ()
+            yield from ((unit, race.only(rest)),) if rest else ()
             yield from waiting[position + 1 :]
             return
         for name, times in told.items():
@@ -310,18 +310,11 @@ class _UnitRecorder(NullObserver):
 
 
 def _without(races: Iterable[Race], gone: frozenset[tuple[str, str]]) -> tuple[Race, ...]:
-    kept = (
-        replace(r, contenders=tuple(n for n in r.contenders if (r.case.key, n) not in gone))
-        for r in races
-    )
-    return tuple(race for race in kept if race.contenders)
+    return tuple(filter_contenders(races, lambda race, name: (race.case.key, name) not in gone))
 
 
 def _only(races: Iterable[Race], wanted: frozenset[tuple[str, str]]) -> Iterator[Race]:
-    for race in races:
-        names = tuple(name for name in race.contenders if (race.case.key, name) in wanted)
-        if names:
-            yield replace(race, contenders=names)
+    return filter_contenders(races, lambda race, name: (race.case.key, name) in wanted)
 
 
 def _null_role(unit: Unit) -> str:

@@ -10,7 +10,7 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from opbench.harness.catalog import Catalog
 from opbench.harness.planning.cases import plan
-from opbench.harness.planning.selection import Race, Selection, selected_ops
+from opbench.harness.planning.selection import Race, Selection, filter_contenders, selected_ops
 from opbench.harness.versions import own_packages
 from opbench.harness.versions.loaded import World
 from opbench.harness.versions.trees import places_of, resolved
@@ -55,11 +55,9 @@ def survey(world: World, selection: Selection) -> Survey:
 def _own(world: World, selection: Selection) -> tuple[Race, ...]:
     """The races of a selection with the contenders that the version itself declares."""
     impls = world.catalog.impls
-    kept = (
-        replace(r, contenders=tuple(n for n in r.contenders if world.owns(impls[r.case.op][n])))
-        for r in _planned_if_any(world.catalog, selection)
-    )
-    return tuple(race for race in kept if race.contenders)
+    planned = _planned_if_any(world.catalog, selection)
+    owned = filter_contenders(planned, lambda r, name: world.owns(impls[r.case.op][name]))
+    return tuple(owned)
 
 
 def _origins(world: World) -> dict[tuple[str, str], tuple[str, str]]:

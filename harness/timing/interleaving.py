@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from opbench.harness.outcomes import attempt
+from opbench.harness.outcomes import catch
 from opbench.harness.timing.blocks import BlockSize, Call, block_size, pilot, primed_block
 from opbench.harness.timing.clock import Clock, Reading
 from opbench.harness.timing.stopping import Policy, decided
@@ -172,7 +172,7 @@ def _time(race: _Race, name: str, number: int) -> None:
     """Time a block of the contender, or exclude it from the race."""
     entry = race.entries[name]
     race.monitor.begin(name)
-    reading = attempt("measure", partial(_block, race, entry))
+    reading = catch("measure", partial(_block, race, entry))
     fault = race.monitor.fault(name)
     if not isinstance(reading, Reading):
         race.excluded[name] = reading
@@ -206,7 +206,7 @@ def _recheck(race: _Race, name: str) -> None:
 def _warm_up(race: _Race, name: str, call: Call) -> None:
     """Find the block size of the contender by a pilot, or exclude it from the race."""
     race.monitor.begin(name)
-    call_s = attempt("warm-up", partial(pilot, call, race.clock, race.policy))
+    call_s = catch("warm-up", partial(pilot, call, race.clock, race.policy))
     fault = race.monitor.fault(name)
     if not isinstance(call_s, float):
         race.excluded[name] = call_s

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 import opbench
-from opbench.harness.outcomes import attempt, one_line
+from opbench.harness.outcomes import catch, one_line
 from opbench.results.errors import OpFaultError, UnsupportedError
 from opbench.results.records import Failed, Unsupported
 from tests.harness.projects import COMMAND, gate, repository
@@ -159,13 +159,13 @@ def test_what_is_tried_of_a_contender():
     def blame():
         raise OpFaultError("op x: oracle", "raised")
 
-    assert attempt("check", lambda: 3) == 3
-    assert attempt("check", refuse) == Unsupported("needs more")
-    failed = attempt("check", fail)
+    assert catch("check", lambda: 3) == 3
+    assert catch("check", refuse) == Unsupported("needs more")
+    failed = catch("check", fail)
     assert isinstance(failed, Failed)
     assert failed.reason == "ValueError: first line: second"
     with pytest.raises(OpFaultError, match=r"^op x: oracle raised$"):
-        attempt("check", blame)
+        catch("check", blame)
 
 
 def test_an_exception_in_a_line():

@@ -11,8 +11,8 @@ from opbench.harness.system.toolchain import lacking
 #: A process that compiles a function as a contender is prepared, and prints what becomes of it.
 PROGRAM = """\
 import torch
-from opbench.harness.outcomes import attempt
-outcome = attempt("prepare", lambda: torch.compile(lambda x: x.sin() + 2 * x)(torch.ones(64)))
+from opbench.harness.outcomes import catch
+outcome = catch("prepare", lambda: torch.compile(lambda x: x.sin() + 2 * x)(torch.ones(64)))
 print(type(outcome).__name__, getattr(outcome, "reason", ""))
 """
 

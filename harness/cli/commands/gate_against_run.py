@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opbench.harness.cli import options
@@ -94,11 +93,10 @@ def _measured(words: argparse.Namespace, base: RunFolder, supervisor: Supervisor
 
 def _recorded(races: tuple[Race, ...], base: RunFolder) -> Iterator[Race]:
     """The races with those contenders that the run has too."""
+    from opbench.harness.planning.selection import filter_contenders
+
     known = {(record.case, record.contender) for record in base.records()}
-    for race in races:
-        names = tuple(name for name in race.contenders if (race.case, name) in known)
-        if names:
-            yield replace(race, contenders=names)
+    return filter_contenders(races, lambda race, name: (race.case, name) in known)
 
 
 def _summary(found: Comparison) -> str:
