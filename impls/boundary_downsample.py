@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from opbench import cpu, floating, impl, triton_device
-from opbench.impls.segments import accumulator, count_slots, pooling_matrix
+from opbench.impls.dtypes import accumulator
+from opbench.impls.segments import count_slots, pooling_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from opbench import cpu, floating, impl
-from opbench.impls.segments import accumulator, count_slots
+from opbench.impls.dtypes import accumulator
+from opbench.impls.segments import count_slots
 from opbench.impls.segments_marked import entries, group_ids, most_marks, pooling_matrix, spread
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from opbench import cpu, floating, impl
-from opbench.impls.segments import accumulator
+from opbench.impls.dtypes import accumulator
 from opbench.impls.windows2d import Windows, at_tap, padded, pair, strided, tap_rows, windows
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from opbench import cpu, floating, impl, supported
+from opbench.impls.dtypes import accumulator
 from opbench.impls.onednn import LEAKS_IN_BFLOAT16
-from opbench.impls.segments import accumulator
 from opbench.impls.windows2d import Windows, at_tap, convolved, padded, strided, unfolded, windows
 
 if TYPE_CHECKING:

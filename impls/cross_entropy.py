@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from opbench import cpu, floating, impl, triton_device
-from opbench.impls.segments import accumulator
+from opbench.impls.dtypes import accumulator
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from opbench import impl
-from opbench.impls.segments import accumulator
+from opbench.impls.dtypes import accumulator
 from opbench.impls.windows2d import maximum, maximum_back, windows
 
 if TYPE_CHECKING:

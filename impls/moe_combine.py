@@ -8,7 +8,8 @@ import torch
 from einops import einsum as einops_einsum
 
 from opbench import cpu, floating, impl, supported, triton_device
-from opbench.impls.segments import accumulator, count_slots
+from opbench.impls.dtypes import accumulator
+from opbench.impls.segments import count_slots
 
 if TYPE_CHECKING:
     from torch import Tensor

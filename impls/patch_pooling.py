@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from opbench import cpu, floating, impl, supported, triton_device
+from opbench.impls.dtypes import accumulator, widenable
 from opbench.impls.segments import (
-    accumulator,
     filled_rows,
     length_ids,
     length_slots,
@@ -16,7 +16,6 @@ from opbench.impls.segments import (
     pooling_matrix,
     running_means,
     runs,
-    widenable,
 )
 
 if TYPE_CHECKING:

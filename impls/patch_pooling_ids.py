@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 import torch
 
 from opbench import cpu, floating, impl, triton_device
+from opbench.impls.dtypes import accumulator, widenable
 from opbench.impls.segments import (
-    accumulator,
     count_slots,
     filled_rows,
     id_slots,
     inside_ids,
     pooling_matrix,
     running_means,
-    widenable,
 )
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import torch
 from einops import reduce
 
 from opbench import impl, supported
-from opbench.impls.segments import accumulator
+from opbench.impls.dtypes import accumulator
 
 if TYPE_CHECKING:
     from torch import Tensor

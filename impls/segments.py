@@ -11,21 +11,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from opbench import supported
+from opbench.impls.dtypes import accumulator
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-@supported("keeps its running sum in a wider type, and float64 has none")
-def widenable(dtype: str) -> bool:
-    """Whether there is a type with more digits."""
-    return dtype != "float64"
-
-
-def accumulator(dtype: torch.dtype) -> torch.dtype:
-    """The type that sums are kept in: float32 for the half-precision types."""
-    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
 def runs(lengths: Tensor, size: int) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from einops import rearrange, reduce, repeat
 
 from opbench import impl
-from opbench.impls.segments import accumulator
+from opbench.impls.dtypes import accumulator
 
 if TYPE_CHECKING:
     from torch import Tensor
