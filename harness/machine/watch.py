@@ -1,32 +1,38 @@
-"""What others did to the cores while contenders were raced. No torch."""
+"""Watch how other processes use the cores while contenders are raced. No torch."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from opbench.harness.machine.noise import Usage, fewer_threads
+from opbench.harness.machine.noise import fewer_threads
+from opbench.harness.machine.usage import Usage
 from opbench.harness.system.cores import usable_cores
 
-#: What others may use before it is told; a little is hidden by what was begun and ended meanwhile.
+#: Cores that others may use without a warning. A little of what they use is hidden: processes that
+#: begin and end meanwhile.
 _OTHERS_CORES = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Sees what others do to the cores while something is measured."""
+    """A watch on the cores that others use during a measurement."""
 
+    #: The usage up to its begin.
     before: Usage
 
     @classmethod
     def begun(cls) -> Watch:
-        """One that begins now."""
+        """A watch that begins now."""
         return cls(Usage.now())
 
     def warnings(self, *, threads: Collection[int]) -> tuple[str, ...]:
-        """What was wrong since it began, where so many threads were used."""
+        """Warnings for a measurement since the begin.
+
+        threads: the numbers of threads that were measured on.
+        """
         others, busiest, _ = self.before.until(Usage.now())
-        return judge_race(
+        return diagnose_race(
             others_cores=others,
             busiest=busiest,
             threads=max(threads, default=0),
@@ -34,10 +40,13 @@ class Watch:
         )
 
 
-def judge_race(
+def diagnose_race(
     *, others_cores: float, busiest: tuple[str, float] | None, threads: int, usable_cores: int
 ) -> tuple[str, ...]:
-    """What to tell after a race on so many threads, while others used so many cores' time."""
+    """Warnings for a race on `threads` of `usable_cores`, during which others used some cores.
+
+    busiest: of the others, its name and the cores that it used.
+    """
     fewer = fewer_threads(threads, usable_cores)
     if others_cores <= _OTHERS_CORES or not fewer:
         return ()

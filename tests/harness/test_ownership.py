@@ -1,4 +1,4 @@
-"""Temporary folders, and whether whoever made them is surely gone."""
+"""Temporary folders, and whether the process that made them has surely ended."""
 
 import os
 import signal
@@ -11,11 +11,11 @@ import pytest
 
 from opbench.harness.system import owned_folders
 
-#: Makes a folder, tells which, and waits to be killed.
+#: Makes a folder, prints its path, and waits to be killed.
 MAKER = (
     "import sys, time\n"
-    "from harness import ownership\n"
-    "print(ownership.make().path, flush=True)\n"
+    "from opbench.harness.system import owned_folders\n"
+    "print(owned_folders.make().path, flush=True)\n"
     "time.sleep(600)"
 )
 
@@ -47,7 +47,7 @@ def renamed(folder, **changed):
     return folder.with_name(owned_folders.PREFIX + "-".join(parts.values()))
 
 
-def test_a_folder_is_its_owners_as_long_as_that_one_lives(maker):
+def test_folder_is_abandoned_once_its_owner_has_ended(maker):
     process, folder = maker
     (folder / "file").touch()
     assert not owned_folders.is_abandoned(folder)
@@ -58,7 +58,7 @@ def test_a_folder_is_its_owners_as_long_as_that_one_lives(maker):
     assert owned_folders.abandoned() == (folder,)
 
 
-def test_one_that_nobody_has_waited_for_yet_is_dead(maker):
+def test_a_zombie_owner_counts_as_ended(maker):
     process, folder = maker
     os.kill(process.pid, signal.SIGKILL)
     stat = Path(f"/proc/{process.pid}/stat")
@@ -67,14 +67,14 @@ def test_one_that_nobody_has_waited_for_yet_is_dead(maker):
     assert owned_folders.is_abandoned(folder)
 
 
-def test_ones_own_is_not_abandoned_and_is_released():
+def test_own_folder_is_not_abandoned_and_is_removed_on_release():
     owned = owned_folders.make()
     assert not owned_folders.is_abandoned(owned.path)
     owned_folders.release(owned)
     assert not owned.path.exists()
 
 
-def test_of_a_folder_that_is_gone_the_name_tells(maker):
+def test_name_of_a_missing_folder_shows_its_owner(maker):
     process, folder = maker
     folder.rmdir()
     assert not owned_folders.is_abandoned(folder)
@@ -88,7 +88,7 @@ def test_another_process_with_the_same_id_is_not_the_owner(maker):
     assert owned_folders.is_abandoned(renamed(folder, started="1"))
 
 
-def test_of_other_machines_and_containers_nothing_is_known(maker):
+def test_owners_on_other_machines_and_in_other_containers_may_be_alive(maker):
     """Only a lock tells of another container, and only where its folder is seen."""
     process, folder = maker
     assert not owned_folders.is_abandoned(renamed(folder, space="000000", process="1"))
@@ -101,7 +101,7 @@ def test_of_other_machines_and_containers_nothing_is_known(maker):
     assert owned_folders.is_abandoned(contained)
 
 
-def test_whoever_ran_before_the_machine_was_started_anew_is_gone(maker):
+def test_owner_of_an_earlier_boot_has_ended(maker):
     _, folder = maker
     assert owned_folders.is_abandoned(renamed(folder, boot="000000"))
 
@@ -113,13 +113,13 @@ def test_whoever_ran_before_the_machine_was_started_anew_is_gone(maker):
         *("opbench-gate-zz-1-1-1-1-abc", "my-opbench-gate-1-1-1-1-1-abc", "other"),
     ],
 )
-def test_folders_of_somebodys_with_such_a_name_are_not_ours(tmp_path, name):
+def test_folders_with_similar_names_are_not_abandoned(tmp_path, name):
     (tmp_path / name).mkdir()
     assert not owned_folders.is_abandoned(tmp_path / name)
     assert owned_folders.abandoned() == ()
 
 
-def test_a_link_is_not_followed(maker, tmp_path):
+def test_a_link_in_place_of_a_folder_is_not_followed(maker, tmp_path):
     process, folder = maker
     process.kill()
     process.wait()
@@ -132,7 +132,7 @@ def test_a_link_is_not_followed(maker, tmp_path):
     assert (tmp_path / "precious" / "file").exists()
 
 
-def test_what_a_build_made_unwritable_is_removed_and_what_it_links_to_is_not(tmp_path):
+def test_remove_deletes_unwritable_files_and_follows_no_links(tmp_path):
     """Of root, nothing is unwritable; then it is only seen that nothing else is touched."""
     outside = tmp_path / "outside"
     outside.mkdir(mode=0o500)
