@@ -31,7 +31,7 @@ from opbench.harness.timing import interleaving
 from opbench.harness.timing.blocks import Call
 from opbench.harness.timing.clock import HostClock
 from opbench.harness.timing.stopping import Policy
-from opbench.results.records import Rules
+from opbench.results.records import Direction, Rules
 from opbench.results.statistics.intervals import median, paired_log_ratios, ratio_interval
 
 #: Names of contenders that are not made of torch ops.
@@ -45,14 +45,15 @@ def main() -> None:
     budget = words.parse_args().budget
     catalog = opbench.load()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    for direction in ("forward", "backward"):
+    directions: tuple[Direction, ...] = ("forward", "backward")
+    for direction in directions:
         against_torch(catalog, direction, budget)
     floor(catalog, budget)
     for mean_length in (4, 8):
         against_copy(catalog, budget, mean_length=mean_length)
 
 
-def against_torch(catalog: opbench.Catalog, direction: str, budget: float) -> None:
+def against_torch(catalog: opbench.Catalog, direction: Direction, budget: float) -> None:
     """Race every contender on the wide shape and print what the best of torch's ops takes."""
     selection = Selection(("patch_pooling",), "wide and text", directions=(direction,))
     (race,) = opbench.plan(catalog, selection)

@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 from opbench.harness.declaration.origins import place_of
 from opbench.harness.system.toolchain import lacking
 from opbench.results.errors import OpbenchError, OpFaultError, UnsupportedError, one_line
-from opbench.results.records import Case, Failed, Unsupported
+from opbench.results.records import Case, Failed, Stage, Unsupported
 
 T = TypeVar("T")
 
 
-def catch(stage: str, function: Callable[[], T]) -> T | Unsupported | Failed:
+def catch(stage: Stage, function: Callable[[], T]) -> T | Unsupported | Failed:
     """What `function` returns, or the outcome that stands for what it raised.
 
     A contender says itself that it doesn't run here by raising UnsupportedError; for want of a

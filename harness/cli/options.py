@@ -16,7 +16,7 @@ from opbench.harness.declare import LAYOUTS
 from opbench.harness.planning.selection import DIRECTIONS, GRIDS, Selection
 from opbench.harness.versions.worktrees import HERE
 from opbench.results.errors import RunFolderError, SelectionError
-from opbench.results.records import Rules
+from opbench.results.records import Direction, Rules
 from opbench.results.records.output_paths import ensure_run_name
 
 #: What a run keeps of its command line, so that it can be resumed.
@@ -49,20 +49,13 @@ _REMEMBERED = (
 
 def selection(words: argparse.Namespace) -> Selection:
     """The selection that the options stand for. Raises SelectionError for unknown words."""
-    directions = _split(words.passes) or DIRECTIONS[:1]
-    for direction in directions:
-        if direction not in DIRECTIONS:
-            raise SelectionError(
-                f"--pass {direction!r} is not one of {', '.join(DIRECTIONS)}"
-                f"{near(direction, DIRECTIONS)}"
-            )
     return Selection(
         names=tuple(dict.fromkeys(words.names)),
         expression=words.expression,
         impls=_split(words.impls),
         devices=_split(words.device) or ("cpu",),
         dtypes=_split(words.dtype),
-        directions=directions,
+        directions=_directions(words.passes),
         inputs=_split(words.inputs),
         layouts=_split(words.layout) or LAYOUTS[:1],
         boards=_boards(words.board),
@@ -255,6 +248,16 @@ def _boards(text: str) -> tuple[str, ...]:
                 f"there is no board {word!r}{near(word, BOARDS)}; boards: {', '.join(BOARDS)}"
             )
     return _split(text) or BOARDS
+
+
+def _directions(text: str) -> tuple[Direction, ...]:
+    known: dict[str, Direction] = {direction: direction for direction in DIRECTIONS}
+    for name in _split(text):
+        if name not in known:
+            raise SelectionError(
+                f"--pass {name!r} is not one of {', '.join(known)}{near(name, DIRECTIONS)}"
+            )
+    return tuple(known[name] for name in _split(text)) or DIRECTIONS[:1]
 
 
 def _split(text: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from opbench.harness.correctness.tolerance import Truth
 from opbench.harness.outcomes import catch
 from opbench.harness.preparation.inputs import Inputs
 from opbench.harness.preparation.output_modes import as_tuple
-from opbench.results.records import Right, Verdict, Wrong
+from opbench.results.records import FailedCheck, Right, Verdict, Wrong
 
 
 def check(reference: Reference, function: Callable[..., Any]) -> Verdict:
@@ -94,11 +94,12 @@ def check_form(
         floating = truth.value.is_floating_point()
         named = getattr(torch, reference.op.output_dtype or reference.case.dtype)
         wanted = named if floating else truth.value.dtype
-        for stage, found, want in (
+        facts: tuple[tuple[FailedCheck, object, object], ...] = (
             ("shape", list(output.shape), list(truth.value.shape)),
             ("dtype", output.dtype, wanted),
             ("device", output.device.type, torch.device(reference.case.device).type),
-        ):
+        )
+        for stage, found, want in facts:
             if found != want:
                 raise WrongError(stage, f"{stage} {found} instead of {want}")
         _check_board(reference.case.board, output, given)
@@ -117,7 +118,7 @@ def _check_board(board: str, output: Tensor, given: Inputs) -> None:
 
 
 def check_values(
-    reference: Reference, stage: str, found: tuple[Tensor, ...], truths: tuple[Truth, ...]
+    reference: Reference, stage: FailedCheck, found: tuple[Tensor, ...], truths: tuple[Truth, ...]
 ) -> float:
     tolerance = reference.op.tolerance[reference.case.dtype]
     worst = 0.0

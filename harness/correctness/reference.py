@@ -17,7 +17,7 @@ from opbench.harness.outcomes import charged_to
 from opbench.harness.preparation import inputs
 from opbench.harness.preparation.inputs import Inputs
 from opbench.harness.preparation.output_modes import contract_on
-from opbench.results.records import Case, Wrong
+from opbench.results.records import Case, FailedCheck, Wrong
 
 #: How often inputs are drawn in the hope of the same shapes.
 _DRAWS = 5
@@ -41,7 +41,7 @@ class Reference:
 class WrongError(Exception):
     """Carries a Wrong verdict out of a nested check."""
 
-    def __init__(self, stage: str, reason: str, error: float | None = None) -> None:
+    def __init__(self, stage: FailedCheck, reason: str, error: float | None = None) -> None:
         super().__init__(reason)
         self.verdict = Wrong(stage, reason, error)
 

@@ -11,7 +11,9 @@ import struct
 import time
 from dataclasses import dataclass
 
-STAGES = (
+from opbench.results.records import Stage
+
+STAGES: tuple[Stage, ...] = (
     *("start", "inputs", "prepare", "race", "profile", "check", "idle"),
     *("base", "head", "again"),
 )
@@ -28,7 +30,7 @@ class Notice:
     """
 
     contender: int
-    stage: str
+    stage: Stage
     since: float
     log: int
 

@@ -23,7 +23,7 @@ from opbench.harness.execution.messages import OUTPUT, Brief, Finished, Hello, M
 from opbench.harness.versions import own_packages
 from opbench.harness.versions.git import without_local
 from opbench.results.errors import OpbenchError, OpFaultError
-from opbench.results.records import Environment, Failed
+from opbench.results.records import Cause, Environment, Failed
 
 #: Seconds between two looks at the worker: seldom enough not to disturb what it times.
 WATCH_S = 0.2
@@ -129,7 +129,7 @@ class WorkerProcess:
             raise OpFaultError(*message.fault)
         return message
 
-    def _ending(self) -> tuple[str, str]:
+    def _ending(self) -> tuple[Cause, str]:
         """How the process ended that has closed its pipe: the cause in a word, and at length."""
         try:
             code = self._process.wait(timeout=10)
@@ -165,7 +165,7 @@ class WorkerProcess:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
 
-    def _blame(self, cause: str, reason: str, contenders: tuple[str, ...]) -> Death:
+    def _blame(self, cause: Cause, reason: str, contenders: tuple[str, ...]) -> Death:
         """Who was running, by the notice board."""
         seen = self._board.read()
         name = contenders[seen.contender] if seen.contender != heartbeat.NOBODY else ""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch._functorch import config as functorch_config
@@ -41,7 +41,7 @@ from opbench.results.records import (
 )
 
 #: The stage of a wrong answer that lies in what can't be undone in this process.
-LASTING = "leftovers"
+LASTING: Final = "leftovers"
 
 
 class SpoiledError(Exception):

@@ -11,9 +11,9 @@ from opbench.harness.declaration.suggestions import listed, near
 from opbench.harness.declare import Op
 from opbench.harness.machine.device_names import ensure_devices
 from opbench.results.errors import SelectionError
-from opbench.results.records import Case
+from opbench.results.records import Case, Direction
 
-DIRECTIONS = ("forward", "backward", "both")
+DIRECTIONS: tuple[Direction, ...] = ("forward", "backward", "both")
 
 
 GRIDS = ("quick", "full")
@@ -33,7 +33,7 @@ class Selection:
     impls: tuple[str, ...] = ()
     devices: tuple[str, ...] = ("cpu",)
     dtypes: tuple[str, ...] = ()
-    directions: tuple[str, ...] = ("forward",)
+    directions: tuple[Direction, ...] = ("forward",)
     inputs: tuple[str, ...] = ()
     layouts: tuple[str, ...] = ("contiguous",)
     grid: str = "quick"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from opbench.harness.catalog import Catalog
 from opbench.harness.execution.subprocess_call import called_elsewhere
@@ -148,7 +149,7 @@ def _shared(races: Iterable[Race], other: Survey) -> Iterator[Race]:
 
 
 def _alone(
-    races: Iterable[Race], other: Survey, one: Survey, *, status: str
+    races: Iterable[Race], other: Survey, one: Survey, *, status: Literal["new", "vanished"]
 ) -> tuple[Uncompared, ...]:
     """The contenders of one version that the other lacks, each with the first of its cases."""
     found: dict[tuple[str, str], Case] = {}

@@ -24,7 +24,10 @@ from opbench.results.records import (
     NULL_ROLES,
     Failed,
     GateRules,
+    Method,
+    NullRole,
     Paired,
+    Role,
     Rules,
     Uncompared,
     Unit,
@@ -62,8 +65,18 @@ class Contest:
 class SessionObserver(NullObserver):
     """An observer that is also notified of the units of a session, and does nothing."""
 
-    def begin_unit(self, role: str, number: int, left: int) -> None:
+    def beginUnitKey(self, role: str, number: int, left: int) -> None:
         """A unit begins. left: the number of contenders that are undecided."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitKey:
+    """The process that a unit is taken in."""
+
+    role: Role
+    #: Of the process, within its role.
+    number: int
+    method: Method = "twins"
 
 
 @dataclass(slots=True)
@@ -84,12 +97,20 @@ class _Session:
     may_move: bool = True
     moved: set[tuple[str, str]] = field(default_factory=set)
 
-    def keep(self, race: Race, name: str, told: Paired | Unpaired, unit: Unit) -> None:
+    def keep(self, race: Race, name: str, told: Paired | Unpaired, unit: UnitKey) -> None:
         """Record an observation; or that there is none, after which it isn't tried again."""
         key = (race.case.key, name)
         if isinstance(told, Paired) and told.base_s:
             slowed = self.contest.slowed(race, unit.role).get(name, 0.0)
-            done = replace(unit, contender=name, case=race.case, times=told, injected=slowed)
+            done = Unit(
+                contender=name,
+                case=race.case,
+                method=unit.method,
+                role=unit.role,
+                number=unit.number,
+                times=told,
+                injected=slowed,
+            )
             self.units.append(done)
             self.folder.append(done)
         elif unit.role not in NULL_ROLES and key not in self.out:
@@ -155,16 +176,16 @@ def sample(
     for contest in contests:
         session = _Session(contest, GateRules(), folder, observer or SessionObserver(), math.inf)
         if method == "twins":
-            unit, take = _unit("screen", number), _twin_units
+            unit, take = UnitKey("screen", number), _twin_units
         else:
-            unit, take = _unit("verify", number), _pair_units
-        session.observer.begin_unit(
+            unit, take = UnitKey("verify", number), _pair_units
+        session.observer.beginUnitKey(
             unit.role, number, sum(len(r.contenders) for r in contest.races)
         )
         take(session, contest.races, contest.null, unit, verdicts.FLAGGED_S)
 
 
-Units = Callable[[_Session, tuple[Race, ...], tuple[Race, ...], Unit, float], None]
+Units = Callable[[_Session, tuple[Race, ...], tuple[Race, ...], UnitKey, float], None]
 
 
 def _screen(session: _Session, take: Units) -> None:
@@ -172,12 +193,12 @@ def _screen(session: _Session, take: Units) -> None:
         left = session.left(session.contest.races, turn.decided)
         if not left or (turn.may_end and session.is_over):
             return
-        session.observer.begin_unit(
+        session.observer.beginUnitKey(
             "screen", turn.number, sum(len(race.contenders) for race in left)
         )
         # The base is raced against itself until that is decided too, and as often as any other.
         null = _without(session.contest.null, verdicts.settled_nulls(session.units, session.rules))
-        take(session, left, null, _unit("screen", turn.number), turn.seconds)
+        take(session, left, null, UnitKey("screen", turn.number), turn.seconds)
 
 
 def _confirm(session: _Session, take: Units, budget_s: float) -> None:
@@ -190,10 +211,10 @@ def _confirm(session: _Session, take: Units, budget_s: float) -> None:
         left = session.left(races, turn.decided)
         if not left or (turn.may_end and session.is_over):
             return
-        session.observer.begin_unit(
+        session.observer.beginUnitKey(
             "confirm", turn.number, sum(len(race.contenders) for race in left)
         )
-        take(session, left, left, _unit("confirm", turn.number), turn.seconds)
+        take(session, left, left, UnitKey("confirm", turn.number), turn.seconds)
 
 
 def _verify(session: _Session) -> None:
@@ -203,12 +224,16 @@ def _verify(session: _Session) -> None:
         left = session.left(_only(session.contest.races, accused), frozenset())
         if not left:
             return
-        session.observer.begin_unit("verify", number, sum(len(race.contenders) for race in left))
-        _pair_units(session, left, (), _unit("verify", number), verdicts.FLAGGED_S)
+        session.observer.beginUnitKey("verify", number, sum(len(race.contenders) for race in left))
+        _pair_units(session, left, (), UnitKey("verify", number), verdicts.FLAGGED_S)
 
 
 def _twin_units(
-    session: _Session, races: tuple[Race, ...], null: tuple[Race, ...], unit: Unit, seconds: float
+    session: _Session,
+    races: tuple[Race, ...],
+    null: tuple[Race, ...],
+    unit: UnitKey,
+    seconds: float,
 ) -> None:
     """One observation of everything; in a pair of processes of who can't be two in one."""
     _in_one_process(session, _without(races, frozenset(session.moved)), null, unit, seconds)
@@ -219,7 +244,11 @@ def _twin_units(
 
 
 def _in_one_process(
-    session: _Session, races: tuple[Race, ...], null: tuple[Race, ...], unit: Unit, seconds: float
+    session: _Session,
+    races: tuple[Race, ...],
+    null: tuple[Race, ...],
+    unit: UnitKey,
+    seconds: float,
 ) -> None:
     """One observation of everything, in one fresh process that both versions live in."""
     if not races:
@@ -249,7 +278,11 @@ def _in_one_process(
 
 
 def _pair_units(
-    session: _Session, races: tuple[Race, ...], null: tuple[Race, ...], unit: Unit, seconds: float
+    session: _Session,
+    races: tuple[Race, ...],
+    null: tuple[Race, ...],
+    unit: UnitKey,
+    seconds: float,
 ) -> None:
     """One observation of everything, in a fresh process each for the base, the head, the base."""
     sides = dict(session.contest.sides)
@@ -263,8 +296,8 @@ def _pair_units(
 
 
 def _duelled(
-    session: _Session, duel: Duel, waiting: list[tuple[Unit, Race]], seconds: float
-) -> Iterator[tuple[Unit, Race]]:
+    session: _Session, duel: Duel, waiting: list[tuple[UnitKey, Race]], seconds: float
+) -> Iterator[tuple[UnitKey, Race]]:
     """Time the races in these processes; what is left of them when one died."""
     for position, (unit, race) in enumerate(waiting):
         session.observer.begin_case(race)
@@ -299,7 +332,7 @@ class _UnitRecorder(NullObserver):
 
     session: _Session
     race: Race
-    unit: Unit
+    unit: UnitKey
 
     def done(self, name: str, result: JobResult, output: str = "") -> None:
         """Record an observation, or why there is none. The stage of a crash names the side."""
@@ -317,20 +350,6 @@ def _only(races: Iterable[Race], wanted: frozenset[tuple[str, str]]) -> Iterator
     return filter_contenders(races, lambda race, name: (race.case.key, name) in wanted)
 
 
-def _null_role(unit: Unit) -> str:
+def _null_role(unit: UnitKey) -> NullRole:
     """What the base against itself is called that goes with a unit."""
     return "beside" if unit.role == "confirm" else "null"
-
-
-def _unit(role: str, number: int) -> Unit:
-    """A unit that is filled in as it is taken."""
-    from opbench.results.records import Case
-
-    return Unit(
-        contender="",
-        case=Case(op="", shape="", axes=(), inputs=""),
-        method="",
-        role=role,
-        number=number,
-        times=Paired((), ()),
-    )

@@ -30,7 +30,7 @@ from opbench.harness.versions.worktrees import (
     toplevel,
 )
 from opbench.results.errors import SelectionError, VersionError
-from opbench.results.records import Environment, Side
+from opbench.results.records import Environment, Method, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Arena:
 
     contest: Contest
     common: Common
-    method: str
+    method: Method
     note: str
     base: Side
     head: Side
@@ -173,7 +173,7 @@ def _project(modules: tuple[str, ...]) -> Version:
 
 def _method(
     asked: str, base: Version, head: Version, limits: Limits
-) -> tuple[str, str, Environment]:
+) -> tuple[Method, str, Environment]:
     """How to screen, why, and the environment: as twins where both can live in one process."""
     versions = (("base", base), ("head", head))
     if asked != "pairs":

@@ -5,43 +5,53 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from opbench.results.ranking.ceilings import Share, share
-from opbench.results.ranking.verdicts import Samples, Standing, standings
+from opbench.results.ranking.verdicts import RaceVerdict, Samples, Standing, standings
 from opbench.results.ranking.waiting import waited
-from opbench.results.records import Case, Ceilings, Measured, Record, Rules, Wrong
+from opbench.results.records import Case, Ceilings, Failed, Measured, Record, Rules, Wrong
 from opbench.results.records.anchors import without_anchors
 from opbench.results.records.run_folder import RunFolder
 from opbench.results.statistics.intervals import Interval, median
 
+#: The verdict of a race, or the outcome of a contender that was not timed.
+RowVerdict = Literal[RaceVerdict, "wrong", "failed", "unsupported"]
+#: The order of those that were not timed.
+_UNTIMED = ("wrong", "failed", "unsupported")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One contender on a case. Times and ratio are None where it was not measured.
-
-    verdict: "best", "tied", "slower", "undecided", "wrong", "unsupported" or "failed".
-    detectable: of the undecided, the ratio that would have been found slower.
-    share: how much of the machine's ceiling it reaches, where that is known.
-    device_s: the time by the device's own events.
-    waited: whether its threads most probably waited for cores that others had.
-    note: the reason where it was not measured, its caveats otherwise; that it was timed by itself,
-    where its ratio is one of medians and its verdict open; and what it printed.
-    """
+    """A contender on a case; a number is None where it was not measured or isn't known."""
 
     contender: str
-    verdict: str
+    verdict: RowVerdict
+    #: The median of its samples.
     time_s: float | None = None
+    #: Its time over the best's.
     ratio: Interval | None = None
+    #: Of the undecided, the smallest ratio that would have been shown to be slower.
     detectable: float | None = None
+    #: Its share of the machine's ceiling.
     share: Share | None = None
+    #: Compulsory traffic over the time.
     gb_per_s: float | None = None
+    #: Compulsory arithmetic over the time.
     gflop_per_s: float | None = None
+    #: The time by the device's own events.
     device_s: float | None = None
+    #: The most memory that a call held at once.
     peak_bytes: int | None = None
     preparation_s: float | None = None
+    #: The largest that the check found, as a multiple of the tolerance.
     error: float | None = None
+    #: How many.
     samples: int = 0
+    #: Why it was not timed; else its caveats, that it was timed by itself, and the beginning of its
+    #: printed output.
     note: str = ""
+    #: Whether its threads most probably waited for cores that other processes used.
     waited: bool = False
 
 
@@ -71,7 +81,7 @@ def boards(
 
 
 def boards_of(run: RunFolder) -> tuple[Board, ...]:
-    """The boards of a run, decided by the rules that it was raced by; anchors are on none."""
+    """The boards of a run, by the rules of its races; anchors are on none."""
     return boards(without_anchors(run.records()), rules=run.info.rules, ceilings=run.ceilings())
 
 
@@ -84,31 +94,30 @@ def board(
 ) -> Board:
     """The board of one case from the records of its contenders.
 
-    ceilings: of the machine, to tell each contender's share of them.
+    ceilings: of the machine, for each contender's share of them.
     """
     group = list(records)
     timed = {r.contender: (r, r.outcome) for r in group if isinstance(r.outcome, Measured)}
     race = {name: samples_of(measured, name) for name, (_, measured) in timed.items()}
-    found = standings(race, rules or Rules()) if race else {}
+    ranks = standings(race, rules or Rules()) if race else {}
     ceiling = next(
         (c for c in ceilings if (c.device, c.threads) == (case.device, case.threads)), None
     )
-    best = next((timed[name][1] for name, s in found.items() if s.verdict == "best"), None)
+    best = next((timed[name][1] for name, s in ranks.items() if s.verdict == "best"), None)
     rows = [
-        _timed_row(record, measured, _by_medians(found[name], measured, best), ceiling)
+        _timed_row(record, measured, _by_medians(ranks[name], measured, best), ceiling)
         for name, (record, measured) in timed.items()
     ]
-    rows.sort(key=_rank)
-    others = [_other_row(r) for r in group if not isinstance(r.outcome, Measured)]
-    order = ("wrong", "failed", "unsupported")
-    others.sort(key=lambda row: (order.index(row.verdict), row.contender))
+    rows.sort(key=_order)
+    others = [_untimed_row(r) for r in group if not isinstance(r.outcome, Measured)]
+    others.sort(key=lambda row: (_UNTIMED.index(row.verdict), row.contender))
     return Board(case, (*rows, *others))
 
 
 def samples_of(measured: Measured, contender: str) -> Samples:
     """The samples by round, or by process and round where there were several processes.
 
-    Where the contender was timed by itself, by what no other contender has.
+    A contender that was timed by itself gets keys that no other contender has.
     """
     if not measured.rounds:
         keys: Iterable[Hashable] = ((contender, n) for n in range(len(measured.samples_s)))
@@ -120,14 +129,17 @@ def samples_of(measured: Measured, contender: str) -> Samples:
 
 
 def _by_medians(standing: Standing, measured: Measured, best: Measured | None) -> Standing:
-    """Of two that were timed by themselves nothing is decided, and their medians are compared."""
+    """The standing, with the ratio of medians where a contender was timed by itself.
+
+    Nothing is decided of such a ratio.
+    """
     if best is None or best is measured or (measured.rounds and best.rounds):
         return standing
     ratio = median(measured.samples_s) / median(best.samples_s)
     return replace(standing, ratio=Interval(ratio, 0.0, math.inf))
 
 
-def _rank(row: Row) -> tuple[bool, float]:
+def _order(row: Row) -> tuple[bool, float]:
     ratio = row.ratio.value if row.ratio else math.nan
     return row.verdict != "best", math.inf if math.isnan(ratio) else ratio
 
@@ -136,7 +148,7 @@ def _timed_row(
     record: Record, measured: Measured, standing: Standing, ceilings: Ceilings | None
 ) -> Row:
     time_s = median(measured.samples_s)
-    waits = _waited(record.case, measured)
+    waits = _waits(record.case, measured)
     return Row(
         contender=record.contender,
         verdict=standing.verdict,
@@ -148,16 +160,16 @@ def _timed_row(
         gflop_per_s=measured.flops / time_s / 1e9,
         device_s=median(measured.device_s) if measured.device_s else None,
         peak_bytes=measured.peak_bytes,
-        preparation_s=_known(measured.preparation_s),
-        error=_known(measured.error),
+        preparation_s=_unless_nan(measured.preparation_s),
+        error=_unless_nan(measured.error),
         samples=len(measured.samples_s),
-        note="; ".join((*_waits(waits), *_caveats(record), *_apart(measured), *_printed(record))),
+        note=_note(record, measured, waits=waits),
         waited=waits,
     )
 
 
-def _known(value: float) -> float | None:
-    """NaN is what another program didn't measure."""
+def _unless_nan(value: float) -> float | None:
+    """None for NaN, which stands for a number that another program didn't measure."""
     return None if math.isnan(value) else value
 
 
@@ -176,36 +188,33 @@ def _share_of(
     )
 
 
-def _waited(case: Case, measured: Measured) -> bool:
-    """Of an accelerator's times the host's threads tell nothing."""
+def _waits(case: Case, measured: Measured) -> bool:
+    # An accelerator's times say nothing of the host's threads.
     on_host = case.device == "cpu" and bool(measured.rounds)
     return on_host and waited(measured.samples_s, calls=measured.calls, threads=case.threads)
 
 
-def _waits(waits: bool) -> tuple[str, ...]:
-    return ("threads waited for cores: its time is the scheduler's",) if waits else ()
+def _note(record: Record, measured: Measured, *, waits: bool) -> str:
+    parts = [
+        "threads waited for cores: its time is the scheduler's" if waits else "",
+        *(f"{kind}: {text}" for kind, text in record.caveats),
+        "" if measured.rounds else "timed by itself: nothing is decided",
+        _printed(record),
+    ]
+    return "; ".join(filter(None, parts))
 
 
-def _caveats(record: Record) -> tuple[str, ...]:
-    return tuple(f"{kind}: {text}" for kind, text in record.caveats)
-
-
-def _apart(measured: Measured) -> tuple[str, ...]:
-    """That its rounds weren't shared with anybody."""
-    return () if measured.rounds else ("timed by itself: nothing is decided",)
-
-
-def _printed(record: Record) -> tuple[str, ...]:
-    """That it printed something, with the beginning of it in one line."""
+def _printed(record: Record) -> str:
+    """The beginning of its printed output, on one line."""
     text = " ".join(record.output.split())
-    return (f"printed {text[:60]!r}",) if text else ()
+    return f"printed {text[:60]!r}" if text else ""
 
 
-def _other_row(record: Record) -> Row:
+def _untimed_row(record: Record) -> Row:
     outcome = record.outcome
     assert not isinstance(outcome, Measured)
-    error = outcome.error if isinstance(outcome, Wrong) else None
-    note = "; ".join((outcome.reason, *_printed(record)))
-    return Row(
-        contender=record.contender, verdict=type(outcome).__name__.lower(), error=error, note=note
-    )
+    note = "; ".join(filter(None, (outcome.reason, _printed(record))))
+    if isinstance(outcome, Wrong):
+        return Row(contender=record.contender, verdict="wrong", error=outcome.error, note=note)
+    verdict: RowVerdict = "failed" if isinstance(outcome, Failed) else "unsupported"
+    return Row(contender=record.contender, verdict=verdict, note=note)

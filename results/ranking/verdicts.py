@@ -1,9 +1,9 @@
 """How the contenders of a race stand: best, tied, slower by so much, or undecided.
 
-The race asks while it runs and the leaderboard asks afterwards: both by these functions, so that
-what was decided is what is told. A verdict holds for the race as a whole: the chance that any of
-its contenders, at any of the moments at which it was looked at, gets a wrong one is at most
-`Rules.error`. To that end every pair of contenders and every look gets its share of the error.
+The race asks while it runs and the leaderboard asks afterwards, both by these functions, so that
+what is reported is what was decided. A verdict holds for the race as a whole: the chance that any
+contender gets a wrong one at any of the interim looks is at most `Rules.error`. To that end every
+pair of contenders, and every look, has a part of the error to spend.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from opbench.results.records import Rules
 from opbench.results.statistics.intervals import (
@@ -23,22 +23,22 @@ from opbench.results.statistics.intervals import (
     rounds_needed,
 )
 
+#: The verdicts of a race.
+RaceVerdict = Literal["best", "tied", "slower", "undecided"]
 #: Seconds per call of a contender's blocks, by round; or by (process, round).
 Samples = Mapping[Any, float]
-#: The race is looked at each time that the rounds have grown by this.
+#: From one interim look to the next, the rounds grow by this.
 GROWTH = 1.25
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A contender in its race.
+    """A contender in its race."""
 
-    verdict: "best", "tied", "slower" or "undecided". ratio: its time over the best's.
-    detectable: for the undecided the ratio that would have been found slower, else None.
-    """
-
-    verdict: str
+    verdict: RaceVerdict
+    #: Its time over the best's.
     ratio: Interval
+    #: Of the undecided, the smallest ratio that would have been shown to be slower.
     detectable: float | None = None
 
     def settled(self, rules: Rules, *, futile_ratio: float = math.inf) -> bool:
@@ -52,27 +52,29 @@ class Standing:
 
 
 def standings(race: Mapping[str, Samples], rules: Rules) -> dict[str, Standing]:
-    """How each contender stands; the samples of at least one."""
+    """The standing of each contender; the samples are of at least one."""
     best = best_of(race)
-    found = {}
-    for name, samples in race.items():
-        if name == best:
-            found[name] = Standing("best", Interval(1.0, 1.0, 1.0))
-            continue
-        ratio = ratio_to(samples, race[best], contenders=len(race), rules=rules)
-        verdict = verdict_of(ratio, tie=rules.tie)
-        seen = None
-        if verdict == "undecided":
-            seen = (1 + rules.tie) * ratio.value / ratio.low if ratio.low > 0 else math.inf
-        found[name] = Standing(verdict, ratio, seen)
-    return found
+    ranks = {best: Standing("best", Interval(1.0, 1.0, 1.0))}
+    for name in race:
+        if name != best:
+            ratio = ratio_to(race[name], race[best], contenders=len(race), rules=rules)
+            ranks[name] = _standing(ratio, tie=rules.tie)
+    return {name: ranks[name] for name in race}
+
+
+def _standing(ratio: Interval, *, tie: float) -> Standing:
+    verdict = verdict_of(ratio, tie=tie)
+    if verdict != "undecided":
+        return Standing(verdict, ratio)
+    detectable = (1 + tie) * ratio.value / ratio.low if ratio.low > 0 else math.inf
+    return Standing(verdict, ratio, detectable)
 
 
 def best_of(race: Mapping[str, Samples]) -> str:
-    """The one that is quickest in the rounds it shares with the others.
+    """The contender that is quickest in the rounds that it shares with the others.
 
-    The smallest median may belong to another: one that left the race early, and only knows its
-    quiet beginning.
+    The smallest median may belong to another: one that left the race early, and only has times of
+    its quiet beginning.
     """
     best, *rest = sorted(race, key=lambda name: median(tuple(race[name].values())))
     for name in rest:
@@ -83,23 +85,23 @@ def best_of(race: Mapping[str, Samples]) -> str:
 
 
 def ratio_to(slower: Samples, faster: Samples, *, contenders: int, rules: Rules) -> Interval:
-    """How many times as long it takes, from what both were timed in.
+    """How many times as long `slower` takes, from the rounds that both were timed in.
 
-    contenders: how many race, as the error is shared out among their pairs.
+    contenders: how many race, as their pairs have the error between them.
     """
     log_ratios = paired_log_ratios(slower, faster)
     shared = [key for key in slower if key in faster]
-    pair = rules.error / _pairs(contenders)
+    error = _error_per_pair(contenders, rules)
     units = {key[0] for key in shared if isinstance(key, tuple)}
     if len(units) > 1:
-        # Processes are looked at once, when all are there.
+        # Processes have one look, when all are there.
         owners = [key[0] for key in shared if isinstance(key, tuple)]
         groups = [log_ratios[[owner == unit for owner in owners]] for unit in sorted(units)]
-        return ratio_of_units(groups, error=pair)
-    return ratio_interval(log_ratios, error=pair * _share(_look(len(shared), pair)))
+        return ratio_of_units(groups, error=error)
+    return ratio_interval(log_ratios, error=error * _spending(_look_at(len(shared), error)))
 
 
-def verdict_of(ratio: Interval, *, tie: float) -> str:
+def verdict_of(ratio: Interval, *, tie: float) -> RaceVerdict:
     """Tied where the interval lies within the tolerance on both sides, slower where beyond it."""
     if ratio.low > 1 + tie:
         return "slower"
@@ -107,33 +109,37 @@ def verdict_of(ratio: Interval, *, tie: float) -> str:
 
 
 def looks(contenders: int, rules: Rules) -> Iterator[int]:
-    """After how many rounds a race is looked at: first when a verdict is possible at all."""
-    return _looks(rules.error / _pairs(contenders))
+    """The interim looks, by their rounds: the first is when a verdict is possible at all."""
+    return _looks(_error_per_pair(contenders, rules))
 
 
 def errors(contenders: int, rules: Rules) -> Iterator[tuple[int, float]]:
-    """The looks, by their rounds, each with the error that every pair of contenders then has."""
-    pair = rules.error / _pairs(contenders)
-    for number, rounds in enumerate(_looks(pair)):
-        yield rounds, pair * _share(number)
+    """The interim looks, by their rounds, each with the error of every pair of contenders."""
+    error = _error_per_pair(contenders, rules)
+    for number, rounds in enumerate(_looks(error)):
+        yield rounds, error * _spending(number)
 
 
-def _looks(pair: float) -> Iterator[int]:
-    rounds = rounds_needed(pair * _share(0))
+def _looks(error: float) -> Iterator[int]:
+    """error: of a pair, over all looks."""
+    rounds = rounds_needed(error * _spending(0))
     while True:
         yield rounds
         rounds = math.ceil(rounds * GROWTH)
 
 
-def _look(rounds: int, pair: float) -> int:
-    """Which look so many rounds belong to: one that the budget cut short counts as the next."""
-    return next(number for number, at in enumerate(_looks(pair)) if at >= rounds)
+def _look_at(rounds: int, error: float) -> int:
+    """The number of the look that so many rounds belong to.
+
+    Those of a look that the budget cut short belong to the one after.
+    """
+    return next(number for number, at in enumerate(_looks(error)) if at >= rounds)
 
 
-def _share(look: int) -> float:
-    """A look's share of the error: 1/2, 1/6, 1/12, 1/20, … which add up to 1."""
+def _spending(look: int) -> float:
+    """The part of the error that a look spends: 1/2, 1/6, 1/12, 1/20, … which add up to 1."""
     return 1 / ((look + 1) * (look + 2))
 
 
-def _pairs(contenders: int) -> int:
-    return max(1, math.comb(contenders, 2))
+def _error_per_pair(contenders: int, rules: Rules) -> float:
+    return rules.error / max(1, math.comb(contenders, 2))

@@ -1,10 +1,13 @@
-"""A case: which op, on what, how."""
+"""A case: one op on given inputs, and how it is called."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 AxisValue = int | float | str | bool
+#: The pass that is timed; "" where another program timed the op and doesn't say.
+Direction = Literal["forward", "backward", "both", ""]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,16 +15,24 @@ class Case:
     """One situation in which the contenders of an op meet."""
 
     op: str
+    #: The name of the shape.
     shape: str
+    #: The sizes and options that the shape stands for, by name.
     axes: tuple[tuple[str, AxisValue], ...]
+    #: The input kind: how values are drawn.
     inputs: str
     dtype: str = "float32"
     device: str = "cpu"
+    #: How tensors lie in memory: "contiguous", "transposed" or "sliced".
     layout: str = "contiguous"
-    direction: str = "forward"
+    #: The pass.
+    direction: Direction = "forward"
+    #: The state of the caches before a call: "warm" or "cold".
     cache: str = "warm"
     threads: int = 1
+    #: Of the generator that draws the inputs.
     seed: int = 0
+    #: The output mode.
     board: str = "compute"
 
     @property
@@ -36,18 +47,18 @@ class Case:
         return (
             f"{self.op}/{self.shape}({axes})/{self.inputs}/{self.layout}/{self.dtype}/"
             f"{self.device}/{self.direction}/{self.cache}/t{self.threads}/s{self.seed}"
-            # Left out where it says nothing, as in the keys of runs that knew no boards.
+            # Left out where it says nothing, as in the keys of runs before there were output modes.
             + ("" if self.board == "compute" else f"/{self.board}")
         )
 
     @property
     def label(self) -> str:
-        """Short name for tables and charts: what differs between the cases of one op."""
-        usual = (
+        """Short name for tables and charts: the fields in which cases of one op differ."""
+        defaults = (
             *(("layout", "contiguous"), ("cache", "warm"), ("device", "cpu")),
             ("board", "compute"),
         )
-        rest = [getattr(self, name) for name, value in usual if getattr(self, name) != value]
-        # What was timed by another program may lack the dtype, the pass or the device.
+        rest = [getattr(self, name) for name, value in defaults if getattr(self, name) != value]
+        # A case that another program timed may lack the dtype, the pass or the device.
         parts = (self.shape, self.inputs, self.dtype, self.direction, *rest)
         return " ".join(part for part in parts if part)

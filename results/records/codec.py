@@ -74,6 +74,8 @@ def _decode(data: Any, hint: Any) -> Any:
     """What an annotation makes of JSON. Raises ValueError where it is of another type."""
     if hint in _SCALARS:
         return _SCALARS[hint](data)
+    if typing.get_origin(hint) is typing.Literal:
+        return _choice(data, typing.get_args(hint))
     if isinstance(hint, types.UnionType):
         return _decode_union(data, typing.get_args(hint))
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
@@ -158,6 +160,12 @@ def _text(data: Any) -> str:
     if not isinstance(data, str):
         raise ValueError(f"{_brief(data)} is no text")
     return data if data.isascii() else data.encode("utf-8", "backslashreplace").decode()
+
+
+def _choice(data: Any, choices: tuple[str, ...]) -> str:
+    if data not in choices:
+        raise ValueError(f"{_brief(data)} is none of {', '.join(map(repr, choices))}")
+    return str(data)
 
 
 def _axis_value(data: Any) -> case.AxisValue:

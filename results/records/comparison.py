@@ -1,43 +1,41 @@
-"""What was measured of two versions: the units of a gate, and how often it errs."""
+"""Two versions compared: the units of a gate, and how often gates err."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from opbench.results.records.case import Case
-from opbench.results.records.machine import Environment
-from opbench.results.records.outcome import APART, Failed, Outcome, Unsupported, Wrong
+from opbench.results.records.machine import Environment, Machine
+from opbench.results.records.outcome import (
+    INCOMPARABLE,
+    Failed,
+    Incomparable,
+    Outcome,
+    Unsupported,
+    Wrong,
+)
 
-
-def status_of(refused: Unpaired) -> str:
-    """What it means that a contender doesn't run in one version or in both, or isn't comparable."""
-    for outcome in (refused.head, refused.base):
-        if isinstance(outcome, Failed) and outcome.cause in APART:
-            return outcome.cause
-    runs_in_base = refused.base is None
-    if runs_in_base == (refused.head is None):
-        return "both"
-    other = refused.head if runs_in_base else refused.base
-    if isinstance(other, Unsupported):
-        return "vanished" if runs_in_base else "new"
-    return "head" if runs_in_base else "base"
-
-
-def is_idle(item: Uncompared) -> bool:
-    """Whether it runs in neither version, and says itself that it doesn't run here."""
-    outcomes = (item.outcome.base, item.outcome.head)
-    return all(isinstance(outcome, Unsupported) for outcome in outcomes)
-
-
-def is_wrong(item: Uncompared) -> bool:
-    """Whether the head gives wrong results."""
-    return isinstance(item.outcome.head, Wrong)
-
-
-def is_broken(item: Uncompared) -> bool:
-    """Whether the head fails where the base runs, or has no such contender."""
-    failed = isinstance(item.outcome.head, Failed) and item.status not in APART
-    return failed and not isinstance(item.outcome.base, Failed | Wrong)
+#: The two versions that are compared.
+VersionName = Literal["base", "head"]
+#: How two versions are timed: in one process, or in two that stand still in turn.
+Method = Literal["twins", "pairs"]
+#: The stage of a gate that a unit belongs to: of all contenders; of those suspected, in fresh
+#: processes; of those confirmed as twins, in fresh pairs.
+GateStage = Literal["screen", "confirm", "verify"]
+#: The A/A controls, in which the base is timed against itself: beside "screen", and beside
+#: "confirm".
+NullRole = Literal["null", "beside"]
+#: What a unit is evidence of.
+Role = Literal[GateStage, NullRole]
+#: Why a contender wasn't compared: only the head has it, or only the base; it doesn't run in the
+#: base, in the head, or in both; or its versions can't be compared.
+Status = Literal["new", "vanished", "base", "head", "both", Incomparable]
+VERSION_NAMES: tuple[VersionName, ...] = get_args(VersionName)
+METHODS: tuple[Method, ...] = get_args(Method)
+NULL_ROLES: tuple[NullRole, ...] = get_args(NullRole)
+ROLES: tuple[Role, ...] = get_args(Role)
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,104 +48,83 @@ class Paired:
 
 @dataclass(frozen=True, slots=True)
 class Unpaired:
-    """Why two versions of a contender weren't timed: what became of each; None where it was fine.
+    """Why two versions of a contender weren't timed: the outcome of each, None where it ran.
 
-    Of a contender that only one version has, the other's is `Unsupported`.
+    Where only one version has the contender, the other's outcome is `Unsupported`.
     """
 
     base: Outcome | None = None
     head: Outcome | None = None
 
 
-#: How a contender's two versions are timed: in one process, or in two that stand still in turn.
-METHODS = ("twins", "pairs")
-
-
-#: What a unit is evidence of: of the change; of what flagged contenders do in fresh processes, and
-#: in fresh pairs where these were twins.
-ROLES = ("screen", "confirm", "verify")
-
-
-#: Or of the base against itself, by whether it goes with screening or with confirming.
-NULL_ROLES = ("null", "beside")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """What one fresh process, or one fresh pair of them, tells of a contender: one observation.
-
-    injected: share of its own time by which the head was slowed down on purpose.
-    """
+    """A fresh process, or a fresh pair of them, in which a contender was timed: one observation."""
 
     contender: str
     case: Case
-    method: str
-    role: str
+    method: Method
+    role: Role
+    #: Of the process, within its role.
     number: int
     times: Paired
+    #: Share of its own time by which the head was slowed down on purpose.
     injected: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Uncompared:
-    """A contender of which there is nothing to compare.
-
-    status: "new", "vanished", "base" or "head" (which one did not run), "both"; or one of APART.
-    """
+    """A contender that could not be compared."""
 
     contender: str
     case: Case
-    status: str
+    status: Status
     outcome: Unpaired
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two versions that a gate compares.
+    """One of the two versions that a gate compares."""
 
-    label: as people call it. commit: with "+" where the working tree was changed; "" where there
-    is none. python: its interpreter.
-    """
-
+    #: As people call it.
     label: str
+    #: With "+" where the working tree was changed; "" where there is none.
     commit: str
+    #: Its interpreter.
     python: str
     environment: Environment
 
 
 @dataclass(frozen=True, slots=True)
 class GateRules:
-    """What a gate promises.
+    """The error rates of a gate, and the slowdown that matters."""
 
-    alpha: the chance that it fails a change that made nothing slower, over all that it compares.
-    min_slowdown: the smallest slowdown that matters, as a share. miss: the chance that a slowdown
-    of that size passes as harmless, for each contender and case.
-    """
-
+    #: The chance that a change which made nothing slower fails, over all that is compared.
     alpha: float = 0.01
+    #: The smallest slowdown that matters, as a share.
     min_slowdown: float = 0.03
+    #: The chance that a slowdown of that size passes, for each contender and case.
     miss: float = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """What a gate compared, and by which rules: the first line of its folder.
-
-    method: one of METHODS, by which contenders are screened. note: why it isn't the other.
-    warnings: in which way the versions may be unlike though nothing of it stands in git.
-    """
+    """The first line of a gate's folder: its versions and rules."""
 
     base: Side
     head: Side
-    method: str
+    #: By which contenders are screened.
+    method: Method
     rules: GateRules
+    #: Why it isn't the other method.
     note: str = ""
+    #: In which way the versions may differ though nothing of it stands in git.
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """In how many of so many sessions a gate found a slowdown of that share, of one contender."""
+    """In how many of so many sessions a slowdown of one contender, as a share, was found."""
 
     slowdown: float
     found: int
@@ -156,23 +133,59 @@ class Power:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """How often a gate errs on a machine, and what it finds: of sessions that were resampled.
-
-    created: when its units were recorded. subjects: contenders and cases of a session. sessions:
-    in which nothing differed, and how many of these failed, were void (the base differed from
-    itself), or inconclusive. spreads: by method, the standard deviation between units, the median
-    over subjects, as a share.
-    """
+    """How often gates err on a machine, and what they find: from resampled sessions."""
 
     environment_key: str
     device: str
     threads: int
+    #: When its units were measured.
     created: str
     rules: GateRules
+    #: Contenders and cases of a session.
     subjects: int
+    #: Sessions in which nothing differed.
     sessions: int
+    #: Of these, those that failed.
     failed: int
+    #: Those in which the base differed from itself.
     void: int
     inconclusive: int
     powers: tuple[Power, ...]
-    spreads: tuple[tuple[str, float], ...]
+    #: By method, the standard deviation between units as a share: the median over subjects.
+    spreads: tuple[tuple[Method, float], ...]
+
+    @property
+    def machine(self) -> Machine:
+        """The machine that it is of."""
+        return Machine(self.environment_key, self.device, self.threads)
+
+
+def status_of(outcome: Unpaired) -> Status:
+    """Why a contender wasn't compared, from the outcomes of its two versions."""
+    for side in (outcome.head, outcome.base):
+        if isinstance(side, Failed) and (side.cause == "mixed" or side.cause == "registered"):
+            return side.cause
+    runs_in_base = outcome.base is None
+    if runs_in_base == (outcome.head is None):
+        return "both"
+    other = outcome.head if runs_in_base else outcome.base
+    if isinstance(other, Unsupported):
+        return "vanished" if runs_in_base else "new"
+    return "head" if runs_in_base else "base"
+
+
+def is_idle(item: Uncompared) -> bool:
+    """Whether neither version supports this machine or case."""
+    outcomes = (item.outcome.base, item.outcome.head)
+    return all(isinstance(outcome, Unsupported) for outcome in outcomes)
+
+
+def is_wrong(item: Uncompared) -> bool:
+    """Whether the head gives wrong results."""
+    return isinstance(item.outcome.head, Wrong)
+
+
+def is_broken(item: Uncompared) -> bool:
+    """Whether the head fails where the base runs, or has no such contender."""
+    failed = isinstance(item.outcome.head, Failed) and item.status not in INCOMPARABLE
+    return failed and not isinstance(item.outcome.base, Failed | Wrong)

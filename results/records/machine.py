@@ -5,29 +5,44 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Machine:
+    """One device of a machine in an environment, used with a number of threads."""
+
+    #: The key of the environment.
+    environment_key: str
+    device: str
+    threads: int
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where a run was made. `stable` decides whether two runs may be compared; `volatile` (load,
-    frequency) only explains.
-    """
+    """The processor, software and settings of a run."""
 
+    #: Hash of `stable`: runs are compared within one key only.
     key: str
+    #: Facts that decide whether two runs may be compared, by name.
     stable: tuple[tuple[str, str], ...]
+    #: Facts that only explain, as load and frequency.
     volatile: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceilings:
-    """The speed of light of a machine, measured: what no op on it can beat.
-
-    memory: (bytes moved by a call, bytes per second) by rising size, the best of copying, reading
-    and writing. matmul: (dtype, FLOP/s) of a square matrix product. dispatch_s: seconds per call
-    of an op that does nothing. All with so many threads, on that device.
-    """
+    """The measured limits of a machine: no op on it can be faster."""
 
     environment_key: str
     device: str
     threads: int
+    #: Bytes moved by a call and bytes per second, by rising size: the best of copying, reading and
+    #: writing.
     memory: tuple[tuple[int, float], ...]
+    #: Dtype and FLOP/s of a square matrix product.
     matmul: tuple[tuple[str, float], ...]
+    #: Seconds per call of an op that does nothing.
     dispatch_s: float
+
+    @property
+    def machine(self) -> Machine:
+        """The machine that they were measured on."""
+        return Machine(self.environment_key, self.device, self.threads)

@@ -1,4 +1,4 @@
-"""A run: by which rules, with which command, and the lines of its file."""
+"""A run: its head, its rules, and the lines of its file."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ SCHEMA = 3
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """By what a race is decided.
+    """The decision rules of a race."""
 
-    tie: contenders closer than this are equal. precision: how narrow an interval must be (half its
-    width over the ratio). error: the chance that any verdict of a race is wrong.
-    """
-
+    #: Contenders closer than this are equal.
     tie: float = 0.01
+    #: How narrow an interval must be: half its width over the ratio.
     precision: float = 0.03
+    #: The chance that any verdict of the race is wrong.
     error: float = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
-    """The head of a run folder (`run.json`).
-
-    warnings: what was wrong with the machine when the run began.
-    """
+    """The head of a run folder (`run.json`)."""
 
     id: str
+    #: When the run began, as ISO text; "" where that isn't known.
     created: str
+    #: The command line.
     command: tuple[str, ...]
     environment: Environment
     schema: int = SCHEMA
+    #: The options of the command, by name, as JSON.
     settings: tuple[tuple[str, str], ...] = ()
     rules: Rules = Rules()
+    #: Noise checks of the machine that failed when the run began.
     warnings: tuple[str, ...] = ()
 
 

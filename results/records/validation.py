@@ -12,7 +12,6 @@ from collections.abc import Iterable
 
 from opbench.results.errors import RunFolderError
 from opbench.results.records.comparison import (
-    METHODS,
     Calibration,
     Gate,
     GateRules,
@@ -78,14 +77,14 @@ def _conditions(line: Line) -> Iterable[tuple[bool, str]]:
     match line:
         case Record(outcome=Measured() as measured):
             return _of_measured(measured)
-        case Unit(method=method, number=number, times=times, injected=injected):
-            well = method in METHODS and number >= 0 and math.isfinite(injected)
-            return ((well, "unknown method or number"), *_of_paired(times))
+        case Unit(number=number, times=times, injected=injected):
+            well = number >= 0 and math.isfinite(injected)
+            return ((well, "its number can't be"), *_of_paired(times))
         case Uncompared(outcome=outcome):
             sides = (outcome.base, outcome.head)
             return [c for side in sides if isinstance(side, Measured) for c in _of_measured(side)]
-        case Gate(method=method, rules=rules):
-            return ((method in METHODS, f"unknown method {method!r}"), *_of_gate_rules(rules))
+        case Gate(rules=rules):
+            return _of_gate_rules(rules)
         case Profile(operators=rows):
             numbers = ((r.calls, r.self_time_s, r.total_time_s, r.self_bytes) for r in rows)
             well = all(math.isfinite(number) for row in numbers for number in row)

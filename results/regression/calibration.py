@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from opbench.results.records import Calibration, GateRules, Power, machine_cache
+from opbench.results.records import METHODS, Calibration, GateRules, Power, machine_cache
 from opbench.results.records.validation import is_sound
 from opbench.results.regression import resampling
 from opbench.results.regression.resampling import Pool
 from opbench.results.statistics.intervals import median
-
-METHODS = ("twins", "pairs")
 
 
 def calibration_of(

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import special
 
 from opbench.results.errors import RunFolderError
-from opbench.results.records import GateRules, Paired, Unit
+from opbench.results.records import GateRules, Paired, Role, Unit
 from opbench.results.regression import verdicts
 from opbench.results.regression.verdicts import Finding
 from opbench.results.statistics.intervals import Interval, median
@@ -194,7 +194,7 @@ class _Dealt:
         self.units: list[Unit] = []
         self.processes = 0
 
-    def twins(self, wanted: Iterable[Subject], seconds: float, role: str) -> bool:
+    def twins(self, wanted: Iterable[Subject], seconds: float, role: Role) -> bool:
         """Draw one more process, none twice; whether there was one."""
         if self.processes >= min(map(len, self._twins.values())):
             return False
@@ -225,7 +225,7 @@ class _Dealt:
         number: int,
         wanted: Iterable[Subject],
         seconds: float,
-        role: str,
+        role: Role,
     ) -> None:
         """Each subject's unit from the processes with what is injected into it."""
         for subject in sorted(wanted):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import typing
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,8 @@ COUNTS = st.integers(0, 2**60)
 PAIRS = st.lists(st.tuples(NAMES, NAMES), max_size=3).map(tuple)
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 AXES = st.lists(st.tuples(NAMES, INTEGERS | FINITE | NAMES | st.booleans()), max_size=3)
+STAGES = st.sampled_from(typing.get_args(outcome.Stage))
+CHECKS = st.sampled_from(typing.get_args(outcome.FailedCheck))
 RULES = st.builds(run.Rules, FLOATS, FLOATS, FLOATS)
 CASES = st.builds(Case, op=NAMES, shape=NAMES, axes=AXES.map(tuple), inputs=NAMES, threads=COUNTS)
 MEASURED = st.builds(
@@ -40,9 +43,9 @@ MEASURED = st.builds(
 )
 OUTCOMES = (
     MEASURED
-    | st.builds(outcome.Wrong, NAMES, NAMES, st.none() | FLOATS)
+    | st.builds(outcome.Wrong, CHECKS, NAMES, st.none() | FLOATS)
     | st.builds(outcome.Unsupported, NAMES)
-    | st.builds(outcome.Failed, NAMES, NAMES, NAMES, st.sampled_from(outcome.CAUSES))
+    | st.builds(outcome.Failed, STAGES, NAMES, NAMES, st.sampled_from(outcome.CAUSES))
 )
 OPERATORS = st.builds(
     outcome.OperatorRow,
@@ -164,6 +167,7 @@ def test_what_is_no_record_is_an_error(text, message):
         ('["B",8]', '["B",[8]]'),
         ('["B",8]', '["B"]'),
         ('"peak_bytes":3500000', '"peak_bytes":{"type":"Right","error":1}'),
+        ('"direction":"forward"', '"direction":"sideways"'),
         ('"type":"Case"', '"type":"Right"'),
         ('"type":"Case"', '"type":["Case"]'),
     ],
