@@ -12,7 +12,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 
-def shown(path: str | Path) -> str:
+def path_for_people(path: str | Path) -> str:
     """A path as people write it: "./rms.py" below the working directory, else from the root."""
     absolute, here = Path(path).absolute(), Path.cwd()
     if absolute.is_relative_to(here):
@@ -30,7 +30,7 @@ def home_of(module: str) -> str:
     """What people know a module by, given its `__name__`: its path where it was loaded by that."""
     file = getattr(sys.modules.get(module), "__file__", None)
     if file is not None and module == name_of_file(Path(file)):
-        return shown(file)
+        return path_for_people(file)
     return module
 
 
@@ -58,7 +58,7 @@ def place_of(function: Callable[..., Any], error: BaseException | None = None) -
     line = code.co_firstlineno
     if error is not None:
         line = _last_line(error.__traceback__, code.co_filename) or line
-    return f"{shown(code.co_filename)}:{line}"
+    return f"{path_for_people(code.co_filename)}:{line}"
 
 
 def line_in(error: BaseException, path: str) -> int:

@@ -82,11 +82,13 @@ class EventClock:
 
 
 class FakeClock:
-    """A clock that moves only when it is advanced, for tests of what a race decides.
+    """A clock that moves only when it is advanced.
 
-    clock = FakeClock()
-    measure({"slow": lambda: clock.advance(2e-3), "fast": lambda: clock.advance(1e-3)},
-            clock=clock, policy=Policy())
+        clock = FakeClock()
+        measure({"slow": lambda: clock.advance(2e-3), "fast": lambda: clock.advance(1e-3)},
+                clock=clock, policy=Policy())
+
+    For tests of decisions: contenders take exactly as many seconds as they advance it by.
     """
 
     def __init__(self) -> None:
