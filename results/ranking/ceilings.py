@@ -1,6 +1,6 @@
-"""How near a time comes to the ceilings of its machine, and where ceilings are kept.
+"""How near a time comes to the ceilings of its machine, and the best ceilings of each machine.
 
-Ceilings are the best ever seen: a later measurement of the same machine can only raise them.
+Ceilings are the best ever measured: a later measurement of the same machine can only raise them.
 """
 
 from __future__ import annotations
@@ -11,29 +11,28 @@ import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from opbench.results.records import Ceilings, machine_cache
-from opbench.results.records.validation import is_sound
+from opbench.results.records import Ceilings
+from opbench.results.records.machine_cache import CEILINGS
 
 #: Above this share a row is an error: in the op's cost, in its timing, or the ceilings were taken
 #: while the machine was slow.
 SUSPICIOUS = 1.05
 #: Dtypes that a contender may compute in float32 instead: a CPU's own half precision may be slower.
 _UPCAST = ("float16", "bfloat16")
+#: The ceiling that is the lowest for a call.
+Bound = Literal["memory", "compute", "dispatch"]
 Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How much of its ceiling a time reaches.
+    """The share of its ceiling that a call reaches."""
 
-    value: the shortest time that is possible over the measured one; 1 is at the ceiling. bound:
-    which ceiling is the lowest here, "memory", "compute" or "dispatch".
-    """
-
+    #: The shortest possible time over the measured one; 1 is at the ceiling.
     value: float
-    bound: str
+    bound: Bound
 
 
 def share(
@@ -53,7 +52,7 @@ def share(
     """
     if ceilings is None or not time_s > 0:
         return None
-    floors = {
+    floors: dict[Bound, float] = {
         "memory": _floor(bytes, _memory_rate(ceilings, bytes, cache)),
         "compute": _floor(flops, _compute_rate(ceilings, dtype)),
     }
@@ -64,9 +63,9 @@ def share(
     return Share(floors[bound] / time_s, bound)
 
 
-def suspicious(found: Share) -> bool:
+def is_suspicious(share: Share) -> bool:
     """Whether it is faster than can be: see SUSPICIOUS."""
-    return found.value > SUSPICIOUS
+    return share.value > SUSPICIOUS
 
 
 def rate_at(points: tuple[tuple[int, float], ...], size: float) -> float:
@@ -90,8 +89,8 @@ def better_of(one: Ceilings, other: Ceilings) -> Ceilings:
 
     Raises ValueError where they are of different machines, devices or numbers of threads.
     """
-    if _identity(one) != _identity(other):
-        raise ValueError(f"not the same machine: {_identity(one)} and {_identity(other)}")
+    if one.machine != other.machine:
+        raise ValueError(f"not the same machine: {one.machine} and {other.machine}")
     return dataclasses.replace(
         one,
         memory=tuple(sorted(_best(dict(one.memory), dict(other.memory)).items())),
@@ -100,42 +99,14 @@ def better_of(one: Ceilings, other: Ceilings) -> Ceilings:
     )
 
 
-def default_root() -> Path:
-    """Where ceilings are kept unless told otherwise: below $XDG_CACHE_HOME or ~/.cache."""
-    return machine_cache.folder("ceilings")
-
-
-def path_of(
-    environment_key: str, device: str, *, threads: int, root: str | Path | None = None
-) -> Path:
-    """The file of a machine's ceilings, whether it is there or not."""
-    return machine_cache.path_of(
-        Path(root or default_root()), environment_key, device, threads=threads
-    )
-
-
-def find(
-    environment_key: str, device: str, *, threads: int, root: str | Path | None = None
-) -> Ceilings | None:
-    """The ceilings kept for a machine; None where there are none that can be read."""
-    found = machine_cache.read(
-        path_of(environment_key, device, threads=threads, root=root), _is_whole
-    )
-    if not isinstance(found, Ceilings):
-        return None
-    # Unlike names may make the same file name.
-    return found if _identity(found) == (environment_key, device, threads) else None
-
-
 def save(ceilings: Ceilings, *, root: str | Path | None = None, fresh: bool = False) -> Ceilings:
-    """Keep ceilings and return what is kept: the best of them and of what was there.
+    """Cache the best of these ceilings and the cached ones, and return it.
 
-    fresh: forget what was there. Raises OpbenchError where the folder cannot be written.
+    fresh: forget the cached ones. Raises OpbenchError where the folder can't be written.
     """
-    key, device, threads = _identity(ceilings)
-    old = None if fresh else find(key, device, threads=threads, root=root)
+    old = None if fresh else CEILINGS.find(ceilings.machine, root=root)
     best = better_of(ceilings, old) if old else ceilings
-    machine_cache.write(path_of(key, device, threads=threads, root=root), best, what="the ceilings")
+    CEILINGS.save(best, root=root)
     return best
 
 
@@ -158,12 +129,3 @@ def _compute_rate(ceilings: Ceilings, dtype: str) -> float | None:
 def _best(one: Mapping[Key, float], other: Mapping[Key, float]) -> dict[Key, float]:
     """All keys of both, each with the higher of its rates."""
     return {key: max(one.get(key, 0.0), other.get(key, 0.0)) for key in {*one, *other}}
-
-
-def _identity(ceilings: Ceilings) -> tuple[str, str, int]:
-    return ceilings.environment_key, ceilings.device, ceilings.threads
-
-
-def _is_whole(ceilings: object) -> bool:
-    """Whether a file of the right form holds rising sizes, and numbers that can be divided by."""
-    return isinstance(ceilings, Ceilings) and is_sound(ceilings)

@@ -1,4 +1,4 @@
-"""What is known of a machine and kept between runs: a file for each environment and device.
+"""Facts of a machine that are cached between runs: a file for each machine.
 
 Whatever is wrong with such a file, measuring again mends it.
 """
@@ -8,50 +8,77 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
 from opbench.results.errors import OpbenchError, RunFolderError
 from opbench.results.records import codec
+from opbench.results.records.comparison import Calibration
+from opbench.results.records.machine import Ceilings, Machine
+from opbench.results.records.validation import is_sound
+
+T = TypeVar("T", Ceilings, Calibration)
 
 
-def folder(kind: str) -> Path:
-    """Where files of a kind are kept: below $XDG_CACHE_HOME or ~/.cache."""
+@dataclass(frozen=True, slots=True)
+class MachineCache(Generic[T]):
+    """The records of one kind, one for each machine.
+
+    root: another folder for the files than the default below $XDG_CACHE_HOME or ~/.cache.
+    """
+
+    kind: type[T]
+    #: The name of its folder.
+    folder: str
+    #: What a message calls a record.
+    what: str
+
+    def path_of(self, machine: Machine, *, root: str | Path | None = None) -> Path:
+        """The file of a machine, whether it is there or not."""
+        text = f"{machine.environment_key}-{machine.device}-t{machine.threads}"
+        # Unlike names may make the same one.
+        name = re.sub(r"[^\w.-]", "-", text)
+        return (Path(root) if root else _default_root() / self.folder) / f"{name}.json"
+
+    def find(self, machine: Machine, *, root: str | Path | None = None) -> T | None:
+        """The record of a machine; None where there is none that can be used."""
+        try:
+            record = codec.loads(self.path_of(machine, root=root).read_text(encoding="utf-8"))
+        except (OSError, RunFolderError, ValueError):
+            return None
+        if not isinstance(record, self.kind) or not is_sound(record):
+            return None
+        return record if record.machine == machine else None
+
+    def save(self, record: T, *, root: str | Path | None = None) -> None:
+        """Cache a record in place of the earlier one.
+
+        Raises OpbenchError where the folder can't be written.
+        """
+        path = self.path_of(record.machine, root=root)
+        try:
+            _write_whole(path, codec.dumps(record) + "\n")
+        except OSError as error:
+            raise OpbenchError(
+                f"{self.what} cannot be kept in {path.parent}: {error.strerror}; set "
+                "XDG_CACHE_HOME to a folder that can be written"
+            ) from error
+
+
+CEILINGS = MachineCache(Ceilings, "ceilings", "the ceilings")
+CALIBRATIONS = MachineCache(Calibration, "calibrations", "the gate's calibration")
+
+
+def _default_root() -> Path:
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "opbench" / kind
-
-
-def path_of(root: Path, environment_key: str, device: str, *, threads: int) -> Path:
-    """The file of a machine, whether it is there or not. Unlike names may make the same one."""
-    name = re.sub(r"[^\w.-]", "-", f"{environment_key}-{device}-t{threads}")
-    return root / f"{name}.json"
-
-
-def read(path: Path, is_whole: Callable[[object], bool]) -> Any:
-    """The record in a file; None where there is none, or none that is whole."""
-    try:
-        found = codec.loads(path.read_text(encoding="utf-8"))
-        return found if is_whole(found) else None
-    except (OSError, RunFolderError, TypeError, ValueError):
-        return None
-
-
-def write(path: Path, value: object, *, what: str) -> None:
-    """Keep a record. Raises OpbenchError, which calls it `what`, where it can't be written."""
-    try:
-        _write_whole(path, codec.dumps(value) + "\n")
-    except OSError as error:
-        raise OpbenchError(
-            f"{what} cannot be kept in {path.parent}: {error.strerror}; set XDG_CACHE_HOME "
-            "to a folder that can be written"
-        ) from error
+    return Path(root) / "opbench"
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Write a file that others see whole or not at all."""
+    """Write a file that other processes see whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own until it is whole: several processes may keep something at once.
+    # A name of its own until it is whole: several processes may write at once.
     handle, name = tempfile.mkstemp(suffix=".json", prefix=".partial-", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

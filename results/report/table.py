@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from opbench.results.ranking.ceilings import Share, suspicious
+from opbench.results.ranking.ceilings import Share, is_suspicious
 from opbench.results.statistics.intervals import Interval
 
 #: Shown where there is nothing to show.
@@ -58,7 +58,7 @@ def format_share(share: Share | None) -> str:
     """The share of a ceiling and which one: "83% memory"; with "!" where it can't be true."""
     if share is None:
         return NOTHING
-    return f"{share.value:.0%} {share.bound}{'!' if suspicious(share) else ''}"
+    return f"{share.value:.0%} {share.bound}{'!' if is_suspicious(share) else ''}"
 
 
 def format_number(value: float | None) -> str:

@@ -18,8 +18,9 @@ from opbench.harness.timing.clock import HostClock
 from opbench.harness.timing.stopping import Policy
 from opbench.results.errors import SelectionError
 from opbench.results.records import Calibration, Case, Gate, GateRules, Paired, Rules, Side, Unit
+from opbench.results.records.machine import Machine
+from opbench.results.records.machine_cache import CALIBRATIONS
 from opbench.results.records.run_folder import open_run
-from opbench.results.regression.calibration import find
 from opbench.results.regression.report import report_of
 from opbench.results.regression.verdicts import observation
 from opbench.results.report.gate import headline
@@ -100,7 +101,7 @@ def test_what_the_gate_is_worth_is_kept_for_later_gates(calibrated):
     run = open_run(calibrated / "runs/one")
     (known,) = run.calibrations()
     root = calibrated / "cache/opbench/calibrations"
-    assert find(run.info.environment.key, "cpu", threads=1, root=root) == known
+    assert CALIBRATIONS.find(Machine(run.info.environment.key, "cpu", 1), root=root) == known
     # One process is too few to tell anything.
     assert (known.sessions, known.failed, known.inconclusive) == (3, 0, 3)
     assert [(power.slowdown, power.found) for power in known.powers] == [(0.3, 0)]

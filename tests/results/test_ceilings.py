@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from opbench.results.errors import OpbenchError
 from opbench.results.ranking import ceilings as C
 from opbench.results.records import Ceilings, codec
+from opbench.results.records.machine import Machine
+from opbench.results.records.machine_cache import CEILINGS as CACHE
 
 MADE = Ceilings(
     environment_key="abc123",
@@ -129,7 +131,7 @@ def test_no_ceiling_is_below_the_binding_one(size, flops, cache):
 
 @pytest.mark.parametrize(("value", "wrong"), [(1.06, True), (1.05, False), (0.2, False)])
 def test_faster_than_can_be_suspicious(value, wrong):
-    assert C.suspicious(C.Share(value, "memory")) is wrong
+    assert C.is_suspicious(C.Share(value, "memory")) is wrong
 
 
 # Interpolation
@@ -208,7 +210,7 @@ def test_two_machines_have_no_better(field):
 
 
 def find(root, key=MADE.environment_key, device=MADE.device, threads=MADE.threads):
-    return C.find(key, device, threads=threads, root=root)
+    return CACHE.find(Machine(key, device, threads), root=root)
 
 
 def test_what_is_saved_is_found(tmp_path):
@@ -223,7 +225,7 @@ def test_whatever_is_saved_is_found(tmp_path_factory, made):
     root = tmp_path_factory.mktemp("ceilings")
     C.save(made, root=root)
 
-    assert C.find("key", "cpu", threads=1, root=root) == made
+    assert CACHE.find(Machine("key", "cpu", 1), root=root) == made
 
 
 @pytest.mark.parametrize("field", [{"key": "other"}, {"device": "cuda:0"}, {"threads": 1}])
@@ -241,7 +243,7 @@ def test_names_that_make_one_file_are_told_apart(tmp_path):
 
 
 def test_no_name_leaves_the_folder(tmp_path):
-    path = C.path_of("../../etc", "cuda:0", threads=1, root=tmp_path)
+    path = CACHE.path_of(Machine("../../etc", "cuda:0", 1), root=tmp_path)
 
     assert path.parent == tmp_path
 
@@ -281,7 +283,7 @@ def spoilt():
 
 @pytest.mark.parametrize("content", list(spoilt()))
 def test_a_spoilt_file_is_as_if_it_were_not_there(tmp_path, content):
-    path = C.path_of(MADE.environment_key, MADE.device, threads=MADE.threads, root=tmp_path)
+    path = CACHE.path_of(MADE.machine, root=tmp_path)
     path.write_bytes(content.encode(errors="surrogateescape"))
 
     assert find(tmp_path) is None
@@ -342,13 +344,14 @@ def test_the_cache_is_where_caches_are(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     C.save(MADE)
 
-    assert C.default_root() == tmp_path / "opbench" / "ceilings"
     assert find(None) == MADE
-    assert C.path_of("abc123", "cpu", threads=2).is_file()
+    path = CACHE.path_of(Machine("abc123", "cpu", 2))
+    assert path.is_file()
+    assert path.parent == tmp_path / "opbench" / "ceilings"
 
 
 def test_without_a_setting_the_cache_is_in_the_home(tmp_path, monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
 
-    assert C.default_root() == tmp_path / ".cache" / "opbench" / "ceilings"
+    assert CACHE.path_of(MADE.machine).parent == tmp_path / ".cache" / "opbench" / "ceilings"

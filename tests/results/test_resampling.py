@@ -10,6 +10,8 @@ from scipy import stats
 
 from opbench.results.errors import RunFolderError
 from opbench.results.records import Calibration, Case, GateRules, Paired, Power, Unit
+from opbench.results.records.machine import Machine
+from opbench.results.records.machine_cache import CALIBRATIONS
 from opbench.results.regression import calibration, resampling, verdicts
 from opbench.results.report import machine
 
@@ -145,7 +147,7 @@ def test_a_calibration_is_derived_kept_and_found_again(pool, tmp_path):
     made = calibration.calibration_of(
         pool,
         RULES,
-        machine=("key", "cpu", 2),
+        machine=Machine("key", "cpu", 2),
         created="2026-01-01",
         sessions=10,
         slowed_sessions=8,
@@ -154,12 +156,12 @@ def test_a_calibration_is_derived_kept_and_found_again(pool, tmp_path):
     assert made.powers == (Power(0.01, 0, 8), Power(0.03, 7, 8))
     assert [method for method, _ in made.spreads] == ["twins", "pairs"]
 
-    calibration.save(made, root=tmp_path)
-    assert calibration.find("key", "cpu", threads=2, root=tmp_path) == made
-    assert calibration.find("key", "cpu", threads=1, root=tmp_path) is None
+    CALIBRATIONS.save(made, root=tmp_path)
+    assert CALIBRATIONS.find(Machine("key", "cpu", 2), root=tmp_path) == made
+    assert CALIBRATIONS.find(Machine("key", "cpu", 1), root=tmp_path) is None
     (path,) = tmp_path.iterdir()
     path.write_text("{}")
-    assert calibration.find("key", "cpu", threads=2, root=tmp_path) is None
+    assert CALIBRATIONS.find(Machine("key", "cpu", 2), root=tmp_path) is None
 
 
 def test_a_calibration_is_told_with_its_intervals():

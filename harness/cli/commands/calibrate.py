@@ -150,7 +150,7 @@ def _gate(words: argparse.Namespace) -> Exit:
     """Record units, derive from them what gates are worth, and keep that."""
     from opbench.harness.execution.process import WorkerError
     from opbench.results.errors import VersionError
-    from opbench.results.regression.calibration import save
+    from opbench.results.records.machine_cache import CALIBRATIONS
     from opbench.results.report.machine import calibration_table
 
     import_lazily("torch")
@@ -163,7 +163,7 @@ def _gate(words: argparse.Namespace) -> Exit:
         return Exit.NOTHING
     known = _calibration(words, folder)
     folder.append(known)
-    save(known)
+    CALIBRATIONS.save(known)
     if words.plot:
         from opbench.dashboards.power import curve
 
@@ -200,6 +200,7 @@ def _recorded(words: argparse.Namespace) -> RunFolder:
 
 def _calibration(words: argparse.Namespace, folder: RunFolder) -> Calibration:
     from opbench.results.records import GateRules, Unit
+    from opbench.results.records.machine import Machine
     from opbench.results.regression.calibration import calibration_of
     from opbench.results.regression.resampling import pool_of
 
@@ -208,7 +209,9 @@ def _calibration(words: argparse.Namespace, folder: RunFolder) -> Calibration:
     return calibration_of(
         pool,
         GateRules(words.alpha, words.min_slowdown),
-        machine=(info.environment.key, words.device or "cpu", words.threads or usable_cores()),
+        machine=Machine(
+            info.environment.key, words.device or "cpu", words.threads or usable_cores()
+        ),
         created=info.created,
         sessions=words.sessions,
         slowed_sessions=words.sessions,

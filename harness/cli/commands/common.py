@@ -204,7 +204,8 @@ def create_in(
 
 def set_up(folder: RunFolder, races: Sequence[Race]) -> None:
     """Put the machine's ceilings into the run, where they are known."""
-    from opbench.results.ranking.ceilings import find
+    from opbench.results.records.machine import Machine
+    from opbench.results.records.machine_cache import CEILINGS
 
     key = folder.info.environment.key
     there = {(c.device, c.threads) for c in folder.ceilings()}
@@ -212,7 +213,7 @@ def set_up(folder: RunFolder, races: Sequence[Race]) -> None:
     for device, threads in wanted:
         if (device, threads) in there:
             continue
-        known = find(key, device, threads=threads)
+        known = CEILINGS.find(Machine(key, device, threads))
         if known is not None:
             folder.append(known)
             continue

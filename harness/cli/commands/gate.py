@@ -121,10 +121,11 @@ def _compared(arena: Arena, rules: GateRules) -> Gate:
 
 def _keep_calibrations(folder: RunFolder, races: Iterable[Race]) -> None:
     """Put into the folder what is known of gates on this machine, for each device."""
-    from opbench.results.regression.calibration import find
+    from opbench.results.records.machine import Machine
+    from opbench.results.records.machine_cache import CALIBRATIONS
 
     for device, threads in sorted({(race.case.device, race.case.threads) for race in races}):
-        known = find(folder.info.environment.key, device, threads=threads)
+        known = CALIBRATIONS.find(Machine(folder.info.environment.key, device, threads))
         if known is not None:
             folder.append(known)
 
