@@ -7,7 +7,6 @@ A module declares an op by binding an `Op`, and a contender by tagging a functio
 from __future__ import annotations
 
 import inspect
-import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,11 +17,10 @@ from typing import Any
 from opbench.harness.declaration.fields import CASE_NAMES, check_impl, check_op
 from opbench.harness.declaration.named_arguments import (
     NamedCallable,
-    call_named,
     names_of_kind,
-    parameter_names,
 )
 from opbench.harness.declaration.origins import name_of_file, path_for_people
+from opbench.harness.declaration.support import Support
 from opbench.results.errors import DeclarationError, UnsupportedError
 
 #: The axes of one named shape: sizes, and the values of some of the op's options (a stride).
@@ -72,61 +70,6 @@ class Cost:
         if direction == "both":
             return Cost(forward.flops + backward.flops, forward.bytes + backward.bytes)
         return forward if direction == "forward" else backward
-
-
-@dataclass(frozen=True, slots=True)
-class Support:
-    """Predicates of a case, each with the reason for which it refuses one; made by `supported`.
-
-        supports=cpu & floating
-
-    The first that fails gives the reason.
-    """
-
-    #: Each predicate and its reason.
-    tests: tuple[tuple[NamedCallable, str], ...]
-
-    def __and__(self, other: Support) -> Support:
-        return Support(self.tests + other.tests)
-
-    def names(self) -> set[str]:
-        """Every name that the predicates ask for."""
-        return {name for test, _ in self.tests for name in parameter_names(test)}
-
-    def refusal(self, values: Mapping[str, object]) -> str | None:
-        """The reason for which `values`, by name, are not supported; None where they are."""
-        for test, reason in self.tests:
-            if not call_named(test, values):
-                return reason
-        return None
-
-
-def supported(reason: str) -> Callable[[NamedCallable], Support]:
-    """Make a `Support` of a predicate.
-
-        @supported("takes an even number of columns")
-        def even(x):
-            return x.shape[1] % 2 == 0
-
-    The predicate may name the op's arguments and options, `dtype` and `device` (both strings),
-    `direction` ("forward", "backward" or "both") and `board` (the output mode).
-    reason: shown for each case that it refuses.
-    """
-
-    def wrap(test: NamedCallable) -> Support:
-        return Support(((test, reason),))
-
-    return wrap
-
-
-cpu = supported("runs on the CPU only")(lambda device: device == "cpu")
-cuda = supported("runs on CUDA devices only")(lambda device: device.split(":")[0] == "cuda")
-#: For Triton kernels: the interpreter runs them on the CPU, to be checked and never to be timed.
-triton_device = supported("runs on CUDA devices only (TRITON_INTERPRET=1 checks it on the CPU)")(
-    lambda device: device.split(":")[0] == "cuda" or interprets_triton()
-)
-floating = supported("takes floating-point inputs only")(lambda dtype: "float" in dtype)
-forward_only = supported("has no gradient")(lambda direction: direction == "forward")
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,8 +337,3 @@ def races_on(op: Op, contender: Impl, board: str) -> bool:
     if board == "consume" and op.consumer is not None:
         return True
     return own == board or (own == "view" and board == "materialise")
-
-
-def interprets_triton() -> bool:
-    """Whether Triton kernels run in Triton's interpreter in this process."""
-    return os.environ.get("TRITON_INTERPRET") == "1"

@@ -16,23 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from opbench.harness.catalog import Catalog, load
-    from opbench.harness.declare import (
-        Caveat,
-        Cost,
-        Impl,
-        Op,
-        Shape,
+    from opbench.harness.declaration.support import (
         Support,
-        Unavailable,
         cpu,
         cuda,
         floating,
         forward_only,
-        impl,
         interprets_triton,
         supported,
         triton_device,
     )
+    from opbench.harness.declare import Caveat, Cost, Impl, Op, Shape, Unavailable, impl
     from opbench.harness.execution.process import Limits
     from opbench.harness.execution.supervisor import Supervisor
     from opbench.harness.pipeline.check import check
@@ -59,23 +53,23 @@ _HOMES = {
     "Selection": "opbench.harness.planning.selection",
     "Shape": "opbench.harness.declare",
     "Supervisor": "opbench.harness.execution.supervisor",
-    "Support": "opbench.harness.declare",
+    "Support": "opbench.harness.declaration.support",
     "Unavailable": "opbench.harness.declare",
     "check": "opbench.harness.pipeline.check",
-    "cpu": "opbench.harness.declare",
-    "cuda": "opbench.harness.declare",
-    "floating": "opbench.harness.declare",
-    "forward_only": "opbench.harness.declare",
+    "cpu": "opbench.harness.declaration.support",
+    "cuda": "opbench.harness.declaration.support",
+    "floating": "opbench.harness.declaration.support",
+    "forward_only": "opbench.harness.declaration.support",
     "impl": "opbench.harness.declare",
-    "interprets_triton": "opbench.harness.declare",
+    "interprets_triton": "opbench.harness.declaration.support",
     "load": "opbench.harness.catalog",
     "measure": "opbench.harness.timing.interleaving",
     "plan": "opbench.harness.planning.cases",
     "plan_checks": "opbench.harness.planning.cases",
     "profile": "opbench.harness.pipeline.profile",
     "run": "opbench.harness.pipeline.run",
-    "supported": "opbench.harness.declare",
-    "triton_device": "opbench.harness.declare",
+    "supported": "opbench.harness.declaration.support",
+    "triton_device": "opbench.harness.declaration.support",
 }
 
 

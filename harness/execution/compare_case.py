@@ -14,7 +14,8 @@ import torch
 
 from opbench.harness.correctness import oracle
 from opbench.harness.correctness.reference import Reference
-from opbench.harness.declare import Impl, Op, interprets_triton
+from opbench.harness.declaration.support import interprets_triton
+from opbench.harness.declare import Impl, Op
 from opbench.harness.execution import process_state
 from opbench.harness.execution.messages import Burst, Job
 from opbench.harness.execution.observer import Observer

@@ -18,7 +18,8 @@ from opbench.harness.catalog import Catalog
 from opbench.harness.correctness import checks
 from opbench.harness.correctness.caveats import Machine, excuse, machine_of
 from opbench.harness.correctness.reference import Reference, build_reference
-from opbench.harness.declare import Impl, interprets_triton
+from opbench.harness.declaration.support import interprets_triton
+from opbench.harness.declare import Impl
 from opbench.harness.execution import leaks
 from opbench.harness.execution.observer import Observer
 from opbench.harness.machine.device import ensure_device, waiter

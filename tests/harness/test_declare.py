@@ -2,7 +2,7 @@
 
 import pytest
 
-from opbench.harness.declare import Cost, Impl, Op, Support, cpu, floating, impl, supported
+from opbench import Cost, Impl, Op, Support, cpu, floating, impl, supported
 from opbench.results.errors import DeclarationError
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from opbench.harness.declare import Cost, impl, supported
+from opbench import Cost, impl, supported
 from opbench.results.errors import DeclarationError
 from tests.harness.test_declare import declare
 

@@ -2,7 +2,7 @@
 
 import os
 
-from opbench.harness.declare import impl
+from opbench import impl
 
 LEFT = []
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from opbench.harness.declare import impl
+from opbench import impl
 
 OP = "patch_pooling"
 _by_identity = {}
