@@ -26,11 +26,12 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from opbench.harness.execution.process import Limits, usual_memory
+from opbench.harness.execution.process import Limits, default_memory
 from opbench.harness.planning.selection import Race, Selection
 from opbench.harness.regression import gate
 from opbench.harness.regression.calibration import SUITE, record
-from opbench.harness.regression.setup import mirrored
+from opbench.harness.regression.session import SessionObserver
+from opbench.harness.regression.setup import set_up_against_itself
 from opbench.results.records import Environment, GateRules, Paired, RunInfo, Unit
 from opbench.results.records.run_folder import RunFolder, create, open_run
 from opbench.results.regression import resampling, verdicts
@@ -92,11 +93,11 @@ _NOISES: Mapping[str, Noise] = {
 
 def record_units(given: argparse.Namespace) -> None:
     """Units of the suite in fresh processes, each time as it is and with everything slowed down."""
-    contest, environment = mirrored(_suite(given), (), _limits())
+    comparison, environment = set_up_against_itself(_suite(given), (), _limits())
     folder = _folder(given.folder, environment)
-    print(f"{_count(contest.races)} contenders and cases into {folder.path}", flush=True)
+    print(f"{_count(comparison.races)} contenders and cases into {folder.path}", flush=True)
     record(
-        contest,
+        comparison,
         folder,
         slowdowns=(SLOWDOWN,),
         twins=given.twins,
@@ -183,16 +184,16 @@ def _git(*words: str, text: str = "") -> str:
 
 def power(given: argparse.Namespace) -> None:
     """Real sessions with one contender's head slowed down, of a few contenders at a time."""
-    contest, environment = mirrored(_suite(given), (), _limits())
+    comparison, environment = set_up_against_itself(_suite(given), (), _limits())
     folder = given.folder
-    subjects = [(race, name) for race in contest.races for name in race.contenders]
+    subjects = [(race, name) for race in comparison.races for name in race.contenders]
 
     def play(number: int) -> dict[str, object]:
         race, name = subjects[number % len(subjects)]
         # Some others beside it, all that a session needs to tell it from.
-        rest = random.Random(number).sample(contest.races, min(4, len(contest.races)))
+        rest = random.Random(number).sample(comparison.races, min(4, len(comparison.races)))
         races = (race, *(other for other in rest if other != race))
-        slowed = replace(contest, races=races, injected={(race.case.key, name): SLOWDOWN})
+        slowed = replace(comparison, races=races, injected={(race.case.key, name): SLOWDOWN})
         start = time.monotonic()
         run = _folder(folder / "runs" / f"{number}-{time.time_ns()}", environment)
         gate.gate(slowed, run, method="twins", rules=RULES, budget_s=float(given.budget))
@@ -288,7 +289,7 @@ def _fires(
     return bool(before and after) and rule(before, after)
 
 
-class Telling(gate.SessionObserver):
+class Telling(SessionObserver):
     """Prints how far a recording is."""
 
     def __init__(self) -> None:
@@ -348,7 +349,7 @@ def _count(races: Sequence[Race]) -> int:
 
 
 def _limits() -> Limits:
-    return Limits(300.0, usual_memory() // 2)
+    return Limits(300.0, default_memory() // 2)
 
 
 def _folder(path: Path, environment: Environment) -> RunFolder:

@@ -31,7 +31,7 @@ from benchmarks.rivals import (
     pytest_benchmark,
 )
 from opbench.harness.execution.ready import Ready, make_ready, reference_of, settings
-from opbench.harness.execution.worker import hush
+from opbench.harness.execution.worker import quiet_torch
 from opbench.harness.planning.selection import Selection
 from opbench.harness.timing import injected_slowdown, interleaving
 from opbench.harness.timing.clock import HostClock
@@ -47,7 +47,7 @@ def main() -> None:
     words.add_argument("experiment", choices=sorted(_EXPERIMENTS))
     words.add_argument("--races", type=int, help="how many, where an experiment repeats them")
     given = words.parse_args()
-    hush()
+    quiet_torch()
     torch.manual_seed(0)
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
     _EXPERIMENTS[given.experiment](given.races)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from opbench.harness.planning.selection import Race
-    from opbench.harness.regression import gate
+    from opbench.harness.regression import session
     from opbench.results.report.table import Table
 
 
@@ -173,12 +173,12 @@ _ROLES = {
 
 
 @contextmanager
-def gate_progress(words: argparse.Namespace) -> Iterator[gate.SessionObserver]:
+def gate_progress(words: argparse.Namespace) -> Iterator[session.SessionObserver]:
     """An observer that says which unit of a gate begins and how many contenders are undecided.
 
     How long that takes nobody knows: it depends on how they scatter.
     """
-    from opbench.harness.regression.gate import SessionObserver
+    from opbench.harness.regression.session import SessionObserver
 
     if words.quiet:
         yield SessionObserver()
@@ -191,8 +191,8 @@ def gate_progress(words: argparse.Namespace) -> Iterator[gate.SessionObserver]:
             yield _unit_status(lambda text: status.update(_escaped(text)))
 
 
-def _unit_lines(verb: str) -> gate.SessionObserver:
-    from opbench.harness.regression.gate import SessionObserver
+def _unit_lines(verb: str) -> session.SessionObserver:
+    from opbench.harness.regression.session import SessionObserver
 
     began = time.monotonic()
 
@@ -204,8 +204,8 @@ def _unit_lines(verb: str) -> gate.SessionObserver:
     return Lines()
 
 
-def _unit_status(show: Callable[[str], None]) -> gate.SessionObserver:
-    from opbench.harness.regression.gate import SessionObserver
+def _unit_status(show: Callable[[str], None]) -> session.SessionObserver:
+    from opbench.harness.regression.session import SessionObserver
 
     began = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""What happens to the contenders of one case when they are checked, in one process."""
+"""Check the contenders of one case in one process."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from opbench.harness.correctness.reference import Reference, without_gradients
 from opbench.harness.declare import Impl
 from opbench.harness.execution import process_state
 from opbench.harness.execution.observer import Observer
-from opbench.harness.execution.ready import SpoiledError, reference_of, settings
+from opbench.harness.execution.ready import TaintedError, reference_of, settings
 from opbench.harness.outcomes import catch
 from opbench.harness.planning.selection import Race
 from opbench.harness.preparation.output_modes import function_on
 from opbench.harness.preparation.resolve import ensure_supported, resolve
 from opbench.results.records import Failed, Right, Unsupported, Verdict, Wrong
 
-#: For each pair of contenders, their largest difference in units of the tolerance.
-Apart = dict[tuple[str, str], float]
+#: By pair of contenders, their largest difference in units of the tolerance.
+Differences = dict[tuple[str, str], float]
 
 
-class Verifier:
-    """Checks one case after another. A contender's function is resolved once for all of them."""
+class CaseChecker:
+    """Checks one case after another, resolving a contender's function once for all of them."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._resolved: dict[tuple[str, str], Callable[..., Any] | Unsupported | Failed] = {}
 
-    def check_case(self, race: Race, *, observer: Observer) -> Apart:
-        """Examine every contender, telling each verdict, and compare the right ones pairwise.
+    def check_case(self, race: Race, *, observer: Observer) -> Differences:
+        """Check every contender, reporting each verdict, and compare the right ones pairwise.
 
-        Raises SpoiledError where one of them ran out of memory, which it may still hold.
+        Raises TaintedError after one that ran out of memory, which it may still hold.
         """
         with _patient_compiler(), settings(race.case, reset_compiler=False):
             return self._check_case(race, observer)
 
-    def _check_case(self, race: Race, observer: Observer) -> Apart:
+    def _check_case(self, race: Race, observer: Observer) -> Differences:
         case = race.case
         observer.begin("", "inputs")
         reference = catch("inputs", partial(reference_of, self._catalog, case, gradients=True))
@@ -53,15 +53,15 @@ class Verifier:
                 observer.done(name, reference)
                 continue
             contender = self._catalog.impl(case.op, name)
-            asked, function = reference, self._function(reference, contender)
+            expected, function = reference, self._function(reference, contender)
             if isinstance(function, Unsupported) and case.direction == "both":
-                # Who has no gradient is held to its values.
-                asked = without_gradients(reference)
-                function = self._function(asked, contender)
-            verdict = _verdict(asked, function)
+                # A contender without a gradient is held to its values.
+                expected = without_gradients(reference)
+                function = self._function(expected, contender)
+            verdict = _verdict(expected, function)
             observer.done(name, verdict)
             if isinstance(verdict, Failed) and verdict.cause == "memory":
-                raise SpoiledError(verdict.reason)
+                raise TaintedError(verdict.reason)
             if isinstance(verdict, Right) and callable(function):
                 right[name] = function
         observer.begin("", "check")
@@ -89,11 +89,11 @@ class Verifier:
 
 
 def _patient_compiler() -> AbstractContextManager[None]:
-    """torch.compile doesn't give up after a few shapes, to run, and let pass, eager code."""
+    """Keep torch.compile from falling back to eager code after a few shapes."""
     try:
         import torch._dynamo
     except OSError:
-        # It has no folder that it can write to: whoever compiles is going to be told.
+        # It has no folder that it can write to: contenders that compile will fail with the reason.
         return nullcontext()
     patched: AbstractContextManager[None] = torch._dynamo.config.patch(
         recompile_limit=256, fail_on_recompile_limit_hit=True

@@ -1,7 +1,7 @@
-"""Contenders in two versions: raced against each other in one process, or called in bursts.
+"""Time contenders in two versions: as twins in one process, or in blocks that are requested.
 
 As twins, both versions of a contender work on the very same inputs, in blocks that take turns.
-Where two versions can't live in one process, each is called in bursts in a process of its own.
+Where two versions can't share a process, each is timed in a process of its own, block by block.
 """
 
 from __future__ import annotations
@@ -14,12 +14,19 @@ import torch
 
 from opbench.harness.correctness import oracle
 from opbench.harness.correctness.reference import Reference
-from opbench.harness.declaration.support import interprets_triton
 from opbench.harness.declare import Impl, Op
 from opbench.harness.execution import process_state
-from opbench.harness.execution.messages import Burst, Job
+from opbench.harness.execution.messages import Job, TimeRequest
+from opbench.harness.execution.monitor import recompiled
 from opbench.harness.execution.observer import Observer
-from opbench.harness.execution.ready import Ready, clock_of, make_ready, reference_of, settings
+from opbench.harness.execution.ready import (
+    Ready,
+    clock_of,
+    interpreted,
+    make_ready,
+    reference_of,
+    settings,
+)
 from opbench.harness.machine.device import ensure_device
 from opbench.harness.outcomes import catch
 from opbench.harness.preparation import timed_call
@@ -31,60 +38,63 @@ from opbench.harness.timing import injected_slowdown, interleaving
 from opbench.harness.timing.blocks import BlockSize, Call, pilot, primed_block
 from opbench.harness.timing.cache_flush import cache_flush
 from opbench.harness.timing.stopping import Policy
-from opbench.harness.versions.loaded import World, Worlds
+from opbench.harness.versions.loaded import LoadedVersion, LoadedVersions
 from opbench.harness.versions.registrations import Registered, by_versions
 from opbench.harness.versions.sources import Version
 from opbench.results.errors import VersionError
 from opbench.results.records import Case, Failed, Outcome, Paired, Unpaired, Unsupported
 
-#: The two versions of a pair, in the order in which arms are named.
+#: The two sides of a pair, in the order in which they are named.
 SIDES = ("base", "head")
+#: What is timed of a contender: its call, and how many calls a block has.
+Blocks = tuple[Call, BlockSize]
 
 
-def load_arms(
-    worlds: Worlds, versions: Mapping[str, Version], modules: tuple[str, ...]
-) -> dict[str, World]:
-    """Load every version, in a world each.
+def load_versions(
+    loaded: LoadedVersions, versions: Mapping[str, Version], modules: tuple[str, ...]
+) -> dict[str, LoadedVersion]:
+    """Load the version of every side.
 
-    modules: loaded in each of them, of the harness's own. Raises VersionError where one doesn't
-    load, or does what would be felt by the others.
+    modules: of the harness, loaded with each of them. Raises VersionError if one doesn't load, or
+    changes what they share.
     """
     before, known = process_state.read(), Registered.now()
-    arms = {arm: worlds.load(version, modules) for arm, version in versions.items()}
-    worlds.leave()
+    sides = {side: loaded.load(version, modules) for side, version in versions.items()}
+    loaded.deactivate()
     if len(versions) > 1:
         changed = process_state.restore(before)
         if changed:
             raise VersionError(f"loading it changes {'; '.join(changed)}, for both versions")
-        names = by_versions(known, Registered.now(), worlds.trees)
+        names = by_versions(known, Registered.now(), loaded.trees)
         if names:
             raise VersionError(f"both versions register {names[0]} with torch under one name")
-    return arms
+    return sides
 
 
-def race_twins(worlds: Worlds, pair: Mapping[str, World], job: Job, observer: Observer) -> None:
-    """Race the two versions of each contender of a case, telling the times, or why there are none.
+def race_twins(
+    loaded: LoadedVersions, pair: Mapping[str, LoadedVersion], job: Job, observer: Observer
+) -> None:
+    """Race the two versions of each contender of a case; results are their times or refusals.
 
-    pair: the world of each side. The contract and the inputs are those of the head.
+    pair: the version of each side. The contract and the inputs are those of the head.
     """
     case = job.race.case
     with settings(case):
-        worlds.enter(pair["head"])
+        loaded.activate(pair["head"])
         workload = catch("inputs", partial(_workload, pair["head"], case, job.checked))
         for name in job.race.contenders:
             observer.begin(name, "prepare")
             if isinstance(workload, Failed | Unsupported):
                 observer.done(name, Unpaired(workload, workload))
                 continue
-            told = _told_of(name, workload, worlds, pair, job, observer)
-            observer.done(name, told)
+            observer.done(name, _times_of(name, workload, loaded, pair, job, observer))
 
 
-def _told_of(
+def _times_of(
     name: str,
     workload: Reference | tuple[Op, Inputs],
-    worlds: Worlds,
-    pair: Mapping[str, World],
+    loaded: LoadedVersions,
+    pair: Mapping[str, LoadedVersion],
     job: Job,
     observer: Observer,
 ) -> Paired | Unpaired:
@@ -92,44 +102,44 @@ def _told_of(
     case, known = job.race.case, Registered.now()
     calls: dict[str, Call] = {}
     refused: dict[str, Outcome] = {}
-    for side, world in pair.items():
+    for side, version in pair.items():
         observer.begin(name, side)
-        worlds.enter(world)
-        call = _call(workload, world.catalog.impl(case.op, name), case)
+        loaded.activate(version)
+        call = _call(workload, version.catalog.impl(case.op, name), case)
         if isinstance(call, Failed | Unsupported) or not callable(call):
             refused[side] = call
         else:
             calls[side] = call
-    refused = _mixed(worlds, pair) or refused or _registered(known, worlds)
+    refused = _mixed_sides(loaded, pair) or refused or _registered(known, loaded)
     if refused:
         return Unpaired(refused.get("base"), refused.get("head"))
     if name in job.injected:
-        worlds.enter(pair["head"])
+        loaded.activate(pair["head"])
         calls = injected_slowdown.slowed(calls, job.injected[name], clock_of(case))
-    told = _raced(calls, _Switch(name, worlds, pair, observer), case, job.policy)
-    mixed = _mixed(worlds, pair)
-    return Unpaired(mixed.get("base"), mixed.get("head")) if mixed else told
+    times = _race(calls, _SideMonitor(name, loaded, pair, observer), case, job.policy)
+    mixed = _mixed_sides(loaded, pair)
+    return Unpaired(mixed.get("base"), mixed.get("head")) if mixed else times
 
 
-def poised(
-    worlds: Worlds, world: World, job: Job, observer: Observer
-) -> dict[str, tuple[Call, BlockSize]]:
-    """The calls of those contenders of a case that run, warmed up, and the size of their bursts.
+def ready_calls(
+    loaded: LoadedVersions, version: LoadedVersion, job: Job, observer: Observer
+) -> dict[str, Blocks]:
+    """The calls of those contenders of a case that run, warmed up, and the size of their blocks.
 
-    What became of the others is told to the observer.
+    The outcomes of the others go to the observer.
     """
-    case, found = job.race.case, {}
-    worlds.enter(world)
+    case, ready = job.race.case, {}
+    loaded.activate(version)
     torch.set_num_threads(case.threads)
-    workload = catch("inputs", partial(_workload, world, case, job.checked))
+    workload = catch("inputs", partial(_workload, version, case, job.checked))
     for name in job.race.contenders:
         observer.begin(name, "prepare")
         call: Call | Outcome
         if isinstance(workload, Failed | Unsupported):
             call = workload
         else:
-            call = _call(workload, world.catalog.impl(case.op, name), case)
-        call = mixed(worlds, world) or call
+            call = _call(workload, version.catalog.impl(case.op, name), case)
+        call = _mixed(loaded, version) or call
         if not callable(call):
             observer.done(name, call)
             continue
@@ -138,61 +148,65 @@ def poised(
             call = injected_slowdown.slowed(both, job.injected[name], clock_of(case))[job.side]
         call_s = catch("warm-up", partial(pilot, call, clock_of(case), job.policy))
         if isinstance(call_s, float):
-            # As many warm-up calls as timed ones: between two bursts the caches were another's.
+            # As many warm-up calls as timed ones: between two blocks the caches were another's.
             calls = max(1, round(job.policy.block_s / max(call_s, 1e-9)))
-            found[name] = (call, BlockSize(calls, calls))
+            ready[name] = (call, BlockSize(calls, calls))
         else:
             observer.done(name, call_s)
-    return found
+    return ready
 
 
-def serve(
-    lanes: Mapping[str, tuple[Call, BlockSize]],
+def time_blocks(
+    blocks: Mapping[str, Blocks],
     case: Case,
     observer: Observer,
     *,
-    ask: Callable[[], Burst],
-    tell: Callable[[float], None],
+    receive: Callable[[], TimeRequest],
+    send: Callable[[float], None],
 ) -> None:
-    """Call whoever is asked for in a burst, and tell the seconds per call, until nobody is."""
+    """Time a block of each contender that is requested, and send its seconds per call.
+
+    Ends with the request of "".
+    """
     clock = clock_of(case)
     flush = cache_flush(case.device) if case.cache == "cold" else None
-    while (name := ask().contender) != "":
+    while (name := receive().contender) != "":
         observer.begin(name, "race")
-        call, size = lanes[name]
+        call, size = blocks[name]
         reading = primed_block(call, size, clock, flush=flush)
-        tell(reading.host_s / size.calls)
+        send(reading.host_s / size.calls)
 
 
-class _Switch:
-    """The monitor of a race of two versions: activates the one whose block begins."""
+class _SideMonitor:
+    """The monitor of a race of twins: activates the version whose block begins."""
 
     def __init__(
-        self, contender: str, worlds: Worlds, pair: Mapping[str, World], observer: Observer
+        self,
+        contender: str,
+        loaded: LoadedVersions,
+        pair: Mapping[str, LoadedVersion],
+        observer: Observer,
     ) -> None:
-        self._contender, self._worlds, self._pair = contender, worlds, pair
-        self._witness = observer
+        self._contender, self._loaded, self._pair = contender, loaded, pair
+        self._observer = observer
         self._compilations = 0
 
     def begin(self, name: str) -> None:
-        """Enter the world of the side whose block begins."""
-        self._witness.begin(self._contender, name)
-        self._worlds.enter(self._pair[name])
+        """Activate the version of the side whose block begins."""
+        self._observer.begin(self._contender, name)
+        self._loaded.activate(self._pair[name])
         self._compilations = compilations()
 
     def fault(self, name: str) -> Failed | None:
-        """Whether it compiled while it was timed."""
-        if compilations() == self._compilations:
-            return None
-        reason = "compiled again while it was timed: its times are of the compiler"
-        return Failed("measure", reason, cause="recompiled")
+        """The outcome of a side that compiled while it was timed; None if it didn't."""
+        return None if compilations() == self._compilations else recompiled()
 
     def recheck(self, name: str) -> None:
-        """Checks come before twins are raced."""
+        """Do nothing: twins are checked before they are raced."""
 
 
-def _raced(
-    calls: Mapping[str, Call], monitor: _Switch, case: Case, policy: Policy
+def _race(
+    calls: Mapping[str, Call], monitor: _SideMonitor, case: Case, policy: Policy
 ) -> Paired | Unpaired:
     timings = interleaving.measure(
         calls,
@@ -214,23 +228,24 @@ def _raced(
     return Paired(tuple(base_s[n] for n in shared), tuple(head_s[n] for n in shared))
 
 
-def _workload(world: World, case: Case, checked: bool) -> Reference | tuple[Op, Inputs]:
-    """The reference of a case, or its inputs alone where nothing is to be checked."""
+def _workload(version: LoadedVersion, case: Case, checked: bool) -> Reference | tuple[Op, Inputs]:
+    """The reference of a case, or its inputs alone if nothing is to be checked."""
     if checked:
-        return reference_of(world.catalog, case)
+        return reference_of(version.catalog, case)
     ensure_device(case.device)
-    op = world.catalog.op(case.op)
+    op = version.catalog.op(case.op)
     return op, build(op, case)
 
 
 def _call(workload: Reference | tuple[Op, Inputs], contender: Impl, case: Case) -> Call | Outcome:
-    """One pass of the contender, ready to be timed; checked first where there is a reference."""
+    """The timed call of a contender, which is checked first where there is a reference."""
     if isinstance(workload, Reference):
         ready = make_ready(workload, contender)
         return ready.call if isinstance(ready, Ready) else ready
-    if "triton" in contender.requires and interprets_triton():
-        return Unsupported("is not timed under Triton's interpreter")
     op, given = workload
+    refusal = interpreted(contender)
+    if refusal is not None:
+        return refusal
     return catch("prepare", partial(_bound, op, contender, given, case))
 
 
@@ -244,29 +259,25 @@ def _bound(op: Op, contender: Impl, given: Inputs, case: Case) -> Call:
     )
 
 
-def _mixed(worlds: Worlds, pair: Mapping[str, World]) -> dict[str, Outcome]:
-    """The refusal of those sides that have by now imported what isn't their own."""
-    found: dict[str, Outcome] = {}
-    for side, world in pair.items():
-        refusal = mixed(worlds, world)
-        if refusal is not None:
-            found[side] = refusal
-    return found
+def _mixed_sides(loaded: LoadedVersions, pair: Mapping[str, LoadedVersion]) -> dict[str, Outcome]:
+    """The refusals of those sides that have by now imported modules of another version."""
+    refusals = {side: _mixed(loaded, version) for side, version in pair.items()}
+    return {side: refusal for side, refusal in refusals.items() if refusal is not None}
 
 
-def mixed(worlds: Worlds, world: World) -> Failed | None:
-    """The refusal of a version that has by now imported what isn't its own; None if it hasn't."""
-    worlds.enter(world)
+def _mixed(loaded: LoadedVersions, version: LoadedVersion) -> Failed | None:
+    """The refusal of a version that has by now imported modules of another; None if it hasn't."""
+    loaded.activate(version)
     try:
-        worlds.ensure_own(world)
+        loaded.ensure_own(version)
     except VersionError as error:
         return Failed("prepare", str(error), cause="mixed")
     return None
 
 
-def _registered(known: Registered, worlds: Worlds) -> dict[str, Outcome]:
-    """The refusal of two versions that registered ops since with torch, under names they share."""
-    names = by_versions(known, Registered.now(), worlds.trees)
+def _registered(known: Registered, loaded: LoadedVersions) -> dict[str, Outcome]:
+    """The refusals of two versions that registered ops since with torch under shared names."""
+    names = by_versions(known, Registered.now(), loaded.trees)
     if not names:
         return {}
     reason = f"registers {names[0]} with torch, which can't have two of them in one process"

@@ -1,4 +1,4 @@
-"""A notice board in memory that two processes share: what the worker is doing, and since when.
+"""A status page in memory that two processes share: what the worker is doing, and since when.
 
 Writing it takes less than a microsecond and wakes nobody, so that it can be done before every block
 of a race. It outlives the process that writes it, however that ends.
@@ -19,38 +19,39 @@ STAGES: tuple[Stage, ...] = (
 )
 _FORMAT = struct.Struct("<iidq")
 SIZE = _FORMAT.size
-#: Stands for the harness itself where a contender's number is expected.
-NOBODY = -1
+#: The number that stands for no contender: the harness itself is at work, or waits.
+IDLE = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """contender: its number in the job, or NOBODY. since: of the system's monotonic clock, in
-    seconds. log: how many bytes had been printed when it began.
-    """
+class Status:
+    """What the worker is doing."""
 
+    #: The number of the contender in the job, or IDLE.
     contender: int
     stage: Stage
+    #: When it began, in seconds of the system's monotonic clock.
     since: float
+    #: How many bytes had been printed by then.
     log: int
 
 
-class Board:
-    """The notice board in the file of descriptor `fd`, of SIZE bytes."""
+class StatusPage:
+    """The status page in the file of descriptor `fd`, of SIZE bytes."""
 
     def __init__(self, fd: int) -> None:
         self._memory = mmap.mmap(fd, SIZE)
 
     def write(self, contender: int, stage: str, *, log: int) -> None:
-        """Put up a new notice, from now on."""
+        """Replace the status by one that begins now."""
         now = time.monotonic()
         _FORMAT.pack_into(self._memory, 0, contender, STAGES.index(stage), now, log)
 
-    def read(self) -> Notice:
-        """The notice that is up."""
+    def read(self) -> Status:
+        """The current status."""
         contender, stage, since, log = _FORMAT.unpack_from(self._memory)
-        return Notice(contender, STAGES[stage], since, log)
+        return Status(contender, STAGES[stage], since, log)
 
     def close(self) -> None:
-        """Let go of the memory."""
+        """Unmap the memory."""
         self._memory.close()

@@ -1,4 +1,4 @@
-"""What a contender leaves behind in the process: changed state, child processes, threads."""
+"""Leaks of a contender into its process: changed global state, child processes, threads."""
 
 from __future__ import annotations
 
@@ -11,37 +11,39 @@ import psutil
 
 from opbench.harness.execution import process_state
 
-#: Packages whose threads and processes are the harness's own doing, as when something is compiled.
+#: Packages whose threads and processes the harness itself brings about, as when it compiles.
 _OURS = ("torch", "concurrent", "multiprocessing", "threading", "tqdm")
 _COMPILE_WORKER = "_inductor"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """The process at one moment."""
+class Snapshot:
+    """The process at one moment: global state, and the ids of child processes and threads."""
 
-    state: process_state.State
+    state: process_state.GlobalState
     processes: frozenset[int]
     threads: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """What was found, for people: what was undone, and what can't be."""
+class Leaks:
+    """The leaks since a snapshot, in words."""
 
+    #: Those that were undone.
     undone: tuple[str, ...] = ()
-    lasting: tuple[str, ...] = ()
+    #: Those that can't be: the process is tainted.
+    irreversible: tuple[str, ...] = ()
 
 
-def look() -> Look:
-    """The process now."""
+def snapshot() -> Snapshot:
+    """The process as it is now."""
     pids = frozenset(process.pid for process in psutil.Process().children(recursive=True))
     threads = frozenset(thread.ident or 0 for thread in threading.enumerate())
-    return Look(process_state.read(), pids, threads)
+    return Snapshot(process_state.read(), pids, threads)
 
 
-def undo(before: Look) -> Left:
-    """Put the process back to what it was, as far as that can be done, and tell what was not so."""
+def restore(before: Snapshot) -> Leaks:
+    """Put the process back to a snapshot, as far as that can be done, and return the leaks."""
     changes = process_state.restore(before.state)
     stopped = tuple(_stop(before.processes))
     undone = [f"changed {', '.join(changes)}"] if changes else []
@@ -50,12 +52,12 @@ def undo(before: Look) -> Left:
         undone.append(f"left {len(stopped)} processes running ({names}); they were stopped")
     places = [_home(t) for t in threading.enumerate() if t.ident not in before.threads]
     foreign = [place for place in places if place and place.partition(".")[0] not in _OURS]
-    lasting = (f"left {len(foreign)} threads running (in {foreign[0]})",) if foreign else ()
-    return Left(tuple(undone), lasting)
+    threads = (f"left {len(foreign)} threads running (in {foreign[0]})",) if foreign else ()
+    return Leaks(tuple(undone), irreversible=threads)
 
 
 def _stop(known: frozenset[int]) -> Iterator[str]:
-    """Kill the child processes that are not known, and give their names."""
+    """Kill the child processes that are not known, and yield their names."""
     for process in psutil.Process().children(recursive=True):
         try:
             command = " ".join(process.cmdline())
@@ -70,7 +72,7 @@ def _stop(known: frozenset[int]) -> Iterator[str]:
 
 
 def _home(thread: threading.Thread) -> str:
-    """The module whose function a thread runs; "" where it has ended meanwhile."""
+    """The module whose function a thread runs; "" if the thread has ended meanwhile."""
     frame = sys._current_frames().get(thread.ident or 0)
     home = ""
     while frame is not None:

@@ -5,65 +5,69 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from opbench.harness.planning.selection import Race
 from opbench.harness.timing.stopping import Policy
 from opbench.harness.versions.sources import Version
 from opbench.results.records import Environment, Outcome, Paired, Profile, Right, Unpaired
 
-#: What can be told of a contender.
+#: The result of a contender of a job: which of these it may be depends on the task.
 JobResult = Outcome | Profile | Right | Paired | Unpaired
-
-
-#: How much of what a contender prints is kept with its record, in characters.
+#: The work on a case: a race, a profile or a check of its contenders; a race of two versions of
+#: each in one process ("twins"); or single blocks of one version, as they are requested.
+Task = Literal["race", "profile", "check", "twins", "blocks"]
+#: How much of a contender's output is kept with its record, in characters.
 OUTPUT = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Brief:
-    """What a worker is told when it starts: modules to load, and the bytes it may use.
+class WorkerConfig:
+    """How a worker process starts."""
 
-    versions: of a project, by the name of the arm that each is raced in, to be loaded instead.
-    """
-
+    #: Modules to load besides the installed suites.
     modules: tuple[str, ...]
+    #: Bytes that contenders may use; None for as many as there are.
     memory_limit: int | None
+    #: Versions of a project, by the side that each stands for, to be loaded instead.
     versions: tuple[tuple[str, Version], ...] = ()
+    #: The interpreter that it runs in; that of the supervisor where empty.
+    python: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A case to do with its contenders: to "race" by a policy, to "profile" below a folder, to
-    "check", to race as "twins" of two arms, or to call in "bursts" of one when it is asked to.
+    """A case to work on with its contenders."""
 
-    checked: whether twins, and who is called in bursts, are checked first. injected: of contenders,
-    the share of its own time by which the head is slowed down on purpose. side: whose bursts they
-    are, or whose profiles.
-    """
-
-    task: str
+    task: Task
     race: Race
+    #: Of a race, and of the calibration of blocks.
     policy: Policy = field(default_factory=Policy)
+    #: Traces of profiles go below it.
     folder: Path = Path()
-    arms: tuple[str, str] = ("base", "head")
+    #: The sides whose versions are raced as twins.
+    sides: tuple[str, str] = ("base", "head")
+    #: Whether twins, and contenders whose blocks are timed, are checked first.
     checked: bool = True
+    #: By contender, the share of its own time by which the head is slowed down on purpose.
     injected: Mapping[str, float] = field(default_factory=dict)
+    #: The side whose blocks are timed, or whose profiles are taken.
     side: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Hello:
-    """The worker is ready; or it is not, and `error` says why."""
+class Handshake:
+    """The first message of a worker: its environment, or the error that keeps it from working."""
 
     environment: Environment | None
     error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
-    """A contender begins to be prepared or profiled. The worker waits for an answer.
+class StageStart:
+    """A contender begins to be prepared or profiled; the worker waits for an answer.
 
-    Of the race, which begins for all of them ("") at once, it only tells.
+    With "" for the contender, the race of all of them begins, and no answer is expected.
     """
 
     contender: str
@@ -71,41 +75,39 @@ class Began:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What became of a contender, and what it printed."""
+class ContenderResult:
+    """The result of a contender, and the beginning of its output."""
 
     contender: str
-    outcome: JobResult
+    result: JobResult
     output: str
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """The job is over.
+class JobEnd:
+    """The job is over."""
 
-    spoiled: this process is going to end; the rest needs another. apart: of a check, how far each
-    two right contenders are from each other. fault: of the op itself, where and why, as of an
-    OpFaultError: then none of the contenders was judged.
-    """
-
-    spoiled: bool = False
+    #: Whether the process can't be put back to what it was: it ends, the rest needs a fresh one.
+    tainted: bool = False
+    #: Where an op itself is at fault, and why, as in OpFaultError; then no contender was judged.
     fault: tuple[str, str] | None = None
-    apart: tuple[tuple[tuple[str, str], float], ...] = ()
+    #: Of a check, the largest difference of each two right contenders, in units of the tolerance.
+    differences: tuple[tuple[tuple[str, str], float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Poised:
-    """Those contenders are ready to be called in bursts. The worker waits for bursts or an end."""
+class BlocksReady:
+    """These contenders can be timed; the worker waits for time requests until one ends it."""
 
     contenders: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Burst:
-    """Call a contender, and tell the seconds per call; or make an end, where it is ""."""
+class TimeRequest:
+    """Time a block of a contender and send its seconds per call; with "", end the job."""
 
     contender: str
 
 
-#: What a worker sends while it does a job.
-Message = Began | Done | Finished | Poised | float
+#: Everything that a worker sends while it works on a job.
+Message = StageStart | ContenderResult | JobEnd | BlocksReady | float

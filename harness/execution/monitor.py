@@ -1,4 +1,4 @@
-"""Watches a race: whoever compiles, changes torch's state or answers wrongly is put out of it."""
+"""The monitor of a race excludes contenders that recompile, change global state or turn wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from opbench.harness.execution import process_state
 from opbench.harness.preparation.compiler import compilations
 from opbench.results.records import Failed, Right, Unsupported, Wrong
 
-#: New inputs are drawn when their truth takes at most this share of the time since the last ones.
+#: New inputs are drawn when their oracle takes at most this share of the time since the last.
 SHARE = 0.05
 
 
@@ -28,12 +28,12 @@ class CaseMonitor:
         *,
         announce: Callable[[str], None],
     ) -> None:
-        """functions, calls: of each contender, plain and bound; announce: told whose turn it is."""
+        """functions, calls: of each contender, plain and bound. announce: called with its name."""
         self._reference = reference
         self._functions = functions
         self._calls = calls
         self._announce = announce
-        self._state: process_state.State | None = None
+        self._state: process_state.GlobalState | None = None
         self._quick: tuple[object, ...] = ()
         self._compilations = 0
         self._unseen: Reference | None = None
@@ -41,26 +41,25 @@ class CaseMonitor:
         self._draw_s = 0.0
 
     def begin(self, name: str) -> None:
-        """Note what may not have changed when the contender's block is over."""
+        """Note the state that must be the same when the contender's block is over."""
         self._announce(name)
         if self._state is None:
             self._state, self._quick = process_state.read(), process_state.quick()
         self._compilations = compilations()
 
     def fault(self, name: str) -> Failed | Wrong | None:
-        """Whether it compiled while it was timed, or changed torch's state."""
+        """The outcome of a contender that recompiled or changed global state; None if neither."""
         if compilations() != self._compilations:
-            reason = "compiled again while it was timed: its times are of the compiler"
-            return Failed("measure", reason, cause="recompiled")
+            return recompiled()
         if self._state is not None and process_state.quick() != self._quick:
             return Wrong("state", f"changed {'; '.join(process_state.restore(self._state))}")
         return None
 
     def recheck(self, name: str) -> Failed | Unsupported | Wrong | None:
-        """What is wrong with its result on inputs that it has not seen.
+        """The outcome of a contender that fails on unseen inputs; None if it is still right.
 
-        Where the graph of the timed call can take other inputs they are put into the very memory
-        that is timed, so that who answers from memory is found out.
+        Where the graph of the timed call can take other inputs, they are put into the very memory
+        that is timed, so that answers from a cache show.
         """
         unseen = self._draw()
         timed = Timed(
@@ -76,3 +75,9 @@ class CaseMonitor:
             self._drawn_at = time.perf_counter()
             self._draw_s = self._drawn_at - now
         return self._unseen
+
+
+def recompiled() -> Failed:
+    """The outcome of a contender that compiled while it was timed."""
+    reason = "compiled again while it was timed: its times are of the compiler"
+    return Failed("measure", reason, cause="recompiled")

@@ -1,4 +1,4 @@
-"""A worker process: started, watched, made to stand still, killed with all that came of it."""
+"""A worker process: started, watched, suspended, and killed with all its descendants."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from typing import IO
 import psutil
 
 from opbench.harness.execution import heartbeat
-from opbench.harness.execution.messages import OUTPUT, Brief, Finished, Hello, Message
+from opbench.harness.execution.messages import OUTPUT, Handshake, JobEnd, Message, WorkerConfig
 from opbench.harness.versions import own_packages
 from opbench.harness.versions.git import without_local
 from opbench.results.errors import OpbenchError, OpFaultError
 from opbench.results.records import Cause, Environment, Failed
 
-#: Seconds between two looks at the worker: seldom enough not to disturb what it times.
+#: Seconds between two glances at the worker: seldom enough not to disturb what it times.
 WATCH_S = 0.2
-#: Marks every process that comes of a worker, whoever its parent has become.
+#: Marks every descendant of a worker, whatever process its parent has become.
 MARK = "OPBENCH_WORKER"
 #: Seconds that a worker may take to import torch and to load the catalogue.
 START_S = 300.0
@@ -35,18 +35,16 @@ START_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a contender may take on a case.
+    """What a contender may take on a case."""
 
-    timeout_s: to be prepared and checked, or for one block of the race. memory: bytes beyond those
-    that the harness itself takes; None for as many as there are.
-    """
-
+    #: Seconds to be prepared and checked, or for one block of the race.
     timeout_s: float = 300.0
+    #: Bytes beyond those that the harness itself takes; None for as many as there are.
     memory: int | None = None
 
 
-def usual_memory() -> int:
-    """Bytes that contenders may use where nobody says: most of what is free now."""
+def default_memory() -> int:
+    """The bytes that contenders may use by default: most of what is free now."""
     return int(0.8 * psutil.virtual_memory().available)
 
 
@@ -56,51 +54,55 @@ class WorkerError(OpbenchError):
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """How a worker ended, and over which contender ("" where over none)."""
+    """The unexpected end of a worker."""
 
+    #: The contender that was running; "" for none.
     contender: str
     failed: Failed
 
 
 class WorkerProcess:
-    """One child process, its pipe, its notice board and the file that it prints to."""
+    """One child process, its pipe, its status page and the file that it prints to."""
 
-    def __init__(self, brief: Brief, *, python: str = "") -> None:
-        """python: the interpreter to run it in; this process's own where empty."""
+    def __init__(self, config: WorkerConfig) -> None:
+        """Start the process, which then loads what the config says."""
         self._log: IO[bytes] = tempfile.TemporaryFile("a+b")
         with tempfile.TemporaryFile() as shared:
             shared.truncate(heartbeat.SIZE)
-            self._board = heartbeat.Board(shared.fileno())
-            self._board.write(heartbeat.NOBODY, "start", log=0)
+            self._page = heartbeat.StatusPage(shared.fileno())
+            self._page.write(heartbeat.IDLE, "start", log=0)
             self._mark = uuid.uuid4().hex
             self._pipe, theirs = Pipe()
-            self._process = _spawn(theirs, shared.fileno(), self._log, self._mark, python)
+            self._process = _spawn(theirs, shared.fileno(), self._log, self._mark, config.python)
             theirs.close()
         self._environment: Environment | None = None
-        self.send(brief)
+        self.send(config)
 
-    def greet(self) -> Environment:
-        """Wait until the worker is ready. Raises WorkerError where it can't be."""
+    def handshake(self) -> Environment:
+        """Wait until the worker is ready, and return its environment.
+
+        Raises WorkerError if it does not start.
+        """
         if self._environment is None:
-            self._environment = self._greeting()
+            self._environment = self._handshake()
         return self._environment
 
-    def _greeting(self) -> Environment:
+    def _handshake(self) -> Environment:
         try:
             if not self._pipe.poll(START_S):
                 raise WorkerError(f"a worker process did not start within {START_S:.0f} s")
-            hello: Hello = self._pipe.recv()
+            handshake: Handshake = self._pipe.recv()
         except (EOFError, BrokenPipeError, ConnectionResetError) as error:
             cause = self._printed(0) or self._ending()[1]
             raise WorkerError(f"a worker process did not start: {cause}") from error
-        if hello.environment is None:
-            raise WorkerError(hello.error)
-        return hello.environment
+        if handshake.environment is None:
+            raise WorkerError(handshake.error)
+        return handshake.environment
 
     def send(self, message: object) -> None:
-        """Tell the worker; what it does counts from now.
+        """Send a message; the timeout counts from now.
 
-        One that has ended misses it, and receiving then says how it ended.
+        A worker that has ended misses it, and `receive` then returns how it ended.
         """
         self._begun = time.monotonic()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -109,11 +111,11 @@ class WorkerProcess:
     def receive(self, limits: Limits, contenders: tuple[str, ...]) -> Message | Death:
         """The next message, or how the worker ended instead.
 
-        Raises OpFaultError where it is that the op itself is at fault.
+        contenders: of the job, in its order. Raises OpFaultError if the op itself is at fault.
         """
         while not self._pipe.poll(WATCH_S):
-            seen = self._board.read()
-            if time.monotonic() - max(seen.since, self._begun) > limits.timeout_s:
+            status = self._page.read()
+            if time.monotonic() - max(status.since, self._begun) > limits.timeout_s:
                 self._kill()
                 return self._blame("hung", f"took longer than {limits.timeout_s:g} s", contenders)
             used = self._memory()
@@ -125,12 +127,12 @@ class WorkerProcess:
             message: Message = self._pipe.recv()
         except (EOFError, ConnectionResetError):
             return self._blame(*self._ending(), contenders)
-        if isinstance(message, Finished) and message.fault is not None:
+        if isinstance(message, JobEnd) and message.fault is not None:
             raise OpFaultError(*message.fault)
         return message
 
     def _ending(self) -> tuple[Cause, str]:
-        """How the process ended that has closed its pipe: the cause in a word, and at length."""
+        """The end of a process that has closed its pipe: its cause in a word, and at length."""
         try:
             code = self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
@@ -142,23 +144,23 @@ class WorkerProcess:
         memory = " (it may have run out of memory)" if -code == signal.SIGKILL else ""
         return "crashed", f"crashed: killed by {name}{memory}"
 
-    def stop(self) -> None:
-        """Let it stand still, threads and all, so that it takes nothing from who is timed."""
+    def suspend(self) -> None:
+        """Stop all its threads, so that it takes nothing from the process that is timed."""
         self._process.send_signal(signal.SIGSTOP)
 
-    def go(self) -> None:
-        """Let it go on."""
+    def resume(self) -> None:
+        """Let its threads run again."""
         self._process.send_signal(signal.SIGCONT)
 
     def end(self) -> None:
-        """Kill the process and all that came of it."""
+        """Kill the process and all its descendants, and free its resources."""
         self._kill()
         self._pipe.close()
-        self._board.close()
+        self._page.close()
         self._log.close()
 
     def _kill(self) -> None:
-        """Kill the worker and all that carries its mark."""
+        """Kill the worker and every process that carries its mark."""
         self._process.kill()
         self._process.wait()
         for process in _marked(self._mark):
@@ -166,27 +168,27 @@ class WorkerProcess:
                 process.kill()
 
     def _blame(self, cause: Cause, reason: str, contenders: tuple[str, ...]) -> Death:
-        """Who was running, by the notice board."""
-        seen = self._board.read()
-        name = contenders[seen.contender] if seen.contender != heartbeat.NOBODY else ""
-        text = self._printed(seen.log)
+        """The death of the worker, charged to the contender on its status page."""
+        status = self._page.read()
+        name = contenders[status.contender] if status.contender != heartbeat.IDLE else ""
+        text = self._printed(status.log)
         last = text.rpartition("\n")[2]
         where = reason if name else f"{reason}, which no contender did: {last}"
-        return Death(name, Failed(seen.stage, where, text, cause))
+        return Death(name, Failed(status.stage, where, text, cause))
 
     def _printed(self, start: int) -> str:
-        """What was printed last, from `start` on."""
+        """The end of its output, from byte `start` on at most."""
         self._log.seek(max(start, self._log.seek(0, os.SEEK_END) - 20 * OUTPUT))
         return self._log.read().decode(errors="replace").strip()
 
     def _memory(self) -> int:
-        """Bytes that the worker has in use. What it starts has the worker's limit by itself."""
+        """Bytes in use by the worker; what it starts has the same limit of its own."""
         with contextlib.suppress(psutil.NoSuchProcess):
             return int(psutil.Process(self._process.pid).memory_info().rss)
         return 0
 
 
-#: Bytes that a worker takes by itself, with torch and its libraries.
+#: Bytes that a worker takes itself, with torch and its libraries.
 _ALLOWANCE = 2 << 30
 #: The worker runs this very opbench, whatever imports would find by its name.
 _PROGRAM = """
@@ -204,17 +206,17 @@ worker.main(sys.argv[1:3])
 
 
 def _spawn(
-    pipe: Connection, board: int, log: IO[bytes], mark: str, python: str
+    pipe: Connection, page: int, log: IO[bytes], mark: str, python: str
 ) -> subprocess.Popen[bytes]:
     # Another interpreter finds modules of its own; the same one those that this process does.
     places = () if python else sys.path
-    words = (str(pipe.fileno()), str(board), str(own_packages.folder()), *places)
+    args = (str(pipe.fileno()), str(page), str(own_packages.folder()), *places)
     return subprocess.Popen(
-        [python or sys.executable, "-c", _PROGRAM, *words],
+        [python or sys.executable, "-c", _PROGRAM, *args],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
-        pass_fds=(pipe.fileno(), board),
+        pass_fds=(pipe.fileno(), page),
         env={**without_local(os.environ), MARK: mark},
         # Ctrl-C is for the supervisor, which then ends the worker.
         start_new_session=True,

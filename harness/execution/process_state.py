@@ -1,11 +1,11 @@
-"""What torch and Python hold for the whole process, read and put back.
+"""Global (process-wide) state of torch and Python, read and restored.
 
-A contender that leaves such a thing changed taints the results of all who come after it. Much of it
+A contender that leaves some of it changed taints the results of all that come after it. Much of it
 belongs to a thread: read and restore in the thread that the contenders run in.
 
-Left out, because it cannot be read soundly or changes rightly:
+Left out, because it cannot be read soundly or may rightly change:
 
-- The states of random generators: who draws numbers does nothing wrong.
+- The states of random generators: a contender may draw numbers.
 - `warnings.filters`, `sys.modules`, threads: libraries add to them at first use. Taking that back
   would undo their work, and naming it would accuse whoever came first.
 - The umask (to read it is to set it), signal handlers, locales: they change no timing.
@@ -19,14 +19,13 @@ import contextlib
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
-from torch import overrides
-from torch.utils import _device, _python_dispatch, deterministic
+
+from opbench.harness.execution.state_items import StateItem, state_items
 
 #: Set by torch's compilers for themselves at first use: nobody's fault, and others share it.
 _COMPILERS_OWN = (
@@ -40,36 +39,20 @@ _COMPILERS_OWN = (
 )
 #: torch.compile raises Python's recursion limit to this for good.
 _COMPILERS_RECURSION = 2000
-_NORMAL, _DENORMAL = sys.float_info.min, 5e-324  # the smallest ones
-#: A leaked inference mode can only be covered by another, which ends when it is collected.
-_INFERENCE_GUARDS: list[torch.inference_mode] = []
-_PARTS = [(b, p) for b in ("cuda", "mkldnn") for p in ("all", "matmul", "conv", "rnn")]
-_PRECISIONS = (("generic", "all"), *_PARTS)  # the others inherit from the first
-_SDP = ("flash", "mem_efficient", "math", "cudnn")
-_MODES: Any = overrides  # torch left these functions without types
-_DISPATCH: Any = _python_dispatch
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """What was read at one moment, by the names that people know it by."""
+class GlobalState:
+    """Global state at one moment."""
 
+    #: By the names of the items.
     values: Mapping[str, Any]
+    #: The environment variables.
     environment: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """One piece of state; what `write` refuses to put back is told to be lasting."""
-
-    name: str
-    read: Callable[[], Any]
-    write: Callable[[Any], object]
-    show: Callable[[Any], str] = str
-
-
 def quick() -> tuple[object, ...]:
-    """What is cheap enough to compare after every block: about half a microsecond."""
+    """The state that is cheap enough to compare after every block: about half a microsecond."""
     return (
         torch.get_num_threads(),
         torch.get_default_dtype(),
@@ -79,38 +62,40 @@ def quick() -> tuple[object, ...]:
     )
 
 
-def read() -> State:
-    """The state of this process and thread, now."""
+def read() -> GlobalState:
+    """The state of this process and thread as it is now."""
     environment = {n: value for n, value in os.environ.items() if n not in _COMPILERS_OWN}
-    return State({item.name: item.read() for item in _items()}, environment)
+    return GlobalState({item.name: item.read() for item in state_items()}, environment)
 
 
-def restore(before: State) -> tuple[str, ...]:
-    """Put back what differs from `before`; what had changed, in words, is returned."""
+def restore(before: GlobalState) -> tuple[str, ...]:
+    """Restore the state to `before`, and return the changes in words."""
     now = read()
     was = before.values
-    changed = [item for item in _items() if _differs(item, was[item.name], now.values[item.name])]
+    changed = [
+        item for item in state_items() if _differs(item, was[item.name], now.values[item.name])
+    ]
     if changed:
         if any(item.read is torch.is_inference_mode_enabled for item in changed):
             # One that was never left puts back what it had found when it is collected: now, and not
             # while another contender runs.
             gc.collect()
         # Each is looked at again: putting one back may move another (inference and grad mode).
-        for item in _items():
+        for item in state_items():
             if _differs(item, was[item.name], item.read()):
                 with contextlib.suppress(RuntimeError, OSError, ValueError):
                     item.write(was[item.name])
-    told = [_tell(item, was[item.name], now.values[item.name]) for item in changed]
+    changes = [_describe(item, was[item.name], now.values[item.name]) for item in changed]
     for name in _differing(before.environment, now.environment):
         if name in before.environment:
             os.environ[name] = before.environment[name]
         else:
             del os.environ[name]
-        told.append(f"the environment variable {name}")  # not its value: it may be a secret
-    return tuple(told)
+        changes.append(f"the environment variable {name}")  # not its value: it may be a secret
+    return tuple(changes)
 
 
-def _tell(item: _Item, before: Any, now: Any) -> str:
+def _describe(item: StateItem, before: Any, now: Any) -> str:
     if isinstance(before, dict):
         parts = (f"{name} {before[name]} -> {now[name]}" for name in _differing(before, now))
         change = ", ".join(parts)
@@ -120,7 +105,7 @@ def _tell(item: _Item, before: Any, now: Any) -> str:
     return f"{item.name} ({change})" + (", which could not be put back" if stays else "")
 
 
-def _differs(item: _Item, before: Any, now: Any) -> bool:
+def _differs(item: StateItem, before: Any, now: Any) -> bool:
     if item.read is sys.getrecursionlimit and before < now == _COMPILERS_RECURSION:
         return False
     return bool(before != now)
@@ -128,190 +113,3 @@ def _differs(item: _Item, before: Any, now: Any) -> bool:
 
 def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-
-
-def _items() -> Iterator[_Item]:
-    """Every piece of state, in the order in which it must be put back."""
-    yield from _ITEMS
-    accelerator = torch.accelerator.current_accelerator()
-    for device in ("cpu",) if accelerator is None else ("cpu", accelerator.type):
-        yield _autocast(device)
-
-
-def _autocast(device: str) -> _Item:
-    def read() -> dict[str, Any]:
-        enabled, dtype = torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)
-        return {"enabled": enabled, "dtype": dtype}
-
-    def write(values: Mapping[str, Any]) -> None:
-        torch.set_autocast_enabled(device, values["enabled"])
-        torch.set_autocast_dtype(device, values["dtype"])
-        torch.clear_autocast_cache()  # a scope that was never left keeps its casts of weights
-
-    return _Item(f"autocast on {device}", read, write)
-
-
-def _function_modes() -> tuple[object, ...]:
-    """The active modes that see torch's functions; for that of a default device, the device."""
-    # Not by torch.get_default_device: that may draw a tensor, and cannot tell "cpu" set on
-    # purpose, which makes every call of torch slower, from none set.
-    stack = _MODES._get_current_function_mode_stack()
-    return tuple(m.device if isinstance(m, _device.DeviceContext) else m for m in stack)
-
-
-def _set_function_modes(modes: tuple[Any, ...]) -> None:
-    # A device that was entered as a context and never left is unknown to set_default_device,
-    # which stumbles over it: the stack is emptied before and after.
-    for _ in _function_modes():
-        _MODES._pop_mode()
-    torch.set_default_device(None)
-    for _ in _function_modes():
-        _MODES._pop_mode()
-    _device.CURRENT_DEVICE = None
-    for mode in modes:
-        if isinstance(mode, torch.device):
-            torch.set_default_device(mode)
-        else:
-            _MODES._push_mode(mode)
-
-
-def _dispatch_modes() -> tuple[object, ...]:
-    return tuple(_DISPATCH._get_current_dispatch_mode_stack())
-
-
-def _set_dispatch_modes(modes: tuple[Any, ...]) -> None:
-    for _ in _dispatch_modes():
-        _DISPATCH._pop_mode()
-    for mode in modes:
-        _DISPATCH._push_mode(mode)
-
-
-def _is_torn() -> bool:
-    """Whether operators go to Python where no mode waits for them: each then fails.
-
-    An inference mode that ends late leaves a thread so, where it began below a dispatch mode.
-    """
-    included = torch._C._dispatch_tls_is_dispatch_key_included(torch._C.DispatchKey.Python)
-    return bool(included) and not _dispatch_modes()
-
-
-def _set_torn(value: bool) -> None:
-    for key in (torch._C.DispatchKey.Python, torch._C.DispatchKey.PythonTLSSnapshot):
-        torch._C._dispatch_tls_set_dispatch_key_included(key, value)
-
-
-def _show_modes(modes: tuple[object, ...]) -> str:
-    shown = (str(m) if isinstance(m, torch.device) else type(m).__name__ for m in modes)
-    return ", ".join(shown) or "none"
-
-
-def _set_inference(value: bool) -> None:
-    _INFERENCE_GUARDS.append(torch.inference_mode(value))
-    _INFERENCE_GUARDS[-1].__enter__()
-
-
-def _deterministic() -> str:
-    return ("off", "warning", "on")[torch.get_deterministic_debug_mode()]
-
-
-def _set_deterministic(value: str) -> None:
-    # Not by the debug mode: only this one also tells torch.compile.
-    torch.use_deterministic_algorithms(value != "off", warn_only=value == "warning")
-
-
-def _anomaly() -> str:
-    checked = "on" if torch.is_anomaly_check_nan_enabled() else "on without NaN"
-    return checked if torch.is_anomaly_enabled() else "off"
-
-
-def _set_anomaly(value: str) -> None:
-    torch.autograd.set_detect_anomaly(value != "off", check_nan=value != "on without NaN")
-
-
-def _flushes_denormals() -> bool:
-    """By Python's own arithmetic: it uses the same register of the thread, and no mode sees it."""
-    return _NORMAL * 0.5 == 0 or _DENORMAL * 2.0**60 == 0
-
-
-def _precision() -> dict[str, Any]:
-    """By torch's two interfaces: restoring only one of them leaves torch at odds with itself."""
-    old = {"matmul": torch.get_float32_matmul_precision, "tf32": torch._C._get_cudnn_allow_tf32}
-    new = {f"{b}.{p}": torch._C._get_fp32_precision_getter(b, p) for b, p in _PRECISIONS}
-    return {name: _unless_mixed(read) for name, read in old.items()} | new
-
-
-def _unless_mixed(read: Callable[[], object]) -> object:
-    try:
-        return read()
-    except RuntimeError:  # the newer interface was used behind the older one's back
-        return "mixed"
-
-
-def _set_precision(values: Mapping[str, Any]) -> None:
-    if values["matmul"] != "mixed":  # the older interface first: it writes through to the parts
-        torch.set_float32_matmul_precision(values["matmul"])
-    if values["tf32"] != "mixed":
-        torch._C._set_cudnn_allow_tf32(values["tf32"])
-    for backend, part in _PRECISIONS:
-        value = values[f"{backend}.{part}"]
-        if torch._C._get_fp32_precision_getter(backend, part) != value:
-            torch._C._set_fp32_precision_setter(backend, part, value)
-
-
-def _sdp_kernels() -> dict[str, bool]:
-    return {name: getattr(torch.backends.cuda, f"{name}_sdp_enabled")() for name in _SDP}
-
-
-def _set_sdp_kernels(values: Mapping[str, bool]) -> None:
-    for name, value in values.items():
-        getattr(torch.backends.cuda, f"enable_{name}_sdp")(value)
-
-
-def _flags(name: str, module: Any, *names: str) -> _Item:
-    def write(values: Mapping[str, bool]) -> None:
-        for flag, value in values.items():
-            setattr(module, flag, value)
-
-    return _Item(name, lambda: {flag: getattr(module, flag) for flag in names}, write)
-
-
-def _folder() -> str:
-    try:
-        return str(Path.cwd())
-    except FileNotFoundError:
-        return "a removed one"
-
-
-def _cores() -> tuple[int, ...]:
-    """Those that this thread may run on; none where the system cannot tell."""
-    return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
-
-
-#: Modes first, so that they see nothing of what follows; inference mode sets grad mode.
-_ITEMS = (
-    _Item("the dispatch modes", _dispatch_modes, _set_dispatch_modes, _show_modes),
-    _Item("the dispatch of operators without a mode", _is_torn, _set_torn),
-    _Item("the default device or modes", _function_modes, _set_function_modes, _show_modes),
-    _Item("inference mode", torch.is_inference_mode_enabled, _set_inference),
-    _Item("grad mode", torch.is_grad_enabled, torch.set_grad_enabled),
-    _Item("the default dtype", torch.get_default_dtype, torch.set_default_dtype),
-    _Item("the number of threads", torch.get_num_threads, torch.set_num_threads),
-    # torch lets it be set once, before its first use.
-    _Item("inter-op threads", torch.get_num_interop_threads, torch.set_num_interop_threads),
-    _Item("deterministic algorithms", _deterministic, _set_deterministic),
-    _flags("deterministic memory", deterministic, "fill_uninitialized_memory"),
-    _Item("the precision of float32", _precision, _set_precision),
-    _Item("the kernels of attention", _sdp_kernels, _set_sdp_kernels),
-    _Item("anomaly mode", _anomaly, _set_anomaly),
-    _Item("the flushing of denormals", _flushes_denormals, torch.set_flush_denormal),
-    _flags("cuDNN", torch.backends.cudnn, "enabled", "benchmark", "deterministic"),
-    _flags("oneDNN", torch.backends.mkldnn, "enabled", "deterministic"),
-    _Item("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
-    _Item("the switch interval", sys.getswitchinterval, sys.setswitchinterval),
-    _Item("the tracer", sys.gettrace, sys.settrace),
-    _Item("the profiler", sys.getprofile, sys.setprofile),
-    _Item("garbage collection", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
-    _Item("the thresholds of garbage collection", gc.get_threshold, lambda t: gc.set_threshold(*t)),
-    _Item("the working directory", _folder, os.chdir),
-    _Item("the cores to run on", _cores, lambda cores: os.sched_setaffinity(0, cores)),
-)

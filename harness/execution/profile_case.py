@@ -14,7 +14,7 @@ from opbench.harness.declare import Impl
 from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import (
     Ready,
-    ensure_unspoiled,
+    ensure_untainted,
     make_ready,
     settings,
     try_reference,
@@ -39,7 +39,7 @@ def profile_case(
             observer.begin(name, "profile")
             outcome = _profiled(reference, catalog.impl(race.case.op, name), folder, side)
             observer.done(name, outcome)
-            ensure_unspoiled(outcome)
+            ensure_untainted(outcome)
 
 
 def _profiled(reference: Reference, contender: Impl, folder: Path, side: str) -> Profile | Outcome:

@@ -41,37 +41,47 @@ from opbench.results.records import (
     Wrong,
 )
 
-#: The stage of a wrong answer that lies in what can't be undone in this process.
-LASTING: Final = "leftovers"
+#: The stage of a contender whose leaks can't be undone in this process; as it stands in records.
+LEAK_STAGE: Final = "leftovers"
 
 
-class SpoiledError(Exception):
-    """This process can't be trusted any more; the contenders not told of need a fresh one."""
+class TaintedError(Exception):
+    """This process is tainted: the contenders without a result need a fresh one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A contender that was prepared and found right: its function, its bound call, their cost."""
+    """A contender that was prepared and found right."""
 
     function: Callable[..., Any]
+    #: The function bound to the case's inputs: the timed call.
     call: Callable[[], object]
+    #: Seconds that resolving, compiling and the first call took.
     preparation_s: float
+    #: The largest error, in units of the tolerance.
     error: float
 
 
 def make_ready(reference: Reference, contender: Impl) -> Ready | Outcome:
     """Resolve, prepare and check a contender on a case, and bind its call.
 
-    What it changes or leaves behind in the process is undone, and is a wrong answer.
+    Leaks into the process are undone, and make the contender Wrong.
     """
-    before = leaks.look()
+    before = leaks.snapshot()
     outcome = _make_ready(reference, contender)
-    left = leaks.undo(before)
-    if left.lasting:
-        return Wrong(LASTING, "; ".join((*left.undone, *left.lasting)))
-    if left.undone and isinstance(outcome, Ready):
-        return Wrong("state", "; ".join(left.undone))
+    leaked = leaks.restore(before)
+    if leaked.irreversible:
+        return Wrong(LEAK_STAGE, "; ".join((*leaked.undone, *leaked.irreversible)))
+    if leaked.undone and isinstance(outcome, Ready):
+        return Wrong("state", "; ".join(leaked.undone))
     return outcome
+
+
+def interpreted(contender: Impl) -> Unsupported | None:
+    """The outcome of a contender that Triton's interpreter would run; None for all others."""
+    if "triton" in contender.requires and interprets_triton():
+        return Unsupported("is not timed under Triton's interpreter")
+    return None
 
 
 def bound_call(reference: Reference, function: Callable[..., Any]) -> Callable[[], object]:
@@ -87,7 +97,7 @@ def bound_call(reference: Reference, function: Callable[..., Any]) -> Callable[[
 
 @contextmanager
 def settings(case: Case, *, reset_compiler: bool = True) -> Iterator[None]:
-    """The case's threads and a clean compiler while it runs; what it changed is put back."""
+    """Set the case's threads and a clean compiler, and restore what was set before at the end."""
     threads, graph = torch.get_num_threads(), torch.is_grad_enabled()
     torch.set_num_threads(case.threads)
     if reset_compiler and "torch._dynamo" in sys.modules:
@@ -104,7 +114,7 @@ def settings(case: Case, *, reset_compiler: bool = True) -> Iterator[None]:
 
 
 def reference_of(catalog: Catalog, case: Case, *, gradients: bool = False) -> Reference:
-    """Inputs and truths of a case.
+    """The reference of a case.
 
     gradients: whether they are checked in the forward pass as well. Raises UnsupportedError where
     the case's device isn't here.
@@ -128,9 +138,7 @@ def try_reference(catalog: Catalog, race: Race, observer: Observer) -> Reference
 
 def _make_ready(reference: Reference, contender: Impl) -> Ready | Outcome:
     case = reference.case
-    if "triton" in contender.requires and interprets_triton():
-        return Unsupported("is not timed under Triton's interpreter")
-    refusal = catch(
+    refusal = interpreted(contender) or catch(
         "prepare",
         partial(ensure_supported, reference.op, contender, reference.first.values, case),
     )
@@ -160,7 +168,7 @@ def _machine() -> Machine:
 
 
 def _prepared(reference: Reference, contender: Impl) -> Callable[..., Any]:
-    """Resolve and call once, so that compiling and the first call are behind it."""
+    """Resolve the function and call it once, so that it is compiled and its first call is done."""
     given = reference.first
     function = function_on(reference.op, contender, resolve(contender), reference.case.board)
     function(*given.args, **given.options)
@@ -174,9 +182,10 @@ def clock_of(case: Case) -> Clock:
     return EventClock(waiter(case.device), partial(torch.Event, case.device, enable_timing=True))
 
 
-def ensure_unspoiled(outcome: Outcome | Profile) -> None:
-    """A contender that ran out of memory may still hold it, and a thread can't be stopped."""
+def ensure_untainted(outcome: Outcome | Profile) -> None:
+    """Raise TaintedError after an outcome that leaves memory or threads behind."""
+    # A contender that ran out of memory may still hold it, and a thread can't be stopped.
     hoards = isinstance(outcome, Failed) and outcome.cause == "memory"
-    lasts = isinstance(outcome, Wrong) and outcome.stage == LASTING
-    if (hoards or lasts) and not isinstance(outcome, Profile | Measured):
-        raise SpoiledError(outcome.reason)
+    leaks_for_good = isinstance(outcome, Wrong) and outcome.stage == LEAK_STAGE
+    if (hoards or leaks_for_good) and not isinstance(outcome, Profile | Measured):
+        raise TaintedError(outcome.reason)

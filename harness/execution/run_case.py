@@ -1,6 +1,6 @@
-"""What happens to the contenders of one case in one process: prepare, check, race, or profile.
+"""Run the contenders of one case in one process: prepare, check, race.
 
-Outcomes are told to an observer one by one, as this process may not live to see the last of them.
+Each outcome is reported at once, as this process may not live to see the last of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import (
     Ready,
     clock_of,
-    ensure_unspoiled,
+    ensure_untainted,
     make_ready,
     settings,
     try_reference,
@@ -36,9 +36,9 @@ from opbench.results.records import (
 
 
 def run_case(catalog: Catalog, race: Race, *, policy: Policy, observer: Observer) -> None:
-    """Prepare, check and race the contenders of one case, telling each outcome.
+    """Prepare, check and race the contenders of one case, reporting each outcome.
 
-    Raises SpoiledError where what a contender left behind can't be undone.
+    Raises TaintedError after a contender whose leaks can't be undone.
     """
     case = race.case
     with settings(case):
@@ -54,13 +54,13 @@ def run_case(catalog: Catalog, race: Race, *, policy: Policy, observer: Observer
                 ready[name] = outcome
             else:
                 observer.done(name, outcome)
-                ensure_unspoiled(outcome)
+                ensure_untainted(outcome)
         observer.begin("", "race")
         for name, timing in _race(reference, ready, policy, observer).items():
             observer.begin(name, "race")
             outcome = _measured(timing, ready[name], case, cost)
             observer.done(name, outcome)
-            ensure_unspoiled(outcome)
+            ensure_untainted(outcome)
 
 
 def _race(
@@ -69,12 +69,12 @@ def _race(
     case = reference.case
     monitor = CaseMonitor(
         reference,
-        {name: contender.function for name, contender in ready.items()},
-        {name: contender.call for name, contender in ready.items()},
+        {name: entry.function for name, entry in ready.items()},
+        {name: entry.call for name, entry in ready.items()},
         announce=lambda name: observer.begin(name, "race"),
     )
     return interleaving.measure(
-        {name: contender.call for name, contender in ready.items()},
+        {name: entry.call for name, entry in ready.items()},
         clock=clock_of(case),
         policy=policy,
         seed=f"{case.seed}/{policy.order}",

@@ -1,4 +1,4 @@
-"""A function called in a process of its own, which takes what it leaves behind along."""
+"""Call a function in a process of its own, which takes its leaks along when it ends."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from opbench.results.errors import VersionError
 T = TypeVar("T")
 
 
-def called_elsewhere(function: Callable[..., T], *arguments: object) -> T:
-    """What a function of a module returns, or raises, in a fresh process of this interpreter.
+def call_in_subprocess(function: Callable[..., T], *arguments: object) -> T:
+    """Call a module's function in a fresh process of this interpreter; return or raise as it does.
 
-    Raises VersionError where that process dies of it.
+    Raises VersionError if that process dies.
     """
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=fresh) as pool:

@@ -1,6 +1,6 @@
 """The child process in which contenders run, started by a supervisor.
 
-It takes jobs from a pipe, does them, and tells what became of each contender. Whatever happens to
+It takes jobs from a pipe, does them, and sends the result of each contender. Whatever happens to
 it, the supervisor lives on.
 """
 
@@ -19,116 +19,117 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opbench.harness.catalog import Catalog, load
-from opbench.harness.execution.heartbeat import NOBODY, Board
+from opbench.harness.execution.heartbeat import IDLE, StatusPage
 from opbench.harness.execution.messages import (
     OUTPUT,
-    Began,
-    Brief,
-    Done,
-    Finished,
-    Hello,
+    BlocksReady,
+    ContenderResult,
+    Handshake,
     Job,
+    JobEnd,
     JobResult,
-    Poised,
+    StageStart,
+    WorkerConfig,
 )
 from opbench.harness.execution.observer import NullObserver
 from opbench.harness.planning.selection import Race
-from opbench.harness.versions.loaded import World, Worlds
+from opbench.harness.versions.loaded import LoadedVersion, LoadedVersions
 from opbench.results.errors import OpbenchError, OpFaultError
 
 if TYPE_CHECKING:
-    from opbench.harness.execution.check_case import Verifier
+    from opbench.harness.execution.check_case import CaseChecker
 
 _PR_SET_PDEATHSIG = 1
-
-
-#: Stages that nobody is told of: they change with every block.
+#: Stages that are not sent: they change with every block.
 _QUIET = ("race", "base", "head", "again")
 
 
 class PipeObserver(NullObserver):
     """Passes every notification on to the supervisor."""
 
-    def __init__(self, connection: Connection, board: Board, contenders: Sequence[str]) -> None:
+    def __init__(self, connection: Connection, page: StatusPage, contenders: Sequence[str]) -> None:
         self._connection = connection
-        self._board = board
-        self._numbers = {name: number for number, name in enumerate(contenders)} | {"": NOBODY}
+        self._page = page
+        self._numbers = {name: number for number, name in enumerate(contenders)} | {"": IDLE}
         self._current, self._printed = "", 0
         self._output: dict[str, str] = {}
 
     def begin(self, name: str, stage: str) -> None:
-        """Put it on the board; what begins a contender is also told, and waited for."""
+        """Write the status page; the start of a contender is also sent, and acknowledged."""
         if name != self._current and stage not in _QUIET:
             self._keep_output()
             self._current, self._printed = name, printed()
-        self._board.write(self._numbers[name], stage, log=self._printed)
+        self._page.write(self._numbers[name], stage, log=self._printed)
         if name and stage not in _QUIET:
-            self._connection.send(Began(name, stage))
+            self._connection.send(StageStart(name, stage))
             self._connection.recv()
-            self._board.write(self._numbers[name], stage, log=self._printed)
+            self._page.write(self._numbers[name], stage, log=self._printed)
         elif not name and stage == "race":
-            self._connection.send(Began(name, stage))
+            self._connection.send(StageStart(name, stage))
 
     def done(self, name: str, result: JobResult, output: str = "") -> None:
         """Send the result, with what was printed while it was prepared and checked."""
         self._keep_output()
-        self._connection.send(Done(name, result, self._output.get(name, "")))
+        self._connection.send(ContenderResult(name, result, self._output.get(name, "")))
 
     def _keep_output(self) -> None:
-        """In a race it isn't known who prints."""
+        """Keep the output of the current contender; in a race it can't be told whose it is."""
         if self._current:
             self._output[self._current] = read_log(self._printed)
             self._current = ""
 
 
 def main(argv: Sequence[str]) -> None:
-    """Serve the supervisor at the other end of the pipe until it closes it."""
-    pipe, board = Connection(int(argv[0])), Board(int(argv[1]))
+    """Do jobs for the supervisor at the other end of the pipe until it closes it.
+
+    argv: the descriptors of the pipe and of the status page.
+    """
+    pipe, page = Connection(int(argv[0])), StatusPage(int(argv[1]))
     _die_with_parent()
     faulthandler.enable(file=sys.stderr, all_threads=False)
-    hush()
+    quiet_torch()
     try:
-        brief: Brief = pipe.recv()
+        config: WorkerConfig = pipe.recv()
         try:
-            work = _Versioned(brief) if brief.versions else _Work(load(*brief.modules))
+            work = _VersionedWork(config) if config.versions else _Work(load(*config.modules))
         except OpbenchError as error:
-            pipe.send(Hello(None, str(error)))
+            pipe.send(Handshake(None, str(error)))
             return
         from opbench.harness.machine.environment import describe
 
-        pipe.send(Hello(describe()))
-        _limit_memory(brief.memory_limit)
-        spoiled = False
-        while not spoiled:
-            board.write(NOBODY, "idle", log=printed())
+        pipe.send(Handshake(describe()))
+        _limit_memory(config.memory_limit)
+        tainted = False
+        while not tainted:
+            page.write(IDLE, "idle", log=printed())
             job: Job = pipe.recv()
             try:
-                finished = work.do(job, PipeObserver(pipe, board, job.race.contenders), pipe)
+                end = work.do(job, PipeObserver(pipe, page, job.race.contenders), pipe)
             except OpFaultError as error:
-                finished = Finished(fault=(error.where, error.why))
-            pipe.send(finished)
-            spoiled = finished.spoiled
+                end = JobEnd(fault=(error.where, error.why))
+            pipe.send(end)
+            tainted = end.tainted
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
 
-def hush() -> None:
-    """Keep torch from telling users what is for its developers; before it is imported."""
+def quiet_torch() -> None:
+    """Silence what torch logs for its developers; call it before torch is imported."""
     # The profiler's own log: two lines per profile.
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
-    # How nested tensors find out that they are being traced.
+    # Nested tensors warn while they find out that they are being traced.
     logging.getLogger("torch.fx._symbolic_trace").setLevel(logging.ERROR)
 
 
 def printed() -> int:
-    """How many bytes this process has printed."""
+    """The number of bytes that this process has printed."""
     sys.stdout.flush()
     sys.stderr.flush()
     return os.fstat(1).st_size
 
 
 def read_log(start: int) -> str:
-    """The beginning of what was printed since `start`."""
+    """The beginning of the output since byte `start`."""
     end = printed()
     with Path("/proc/self/fd/1").open("rb") as file:
         file.seek(start)
@@ -136,14 +137,14 @@ def read_log(start: int) -> str:
 
 
 class _Work:
-    """Does jobs. Torch is there by now: importing it is what a worker spends its start on."""
+    """Does jobs. torch is there by now: a worker spends its start on importing it."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._verifier: Verifier | None = None
+        self._checker: CaseChecker | None = None
 
-    def do(self, job: Job, observer: PipeObserver, pipe: Connection) -> Finished:
-        """Do a job, and tell whether it spoiled this process."""
+    def do(self, job: Job, observer: PipeObserver, pipe: Connection) -> JobEnd:
+        """Do a job; its end says whether this process is tainted."""
         from opbench.harness.execution import profile_case, ready, run_case
 
         try:
@@ -154,54 +155,56 @@ class _Work:
                     self._catalog, job.race, folder=job.folder, observer=observer, side=job.side
                 )
             else:
-                return Finished(apart=self._check(job.race, observer))
-        except ready.SpoiledError:
-            return Finished(spoiled=True)
-        return Finished()
+                return JobEnd(differences=self._check(job.race, observer))
+        except ready.TaintedError:
+            return JobEnd(tainted=True)
+        return JobEnd()
 
     def _check(
         self, race: Race, observer: PipeObserver
     ) -> tuple[tuple[tuple[str, str], float], ...]:
         # Kept for all cases; imported only for checks, as the compiler comes with it.
-        from opbench.harness.execution.check_case import Verifier
+        from opbench.harness.execution.check_case import CaseChecker
 
-        self._verifier = self._verifier or Verifier(self._catalog)
-        return tuple(self._verifier.check_case(race, observer=observer).items())
+        self._checker = self._checker or CaseChecker(self._catalog)
+        return tuple(self._checker.check_case(race, observer=observer).items())
 
 
-class _Versioned:
+class _VersionedWork:
     """Does jobs on versions of a project."""
 
-    def __init__(self, brief: Brief) -> None:
-        """Load them. Raises VersionError where one doesn't load, or can't live with another."""
-        from opbench.harness.execution.compare_case import load_arms
+    def __init__(self, config: WorkerConfig) -> None:
+        """Load them. Raises VersionError if one doesn't load, or can't share a process."""
+        from opbench.harness.execution.compare_case import load_versions
 
-        self._worlds = Worlds()
-        self._arms: dict[str, World] = load_arms(self._worlds, dict(brief.versions), brief.modules)
+        self._loaded = LoadedVersions()
+        self._sides: dict[str, LoadedVersion] = load_versions(
+            self._loaded, dict(config.versions), config.modules
+        )
 
-    def do(self, job: Job, observer: PipeObserver, pipe: Connection) -> Finished:
-        """Do a job. Who times two versions renews the worker before it could be spoiled."""
+    def do(self, job: Job, observer: PipeObserver, pipe: Connection) -> JobEnd:
+        """Do a job. It taints nothing: a worker that times two versions serves one unit only."""
         from opbench.harness.execution import compare_case
 
         if job.task == "twins":
             pair = {
-                side: self._arms[arm]
-                for side, arm in zip(compare_case.SIDES, job.arms, strict=True)
+                side: self._sides[name]
+                for side, name in zip(compare_case.SIDES, job.sides, strict=True)
             }
-            compare_case.race_twins(self._worlds, pair, job, observer)
-            return Finished()
-        (world,) = self._arms.values()
-        self._worlds.enter(world)
-        if job.task != "bursts":
-            return _Work(world.catalog).do(job, observer, pipe)
-        lanes = compare_case.poised(self._worlds, world, job, observer)
-        pipe.send(Poised(tuple(lanes)))
-        compare_case.serve(lanes, job.race.case, observer, ask=pipe.recv, tell=pipe.send)
-        return Finished()
+            compare_case.race_twins(self._loaded, pair, job, observer)
+            return JobEnd()
+        (version,) = self._sides.values()
+        self._loaded.activate(version)
+        if job.task != "blocks":
+            return _Work(version.catalog).do(job, observer, pipe)
+        calls = compare_case.ready_calls(self._loaded, version, job, observer)
+        pipe.send(BlocksReady(tuple(calls)))
+        compare_case.time_blocks(calls, job.race.case, observer, receive=pipe.recv, send=pipe.send)
+        return JobEnd()
 
 
 def _limit_memory(limit: int | None) -> None:
-    """Let allocations fail beyond the limit, instead of the machine."""
+    """Make allocations beyond the limit fail, before the machine runs out of memory."""
     if limit is not None:
         used = _data_bytes()
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)

@@ -164,17 +164,17 @@ def _machine(supervisors: Sequence[Supervisor]) -> Machine:
 
 def _checks_here(catalog: Catalog) -> CheckCase:
     """Checks cases in this process."""
-    from opbench.harness.execution.check_case import Verifier
-    from opbench.harness.execution.ready import SpoiledError
+    from opbench.harness.execution.check_case import CaseChecker
+    from opbench.harness.execution.ready import TaintedError
 
-    verifier = Verifier(catalog)
+    checker = CaseChecker(catalog)
 
     def check_case(race: Race, observer: Observer) -> Mapping[tuple[str, str], float]:
         passed_on = InProcessObserver(observer)
         while waiting := passed_on.waiting(race):
             try:
-                return verifier.check_case(waiting, observer=passed_on)
-            except SpoiledError:
+                return checker.check_case(waiting, observer=passed_on)
+            except TaintedError:
                 continue
         return {}
 

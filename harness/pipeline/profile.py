@@ -46,9 +46,9 @@ def _profile_here(
     catalog: Catalog, race: Race, folder: RunFolder, recorder: ProfileRecorder
 ) -> None:
     from opbench.harness.execution.profile_case import profile_case
-    from opbench.harness.execution.ready import SpoiledError
+    from opbench.harness.execution.ready import TaintedError
 
     observer = InProcessObserver(recorder)
     while waiting := observer.waiting(race):
-        with contextlib.suppress(SpoiledError):
+        with contextlib.suppress(TaintedError):
             profile_case(catalog, waiting, folder=folder.path, observer=observer)

@@ -116,12 +116,12 @@ def _race_in_processes(
 
 
 def _race_here(catalog: Catalog, race: Race, policy: Policy, recorder: Recorder) -> None:
-    from opbench.harness.execution.ready import SpoiledError
+    from opbench.harness.execution.ready import TaintedError
     from opbench.harness.execution.run_case import run_case
 
     observer = InProcessObserver(recorder)
     while waiting := observer.waiting(race):
-        with contextlib.suppress(SpoiledError):
+        with contextlib.suppress(TaintedError):
             run_case(catalog, waiting, policy=policy, observer=observer)
 
 

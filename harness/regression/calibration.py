@@ -1,4 +1,4 @@
-"""Recording what a gate's sessions are made of: units unchanged, and slowed down on purpose."""
+"""Record the units that sessions are resampled from: unchanged, and slowed down on purpose."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from opbench.harness.planning.selection import Selection
-from opbench.harness.regression.gate import Contest, SessionObserver, sample
+from opbench.harness.regression.comparison import ComparisonPlan
+from opbench.harness.regression.gate import sample
+from opbench.harness.regression.session import SessionObserver
 from opbench.results.errors import SelectionError
-from opbench.results.records import Unit
+from opbench.results.records import Method, Unit
 from opbench.results.records.run_folder import RunFolder
 
-#: What is recorded unless something else is asked for: 28 contenders and cases, from a few µs to a
-#: few ms, of six families, whose code is torch's own or this project's C++.
+#: The default selection: 28 contenders and cases, from a few µs to a few ms, of six families, whose
+#: code is torch's own or this project's C++.
 SUITE = Selection(
     names=(
         "conv2d",
@@ -31,7 +33,7 @@ SUITE = Selection(
 
 
 def record(
-    contest: Contest,
+    comparison: ComparisonPlan,
     folder: RunFolder,
     *,
     slowdowns: Iterable[float],
@@ -39,32 +41,37 @@ def record(
     pairs: int,
     observer: SessionObserver | None = None,
 ) -> None:
-    """Record so many processes, and pairs of them, of the contest as it is and with each slowdown.
+    """Record units of a comparison as it is, and with each slowdown.
 
-    slowdowns: shares, injected into every contender. What is in the folder already isn't recorded
-    again. Raises SelectionError where something can't be slowed down by a known share.
+    slowdowns: shares, injected into every contender. twins, pairs: the number of units by each
+    method; those that are in the folder already aren't recorded again. Raises SelectionError for a
+    device on which nothing can be slowed down by a known share.
     """
-    devices = {race.case.device for race in contest.races} - {"cpu"}
+    devices = {race.case.device for race in comparison.races} - {"cpu"}
     if devices:
         raise SelectionError(
             f"what runs on {', '.join(sorted(devices))} can't be slowed down by a known share: its "
             "calls return before they are through; calibrate the gate on the cpu"
         )
-    slowed = [replace(contest, null=(), injected=_all(contest, share)) for share in slowdowns]
-    alike = {"twins": contest, "pairs": replace(contest, null=())}
+    slowed = [replace(comparison, null=(), injected=_all(comparison, share)) for share in slowdowns]
+    alike: dict[Method, ComparisonPlan] = {
+        "twins": comparison,
+        "pairs": replace(comparison, null=()),
+    }
     done = {(u.method, u.number) for u in folder.lines() if isinstance(u, Unit)}
     # In turn, so that a recording that is broken off can be used, and none had a better hour.
     for method, number in _in_turn(twins, pairs):
         if (method, number) not in done:
-            contests = (alike[method], *slowed)
-            sample(contests, folder, method=method, number=number, observer=observer)
+            sample(
+                (alike[method], *slowed), folder, method=method, number=number, observer=observer
+            )
 
 
-def _all(contest: Contest, share: float) -> dict[tuple[str, str], float]:
-    return {(race.case.key, name): share for race in contest.races for name in race.contenders}
+def _all(comparison: ComparisonPlan, share: float) -> dict[tuple[str, str], float]:
+    return {(race.case.key, name): share for race in comparison.races for name in race.contenders}
 
 
-def _in_turn(twins: int, pairs: int) -> Iterator[tuple[str, int]]:
+def _in_turn(twins: int, pairs: int) -> Iterator[tuple[Method, int]]:
     for number in range(max(twins, pairs)):
         if number < twins:
             yield "twins", number

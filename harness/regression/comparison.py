@@ -1,40 +1,62 @@
-"""What two versions of a project have in common, and what only one of them has. No torch."""
+"""The contenders and cases that two versions of a project share, or that one lacks. No torch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from opbench.harness.catalog import Catalog
-from opbench.harness.execution.subprocess_call import called_elsewhere
+from opbench.harness.execution.messages import WorkerConfig
+from opbench.harness.execution.process import Limits
+from opbench.harness.execution.subprocess_call import call_in_subprocess
 from opbench.harness.pipeline import anchors as anchoring
 from opbench.harness.planning.cases import plan
 from opbench.harness.planning.selection import Race, Selection, filter_contenders, selected_ops
 from opbench.harness.regression.survey import Survey, strange_names, survey
 from opbench.harness.system.lazy_import import import_lazily
-from opbench.harness.versions.loaded import World, Worlds
+from opbench.harness.versions.loaded import LoadedVersion, LoadedVersions
 from opbench.harness.versions.sources import Version
 from opbench.results.errors import SelectionError, VersionError
-from opbench.results.records import Case, Uncompared, Unpaired, Unsupported
+from opbench.results.records import NULL_ROLES, Case, Uncompared, Unpaired, Unsupported
 
-#: Raced by the base against itself, beside the machine's anchors.
+#: How many of its own cases the base is raced against itself on, beside the machine's anchors.
 NULL_RACES = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """races: of the contenders that both versions have. alone: those that one of them lacks.
+    """What two versions have in common, and what they haven't."""
 
-    null: what the base is raced against itself on: machine anchors, and a few of its contenders.
-    shared: packages from outside of both that either uses, and where they lie.
-    """
-
+    #: The cases, with those contenders that both versions have.
     races: tuple[Race, ...]
+    #: The contenders that one of them lacks.
     alone: tuple[Uncompared, ...]
+    #: The races of the A/A control: machine anchors, and a few contenders of the base.
     null: tuple[Race, ...]
+    #: Packages from outside of both that either uses, and where they lie.
     shared: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonPlan:
+    """The contenders that are compared, case by case, and how their processes start."""
+
+    #: By side (base and head), what its process loads.
+    sides: Mapping[str, WorkerConfig]
+    races: tuple[Race, ...]
+    #: The races of the A/A control, in which the base meets itself.
+    null: tuple[Race, ...]
+    limits: Limits
+    #: By key of the case and contender, the share of its own time by which the head is slowed down
+    #: on purpose, to learn what a gate detects.
+    injected: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+    def slowed(self, race: Race, role: str) -> dict[str, float]:
+        """The shares injected into the contenders of a case; the base is never slowed down."""
+        keys = {name: (race.case.key, name) for name in race.contenders if role not in NULL_ROLES}
+        return {name: self.injected[key] for name, key in keys.items() if key in self.injected}
 
 
 def versions_of(
@@ -43,7 +65,7 @@ def versions_of(
     """The two versions at these roots.
 
     home: the root of the version whose places are in the search path. modules: as given by --load;
-    a file inside `home` is meant in each version, and so is the working directory.
+    a file inside `home` stands for that of each version, and so does the working directory.
     """
     relative = tuple(_relative(module, home) for module in modules)
     here = Path.cwd()
@@ -56,49 +78,49 @@ def versions_of(
 
 
 def common(base: Version, head: Version, selection: Selection) -> Common:
-    """What is to be compared of two versions of a project's own contenders.
+    """The selected contenders of a project's own that two of its versions have in common.
 
     The cases are those of the head. A module that only one of them has is no error: what it
-    declares is new, or vanished. Raises VersionError where a version doesn't load, and
-    SelectionError where neither has what is selected or asked for.
+    declares is new, or vanished. Raises VersionError if a version doesn't load, and SelectionError
+    if neither has what is selected.
     """
-    with Worlds().visiting() as worlds:
-        old = survey(worlds.load(base), selection)
+    with LoadedVersions().restored_at_end() as loaded:
+        old = survey(loaded.load(base), selection)
         try:
-            new = worlds.load(head)
+            new = loaded.load(head)
         except VersionError:
             # Perhaps since both can't be in one process: some of what is registered stays for good.
             pass
         else:
             return _against(old, new, selection)
-    old = called_elsewhere(_surveyed, base, selection)
-    return called_elsewhere(_common_to, old, head, selection)
+    old = call_in_subprocess(_survey_of, base, selection)
+    return call_in_subprocess(_common_to, old, head, selection)
 
 
-def _surveyed(version: Version, selection: Selection) -> Survey:
-    """What a version has. Raises VersionError where it doesn't load."""
+def _survey_of(version: Version, selection: Selection) -> Survey:
+    """The survey of a version. Raises VersionError if it doesn't load."""
     import_lazily("torch")
-    with Worlds().visiting() as worlds:
-        return survey(worlds.load(version), selection)
+    with LoadedVersions().restored_at_end() as loaded:
+        return survey(loaded.load(version), selection)
 
 
 def _common_to(old: Survey, head: Version, selection: Selection) -> Common:
-    """As `common`, of a base that was surveyed elsewhere."""
+    """As `common`, for a base that was surveyed in another process."""
     import_lazily("torch")
-    with Worlds().visiting() as worlds:
-        return _against(old, worlds.load(head), selection)
+    with LoadedVersions().restored_at_end() as loaded:
+        return _against(old, loaded.load(head), selection)
 
 
-def _against(old: Survey, head: World, selection: Selection) -> Common:
-    """As `common`, of a base that was surveyed, in the world of the head."""
+def _against(old: Survey, head: LoadedVersion, selection: Selection) -> Common:
+    """As `common`, for a base that was surveyed, with the head active."""
     new = survey(head, selection)
     _ensure_there(head.version.modules, old, new)
     _ensure_known(selection, old, new, head.catalog)
     races = tuple(_shared(new.own, old))
-    fresh = _alone(new.own, old, new, status="new")
+    only_head = _alone(new.own, old, new, status="new")
     # What seems to be new may have another name, whose loss the selection mustn't hide.
-    before = old.unselected if fresh and not races else old.own
-    gone = _alone(before, new, old, status="vanished")
+    before = old.unselected if only_head and not races else old.own
+    only_base = _alone(before, new, old, status="vanished")
     if not new.own and not old.own:
         plan(head.catalog, selection)  # tells what is wrong with a selection that fits nothing
         raise SelectionError(
@@ -106,16 +128,16 @@ def _against(old: Survey, head: World, selection: Selection) -> Common:
             "installed packages are the same in both versions"
         )
     shared = tuple(sorted({**old.shared, **new.shared}.items()))
-    return Common(races, (*fresh, *gone), null_races(races, selection), shared)
+    return Common(races, (*only_head, *only_base), null_races(races, selection), shared)
 
 
 def everything(version: Version, selection: Selection) -> Common:
-    """What is to be compared where one and the same project runs in two environments: all of it."""
-    with Worlds().visiting() as worlds:
-        world = worlds.load(version)
-        found = survey(world, selection)
+    """All selected contenders of a project, which runs in two environments."""
+    with LoadedVersions().restored_at_end() as loaded:
+        project = loaded.load(version)
+        found = survey(project, selection)
         _ensure_there(version.modules, found, found)
-        races = plan(world.catalog, selection)
+        races = plan(project.catalog, selection)
         return Common(races, (), null_races(races, selection))
 
 
@@ -128,7 +150,7 @@ def null_races(races: tuple[Race, ...], selection: Selection) -> tuple[Race, ...
 
 
 def _ensure_there(modules: Iterable[str], old: Survey, new: Survey) -> None:
-    """Raises SelectionError for modules that were asked for and that no version has."""
+    """Raise SelectionError for modules that were given by --load and that no version has."""
     for module in modules:
         if module in old.absent and module in new.absent:
             nor = f", nor has {new.label}" if new.label != old.label else ""
@@ -170,14 +192,14 @@ def _alone(
 
 
 def _lacking(version: Survey, origin: tuple[str, str]) -> Unsupported:
-    """What is said of a contender that a version lacks. origin: where the other has it."""
+    """The refusal of a contender that a version lacks. origin: where the other has it."""
     missing = next((name for name in reversed(origin) if name in version.absent), "")
     what = f"has no {missing}" if missing else "has no such contender"
     return Unsupported(f"{version.label} {what}")
 
 
 def _ensure_known(selection: Selection, old: Survey, new: Survey, catalog: Catalog) -> None:
-    """Raises SelectionError for names that neither version knows. catalog: of the newer one."""
+    """Raise SelectionError for names that neither version knows. catalog: of the head."""
     names, impls = strange_names(selection, (old, new))
     if names:
         selected_ops(catalog, tuple(sorted(names)))

@@ -1,29 +1,30 @@
-"""Contenders that only one version has, tried there: there is nothing to compare them with."""
+"""Try contenders that only one version has: there is nothing to compare them with."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from opbench.harness.execution.messages import WorkerConfig
 from opbench.harness.execution.process import Limits
 from opbench.harness.planning.selection import Race
-from opbench.harness.regression.process_pair import DiedError, Duel, Fighter
+from opbench.harness.regression.process_pair import ProcessPair, SideDiedError
 from opbench.results.records import Case, Failed, Outcome, Uncompared, Unpaired, Wrong
 
-#: Which side has what has that status.
-_HAVING = {"new": "head", "vanished": "base"}
+#: The side that has the contenders of a status.
+_SIDES = {"new": "head", "vanished": "base"}
 
 
-def tried(
-    alone: Iterable[Uncompared], sides: Mapping[str, Fighter], limits: Limits
+def try_alone(
+    alone: Iterable[Uncompared], sides: Mapping[str, WorkerConfig], limits: Limits
 ) -> tuple[Uncompared, ...]:
-    """The same, with what became of each where it was checked and called once, on its first case.
+    """The same with the outcome of each, which is checked and called once on its first case.
 
-    A contender of the head that is wrong there, or fails, isn't new but has the status "head".
-    Raises WorkerError where a version doesn't load.
+    A contender of the head that is wrong or fails isn't "new", but has the status "head". Raises
+    WorkerError if a version doesn't load.
     """
     alone, found = tuple(alone), []
-    for status, side in _HAVING.items():
+    for status, side in _SIDES.items():
         items = [item for item in alone if item.status == status]
         refused = _refused(items, side, sides[side], limits) if items else {}
         for item in items:
@@ -32,30 +33,30 @@ def tried(
 
 
 def _with(item: Uncompared, side: str, outcome: Outcome | None) -> Uncompared:
-    told: Unpaired = replace(item.outcome, **{side: outcome})
+    outcomes: Unpaired = replace(item.outcome, **{side: outcome})
     broken = item.status == "new" and isinstance(outcome, Failed | Wrong)
-    return replace(item, outcome=told, status="head" if broken else item.status)
+    return replace(item, outcome=outcomes, status="head" if broken else item.status)
 
 
 def _refused(
-    items: Iterable[Uncompared], side: str, fighter: Fighter, limits: Limits
+    items: Iterable[Uncompared], side: str, config: WorkerConfig, limits: Limits
 ) -> dict[tuple[Case, str], Outcome]:
-    """What is wrong with contenders, of those with whom something is."""
+    """The outcomes of those contenders that are wrong or don't run."""
     waiting: dict[Case, list[str]] = {}
     for item in items:
         waiting.setdefault(item.case, []).append(item.contender)
-    found: dict[tuple[Case, str], Outcome] = {}
+    refused: dict[tuple[Case, str], Outcome] = {}
     while waiting:
-        with Duel({side: fighter}, limits) as duel:
+        with ProcessPair({side: config}, limits) as processes:
             try:
                 for case, names in list(waiting.items()):
-                    told = duel.refused(side, Race(case, tuple(names)))
-                    found |= {(case, name): outcome for name, outcome in told.items()}
+                    outcomes = processes.refused(side, Race(case, tuple(names)))
+                    refused |= {(case, name): outcome for name, outcome in outcomes.items()}
                     del waiting[case]
-            except DiedError as error:
-                guilty = [error.contender] if error.contender else list(names)
-                found |= {(case, name): error.failed for name in guilty}
-                waiting[case] = [name for name in names if name not in guilty]
+            except SideDiedError as error:
+                culprits = [error.contender] if error.contender else list(names)
+                refused |= {(case, name): error.failed for name in culprits}
+                waiting[case] = [name for name in names if name not in culprits]
                 if not waiting[case]:
                     del waiting[case]
-    return found
+    return refused

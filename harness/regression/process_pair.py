@@ -1,7 +1,7 @@
-"""Two versions in a process each, timed in bursts that take turns while the other stands still.
+"""Two versions in a process each, timed in blocks that take turns while the other is suspended.
 
 A process that waits still takes from the one that is timed: its threads spin, its pages compete.
-So it is stopped, as by Ctrl-Z, until it is its turn.
+So it is suspended, as by Ctrl-Z, until it is its turn.
 """
 
 from __future__ import annotations
@@ -10,50 +10,59 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 
-from opbench.harness.execution.messages import Began, Brief, Burst, Done, Finished, Job, Poised
+from opbench.harness.execution.messages import (
+    BlocksReady,
+    ContenderResult,
+    Job,
+    JobEnd,
+    StageStart,
+    TimeRequest,
+    WorkerConfig,
+)
 from opbench.harness.execution.process import Death, Limits, WorkerProcess
 from opbench.harness.planning.selection import Race
 from opbench.harness.timing.stopping import Policy
-from opbench.results.records import Environment, Failed, Outcome, Paired, Unpaired
+from opbench.results.records import (
+    Environment,
+    Failed,
+    Measured,
+    Outcome,
+    Paired,
+    Unpaired,
+    Unsupported,
+    Wrong,
+)
 
-#: Length of a burst, in seconds: as with blocks, many short ones are surer than a few long ones.
-BURST_S = 0.0005
+#: Length of a block, in seconds: many short ones are surer than a few long ones.
+BLOCK_S = 0.0005
 #: Rounds that are taken however long they last, and the most that are kept.
 FEWEST, MOST = 5, 400
 
 
-@dataclass(frozen=True, slots=True)
-class Fighter:
-    """One side: what its process loads, and the interpreter it runs in; "" for this one."""
-
-    brief: Brief
-    python: str = ""
-
-
-class DiedError(Exception):
-    """The process of a side died over a contender ("" where over none)."""
+class SideDiedError(Exception):
+    """The process of a side died, over a contender or, where that is "", over none."""
 
     def __init__(self, side: str, death: Death) -> None:
         super().__init__(death.failed.reason)
         self.side, self.contender, self.failed = side, death.contender, death.failed
 
 
-class Duel:
-    """A fresh process for each side, two of which meet at a time; use it in a `with` statement.
+class ProcessPair:
+    """A fresh process for each side, two of which are timed at once; use it in a `with` statement.
 
-    sides: "base" and those that it is to meet: "head", and "again" for itself.
+    sides: "base" and those that it is compared with: "head", and "again" for itself.
     """
 
-    def __init__(self, sides: Mapping[str, Fighter], limits: Limits) -> None:
+    def __init__(self, sides: Mapping[str, WorkerConfig], limits: Limits) -> None:
         self._sides, self._limits = dict(sides), limits
         self._workers: dict[str, WorkerProcess] = {}
 
-    def __enter__(self) -> Duel:
-        for side, fighter in self._sides.items():
-            self._workers[side] = WorkerProcess(fighter.brief, python=fighter.python)
+    def __enter__(self) -> ProcessPair:
+        for side, config in self._sides.items():
+            self._workers[side] = WorkerProcess(config)
         return self
 
     def __exit__(
@@ -66,8 +75,8 @@ class Duel:
             worker.end()
 
     def environments(self) -> dict[str, Environment]:
-        """The environment of each side. Raises WorkerError where a process doesn't start."""
-        return {side: worker.greet() for side, worker in self._workers.items()}
+        """The environment of each side. Raises WorkerError if a process doesn't start."""
+        return {side: worker.handshake() for side, worker in self._workers.items()}
 
     def times(
         self,
@@ -79,17 +88,18 @@ class Duel:
         other: str = "head",
         injected: Mapping[str, float] | None = None,
     ) -> dict[str, Paired | Unpaired]:
-        """The times of each contender of a case in the base and on another side, or why not.
+        """The times of each contender of a case in the base and on another side, or its refusals.
 
-        seconds: for each contender. injected: as of a `Job`. Raises DiedError where a process dies.
+        seconds: for each contender. checked, injected: as in `Job`. Raises SideDiedError if a
+        process dies.
         """
         self.environments()
         pair = ("base", other)
-        job = Job("bursts", race, Policy(block_s=BURST_S), checked=checked, injected=injected or {})
-        with self._only(pair):
+        job = _blocks_job(race, checked=checked, injected=injected or {})
+        with self._suspended_but(pair):
             refused = {side: self._prepare(side, job) for side in pair}
             for side in pair:
-                self._workers[side].stop()
+                self._workers[side].suspend()
             found: dict[str, Paired | Unpaired] = {}
             rng = random.Random(f"{race.case.key}/{order}")
             for name in race.contenders:
@@ -99,31 +109,31 @@ class Duel:
                 else:
                     found[name] = self._rounds(name, race, pair, seconds, rng)
             for side in pair:
-                self._workers[side].go()
-                self._workers[side].send(Burst(""))
-                self._expect(side, race, Finished)
+                self._workers[side].resume()
+                self._workers[side].send(TimeRequest(""))
+                self._expect(side, race, JobEnd)
         return found
 
     def refused(self, side: str, race: Race) -> dict[str, Outcome]:
-        """What is wrong with those contenders of a case that a side can't check and call.
+        """The outcomes of those contenders of a case that a side can't check and call.
 
-        Raises DiedError where its process dies.
+        Raises SideDiedError if its process dies.
         """
         self.environments()
-        found = self._prepare(side, Job("bursts", race, Policy(block_s=BURST_S)))
-        self._workers[side].send(Burst(""))
-        self._expect(side, race, Finished)
+        found = self._prepare(side, _blocks_job(race, checked=True, injected={}))
+        self._workers[side].send(TimeRequest(""))
+        self._expect(side, race, JobEnd)
         return found
 
     @contextmanager
-    def _only(self, pair: tuple[str, str]) -> Iterator[None]:
-        """Whoever isn't of the pair stands still meanwhile."""
+    def _suspended_but(self, pair: tuple[str, str]) -> Iterator[None]:
+        """Suspend the processes of all other sides meanwhile."""
         others = [worker for side, worker in self._workers.items() if side not in pair]
         for worker in others:
-            worker.stop()
+            worker.suspend()
         yield
         for worker in others:
-            worker.go()
+            worker.resume()
 
     def _rounds(
         self, name: str, race: Race, pair: tuple[str, str], seconds: float, rng: random.Random
@@ -134,44 +144,49 @@ class Duel:
             if number >= FEWEST and time.monotonic() - start > seconds:
                 break
             for side in rng.sample(pair, 2):
-                taken[side].append(self._burst(side, name, race))
+                taken[side].append(self._block(side, name, race))
         return Paired(*(tuple(taken[side]) for side in pair))
 
-    def _burst(self, side: str, name: str, race: Race) -> float:
+    def _block(self, side: str, name: str, race: Race) -> float:
         worker = self._workers[side]
-        worker.go()
-        worker.send(Burst(name))
+        worker.resume()
+        worker.send(TimeRequest(name))
         taken = self._expect(side, race, float)
-        worker.stop()
+        worker.suspend()
         return taken
 
     def _prepare(self, side: str, job: Job) -> dict[str, Outcome]:
-        """What became of those contenders of a case that can't be timed on a side."""
+        """Have a side prepare a job; the outcomes of those contenders that it can't time."""
         worker = self._workers[side]
         worker.send(replace(job, side=side))
         refused: dict[str, Outcome] = {}
         while True:
             message = worker.receive(self._limits, job.race.contenders)
-            if isinstance(message, Poised):
+            if isinstance(message, BlocksReady):
                 return refused
-            if isinstance(message, Began):
+            if isinstance(message, StageStart):
                 worker.send(None)
-            elif isinstance(message, Done):
-                assert not isinstance(message.outcome, Paired | Unpaired)
-                refused[message.contender] = message.outcome  # type: ignore[assignment]
+            elif isinstance(message, ContenderResult):
+                assert isinstance(message.result, Measured | Wrong | Unsupported | Failed)
+                refused[message.contender] = message.result
             elif isinstance(message, Death):
-                raise DiedError(side, message)
+                raise SideDiedError(side, message)
 
     def _expect(self, side: str, race: Race, kind: type) -> float:
-        """A message of the kind; a number where that is asked for."""
+        """Receive a message of a kind, and return it if it is a number."""
         message = self._workers[side].receive(self._limits, race.contenders)
         if isinstance(message, Death):
-            raise DiedError(side, message)
+            raise SideDiedError(side, message)
         assert isinstance(message, kind), message
         return message if isinstance(message, float) else 0.0
 
 
-def died(error: DiedError) -> Unpaired:
-    """What is recorded of the contender over which a side's process died."""
+def refusal_of(error: SideDiedError) -> Unpaired:
+    """The refusal of a contender over which the process of a side died."""
     failed: Failed = error.failed
     return Unpaired(failed, None) if error.side == "base" else Unpaired(None, failed)
+
+
+def _blocks_job(race: Race, *, checked: bool, injected: Mapping[str, float]) -> Job:
+    policy = Policy(block_s=BLOCK_S)
+    return Job(task="blocks", race=race, policy=policy, checked=checked, injected=injected)

@@ -1,4 +1,4 @@
-"""Two versions of contenders profiled on the same cases, each version in a process of its own."""
+"""Profile two versions of contenders on the same cases, each version in a process of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from opbench.harness.execution.messages import JobResult
 from opbench.harness.execution.observer import NullObserver, Observer
 from opbench.harness.execution.supervisor import Supervisor
 from opbench.harness.planning.selection import Race
-from opbench.harness.regression.gate import Contest
+from opbench.harness.regression.comparison import ComparisonPlan
 from opbench.results.records import (
     Failed,
     Gate,
@@ -28,20 +28,20 @@ from opbench.results.regression.profile_diff import SIDES
 
 
 def profile_versions(
-    contest: Contest, folder: RunFolder, *, observer: Observer | None = None
+    comparison: ComparisonPlan, folder: RunFolder, *, observer: Observer | None = None
 ) -> tuple[Profile | Uncompared, ...]:
     """Profile both versions of every contender on every case; the traces go below the run's.
 
     Returns, and records, a Profile for each side that ran, and an Uncompared for each contender and
-    case that did not run in both. Raises WorkerError where a version doesn't load.
+    case that did not run in both. Raises WorkerError if a version doesn't load.
     """
     observer = observer or NullObserver()
     found: list[Profile | Uncompared] = []
-    # What a gate couldn't compare it has said itself, and its report is made of that.
+    # A gate has recorded itself what it couldn't compare, and its report is made of that.
     is_of_gate = any(isinstance(line, Gate) for line in folder.lines())
     with ExitStack() as stack:
-        workers = {side: stack.enter_context(_supervisor(contest, side)) for side in SIDES}
-        for race in contest.races:
+        workers = {side: stack.enter_context(_supervisor(comparison, side)) for side in SIDES}
+        for race in comparison.races:
             observer.begin_case(race)
             for line in _profiled(race, workers, folder, observer):
                 if isinstance(line, Profile) or not is_of_gate:
@@ -51,20 +51,20 @@ def profile_versions(
     return tuple(found)
 
 
-def _supervisor(contest: Contest, side: str) -> Supervisor:
-    fighter = contest.sides[side]
+def _supervisor(comparison: ComparisonPlan, side: str) -> Supervisor:
+    config = comparison.sides[side]
     return Supervisor(
-        fighter.brief.modules,
-        limits=contest.limits,
-        versions=fighter.brief.versions,
-        python=fighter.python,
+        config.modules,
+        limits=comparison.limits,
+        versions=config.versions,
+        python=config.python,
     )
 
 
 def _profiled(
     race: Race, workers: Mapping[str, Supervisor], folder: RunFolder, observer: Observer
 ) -> Iterator[Profile | Uncompared]:
-    """What became of a case: both sides of it in turn, so that little time lies between them."""
+    """The profiles and refusals of a case, both sides in turn: little time lies between them."""
     collectors = {side: _Collector(observer) for side in workers}
     for side, worker in workers.items():
         # Each worker is in the folder of its version.

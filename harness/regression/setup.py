@@ -1,4 +1,4 @@
-"""Where a gate's two versions meet: worktrees and environments made ready, and what is compared."""
+"""Set up a comparison of two versions: worktrees or environments, and what is compared."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from opbench.harness.execution.messages import Brief
+from opbench.harness.execution.messages import WorkerConfig
 from opbench.harness.execution.process import Limits, WorkerError
 from opbench.harness.execution.supervisor import Supervisor
 from opbench.harness.pipeline import anchors
 from opbench.harness.planning.selection import Selection
-from opbench.harness.regression.comparison import Common, common, everything, versions_of
-from opbench.harness.regression.gate import Contest
-from opbench.harness.regression.new_contenders import tried
-from opbench.harness.regression.process_pair import Duel, Fighter
+from opbench.harness.regression.comparison import (
+    Common,
+    ComparisonPlan,
+    common,
+    everything,
+    versions_of,
+)
+from opbench.harness.regression.new_contenders import try_alone
+from opbench.harness.regression.process_pair import ProcessPair
 from opbench.harness.versions import ignored_files
 from opbench.harness.versions.builds import build, ensure_builds_in_place
 from opbench.harness.versions.sources import Version
@@ -33,155 +38,152 @@ from opbench.results.errors import SelectionError, VersionError
 from opbench.results.records import Environment, Method, Side
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is to be compared.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonRequest:
+    """The two versions that are to be compared, and by what."""
 
-    base, head: git refs; head may be "." for the working tree. python: the interpreter of the base,
-    which then is the same code as the head; "" where the base is a ref. build: shell command that
-    builds a checked-out version; "" for none. modules: as given by --load. method: "auto", "twins"
-    or "pairs".
-    """
-
+    #: A git ref; "" where `python` says what the base is.
     base: str
+    #: A git ref, or "." for the working tree.
     head: str
+    #: The interpreter of a base with the same code as the head; "" where the base is a ref.
     python: str
+    #: A shell command that builds a version that was checked out; "" for none.
     build: str
     selection: Selection
+    #: As given by --load.
     modules: tuple[str, ...]
+    #: "auto", "twins" or "pairs".
     method: str
 
 
-@dataclass(frozen=True, slots=True)
-class Arena:
-    """Everything that a session needs. method, note: how contenders are screened, and why so.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """Everything that a session needs."""
 
-    root: of the head version, where its list of accepted changes lies. warnings: in which way the
-    versions may be unlike though nothing of it stands in git.
-    """
-
-    contest: Contest
+    plan: ComparisonPlan
     common: Common
+    #: How contenders are screened.
     method: Method
+    #: Why by this method.
     note: str
     base: Side
     head: Side
+    #: The root of the head version, where its list of accepted changes lies.
     root: Path
+    #: Differences between the versions that don't show in git.
     warnings: tuple[str, ...] = ()
 
 
 @contextmanager
-def opened(asked: Asked, limits: Limits) -> Iterator[Arena]:
-    """Both versions made ready, and removed at the end, also where they were interrupted.
+def set_up(request: ComparisonRequest, limits: Limits) -> Iterator[Setup]:
+    """Make both versions ready, and remove them at the end, also after an interruption.
 
-    Raises VersionError where a version isn't there, or doesn't build or load, and SelectionError
-    where building would install one.
+    Raises VersionError if a version isn't there, or doesn't build or load, and SelectionError if
+    building would install one.
     """
     with ExitStack() as stack:
-        if asked.python:
-            yield _two_environments(asked, limits)
+        if request.python:
+            yield _two_environments(request, limits)
             return
-        ensure_builds_in_place(asked.build)
+        ensure_builds_in_place(request.build)
         home = toplevel(Path.cwd())
-        base = stack.enter_context(checked_out(home, asked.base))
-        head = stack.enter_context(checked_out(home, asked.head))
-        if asked.build:
+        base = stack.enter_context(checked_out(home, request.base))
+        head = stack.enter_context(checked_out(home, request.head))
+        if request.build:
             ensure_different(home, base, head)  # sooner than below: builds take long
-        for checkout, ref in ((base, asked.base), (head, asked.head)):
-            if asked.build and ref != HERE:
-                build(checkout, asked.build)
-        yield _two_versions(asked, limits, base, head, home)
+        for checkout, ref in ((base, request.base), (head, request.head)):
+            if request.build and ref != HERE:
+                build(checkout, request.build)
+        yield _two_versions(request, limits, base, head, home)
 
 
-def mirrored(
+def set_up_against_itself(
     selection: Selection, modules: tuple[str, ...], limits: Limits
-) -> tuple[Contest, Environment]:
-    """The project against itself, all that is selected, and where: nothing differs there.
+) -> tuple[ComparisonPlan, Environment]:
+    """The plan that compares everything selected of the project with itself, and the environment.
 
-    Raises VersionError where it doesn't load, twice into one process.
+    Raises VersionError if the project doesn't load twice into one process.
     """
     version = _project(modules)
-    contest = _contest(
+    plan = _plan(
         everything(version, selection),
-        Fighter(_brief("base", version, limits)),
-        Fighter(_brief("head", version, limits)),
+        _config("base", version, limits),
+        _config("head", version, limits),
         limits,
     )
     _, _, environment = _method("twins", version, version, limits)
-    return contest, environment
+    return plan, environment
 
 
 def _two_versions(
-    asked: Asked, limits: Limits, base: Checkout, head: Checkout, home: Path
-) -> Arena:
+    request: ComparisonRequest, limits: Limits, base: Checkout, head: Checkout, home: Path
+) -> Setup:
     old, new = versions_of(
-        base.root, head.root, home=home, modules=asked.modules, labels=(base.label, head.label)
+        base.root, head.root, home=home, modules=request.modules, labels=(base.label, head.label)
     )
     with submodules_in_mind((base, head)):
-        shared = common(old, new, asked.selection)
+        shared = common(old, new, request.selection)
     ensure_different(home, base, head)
-    method, note, environment = _method(asked.method, old, new, limits)
-    sides = {
-        "base": Fighter(_brief("base", old, limits)),
-        "head": Fighter(_brief("head", new, limits)),
-    }
-    shared = replace(shared, alone=tried(shared.alone, sides, limits))
-    is_as_it_is = asked.head == HERE and not asked.build
-    return Arena(
-        _contest(shared, sides["base"], sides["head"], limits),
-        shared,
-        method,
-        note,
-        Side(base.label, base.commit, sys.executable, environment),
-        Side(head.label, head.commit, sys.executable, environment),
-        head.root,
-        tuple(ignored_files.warnings(home, base.label)) if is_as_it_is else (),
+    method, note, environment = _method(request.method, old, new, limits)
+    sides = {"base": _config("base", old, limits), "head": _config("head", new, limits)}
+    shared = replace(shared, alone=try_alone(shared.alone, sides, limits))
+    is_as_it_is = request.head == HERE and not request.build
+    return Setup(
+        plan=_plan(shared, sides["base"], sides["head"], limits),
+        common=shared,
+        method=method,
+        note=note,
+        base=Side(base.label, base.commit, sys.executable, environment),
+        head=Side(head.label, head.commit, sys.executable, environment),
+        root=head.root,
+        warnings=tuple(ignored_files.warnings(home, base.label)) if is_as_it_is else (),
     )
 
 
-def _two_environments(asked: Asked, limits: Limits) -> Arena:
-    python = shutil.which(asked.python)
+def _two_environments(request: ComparisonRequest, limits: Limits) -> Setup:
+    python = shutil.which(request.python)
     if python is None:
-        raise SelectionError(f"--base-python: there is no interpreter {asked.python}")
-    if asked.method == "twins":
+        raise SelectionError(f"--base-python: there is no interpreter {request.python}")
+    if request.method == "twins":
         raise SelectionError(
             "two environments can't be loaded into one process: use --method pairs"
         )
-    version = _project(asked.modules)
-    shared = everything(version, asked.selection)
-    base = Fighter(_brief("base", version, limits), python)
-    head = Fighter(_brief("head", version, limits))
-    with Duel({"base": base, "head": head}, limits) as duel:
-        environments = duel.environments()
-    return Arena(
-        _contest(shared, base, head, limits),
-        shared,
-        "pairs",
-        "two environments",
-        Side(asked.python, "", python, environments["base"]),
-        Side(sys.executable, "", sys.executable, environments["head"]),
-        version.root,
+    version = _project(request.modules)
+    shared = everything(version, request.selection)
+    base = _config("base", version, limits, python=python)
+    head = _config("head", version, limits)
+    with ProcessPair({"base": base, "head": head}, limits) as processes:
+        environments = processes.environments()
+    return Setup(
+        plan=_plan(shared, base, head, limits),
+        common=shared,
+        method="pairs",
+        note="two environments",
+        base=Side(request.python, "", python, environments["base"]),
+        head=Side(sys.executable, "", sys.executable, environments["head"]),
+        root=version.root,
     )
 
 
 def _project(modules: tuple[str, ...]) -> Version:
-    """What lies here, as one version."""
+    """The project in the working directory, as one version."""
     root = Path.cwd()
     version, _ = versions_of(root, root, home=root, modules=modules, labels=("the project", ""))
     return version
 
 
 def _method(
-    asked: str, base: Version, head: Version, limits: Limits
+    requested: str, base: Version, head: Version, limits: Limits
 ) -> tuple[Method, str, Environment]:
-    """How to screen, why, and the environment: as twins where both can live in one process."""
+    """How to screen, why, and the environment: as twins if both can share a process."""
     versions = (("base", base), ("head", head))
-    if asked != "pairs":
+    if requested != "pairs":
         try:
             with Supervisor((anchors.MODULE,), limits=limits, versions=versions) as supervisor:
                 return "twins", "", supervisor.environment()
         except WorkerError as error:
-            if asked == "twins":
+            if requested == "twins":
                 raise VersionError(f"the versions can't be twins: {error}") from error
             note = f"not twins: {error}"
     else:
@@ -190,9 +192,10 @@ def _method(
         return "pairs", note, supervisor.environment()
 
 
-def _contest(shared: Common, base: Fighter, head: Fighter, limits: Limits) -> Contest:
-    return Contest({"base": base, "head": head}, shared.races, shared.null, limits)
+def _plan(shared: Common, base: WorkerConfig, head: WorkerConfig, limits: Limits) -> ComparisonPlan:
+    sides = {"base": base, "head": head}
+    return ComparisonPlan(sides=sides, races=shared.races, null=shared.null, limits=limits)
 
 
-def _brief(arm: str, version: Version, limits: Limits) -> Brief:
-    return Brief((anchors.MODULE,), limits.memory, ((arm, version),))
+def _config(side: str, version: Version, limits: Limits, *, python: str = "") -> WorkerConfig:
+    return WorkerConfig((anchors.MODULE,), limits.memory, ((side, version),), python)

@@ -1,4 +1,4 @@
-"""What a version of a project has of a selection: plain values, that can be handed on."""
+"""A survey of a version: the selected ops and contenders it has, as plain values."""
 
 from __future__ import annotations
 
@@ -12,73 +12,75 @@ from opbench.harness.catalog import Catalog
 from opbench.harness.planning.cases import plan
 from opbench.harness.planning.selection import Race, Selection, filter_contenders, selected_ops
 from opbench.harness.versions import own_packages
-from opbench.harness.versions.loaded import World
+from opbench.harness.versions.loaded import LoadedVersion
 from opbench.harness.versions.trees import places_of, resolved
 from opbench.results.errors import SelectionError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """known: the selection with those names that the version knows. contenders: of each op, whoever
-    declares them. own: what is to be timed of the selection, of the version's own contenders;
-    unselected: the same, whatever is selected. origins: of each of these, by op and name, the
-    module that declares it and its file below the root. absent: as of a `World`. shared: packages
-    from outside of the version that its modules use, by name, and where they lie.
-    """
+    """The ops and contenders that a version has."""
 
+    #: The name of the version in messages.
     label: str
+    #: The selection with those names that the version knows.
     known: Selection
+    #: By op, the names of all contenders, whether the version or a package declares them.
     contenders: Mapping[str, tuple[str, ...]]
+    #: The selected races, of the version's own contenders.
     own: tuple[Race, ...]
+    #: The same without regard to the selection.
     unselected: tuple[Race, ...]
+    #: By op and name of its own contenders, the declaring module and its file below the root.
     origins: Mapping[tuple[str, str], tuple[str, str]]
+    #: The modules that were requested and that it doesn't have.
     absent: tuple[str, ...]
+    #: Packages from outside of the version that its modules use, by name, and where they lie.
     shared: Mapping[str, str]
 
 
-def survey(world: World, selection: Selection) -> Survey:
-    """What the version has that is entered."""
-    catalog = world.catalog
-    unselected = _own(world, replace(selection, names=(), impls=(), expression=""))
+def survey(loaded: LoadedVersion, selection: Selection) -> Survey:
+    """The survey of the version that is active."""
+    catalog = loaded.catalog
+    unselected = _own(loaded, replace(selection, names=(), impls=(), expression=""))
     return Survey(
-        world.version.label,
-        _known(catalog, selection),
-        {op: tuple(impls) for op, impls in catalog.impls.items()},
-        _own(world, selection),
-        unselected,
-        _origins(world),
-        world.absent,
-        dict(_shared(world)),
+        label=loaded.version.label,
+        known=_known(catalog, selection),
+        contenders={op: tuple(impls) for op, impls in catalog.impls.items()},
+        own=_own(loaded, selection),
+        unselected=unselected,
+        origins=_origins(loaded),
+        absent=loaded.absent,
+        shared=dict(_shared(loaded)),
     )
 
 
-def _own(world: World, selection: Selection) -> tuple[Race, ...]:
+def _own(loaded: LoadedVersion, selection: Selection) -> tuple[Race, ...]:
     """The races of a selection with the contenders that the version itself declares."""
-    impls = world.catalog.impls
-    planned = _planned_if_any(world.catalog, selection)
-    owned = filter_contenders(planned, lambda r, name: world.owns(impls[r.case.op][name]))
-    return tuple(owned)
+    impls = loaded.catalog.impls
+    planned = _planned_if_any(loaded.catalog, selection)
+    return tuple(filter_contenders(planned, lambda r, name: loaded.owns(impls[r.case.op][name])))
 
 
-def _origins(world: World) -> dict[tuple[str, str], tuple[str, str]]:
-    root, found = resolved(world.version.root), {}
-    for op, impls in world.catalog.impls.items():
+def _origins(loaded: LoadedVersion) -> dict[tuple[str, str], tuple[str, str]]:
+    root, found = resolved(loaded.version.root), {}
+    for op, impls in loaded.catalog.impls.items():
         for name, contender in impls.items():
-            if world.owns(contender):
+            if loaded.owns(contender):
                 module = contender.function.__module__
-                file = resolved(Path(places_of(world.modules[module])[0]))
+                file = resolved(Path(places_of(loaded.modules[module])[0]))
                 found[op, name] = (module, str(file.relative_to(root)))
     return found
 
 
-def _shared(world: World) -> Iterator[tuple[str, str]]:
-    """The packages that its modules have names for, Python's own and opbench's apart."""
-    values = (value for module in world.modules.values() for value in vars(module).values())
+def _shared(loaded: LoadedVersion) -> Iterator[tuple[str, str]]:
+    """The packages that its modules have names for, except Python's own and opbench's."""
+    values = (value for module in loaded.modules.values() for value in vars(module).values())
     homes = {
         value.__name__ if issubclass(type(value), ModuleType) else _module_of(value)
         for value in values
     }
-    own = {name.partition(".")[0] for name in world.modules}
+    own = {name.partition(".")[0] for name in loaded.modules}
     apart = {*sys.stdlib_module_names, own_packages.NAME, *own}
     for top in sorted({home.partition(".")[0] for home in homes} - apart):
         places = places_of(sys.modules[top]) if top in sys.modules else []
@@ -87,7 +89,7 @@ def _shared(world: World) -> Iterator[tuple[str, str]]:
 
 
 def _module_of(value: object) -> str:
-    """Where a class or a function comes from."""
+    """The module of a class or a function; "" for other values."""
     is_defined = isinstance(value, type | FunctionType | BuiltinFunctionType)
     return str(value.__module__) if is_defined else ""
 
@@ -113,7 +115,7 @@ def _known(catalog: Catalog, selection: Selection) -> Selection:
 
 
 def strange_names(selection: Selection, surveys: Iterable[Survey]) -> tuple[set[str], set[str]]:
-    """The names of ops, and of contenders, that were asked for and that no version knows."""
+    """The selected names of ops, and of contenders, that no version knows."""
     names, impls = set(selection.names), set(selection.impls)
     for one in surveys:
         names -= set(one.known.names)

@@ -1,8 +1,7 @@
 """Import hooks that know where one version of a project lies, made to find another's files.
 
 Editable installs put finders into `sys.meta_path` and `sys.path_hooks` that know absolute places of
-the tree which is installed. What they find there is looked up at the same place of the version that
-imports.
+the installed tree. What they find there is looked up at the same place of the active version.
 """
 
 from __future__ import annotations
@@ -15,91 +14,95 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-#: Where a place of the installed tree lies in the version that imports; None where it isn't there.
-#: Places outside of that tree come back as they are.
-Turn = Callable[[str], str | None]
+#: The place in the active version of a place in the installed tree; None where it has none. Places
+#: outside of that tree come back as they are.
+Relocate = Callable[[str], str | None]
 #: The module of Python's own path hooks, which find what lies in `sys.path`.
 _PYTHONS_OWN = ("_frozen_importlib_external", "zipimport")
 
 
-def turn_finders(turn: Turn) -> None:
-    """Make the finders of this process look where `turn` says; those that already do are left."""
-    sys.meta_path[:] = [_turned(finder, turn) for finder in sys.meta_path]
-    sys.path_hooks[:] = [_turned_hook(hook, turn) for hook in sys.path_hooks]
+def relocate_finders(relocate: Relocate) -> None:
+    """Make the finders of this process look where `relocate` says, unless they already do."""
+    sys.meta_path[:] = [_relocating(finder, relocate) for finder in sys.meta_path]
+    sys.path_hooks[:] = [_relocating_hook(hook, relocate) for hook in sys.path_hooks]
     # What was found for a place before would be asked again.
     for place in [p for p, f in sys.path_importer_cache.items() if _is_foreign(f)]:
         del sys.path_importer_cache[place]
 
 
 @dataclass(slots=True)
-class _Turned:
+class _RelocatingFinder:
     """A finder of modules, or of those at a place of the search path."""
 
     finder: Any
-    turn: Turn
+    relocate: Relocate
 
     def find_spec(self, name: str, *args: Any, **named: Any) -> ModuleSpec | None:
-        """What the finder finds, at the place of the version that imports."""
+        """The spec that the finder finds, relocated into the active version."""
         found = self.finder.find_spec(name, *args, **named)
-        return None if found is None else turned_spec(found, self.turn)
+        return None if found is None else relocated_spec(found, self.relocate)
 
     def find_distributions(self, *args: Any, **named: Any) -> Iterable[Any]:
-        """What the finder knows to be installed."""
+        """The distributions that the finder knows."""
         find = getattr(self.finder, "find_distributions", None)
         return () if find is None else find(*args, **named)
 
     def invalidate_caches(self) -> None:
-        """Forget what was seen of the file system."""
+        """Have the finder forget what it saw of the file system."""
         forget = getattr(self.finder, "invalidate_caches", None)
         if forget is not None:
             forget()
 
 
 @dataclass(frozen=True, slots=True)
-class _TurnedHook:
-    """A path hook whose finders are turned."""
+class _RelocatingHook:
+    """A path hook whose finders relocate."""
 
     hook: Callable[[str], Any]
-    turn: Turn
+    relocate: Relocate
 
     def __call__(self, place: str) -> Any:
-        """The finder of a place. Raises ImportError where the hook has none."""
-        return _Turned(self.hook(place), self.turn)
+        """The finder of a place. Raises ImportError if the hook has none."""
+        return _RelocatingFinder(self.hook(place), self.relocate)
 
 
-def turned_spec(found: ModuleSpec, turn: Turn) -> ModuleSpec | None:
-    """The spec of a module at the place of the version that imports; None if it isn't there."""
+def relocated_spec(found: ModuleSpec, relocate: Relocate) -> ModuleSpec | None:
+    """The spec of a module, relocated into the active version; None if it isn't there."""
     folders = found.submodule_search_locations
     if found.origin is None or not found.has_location:
         if folders is None:
             return found
-        there = [place for place in map(turn, folders) if place is not None]
+        there = [place for place in map(relocate, folders) if place is not None]
         if there == list(folders):
             return found
         package = ModuleSpec(found.name, None, is_package=True)
         package.submodule_search_locations = there
         return package if there else None
-    file = turn(found.origin)
+    file = relocate(found.origin)
     if file == found.origin:
         return found
     if file is None or not Path(file).is_file():
         return None
-    inside = None if folders is None else [p for p in map(turn, folders) if p is not None]
+    inside = None if folders is None else [p for p in map(relocate, folders) if p is not None]
     return spec_from_file_location(found.name, file, submodule_search_locations=inside)
 
 
-def _turned(finder: Any, turn: Turn) -> Any:
-    # PathFinder looks into `sys.path`, whose places are turned; and some libraries look for it.
-    known = finder in (BuiltinImporter, FrozenImporter, PathFinder) or isinstance(finder, _Turned)
-    return finder if known or not hasattr(finder, "find_spec") else _Turned(finder, turn)
+def _relocating(finder: Any, relocate: Relocate) -> Any:
+    # PathFinder looks into `sys.path`, whose places are relocated; and some libraries look for it.
+    known = finder in (BuiltinImporter, FrozenImporter, PathFinder) or isinstance(
+        finder, _RelocatingFinder
+    )
+    return (
+        finder if known or not hasattr(finder, "find_spec") else _RelocatingFinder(finder, relocate)
+    )
 
 
-def _turned_hook(hook: Any, turn: Turn) -> Any:
-    known = isinstance(hook, _TurnedHook) or getattr(hook, "__module__", "") in _PYTHONS_OWN
-    return hook if known else _TurnedHook(hook, turn)
+def _relocating_hook(hook: Any, relocate: Relocate) -> Any:
+    known = isinstance(hook, _RelocatingHook) or getattr(hook, "__module__", "") in _PYTHONS_OWN
+    return hook if known else _RelocatingHook(hook, relocate)
 
 
 def _is_foreign(finder: Any) -> bool:
-    """Whether a place's finder is of an import hook, and not turned yet."""
-    own = isinstance(finder, _Turned) or type(finder).__module__ in _PYTHONS_OWN
+    """Whether a place's finder is of an import hook, and doesn't relocate yet."""
+    own = isinstance(finder, _RelocatingFinder) or type(finder).__module__ in _PYTHONS_OWN
     return finder is not None and not own

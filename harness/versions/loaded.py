@@ -1,7 +1,7 @@
 """Several versions of a project in one process: each with modules of its own under one name.
 
-Which version's modules an import finds, and which folder is the working directory, is switched by
-entering its world. opbench's own modules, and all that is installed, are shared by the worlds.
+Activating a version switches which modules imports find, and the working directory. opbench's own
+modules, and all that is installed, are shared by the versions.
 """
 
 from __future__ import annotations
@@ -17,26 +17,27 @@ from types import ModuleType
 from opbench.harness.catalog import Catalog, load
 from opbench.harness.declare import Impl
 from opbench.harness.versions import own_packages
-from opbench.harness.versions.finders import turn_finders
+from opbench.harness.versions.finders import relocate_finders
 from opbench.harness.versions.sources import Version, copies, is_opbench, search_path, to_load
 from opbench.harness.versions.trees import Trees, places_of, resolved
 from opbench.results.errors import DeclarationError, VersionError
 
 
-@dataclass(slots=True)
-class World:
-    """One version, loaded.
-
-    absent: those of the modules asked for that it doesn't have. checked: how many modules the
-    process had when they were last seen to be its own.
-    """
+@dataclass(slots=True, kw_only=True)
+class LoadedVersion:
+    """One version, loaded."""
 
     version: Version
     catalog: Catalog = field(init=False)
+    #: Its own modules, by name.
     modules: dict[str, ModuleType] = field(default_factory=dict)
+    #: The search path for imports.
     path: list[str] = field(default_factory=list)
+    #: The working directory.
     folder: str = ""
+    #: The modules that were requested and that it doesn't have.
     absent: tuple[str, ...] = ()
+    #: How many modules the process had when they were last checked to be the version's own.
     checked: int = 0
 
     def owns(self, contender: Impl) -> bool:
@@ -44,11 +45,11 @@ class World:
         return contender.module in self.modules
 
 
-class Worlds:
-    """The worlds of this process, one of which is entered; or none, before the first."""
+class LoadedVersions:
+    """The versions that are loaded in this process, of which at most one is active."""
 
     def __init__(self) -> None:
-        self._current: World | None = None
+        self._current: LoadedVersion | None = None
         self._count = 0
         self._trees = Trees()
         self._shared_path = list(sys.path)
@@ -57,53 +58,53 @@ class Worlds:
         #: Whether the versions are those of opbench itself, whose suites are each version's own.
         self._is_opbench = False
 
-    def load(self, version: Version, modules: tuple[str, ...] = ()) -> World:
-        """Load a version and `modules`, which all worlds share, and stay in its world.
+    def load(self, version: Version, modules: tuple[str, ...] = ()) -> LoadedVersion:
+        """Load a version and `modules`, which all versions share, and activate it.
 
         A version may be loaded more than once: each time it has modules of its own. Raises
-        VersionError, with the reason, where it can't be loaded, or loads what isn't its own.
+        VersionError, with the reason, if it can't be loaded, or loads modules of another version.
         """
         self._trees.add((version.root, version.home))
         project = version.project()
-        self._take_as(is_opbench(project))
+        self._set_project(is_opbench(project))
         path = search_path(self._shared_path, version, self._trees)
-        world = World(version, path=path, folder=str(version.directory))
-        self.enter(world)
-        turn_finders(self._turn)
-        wanted, world.absent = to_load(version, project, self._trees)
+        loaded = LoadedVersion(version=version, path=path, folder=str(version.directory))
+        self.activate(loaded)
+        relocate_finders(self._relocate)
+        modules_to_load, loaded.absent = to_load(version, project, self._trees)
         try:
-            world.catalog = load(*modules, *wanted, entry_points=False, may_be_empty=True)
+            loaded.catalog = load(*modules, *modules_to_load, entry_points=False, may_be_empty=True)
         except DeclarationError as error:
             raise VersionError(f"{version.label} does not load: {error}") from error
         self._refresh()
-        self.ensure_own(world)
-        return world
+        self.ensure_own(loaded)
+        return loaded
 
-    def _take_as(self, is_opbench: bool) -> None:
-        """Versions of opbench itself have suites of their own, which may be loaded already."""
+    def _set_project(self, is_opbench: bool) -> None:
+        """Prepare for versions of opbench itself, whose suites may be loaded already."""
         if is_opbench and self._current is None:
             own_packages.release()
         self._is_opbench = is_opbench
 
     @property
     def trees(self) -> Trees:
-        """Those of the versions that were loaded."""
+        """The trees of the versions that were loaded."""
         return self._trees
 
-    def enter(self, world: World) -> None:
-        """From now on imports find the modules of this world."""
-        if world is self._current:
+    def activate(self, loaded: LoadedVersion) -> None:
+        """Make imports find the modules of this version from now on."""
+        if loaded is self._current:
             return
         self._put_away()
-        sys.modules.update(world.modules)
-        sys.path[:] = world.path
+        sys.modules.update(loaded.modules)
+        sys.path[:] = loaded.path
         if self._is_opbench:
-            own_packages.show(world.modules, world.version.root)
-        os.chdir(world.folder)
-        self._current, self._count = world, len(sys.modules)
+            own_packages.show(loaded.modules, loaded.version.root)
+        os.chdir(loaded.folder)
+        self._current, self._count = loaded, len(sys.modules)
 
-    def leave(self) -> None:
-        """Be in no world: imports and the working directory are as they were before the first."""
+    def deactivate(self) -> None:
+        """Activate none: imports and the working directory are as they were at the beginning."""
         if self._current is None:
             return
         self._put_away()
@@ -114,39 +115,39 @@ class Worlds:
         self._current = None
 
     @contextmanager
-    def visiting(self) -> Iterator[Worlds]:
-        """Be in no world at the end, however it ends, and import as before."""
+    def restored_at_end(self) -> Iterator[LoadedVersions]:
+        """Activate none at the end, however it ends, and import as before."""
         finders, hooks = list(sys.meta_path), list(sys.path_hooks)
         try:
             yield self
         finally:
-            self.leave()
+            self.deactivate()
             sys.meta_path[:], sys.path_hooks[:] = finders, hooks
 
-    def ensure_own(self, world: World) -> None:
-        """Raises VersionError where a world, in which one is, has modules that aren't its own."""
-        if world.checked == len(sys.modules):
+    def ensure_own(self, loaded: LoadedVersion) -> None:
+        """Raise VersionError if the version, which is active, has modules of another version."""
+        if loaded.checked == len(sys.modules):
             return
         self._refresh()
-        for reason in (*self._strays(world), *self._copies(world)):
+        for reason in (*self._strays(loaded), *self._copies(loaded)):
             raise VersionError(reason)
-        world.checked = len(sys.modules)
+        loaded.checked = len(sys.modules)
 
-    def _strays(self, world: World) -> Iterator[str]:
-        root = resolved(world.version.root)
-        for name, module in world.modules.items():
+    def _strays(self, loaded: LoadedVersion) -> Iterator[str]:
+        root = resolved(loaded.version.root)
+        for name, module in loaded.modules.items():
             for place in places_of(module):
                 if self._trees.of(place) not in (root, None):
                     yield (
-                        f"{world.version.label} imports {name} from {place}, which is not its own: "
-                        "let what imports it find it relative to its own file"
+                        f"{loaded.version.label} imports {name} from {place}, which is not its "
+                        "own: let what imports it find it relative to its own file"
                     )
 
-    def _copies(self, world: World) -> Iterator[str]:
+    def _copies(self, loaded: LoadedVersion) -> Iterator[str]:
         shared = {n: m for n, m in list(sys.modules.items()) if self._may_be_copy(n)}
-        for name, what in copies(world.version, shared, self._trees):
+        for name, what in copies(loaded.version, shared, self._trees):
             yield (
-                f"{world.version.label} imports {name} from {places_of(shared[name])[0]}, an "
+                f"{loaded.version.label} imports {name} from {places_of(shared[name])[0]}, an "
                 f"installed copy of {what}, which both versions would share: install the project "
                 "for editing (pip install -e), or compare two environments (--base-python)"
             )
@@ -158,11 +159,11 @@ class Worlds:
         return own_packages.is_own(name, declared=not self._is_opbench)
 
     def _put_away(self) -> None:
-        """Take the modules of the world that is left out of sight, and keep what is its own."""
+        """Hide the modules of the active version, and note which are its own."""
         if self._current is None:
             left = self._own_modules()
         else:
-            # Looking through all modules takes milliseconds, and worlds change with every block.
+            # Looking through all modules takes milliseconds, and loaded change with every block.
             if len(sys.modules) != self._count:
                 self._refresh()
             left = self._current.modules
@@ -171,7 +172,7 @@ class Worlds:
             sys.modules.pop(name, None)
 
     def _refresh(self) -> None:
-        """What the current world imported meanwhile is its own."""
+        """Note what the active version imported meanwhile as its own."""
         assert self._current is not None
         self._current.modules, self._count = self._own_modules(), len(sys.modules)
 
@@ -182,17 +183,17 @@ class Worlds:
             if not self._is_shared(name) and self._trees.of_module(module) is not None
         }
 
-    def _turn(self, place: str) -> str | None:
-        """As `opbench.harness.versions.finders.Turn`, for the world that is entered."""
+    def _relocate(self, place: str) -> str | None:
+        """Relocate a place, as `finders.Relocate`, into the active version."""
         if self._current is None:
             return place
-        turned = self._current.version.moved(place, self._trees)
-        return turned if turned == place or Path(turned).exists() else None
+        relocated = self._current.version.relocated(place, self._trees)
+        return relocated if relocated == place or Path(relocated).exists() else None
 
 
-def _folder(world: World) -> str:
-    """The working directory; that of the version where it was removed meanwhile."""
+def _folder(loaded: LoadedVersion) -> str:
+    """The working directory; that of the version if it was removed meanwhile."""
     try:
         return str(Path.cwd())
     except FileNotFoundError:
-        return str(world.version.directory)
+        return str(loaded.version.directory)

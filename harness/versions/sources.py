@@ -47,7 +47,7 @@ class Version:
         """The project of its working directory. Raises VersionError where it can't be read."""
         return nearest(resolved(self.directory), resolved(self.root), GROUP)
 
-    def moved(self, place: str, trees: Trees) -> str:
+    def relocated(self, place: str, trees: Trees) -> str:
         """The same place in this version, where it is one of the installed tree; others as is."""
         home = resolved(self.home)
         if trees.of(place) != home:
@@ -65,8 +65,8 @@ def search_path(entries: Iterable[str], version: Version, trees: Trees) -> list[
     # Relative places are meant from where the command was called.
     here = version.home / version.folder
     places = (place for entry in entries for place in _followed(entry, here, trees))
-    turned = (version.moved(place, trees) for place in places)
-    return list(dict.fromkeys((str(version.root), *turned)))
+    relocated = (version.relocated(place, trees) for place in places)
+    return list(dict.fromkeys((str(version.root), *relocated)))
 
 
 def to_load(
@@ -162,7 +162,9 @@ def _installed(version: Version, project: Project, trees: Trees) -> Iterator[tup
         if trees.of(source) is None:
             yield point.value, False
             continue
-        found = nearest(resolved(Path(version.moved(source, trees))), resolved(version.root), GROUP)
+        found = nearest(
+            resolved(Path(version.relocated(source, trees))), resolved(version.root), GROUP
+        )
         if found.declared is None:
             yield point.value, True
         elif found.folder != project.folder:

@@ -12,7 +12,7 @@ from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.execution.process import Limits
 from opbench.harness.planning.selection import Race
 from opbench.harness.regression.calibration import record
-from opbench.harness.regression.gate import Contest
+from opbench.harness.regression.comparison import ComparisonPlan
 from opbench.harness.timing import injected_slowdown, interleaving
 from opbench.harness.timing.clock import HostClock
 from opbench.harness.timing.stopping import Policy
@@ -150,9 +150,9 @@ def test_words_that_make_no_sense_are_refused(words, capsys):
 
 def test_what_cannot_be_slowed_by_a_known_share_is_refused(tmp_path):
     races = (Race(replace(CASE, device="cuda:0"), ("cpp",)),)
-    contest = Contest({}, races, (), Limits())
+    comparison = ComparisonPlan(sides={}, races=races, null=(), limits=Limits())
     with pytest.raises(SelectionError, match="what runs on cuda:0 can't be slowed down by a known"):
-        record(contest, new_run(tmp_path), slowdowns=(0.03,), twins=1, pairs=1)
+        record(comparison, new_run(tmp_path), slowdowns=(0.03,), twins=1, pairs=1)
 
 
 def blocks(rng, *, process, times=200):

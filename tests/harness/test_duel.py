@@ -6,10 +6,15 @@ from collections import Counter
 import psutil
 import pytest
 
-from opbench.harness.execution.messages import Brief
+from opbench.harness.execution.messages import WorkerConfig
 from opbench.harness.execution.process import Limits
 from opbench.harness.planning.selection import Race
-from opbench.harness.regression.process_pair import FEWEST, DiedError, Duel, Fighter, died
+from opbench.harness.regression.process_pair import (
+    FEWEST,
+    ProcessPair,
+    SideDiedError,
+    refusal_of,
+)
 from opbench.harness.versions.sources import Version
 from opbench.results.records import Case, Failed, Paired, Unpaired, Unsupported, Wrong
 from tests.harness.projects import OPS
@@ -55,8 +60,8 @@ for before, after in (
     BASE = BASE.replace(before, after)
 
 
-class Watched(Duel):
-    """Takes down, at each burst, whether the other processes stand still, and itself."""
+class Watched(ProcessPair):
+    """Notes, at each block, whether the other processes are suspended, and itself."""
 
     def __init__(self, *given):
         super().__init__(*given)
@@ -64,11 +69,11 @@ class Watched(Duel):
 
     def _expect(self, side, race, kind):
         if kind is float:
-            others = all(map(self.stands_still, self._workers.keys() - {side}))
-            self.seen.append((side, others, self.stands_still(side, within=0)))
+            others = all(map(self.is_suspended, self._workers.keys() - {side}))
+            self.seen.append((side, others, self.is_suspended(side, within=0)))
         return super()._expect(side, race, kind)
 
-    def stands_still(self, side, within=1.0):
+    def is_suspended(self, side, within=1.0):
         """Whether all threads of a side are stopped, or get there in time: a signal takes some."""
         process = psutil.Process(self._workers[side]._process.pid)
         deadline = time.monotonic() + within
@@ -86,41 +91,41 @@ def sides(tmp_path_factory):
         (folder / side).mkdir()
         (folder / side / "ops.py").write_text(text)
         version = Version(side, folder / side, folder / "head", ("ops.py",))
-        found[side] = Fighter(Brief((), LIMITS.memory, ((side, version),)))
+        found[side] = WorkerConfig((), LIMITS.memory, ((side, version),))
     return found
 
 
-def times(duel, *names, seconds=0.2, checked=False, other="head"):
+def times(pair, *names, seconds=0.2, checked=False, other="head"):
     """Those of contenders."""
     race = Race(CASE, names)
-    return duel.times(race, seconds=seconds, order=0, checked=checked, other=other)
+    return pair.times(race, seconds=seconds, order=0, checked=checked, other=other)
 
 
 @pytest.mark.alone
-def test_they_take_turns_and_who_waits_stands_still(sides):
-    with Watched({**sides, "again": sides["base"]}, LIMITS) as duel:
-        found = times(duel, "summed", "multiplied")
-        again = times(duel, "summed", seconds=0.0, other="again")
-        ids = [worker._process.pid for worker in duel._workers.values()]
-        duel._workers["base"].stop()
+def test_they_take_turns_and_who_waits_is_suspended(sides):
+    with Watched({**sides, "again": sides["base"]}, LIMITS) as pair:
+        found = times(pair, "summed", "multiplied")
+        again = times(pair, "summed", seconds=0.0, other="again")
+        ids = [worker._process.pid for worker in pair._workers.values()]
+        pair._workers["base"].suspend()
         assert all(map(psutil.pid_exists, ids))
     assert not any(map(psutil.pid_exists, ids))
     for paired in (*found.values(), *again.values()):
         assert isinstance(paired, Paired)
         assert len(paired.base_s) == len(paired.head_s) >= FEWEST
         assert all(0 < seconds < 0.01 for seconds in paired.base_s + paired.head_s)
-    number = Counter(side for side, *_ in duel.seen)
+    number = Counter(side for side, *_ in pair.seen)
     assert number["again"] == len(again["summed"].head_s)
     assert number["base"] == number["head"] + number["again"]
-    assert all(other for _, other, _ in duel.seen)
-    assert not all(itself for _, _, itself in duel.seen)
+    assert all(other for _, other, _ in pair.seen)
+    assert not all(itself for _, _, itself in pair.seen)
     # Neither is always the first of a round.
-    assert {side for side, *_ in duel.seen[: 2 * number["head"] : 2]} == {"base", "head"}
+    assert {side for side, *_ in pair.seen[: 2 * number["head"] : 2]} == {"base", "head"}
 
 
 def test_who_cannot_be_timed_is_told_with_its_side_and_the_others_go_on(sides):
-    with Duel(sides, LIMITS) as duel:
-        found = times(duel, "is_wrong", "refuses", "summed", checked=True)
+    with ProcessPair(sides, LIMITS) as pair:
+        found = times(pair, "is_wrong", "refuses", "summed", checked=True)
     assert isinstance(found["is_wrong"], Unpaired)
     assert found["is_wrong"].base is None
     assert isinstance(found["is_wrong"].head, Wrong)
@@ -130,20 +135,20 @@ def test_who_cannot_be_timed_is_told_with_its_side_and_the_others_go_on(sides):
 
 
 def test_a_process_that_dies_has_failed_on_its_side(sides):
-    with Duel(sides, LIMITS) as duel, pytest.raises(DiedError) as caught:
-        times(duel, "summed", "crashes")
+    with ProcessPair(sides, LIMITS) as pair, pytest.raises(SideDiedError) as caught:
+        times(pair, "summed", "crashes")
     assert (caught.value.side, caught.value.contender) == ("head", "crashes")
-    told = died(caught.value)
-    assert told.base is None
-    assert isinstance(told.head, Failed)
-    assert "SIGABRT" in told.head.reason
+    refused = refusal_of(caught.value)
+    assert refused.base is None
+    assert isinstance(refused.head, Failed)
+    assert "SIGABRT" in refused.head.reason
 
 
 def test_a_process_that_dies_between_two_cases_has_failed_on_its_side(sides):
-    with Duel(sides, LIMITS) as duel:
-        times(duel, "leaves_a_bomb", seconds=0.0)
+    with ProcessPair(sides, LIMITS) as pair:
+        times(pair, "leaves_a_bomb", seconds=0.0)
         time.sleep(1.0)
-        with pytest.raises(DiedError) as caught:
-            times(duel, "summed")
+        with pytest.raises(SideDiedError) as caught:
+            times(pair, "summed")
     assert (caught.value.side, caught.value.contender) == ("head", "")
     assert "exited with code 7" in caught.value.failed.reason

@@ -83,19 +83,19 @@ sys.meta_path.insert(0, Redirecting)
 PROGRAM = """
 import importlib, json, os, pathlib, sys
 from opbench.harness.versions.sources import Version
-from opbench.harness.versions.loaded import Worlds
+from opbench.harness.versions.loaded import LoadedVersions
 
 home, roots = pathlib.Path(sys.argv[1]), [pathlib.Path(root) for root in sys.argv[2:]]
-worlds = Worlds()
+loaded_versions = LoadedVersions()
 here = pathlib.Path("sourced")
-loaded = [worlds.load(Version(root.parent.name, root, home, (), here)) for root in roots]
+loaded = [loaded_versions.load(Version(root.parent.name, root, home, (), here)) for root in roots]
 said = {}
-for world in (*loaded, *loaded):
-    worlds.enter(world)
+for side in (*loaded, *loaded):
+    loaded_versions.activate(side)
     for name in json.loads(os.environ["MODULES"]):
         value = getattr(importlib.import_module(name), "VALUE", None)
         said.setdefault(name, []).append(value)
-    worlds.ensure_own(world)
+    loaded_versions.ensure_own(side)
 print(json.dumps(said))
 """
 

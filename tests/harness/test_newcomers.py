@@ -2,10 +2,9 @@
 
 import pytest
 
-from opbench.harness.execution.messages import Brief
+from opbench.harness.execution.messages import WorkerConfig
 from opbench.harness.execution.process import Limits
-from opbench.harness.regression.new_contenders import tried
-from opbench.harness.regression.process_pair import Fighter
+from opbench.harness.regression.new_contenders import try_alone
 from opbench.harness.versions.sources import Version
 from opbench.results.records import Case, Failed, Uncompared, Unpaired, Unsupported, Wrong
 from tests.harness.projects import OPS
@@ -44,11 +43,11 @@ def refuses(x):
 
 
 @pytest.fixture
-def fighter(tmp_path):
+def side(tmp_path):
     """A side that has contenders of every kind."""
     (tmp_path / "ops.py").write_text(OPS + MORE)
     version = Version("theirs", tmp_path, tmp_path, ("ops.py",))
-    return Fighter(Brief((), LIMITS.memory, (("one", version),)))
+    return WorkerConfig((), LIMITS.memory, (("one", version),))
 
 
 def new(name, case=SMALL):
@@ -56,10 +55,10 @@ def new(name, case=SMALL):
     return Uncompared(name, case, "new", Unpaired(LACKING, None))
 
 
-def test_what_is_new_is_checked_and_called_once(fighter):
+def test_what_is_new_is_checked_and_called_once(side):
     names = ("summed", "raises", "crashes", "is_wrong", "refuses")
     items = (*map(new, names), new("multiplied", LARGE))
-    found = {item.contender: item for item in tried(items, {"head": fighter}, LIMITS)}
+    found = {item.contender: item for item in try_alone(items, {"head": side}, LIMITS)}
     assert {name: item.status for name, item in found.items()} == {
         "summed": "new",
         "raises": "head",
@@ -78,16 +77,16 @@ def test_what_is_new_is_checked_and_called_once(fighter):
     assert all(item.outcome.base == LACKING for item in found.values())
 
 
-def test_what_has_vanished_has_vanished_whatever_it_was_worth(fighter):
+def test_what_has_vanished_has_vanished_whatever_it_was_worth(side):
     items = [
         Uncompared(name, SMALL, "vanished", Unpaired(None, LACKING))
         for name in ("summed", "raises")
     ]
-    runs, fails = tried(items, {"base": fighter}, LIMITS)
+    runs, fails = try_alone(items, {"base": side}, LIMITS)
     assert (runs.status, fails.status) == ("vanished", "vanished")
     assert runs.outcome == Unpaired(None, LACKING)
     assert "no luck" in fails.outcome.base.reason
 
 
 def test_where_nobody_is_alone_no_process_is_started():
-    assert tried((), {}, LIMITS) == ()
+    assert try_alone((), {}, LIMITS) == ()

@@ -10,30 +10,30 @@ from pathlib import Path
 import pytest
 
 from opbench.harness.regression.comparison import versions_of
-from opbench.harness.versions.loaded import Worlds
+from opbench.harness.versions.loaded import LoadedVersions
 from opbench.results.errors import VersionError
 from tests.harness.projects import OPS, own_imports
 from tests.harness.versions import version
 
 
 @pytest.fixture
-def worlds(tmp_path):
-    """Worlds, of which nothing is left in this process at the end."""
+def loaded_versions(tmp_path):
+    """Loaded versions, of which nothing is left in this process at the end."""
     with own_imports(tmp_path):
-        yield Worlds()
+        yield LoadedVersions()
 
 
 @pytest.mark.parametrize("module", ["vendored/ops.py", "vendored.deeper.ops", "vendored/x/ops.py"])
-def test_a_place_that_is_empty_is_no_version_without_the_file(tmp_path, worlds, module):
+def test_a_place_that_is_empty_is_no_version_without_the_file(tmp_path, loaded_versions, module):
     """As a submodule that isn't checked out: what it declares is not new in the other version."""
     base = version(tmp_path / "base", "old", modules=(module,))
     (base.root / "vendored").mkdir()
     with pytest.raises(VersionError, match=r"base has no vendored.*: .*/vendored is empty"):
-        worlds.load(base)
+        loaded_versions.load(base)
 
 
 @pytest.fixture
-def pair(tmp_path, worlds, monkeypatch):
+def pair(tmp_path, loaded_versions, monkeypatch):
     """Loads two versions whose `ops.py` ends in these lines; the second is the installed one."""
 
     def loaded(lines, folder="", **changes):
@@ -47,8 +47,8 @@ def pair(tmp_path, worlds, monkeypatch):
             (root / "sub" / "table.txt").write_text(name)
             found.append(replace(one, folder=Path(folder)))
         for key, value in changes.items():
-            monkeypatch.setattr(worlds, key, value)
-        return [worlds.load(one) for one in found]
+            monkeypatch.setattr(loaded_versions, key, value)
+        return [loaded_versions.load(one) for one in found]
 
     return loaded
 
@@ -78,17 +78,19 @@ def test_what_a_version_imports_from_the_other_tree_is_refused(tmp_path, pair, l
         pair(lines)
 
 
-def test_what_a_call_imports_from_the_other_tree_is_found_afterwards(tmp_path, worlds, pair):
+def test_what_a_call_imports_from_the_other_tree_is_found_afterwards(
+    tmp_path, loaded_versions, pair
+):
     lines = STRAYS["an absolute place"].replace("\n", "\n    ")
     base, head = pair(f'\n\n@impl("row_sum")\ndef hidden(x):{lines}')
     (tmp_path / "head" / "outer_module.py").write_text("VALUE = 1\n")
-    for world in (base, head):
-        worlds.enter(world)
-        world.catalog.impl("row_sum", "hidden").function(None)
-    worlds.ensure_own(head)
-    worlds.enter(base)
+    for side in (base, head):
+        loaded_versions.activate(side)
+        side.catalog.impl("row_sum", "hidden").function(None)
+    loaded_versions.ensure_own(head)
+    loaded_versions.activate(base)
     with pytest.raises(VersionError, match="outer_module"):
-        worlds.ensure_own(base)
+        loaded_versions.ensure_own(base)
 
 
 def distribution(site, name, source=""):
@@ -123,16 +125,18 @@ def test_an_installed_copy_of_the_project_is_refused(tmp_path, pair, how):
         pair("\nimport gears_copied\n", _shared_path=[*sys.path, str(site)])
 
 
-def test_an_installed_copy_will_do_where_there_is_but_one_version(tmp_path, worlds, monkeypatch):
+def test_an_installed_copy_will_do_where_there_is_but_one_version(
+    tmp_path, loaded_versions, monkeypatch
+):
     """As in two environments, each of which has its own."""
     site, root = tmp_path / "env" / "site-packages", tmp_path / "head"
     distribution(site, "gears", f"file://{root}")
-    monkeypatch.setattr(worlds, "_shared_path", [*sys.path, str(site)])
+    monkeypatch.setattr(loaded_versions, "_shared_path", [*sys.path, str(site)])
     (root).mkdir()
     (root / "ops.py").write_text(OPS + "\nimport gears_copied\n")
     labels = ("the project", "")
     one, _ = versions_of(root, root, home=root, modules=(str(root / "ops.py"),), labels=labels)
-    assert "summed" in worlds.load(one).catalog.impls["row_sum"]
+    assert "summed" in loaded_versions.load(one).catalog.impls["row_sum"]
 
 
 def test_what_others_installed_is_no_copy(tmp_path, pair):
@@ -142,47 +146,47 @@ def test_what_others_installed_is_no_copy(tmp_path, pair):
     assert "gears_copied" not in {**base.modules, **head.modules}
 
 
-def test_the_working_directory_is_the_same_place_of_each_version(tmp_path, worlds, pair):
+def test_the_working_directory_is_the_same_place_of_each_version(tmp_path, loaded_versions, pair):
     reading = "    return Path('table.txt').read_text(), subprocess.getoutput('cat table.txt')\n"
     imports = "\nimport subprocess\nfrom pathlib import Path\n"
     lines = f'{imports}\n@impl("row_sum")\ndef reads(x):\n{reading}\nAT = reads(0)\n'
     here = Path.cwd()
     base, head = pair(lines, folder="sub")
-    for world in (base, head, base):
-        worlds.enter(world)
-        read = world.catalog.impl("row_sum", "reads").function
-        expected = (world.version.label,) * 2
+    for side in (base, head, base):
+        loaded_versions.activate(side)
+        read = side.catalog.impl("row_sum", "reads").function
+        expected = (side.version.label,) * 2
         assert read(None) == expected
         assert read.__globals__["AT"] == expected
-    worlds.leave()
+    loaded_versions.deactivate()
     assert Path.cwd() == here
 
 
-def test_a_folder_that_a_version_lacks_is_the_nearest_above_it(tmp_path, worlds, pair):
+def test_a_folder_that_a_version_lacks_is_the_nearest_above_it(tmp_path, loaded_versions, pair):
     base, _ = pair("", folder="sub/deeper")
     assert base.folder == str(tmp_path / "base" / "sub")
-    worlds.enter(base)
+    loaded_versions.activate(base)
     assert Path.cwd() == tmp_path / "base" / "sub"
 
 
-def test_where_a_version_goes_stays_its_own(worlds, pair):
+def test_where_a_version_goes_stays_its_own(loaded_versions, pair):
     base, head = pair("\nimport os\nos.chdir('sub')\n")
-    for world in (base, head):
-        worlds.enter(world)
-        assert Path.cwd() == world.version.root / "sub"
+    for side in (base, head):
+        loaded_versions.activate(side)
+        assert Path.cwd() == side.version.root / "sub"
 
 
-def test_what_a_version_puts_into_the_search_path_stays_its_own(tmp_path, worlds, pair):
+def test_what_a_version_puts_into_the_search_path_stays_its_own(tmp_path, loaded_versions, pair):
     lines = "\nimport sys\nsys.path.append(__file__.rpartition('/')[0] + '/sub')"
     base, head = pair(lines)
-    for world in (base, head, base):
-        (world.version.root / "sub" / "far_module.py").write_text("")
-        worlds.enter(world)
+    for side in (base, head, base):
+        (side.version.root / "sub" / "far_module.py").write_text("")
+        loaded_versions.activate(side)
         file = importlib.import_module("far_module").__file__
-        assert Path(file) == world.version.root / "sub" / "far_module.py"
+        assert Path(file) == side.version.root / "sub" / "far_module.py"
 
 
-def test_an_archive_in_the_search_path_is_that_of_each_version(tmp_path, worlds, pair):
+def test_an_archive_in_the_search_path_is_that_of_each_version(tmp_path, loaded_versions, pair):
     for name in ("base", "head"):
         (tmp_path / name).mkdir()
         with zipfile.ZipFile(tmp_path / name / "packed.zip", "w") as archive:
@@ -204,7 +208,7 @@ def test_a_relative_place_in_the_search_path_is_that_of_each_version(tmp_path, p
     assert head.modules["near_module"].VALUE == "head"
 
 
-def test_a_project_has_no_say_in_what_opbenchs_own_packages_are(tmp_path, worlds, pair):
+def test_a_project_has_no_say_in_what_opbenchs_own_packages_are(tmp_path, loaded_versions, pair):
     for name in ("base", "head"):
         for package in ("opbench", "opbench/suites", "opbench/impls"):
             (tmp_path / name / package).mkdir(parents=True)

@@ -9,62 +9,62 @@ import pytest
 import opbench.harness.declare
 from opbench.harness.execution.process import WorkerError
 from opbench.harness.execution.supervisor import Supervisor
-from opbench.harness.versions.loaded import Worlds
+from opbench.harness.versions.loaded import LoadedVersions
 from opbench.results.errors import VersionError
 from tests.harness.projects import own_imports
 from tests.harness.versions import OPS_OF, version
 
 
 @pytest.fixture
-def worlds(tmp_path):
-    """Worlds, of which nothing is left in this process at the end."""
+def loaded_versions(tmp_path):
+    """Loaded versions, of which nothing is left in this process at the end."""
     with own_imports(tmp_path):
-        yield Worlds()
+        yield LoadedVersions()
 
 
 @pytest.fixture
-def two(tmp_path, worlds):
-    """The worlds of two versions."""
+def two(tmp_path, loaded_versions):
+    """Two loaded versions."""
     base = version(tmp_path / "base", "old", home=tmp_path / "head")
     head = version(tmp_path / "head", "new")
-    return worlds.load(base), worlds.load(head)
+    return loaded_versions.load(base), loaded_versions.load(head)
 
 
-def late(world):
+def late(side):
     """What a contender that imports a module while it runs says."""
-    return world.catalog.impl("row_sum", "late").function(None)
+    return side.catalog.impl("row_sum", "late").function(None)
 
 
-def test_each_has_modules_of_its_own_under_one_name(worlds, two):
+def test_each_has_modules_of_its_own_under_one_name(loaded_versions, two):
     base, head = two
-    for world, value in ((base, "old"), (head, "new"), (base, "old"), (head, "new")):
-        worlds.enter(world)
+    for side, value in ((base, "old"), (head, "new"), (base, "old"), (head, "new")):
+        loaded_versions.activate(side)
         assert importlib.import_module("inner_module").VALUE == value
-        assert Path(sys.modules["inner_module"].__file__).parent == world.version.root
+        assert Path(sys.modules["inner_module"].__file__).parent == side.version.root
 
 
-def test_what_is_imported_late_is_of_the_world_that_runs(worlds, two):
+def test_what_is_imported_late_is_of_the_version_that_runs(loaded_versions, two):
     base, head = two
-    worlds.enter(base)
+    loaded_versions.activate(base)
     assert late(base) == ("old", "old")
     first = sys.modules["late_module"]
-    worlds.enter(head)
+    loaded_versions.activate(head)
     assert "late_module" not in sys.modules
     assert late(head) == ("new", "new")
-    worlds.enter(base)
+    loaded_versions.activate(base)
     assert sys.modules["late_module"] is first
     assert late(base) == ("old", "old")
 
 
-def test_one_version_twice_has_modules_of_its_own_each_time(tmp_path, worlds):
+def test_one_version_twice_has_modules_of_its_own_each_time(tmp_path, loaded_versions):
     only = version(tmp_path / "base", "old")
-    first, again = worlds.load(only), worlds.load(only)
+    first, again = loaded_versions.load(only), loaded_versions.load(only)
     contenders = [w.catalog.impl("row_sum", "late").function for w in (first, again)]
     assert contenders[0] is not contenders[1]
     assert first.modules["inner_module"] is not again.modules["inner_module"]
 
 
-def test_the_harness_is_shared_whatever_a_version_brings(tmp_path, worlds):
+def test_the_harness_is_shared_whatever_a_version_brings(tmp_path, loaded_versions):
     roots = [tmp_path / "base", tmp_path / "head"]
     for root in roots:
         (root / "opbench" / "results").mkdir(parents=True)
@@ -72,62 +72,64 @@ def test_the_harness_is_shared_whatever_a_version_brings(tmp_path, worlds):
             file = root / "opbench" / place / "__init__.py"
             file.write_text("raise ImportError('another harness')\n")
     for root in roots:
-        world = worlds.load(version(root, "x", home=roots[1]))
+        side = loaded_versions.load(version(root, "x", home=roots[1]))
         assert importlib.import_module("opbench.harness.declare") is opbench.harness.declare
         assert importlib.import_module("opbench.results.records").Case is not None
-        assert not any(name.startswith("opbench") for name in world.modules)
-        assert type(world.catalog.ops["row_sum"]) is opbench.harness.declare.Op
+        assert not any(name.startswith("opbench") for name in side.modules)
+        assert type(side.catalog.ops["row_sum"]) is opbench.harness.declare.Op
 
 
 def test_what_is_installed_is_shared_and_not_the_versions_own(two):
     base, head = two
     assert base.catalog.ops["patch_pooling"] is head.catalog.ops["patch_pooling"]
-    for world in two:
-        impls = world.catalog.impls
-        assert world.owns(impls["row_sum"]["late"])
-        assert not world.owns(impls["patch_pooling"]["scatter_reduce"])
+    for side in two:
+        impls = side.catalog.impls
+        assert side.owns(impls["row_sum"]["late"])
+        assert not side.owns(impls["patch_pooling"]["scatter_reduce"])
 
 
 def test_an_environment_inside_the_repository_is_installed_all_the_same(
-    tmp_path, worlds, monkeypatch
+    tmp_path, loaded_versions, monkeypatch
 ):
     home, site = tmp_path / "head", tmp_path / "head" / ".venv" / "lib"
     site.mkdir(parents=True)
     (site / "installed_module.py").write_text("VALUE = object()\n")
     monkeypatch.setattr("opbench.harness.versions.trees._INSTALLED", (site,))
-    monkeypatch.setattr(worlds, "_shared_path", [*sys.path, str(site)])
+    monkeypatch.setattr(loaded_versions, "_shared_path", [*sys.path, str(site)])
     found = []
     for root in (tmp_path / "base", home):
-        world = worlds.load(version(root, "x", home=home))
-        assert str(site) in world.path
+        side = loaded_versions.load(version(root, "x", home=home))
+        assert str(site) in side.path
         found.append(importlib.import_module("installed_module"))
     assert found[0] is found[1]
 
 
 def test_a_place_below_the_repository_is_the_same_place_in_each_version(
-    tmp_path, worlds, monkeypatch
+    tmp_path, loaded_versions, monkeypatch
 ):
     """As of a project that is installed for editing, with its modules in `src`."""
     home = tmp_path / "head"
-    monkeypatch.setattr(worlds, "_shared_path", [*sys.path, str(home / "src")])
-    base = worlds.load(version(tmp_path / "base", "old", home=home, below="src"))
-    head = worlds.load(version(home, "new", below="src"))
+    monkeypatch.setattr(loaded_versions, "_shared_path", [*sys.path, str(home / "src")])
+    base = loaded_versions.load(version(tmp_path / "base", "old", home=home, below="src"))
+    head = loaded_versions.load(version(home, "new", below="src"))
     assert str(home / "src") not in base.path
     assert head.path[0] == str(home)
-    for world, value in ((base, "old"), (head, "new")):
-        worlds.enter(world)
-        assert late(world) == (value, value)
+    for side, value in ((base, "old"), (head, "new")):
+        loaded_versions.activate(side)
+        assert late(side) == (value, value)
 
 
-def test_entry_points_are_those_of_the_version_and_not_of_what_is_installed(tmp_path, worlds):
+def test_entry_points_are_those_of_the_version_and_not_of_what_is_installed(
+    tmp_path, loaded_versions
+):
     project = (
         '[project]\nname = "their-ops"\n[project.entry-points."opbench.suites"]\na = "their_ops"\n'
     )
     base = version(tmp_path / "base", "old", modules=())
     (base.root / "pyproject.toml").write_text(project)
     (base.root / "their_ops.py").write_text(OPS_OF)
-    world = worlds.load(base)
-    assert set(world.catalog.impls["row_sum"]) == {
+    side = loaded_versions.load(base)
+    assert set(side.catalog.impls["row_sum"]) == {
         "summed",
         "multiplied",
         "with_scratch",
@@ -135,11 +137,11 @@ def test_entry_points_are_those_of_the_version_and_not_of_what_is_installed(tmp_
     }
 
 
-def test_what_a_version_does_not_have_is_no_error_and_told_apart(tmp_path, worlds):
+def test_what_a_version_does_not_have_is_no_error_and_told_apart(tmp_path, loaded_versions):
     modules = ("ops.py", "missing.py", "a_module_that_nobody_has", "inner_module")
-    world = worlds.load(version(tmp_path / "base", "old", modules=modules))
-    assert world.absent == ("missing.py", "a_module_that_nobody_has")
-    assert "late" in world.catalog.impls["row_sum"]
+    side = loaded_versions.load(version(tmp_path / "base", "old", modules=modules))
+    assert side.absent == ("missing.py", "a_module_that_nobody_has")
+    assert "late" in side.catalog.impls["row_sum"]
 
 
 @pytest.mark.parametrize(
@@ -149,12 +151,14 @@ def test_what_a_version_does_not_have_is_no_error_and_told_apart(tmp_path, world
         (("needy.py",), "base does not load: .*No module named 'a_module_that_nobody_has'"),
     ],
 )
-def test_a_version_that_does_not_load_is_named_with_its_reason(tmp_path, worlds, modules, expected):
+def test_a_version_that_does_not_load_is_named_with_its_reason(
+    tmp_path, loaded_versions, modules, expected
+):
     base = version(tmp_path / "base", "old", modules=modules)
     (base.root / "broken.py").write_text("raise ValueError('no luck')\n")
     (base.root / "needy.py").write_text("import a_module_that_nobody_has\n")
     with pytest.raises(VersionError, match=expected):
-        worlds.load(base)
+        loaded_versions.load(base)
 
 
 @pytest.mark.parametrize(

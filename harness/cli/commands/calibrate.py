@@ -177,18 +177,18 @@ def _gate(words: argparse.Namespace) -> Exit:
 
 
 def _recorded(words: argparse.Namespace) -> RunFolder:
-    from opbench.harness.execution.process import Limits, usual_memory
+    from opbench.harness.execution.process import Limits, default_memory
     from opbench.harness.regression.calibration import record
-    from opbench.harness.regression.setup import mirrored
+    from opbench.harness.regression.setup import set_up_against_itself
 
     resumed = open_resumed(words) if words.resume else None
-    limits = Limits(words.timeout, words.memory_limit or usual_memory() // 2)
-    contest, environment = mirrored(_selection(words), tuple(words.load), limits)
+    limits = Limits(words.timeout, words.memory_limit or default_memory() // 2)
+    comparison, environment = set_up_against_itself(_selection(words), tuple(words.load), limits)
     folder = resumed or common.create_in(words, environment)
     words.folder = folder.path
     with gate_progress(words) as observer:
         record(
-            contest,
+            comparison,
             folder,
             slowdowns=words.slowdowns,
             twins=words.units,

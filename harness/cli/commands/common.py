@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from opbench.harness.catalog import Catalog
     from opbench.harness.execution.supervisor import Supervisor
     from opbench.harness.planning.selection import Race
-    from opbench.harness.regression.setup import Asked
+    from opbench.harness.regression.setup import ComparisonRequest
     from opbench.results.ranking.leaderboard import Board
     from opbench.results.records import Case, Environment
     from opbench.results.records.run_folder import RunFolder
@@ -123,35 +123,35 @@ def supervisors(words: argparse.Namespace, number: int) -> Iterator[Sequence[Sup
     if words.in_process:
         if ignored := words.given & {"timeout", "memory_limit", "jobs"}:
             raise SelectionError(f"{listed(ignored)} would bound processes: leave --in-process out")
-        from opbench.harness.execution.worker import hush
+        from opbench.harness.execution.worker import quiet_torch
 
-        hush()
+        quiet_torch()
         yield ()
         return
-    from opbench.harness.execution.process import Limits, usual_memory
+    from opbench.harness.execution.process import Limits, default_memory
     from opbench.harness.execution.supervisor import Supervisor
     from opbench.harness.pipeline.anchors import MODULE
 
     # This process plans and records; only its workers wait for torch.
     import_lazily("torch")
-    limits = Limits(words.timeout, words.memory_limit or usual_memory() // number)
+    limits = Limits(words.timeout, words.memory_limit or default_memory() // number)
     with ExitStack() as stack:
         modules = (*words.load, MODULE)
         yield [stack.enter_context(Supervisor(modules, limits=limits)) for _ in range(number)]
 
 
-def versions(words: argparse.Namespace, *, method: str) -> Asked:
+def versions(words: argparse.Namespace, *, method: str) -> ComparisonRequest:
     """The two versions that are to be compared, and what of them."""
-    from opbench.harness.regression.setup import Asked
+    from opbench.harness.regression.setup import ComparisonRequest
 
-    return Asked(
-        words.base or "",
-        words.head,
-        words.base_python or "",
-        words.build,
-        options.selection(words),
-        tuple(words.load),
-        method,
+    return ComparisonRequest(
+        base=words.base or "",
+        head=words.head,
+        python=words.base_python or "",
+        build=words.build,
+        selection=options.selection(words),
+        modules=tuple(words.load),
+        method=method,
     )
 
 

@@ -17,7 +17,7 @@ from opbench.harness.system.lazy_import import import_lazily
 
 if TYPE_CHECKING:
     from opbench.harness.planning.selection import Race
-    from opbench.harness.regression.setup import Arena
+    from opbench.harness.regression.setup import Setup
     from opbench.results.records import Gate, GateRules
     from opbench.results.records.run_folder import RunFolder
     from opbench.results.regression.report import Report
@@ -71,51 +71,51 @@ def main(words: argparse.Namespace) -> Exit:
 
 
 def _session(words: argparse.Namespace) -> tuple[RunFolder, Report]:
-    from opbench.harness.execution.process import Limits, usual_memory
+    from opbench.harness.execution.process import Limits, default_memory
     from opbench.harness.regression.gate import gate
-    from opbench.harness.regression.setup import opened
+    from opbench.harness.regression.setup import set_up
     from opbench.results.records import GateRules
     from opbench.results.regression.report import keep_accepted, report_of
 
     rules = GateRules(words.alpha, words.min_slowdown)
-    limits = Limits(words.timeout, words.memory_limit or usual_memory() // 2)
-    with opened(common.versions(words, method=words.method), limits) as arena:
-        accepted = _accepted(words, arena.root)
-        folder = common.create_in(words, arena.head.environment)
+    limits = Limits(words.timeout, words.memory_limit or default_memory() // 2)
+    with set_up(common.versions(words, method=words.method), limits) as setup:
+        accepted = _accepted(words, setup.root)
+        folder = common.create_in(words, setup.head.environment)
         if accepted:
             keep_accepted(folder, accepted)
-        for name, place in arena.common.shared if words.verbose else ():
+        for name, place in setup.common.shared if words.verbose else ():
             print(f"opbench gate: both versions use {name} at {place}", file=sys.stderr)
-        for warning in arena.warnings:
+        for warning in setup.warnings:
             print(f"opbench gate: warning: {warning}", file=sys.stderr)
-        folder.append(_compared(arena, rules))
-        _keep_calibrations(folder, arena.common.races)
-        for lacking in arena.common.alone:
+        folder.append(_compared(setup, rules))
+        _keep_calibrations(folder, setup.common.races)
+        for lacking in setup.common.alone:
             folder.append(lacking)
         with gate_progress(words) as observer:
             gate(
-                arena.contest,
+                setup.plan,
                 folder,
-                method=arena.method,
+                method=setup.method,
                 rules=rules,
                 budget_s=words.budget,
                 observer=observer,
-                may_move=words.method != "twins",
+                allow_pairs=words.method != "twins",
             )
     return folder, report_of(folder)
 
 
-def _compared(arena: Arena, rules: GateRules) -> Gate:
+def _compared(setup: Setup, rules: GateRules) -> Gate:
     """The first line of a gate's folder."""
     from opbench.results.records import Gate
 
     return Gate(
-        base=arena.base,
-        head=arena.head,
-        method=arena.method,
+        base=setup.base,
+        head=setup.head,
+        method=setup.method,
         rules=rules,
-        note=arena.note,
-        warnings=arena.warnings,
+        note=setup.note,
+        warnings=setup.warnings,
     )
 
 

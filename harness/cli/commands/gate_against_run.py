@@ -34,7 +34,7 @@ def main(words: argparse.Namespace, append: Callable[[str], None]) -> Exit:
 
     append: what the summary is handed to, as Markdown.
     """
-    from opbench.harness.execution.process import Limits, WorkerError, usual_memory
+    from opbench.harness.execution.process import Limits, WorkerError, default_memory
     from opbench.harness.execution.supervisor import Supervisor
     from opbench.harness.pipeline.anchors import MODULE
     from opbench.results.records.run_folder import open_run
@@ -43,7 +43,7 @@ def main(words: argparse.Namespace, append: Callable[[str], None]) -> Exit:
     if words.head != ".":
         raise SelectionError("--base-run is compared with what is installed here: leave --head out")
     base = open_run(words.base_run)
-    limits = Limits(words.timeout, words.memory_limit or usual_memory())
+    limits = Limits(words.timeout, words.memory_limit or default_memory())
     try:
         with Supervisor((*words.load, MODULE), limits=limits) as supervisor:
             ensure_comparable(base.info.environment, supervisor.environment())

@@ -18,7 +18,7 @@ from opbench.harness.system.lazy_import import import_lazily
 from opbench.harness.versions.worktrees import HERE
 
 if TYPE_CHECKING:
-    from opbench.harness.regression.setup import Arena
+    from opbench.harness.regression.setup import Setup
     from opbench.results.records import Profile, Record, Uncompared
     from opbench.results.records.run_folder import RunFolder
 
@@ -97,44 +97,44 @@ def _tell_contenders(
 
 
 def _versions(words: argparse.Namespace) -> Exit:
-    from opbench.harness.execution.process import Limits, WorkerError, usual_memory
+    from opbench.harness.execution.process import Limits, WorkerError, default_memory
     from opbench.harness.regression.profile import profile_versions
-    from opbench.harness.regression.setup import opened
+    from opbench.harness.regression.setup import set_up
     from opbench.results.errors import VersionError
     from opbench.results.records import Profile, Uncompared
     from opbench.results.regression.profile_diff import differences
 
     import_lazily("torch")
-    limits = Limits(words.timeout, words.memory_limit or usual_memory() // 2)
+    limits = Limits(words.timeout, words.memory_limit or default_memory() // 2)
     try:
         with (
             progress(words) as observer,
-            opened(common.versions(words, method="pairs"), limits) as arena,
+            set_up(common.versions(words, method="pairs"), limits) as setup,
         ):
-            for warning in arena.warnings:
+            for warning in setup.warnings:
                 print(f"opbench profile: warning: {warning}", file=sys.stderr)
-            folder = _folder(words, arena)
+            folder = _folder(words, setup)
             words.folder = folder.path
-            observer.expect(arena.contest.races)
-            found = profile_versions(arena.contest, folder, observer=observer)
+            observer.expect(setup.plan.races)
+            found = profile_versions(setup.plan, folder, observer=observer)
     except (VersionError, WorkerError) as error:
         print(f"opbench profile: {error}", file=sys.stderr)
         return Exit.NOTHING
     profiles = [item for item in found if isinstance(item, Profile)]
-    refused = [item for item in (*arena.common.alone, *found) if isinstance(item, Uncompared)]
+    refused = [item for item in (*setup.common.alone, *found) if isinstance(item, Uncompared)]
     _tell_versions(words, folder, profiles, refused)
     outcomes = [o for item in refused for o in (item.outcome.base, item.outcome.head) if o]
     return worst(map(code_of, outcomes)) if differences(profiles) else of_outcomes(outcomes)
 
 
-def _folder(words: argparse.Namespace, arena: Arena) -> RunFolder:
+def _folder(words: argparse.Namespace, setup: Setup) -> RunFolder:
     """The run that was asked for, or a new one that says which commits were profiled."""
     if words.run:
         return _begun(words.run)
-    sides = (("base_commit", arena.base.commit), ("head_commit", arena.head.commit))
+    sides = (("base_commit", setup.base.commit), ("head_commit", setup.head.commit))
     commits = tuple((name, json.dumps(commit)) for name, commit in sides)
-    folder = common.create_in(words, arena.head.environment, settings=commits)
-    for lacking in arena.common.alone:
+    folder = common.create_in(words, setup.head.environment, settings=commits)
+    for lacking in setup.common.alone:
         folder.append(lacking)
     return folder
 
