@@ -1,6 +1,7 @@
-"""The one place that survives what foreign code raises, and says whose fault it is.
+"""The one place that catches what foreign code raises.
 
-What a contender raises becomes its outcome; what an op's own functions raise is told of the op.
+What a contender raises becomes its outcome; what an op's own functions raise is reported as a fault
+of the op.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ T = TypeVar("T")
 
 
 def catch(stage: Stage, function: Callable[[], T]) -> T | Unsupported | Failed:
-    """What `function` returns, or the outcome that stands for what it raised.
+    """Call `function`; return its result, or the outcome that stands for what it raised.
 
-    A contender says itself that it doesn't run here by raising UnsupportedError; for want of a
-    compiler it doesn't either. Raises OpFaultError, which is no contender's.
+    Unsupported stands for UnsupportedError, by which a contender says itself that it doesn't run
+    here, and for a missing compiler; Failed for all else. An OpFaultError passes: it is the op's.
+    stage: of the outcome.
     """
     try:
         return function()
@@ -35,18 +37,18 @@ def catch(stage: Stage, function: Callable[[], T]) -> T | Unsupported | Failed:
         reason = lacking(error)
         if reason is not None:
             return Unsupported(reason)
-        told = traceback.format_exc()
+        trace = traceback.format_exc()
         if _is_memory(error):
-            return Failed(stage, f"ran out of memory: {one_line(error)}", told, "memory")
-        return Failed(stage, one_line(error), told)
+            return Failed(stage, f"ran out of memory: {one_line(error)}", trace, "memory")
+        return Failed(stage, one_line(error), trace)
 
 
 @contextmanager
 def charged_to(op: str, what: str, function: Callable[..., Any]) -> Iterator[None]:
-    """Whatever is raised meanwhile is the fault of an op's own function.
+    """Raise OpFaultError in place of whatever is raised within: it is the fault of `function`.
 
-    what: which of its functions it is, by the field. Raises OpFaultError in its place, but lets
-    through that memory ran out: that is for want of a larger machine.
+    Memory that runs out passes: a larger machine may do.
+    what: the field of the op that holds the function.
     """
     try:
         yield
@@ -66,9 +68,9 @@ def op_fault(
     *,
     error: BaseException | None = None,
 ) -> OpFaultError:
-    """The error that tells what is wrong with one of an op's functions, and where it is.
+    """The error that says what is wrong with one of an op's functions, and in which line.
 
-    error: that it raised: the line is the one that this came from.
+    error: raised by the function; the line is then the one that raised it.
     """
     place = place_of(function, error)
     return OpFaultError(f"op {op}{place and f' ({place})'}: {what}", why)
@@ -76,29 +78,30 @@ def op_fault(
 
 @dataclass(slots=True)
 class OpFaults:
-    """The faults of ops that come up in a number of cases, each told once."""
+    """The faults of ops that come up in a number of cases, each reported once."""
 
-    _found: dict[str, list[tuple[str, Case]]] = field(default_factory=dict)
+    #: By the function at fault: why, and on which case.
+    _faults: dict[str, list[tuple[str, Case]]] = field(default_factory=dict)
 
     @contextmanager
     def collect(self, case: Case) -> Iterator[None]:
-        """Go on after a fault of the case's op."""
+        """Go on after a fault of the case's op, and remember it."""
         try:
             yield
         except OpFaultError as error:
-            self._found.setdefault(error.where, []).append((error.why, case))
+            self._faults.setdefault(error.where, []).append((error.why, case))
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """A line for each of them, with the first of its cases."""
+        """A line for each fault, with the first of its cases."""
         return tuple(
-            f"{where} {found[0][0]} (on {found[0][1].label}: {found[0][1].sizes}"
-            f"{f', and on {len(found) - 1} more' if len(found) > 1 else ''})"
-            for where, found in self._found.items()
+            f"{where} {cases[0][0]} (on {cases[0][1].label}: {cases[0][1].sizes}"
+            f"{f', and on {len(cases) - 1} more' if len(cases) > 1 else ''})"
+            for where, cases in self._faults.items()
         )
 
 
 def _is_memory(error: BaseException) -> bool:
-    """Whether memory ran out; torch's CPU allocator raises a plain RuntimeError for it."""
-    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return named or "DefaultCPUAllocator" in str(error)
+    """Whether memory ran out; torch's CPU allocator raises a mere RuntimeError for it."""
+    by_type = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return by_type or "DefaultCPUAllocator" in str(error)

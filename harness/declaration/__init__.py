@@ -1,1 +1,1 @@
-"""What declarations consist of: fields, signatures, where they come from, names that are meant."""
+"""Parts of declarations: fields, signatures, predicates, origins, suggested names."""

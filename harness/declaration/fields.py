@@ -1,20 +1,23 @@
-"""Whether the fields of a declaration are what they should be, told by the field's name."""
+"""Check the fields of a declaration, and name the field that isn't what it should be."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
 from inspect import Parameter
-from typing import Any
+from typing import Any, Literal
 
 from opbench.harness.declaration.named_arguments import NamedCallable, parameter_names
 from opbench.harness.declaration.suggestions import near
 from opbench.results.errors import DeclarationError
 
-BOARDS = ("compute", "materialise", "view", "consume")
-#: What callables may name besides the op's own axes, arguments and options.
+#: The output modes: what the result of a contender may be.
+OutputMode = Literal["compute", "materialise", "view", "consume"]
+BOARDS: tuple[OutputMode, ...] = ("compute", "materialise", "view", "consume")
+#: Names that callables may ask for besides the op's own axes, arguments and options.
 CASE_NAMES = frozenset({"dtype", "device", "direction", "board"})
 
+#: Whether a value is fit for a field.
 Test = Callable[[object], bool]
 
 
@@ -35,7 +38,7 @@ def _is_size(value: object) -> bool:
 
 
 def _mapping(test: Test) -> Test:
-    """Of names to what passes the test."""
+    """A test of mappings from names to values that pass `test`."""
     return lambda value: (
         isinstance(value, Mapping)
         and all(isinstance(key, str) and test(item) for key, item in value.items())
@@ -53,7 +56,7 @@ def _names(value: object) -> bool:
 _SHAPES = (_mapping(_mapping(_is_size)), "a mapping of names to sizes: {'small': {'N': 64}}")
 _NAMES = (_names, "a tuple of names: ('x',)")
 _FUNCTION = (_optional(callable), "a function")
-#: Of each field of an op: what its value has to pass, and how that is told.
+#: By field of an op: the test of its value, and the expected value in words.
 _OF_OP: Mapping[str, tuple[Test, str]] = {
     "name": (_is_name, "a name without blanks, commas and slashes"),
     "oracle": (callable, "a function"),
@@ -83,25 +86,28 @@ def check_op(op: Any) -> None:
     for name in ("timed", "dtypes", "grad", "boards", "ungraded"):
         if isinstance(getattr(op, name), list):
             object.__setattr__(op, name, tuple(getattr(op, name)))
-    for name, (test, wanted) in _OF_OP.items():
-        ensure(f"op {op.name!r}: {name}", getattr(op, name), test, wanted)
+    for name, (test, expected) in _OF_OP.items():
+        ensure(f"op {op.name!r}: {name}", getattr(op, name), test, expected)
     _check_oracle(op)
     _check_callables(op)
     _check_values(op)
     _check_shapes(op)
 
 
-def ensure(what: str, value: object, test: Test, wanted: str) -> None:
-    """Raise DeclarationError where a value doesn't pass its test."""
+def ensure(what: str, value: object, test: Test, expected: str) -> None:
+    """Raise DeclarationError where a value doesn't pass its test.
+
+    what: the field; expected: the values that pass, in words.
+    """
     if not test(value):
         text = repr(value)
-        shown = text if len(text) <= 60 else f"{text[:57]}..."
+        excerpt = text if len(text) <= 60 else f"{text[:57]}..."
         kind = type(value).__name__
-        raise DeclarationError(f"{what} is {shown} (of type {kind}); it has to be {wanted}")
+        raise DeclarationError(f"{what} is {excerpt} (of type {kind}); it has to be {expected}")
 
 
 def _check_oracle(op: Any) -> None:
-    """Its parameters are the op's arguments and options, so they have to be there."""
+    """The oracle's parameters have to name the op's arguments and options."""
     try:
         parameters = inspect.signature(op.oracle).parameters
     except (TypeError, ValueError) as error:
@@ -177,9 +183,9 @@ def _check_shapes(op: Any) -> None:
 
 
 def check_impl(op: object, name: object, words: Mapping[str, object]) -> None:
-    """Raise DeclarationError where what is said in `@impl(...)` isn't what it should be.
+    """Raise DeclarationError where a parameter of `@impl(...)` isn't what it should be.
 
-    words: the other fields, by name.
+    words: the other parameters, by name.
     """
     if callable(op):
         what = getattr(op, "__name__", type(op).__name__)
@@ -188,11 +194,11 @@ def check_impl(op: object, name: object, words: Mapping[str, object]) -> None:
         )
     ensure("@impl: op", op, _is_name, "the name of an op")
     ensure(f"@impl({op!r}): name", name, _optional(_is_name), _OF_OP["name"][1])
-    for field, (test, wanted) in _OF_IMPL.items():
-        ensure(f"@impl({op!r}): {field}", words[field], test, wanted)
+    for field, (test, expected) in _OF_IMPL.items():
+        ensure(f"@impl({op!r}): {field}", words[field], test, expected)
 
 
-#: As of an op.
+#: As `_OF_OP`, by parameter of `impl`.
 _OF_IMPL: Mapping[str, tuple[Test, str]] = {
     "caveats": (
         _optional(_mapping(lambda item: _is_text(item) or hasattr(item, "shows"))),

@@ -15,26 +15,26 @@ from types import ModuleType
 from opbench.harness.declaration.origins import line_in, name_of_file
 from opbench.results.errors import DeclarationError, one_line
 
-#: What messages call a module, and how it is found.
+#: A module's label in messages, and its name, path, or the module itself.
 Source = tuple[str, str | Path | ModuleType]
 
 
 def import_all(sources: Iterable[Source]) -> tuple[tuple[str, ModuleType], ...]:
-    """The modules, each once, with what messages call them.
+    """Import modules; return each once, with its label in messages.
 
-    What they print goes to standard error. Raises DeclarationError naming the module that can't be
-    imported: one that raises, or that ends the process.
+    Their output goes to standard error. Raises DeclarationError, naming the module, where one can't
+    be imported: because it raises, or ends the process.
     """
-    found: dict[str, tuple[str, ModuleType]] = {}
+    imported: dict[str, tuple[str, ModuleType]] = {}
     for label, source in sources:
-        known = found.get(_file_of(source)) if not isinstance(source, ModuleType) else None
+        known = imported.get(_file_of(source)) if not isinstance(source, ModuleType) else None
         module = known[1] if known else _import(label, source)
-        found.setdefault(_file_of(module), (label, module))
-    return tuple(found.values())
+        imported.setdefault(_file_of(module), (label, module))
+    return tuple(imported.values())
 
 
 def _file_of(source: str | Path | ModuleType) -> str:
-    """By which two sources are known to be the same file, or its name where there is none."""
+    """The path of a source, which identifies it; its name where it has no file."""
     if isinstance(source, ModuleType):
         file = getattr(source, "__file__", None)
         return str(Path(file).resolve()) if file else source.__name__
@@ -55,7 +55,7 @@ def _import(label: str, source: str | Path | ModuleType) -> ModuleType:
     except BaseException as error:
         if not _is_its_own(error):
             raise
-        raise DeclarationError(_told(label, name, error)) from error
+        raise DeclarationError(_message(label, name, error)) from error
 
 
 def _import_name(name: str) -> ModuleType:
@@ -74,7 +74,7 @@ def _import_file(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise DeclarationError("is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    # Where inspect, dataclasses and pickle look for it.
+    # Inspect, dataclasses and pickle look for it there.
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
@@ -84,8 +84,8 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _told(label: str, name: str, error: BaseException) -> str:
-    """What is wrong with a module, and in which line of it."""
+def _message(label: str, name: str, error: BaseException) -> str:
+    """The message that a module can't be imported, with the line of it that is wrong."""
     file = str(Path(label).absolute()) if label.endswith(".py") else _origin(name)
     line = line_in(error, file)
     if isinstance(error, DeclarationError):
@@ -101,7 +101,7 @@ def _origin(name: str) -> str:
 
 
 def _is_its_own(error: BaseException) -> bool:
-    """Whether a module raised it; what comes of Ctrl-C is raised amid any other instruction."""
+    """Whether the module raised the error: Ctrl-C raises one amid any other instruction."""
     if not isinstance(error, KeyboardInterrupt):
         return True
     traceback = error.__traceback__
@@ -114,15 +114,15 @@ def _is_its_own(error: BaseException) -> bool:
 
 
 def _is_harness(package: str) -> bool:
-    """Whether a signal's handler, which raises what Ctrl-C stands for, may lie there."""
+    """Whether it is a package of the harness, whose signal handler raises KeyboardInterrupt."""
     return f"{package}.".startswith("opbench.harness.")
 
 
 @contextlib.contextmanager
 def _contained() -> Iterator[None]:
-    """While a module is imported it neither prints to standard output nor ends the process.
+    """Keep a module that is imported from printing to standard output and ending the process.
 
-    `os._exit(0)` would else look like a command that found nothing wrong.
+    `os._exit(0)` would otherwise look like a command that found nothing wrong.
     """
     process, leave = os.getpid(), os._exit
 
@@ -142,16 +142,16 @@ def _contained() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _to_standard_error() -> Iterator[None]:
-    """What is printed goes to standard error, also by what isn't Python."""
+    """Redirect standard output to standard error, also of code that isn't Python."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         # Either may be closed.
         with contextlib.suppress(OSError):
-            kept = os.dup(1)
-            stack.callback(os.close, kept)
+            stdout = os.dup(1)
+            stack.callback(os.close, stdout)
             _flush()
             os.dup2(2, 1)
-            stack.callback(os.dup2, kept, 1)
+            stack.callback(os.dup2, stdout, 1)
             stack.callback(_flush)
         yield
 

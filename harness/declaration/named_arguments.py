@@ -1,4 +1,4 @@
-"""Call functions with those of several values that they name; what they name can be asked for."""
+"""Call functions with those values, of many, that their parameters name."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 #: A callable that takes, by name, some of the values that the harness has for a case.
 NamedCallable = Callable[..., Any]
 _VARIABLE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
-_PLAIN = (bool, int, float, str, tuple, type(None))
+#: Types whose values `==` compares; that of tensors doesn't return a bool.
+_COMPARABLE = (bool, int, float, str, tuple, type(None))
 
 
 def parameter_names(function: NamedCallable) -> tuple[str, ...]:
-    """The names that a callable asks for: of its parameters, those with a default apart.
+    """The names that a callable asks for: its parameters without a default.
 
     Raises ValueError or TypeError where it has no signature.
     """
@@ -51,5 +52,5 @@ def names_of_kind(function: NamedCallable, *, keyword_only: bool) -> tuple[str, 
 
 
 def is_default(value: object, default: object) -> bool:
-    """Whether an option's value is its default; a tensor is only where it is the very same."""
-    return value is default or (isinstance(value, _PLAIN) and value == default)
+    """Whether an option's value is its default; a tensor only where it is the very same object."""
+    return value is default or (isinstance(value, _COMPARABLE) and value == default)

@@ -1,4 +1,4 @@
-"""Where a thing was declared, as people find it: a file and a line."""
+"""Origins of declarations, for messages: a file and a line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def path_for_people(path: str | Path) -> str:
-    """A path as people write it: "./rms.py" below the working directory, else from the root."""
+    """A path for messages: "./rms.py" below the working directory, else from the root."""
     absolute, here = Path(path).absolute(), Path.cwd()
     if absolute.is_relative_to(here):
         return f"./{absolute.relative_to(here)}"
@@ -21,21 +21,21 @@ def path_for_people(path: str | Path) -> str:
 
 
 def name_of_file(path: Path) -> str:
-    """What the module of a file that is loaded by its path is called among the modules."""
+    """The name, in `sys.modules`, of a file that is loaded by its path."""
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     return f"{path.stem}_{digest}"
 
 
 def home_of(module: str) -> str:
-    """What people know a module by, given its `__name__`: its path where it was loaded by that."""
+    """A module's name for messages, given its `__name__`: its path where it was loaded by that."""
     file = getattr(sys.modules.get(module), "__file__", None)
     if file is not None and module == name_of_file(Path(file)):
         return path_for_people(file)
     return module
 
 
-def plain_name(module: ModuleType) -> str:
-    """A module's name without its package, and without what marks a file that was loaded."""
+def suite_name(module: ModuleType) -> str:
+    """The name of a module's suite: its own, without its package; a file's, without suffix."""
     file = getattr(module, "__file__", None)
     if file is not None and module.__name__ == name_of_file(Path(file)):
         return Path(file).stem
@@ -43,9 +43,9 @@ def plain_name(module: ModuleType) -> str:
 
 
 def place_of(function: Callable[..., Any], error: BaseException | None = None) -> str:
-    """The file and the line of a function, "./rms.py:12"; "" where it isn't of Python.
+    """The file and the line of a function, "./rms.py:12"; "" where it isn't Python.
 
-    error: that came of calling it: then the line of its file that it came from.
+    error: raised by a call of it; the line is then the one of the file that raised it.
     """
     while isinstance(function, functools.partial):
         function = function.func
@@ -62,7 +62,7 @@ def place_of(function: Callable[..., Any], error: BaseException | None = None) -
 
 
 def line_in(error: BaseException, path: str) -> int:
-    """The line of a file that an error came from; 0 where it didn't."""
+    """The line of a file that raised an error; 0 where another file did."""
     return _last_line(error.__traceback__, path)
 
 

@@ -1,4 +1,4 @@
-"""Whether a contender's function can be called as its op is: by position, and options by name."""
+"""Check that a contender's function can be called as its op is: by position, options by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from opbench.harness.declaration.suggestions import near
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
-    """A callable's signature; None where it has none to be seen, as builtins and scripts."""
+    """A callable's signature; None where it shows none, as builtins and TorchScript."""
     try:
         return inspect.signature(function)
     except (TypeError, ValueError):
@@ -19,7 +19,7 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
 
 
 def accepts(function: Callable[..., Any], option: str) -> bool:
-    """Whether a callable takes a keyword of that name, as far as can be seen."""
+    """Whether a callable takes a keyword of that name; true where it shows no signature."""
     signature = signature_of(function)
     if signature is None:
         return True
@@ -33,10 +33,10 @@ def accepts(function: Callable[..., Any], option: str) -> bool:
 def misfit(
     function: Callable[..., Any], arguments: tuple[str, ...], options: Mapping[str, object]
 ) -> str | None:
-    """What is in the way of calling `function` as an op is called; None where nothing is.
+    """The reason why `function` can't be called as its op is; None where it can.
 
-    arguments: of the op, given by position, whatever the function calls them. options: of the op
-    with their defaults; each is given by name where it isn't the default.
+    arguments: of the op, given by position, whatever the function calls them.
+    options: of the op, with their defaults; each is given by name where it isn't the default.
     """
     signature = signature_of(function)
     if signature is None:
@@ -65,13 +65,13 @@ def _wrong_number(
     endless = any(p.kind is Parameter.VAR_POSITIONAL for p in parameters)
     if len(needed) <= len(arguments) and (endless or len(arguments) <= len(by_position)):
         return None
-    theirs = ", ".join(map(_plain, parameters))
+    theirs = ", ".join(map(_without_annotation, parameters))
     named = f" and by name {', '.join(options)}" if options else ""
     return f"takes ({theirs}); the op gives it ({', '.join(arguments)}) by position{named}"
 
 
 def _wrong_order(first: list[Parameter], arguments: tuple[str, ...]) -> str | None:
-    """They may be called anything but what another argument of the op is called."""
+    """Parameters may have any name but that of another argument of the op."""
     for parameter, argument in zip(first, arguments, strict=False):
         if parameter.name != argument and parameter.name in arguments:
             theirs = ", ".join(p.name for p in first)
@@ -92,14 +92,14 @@ def _wrong_option(
             if parameter.default is Parameter.empty:
                 return f"option {name!r} needs a default; the op's is {options[name]!r}"
             continue
-        # One of its own that has a default does no harm, unless it is one of the op's misspelt.
-        meant = near(name, set(options) - taken)
-        if parameter.default is Parameter.empty or meant:
+        # An option of its own with a default does no harm, unless it misspells one of the op's.
+        suggestion = near(name, set(options) - taken)
+        if parameter.default is Parameter.empty or suggestion:
             known = ", ".join(sorted(options)) or "none"
-            return f"option {name!r}, which is not one of {known}{meant}"
+            return f"option {name!r}, which is not one of {known}{suggestion}"
     return None
 
 
-def _plain(parameter: Parameter) -> str:
+def _without_annotation(parameter: Parameter) -> str:
     """A parameter without its annotation."""
     return str(parameter.replace(annotation=Parameter.empty))

@@ -1,16 +1,16 @@
-"""What to say of a name that isn't known: what was probably meant, and what there is."""
+"""Suggestions for a name that isn't known: the nearest one, and those there are."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 
-#: More names than this are nothing that anybody reads.
+#: The most names that a message lists.
 _SHOWN = 10
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """ " (did you mean 'x'?)" with the nearest of the names; "" where none is near."""
+    """The text " (did you mean 'x'?)" with the nearest of the names; "" where none is near."""
     folded = {other.lower(): other for other in known}
     close = difflib.get_close_matches(name.lower(), folded, n=1)
     if not close:
@@ -22,7 +22,7 @@ def near(name: str, known: Iterable[str]) -> str:
 def listed(known: Iterable[str], *, more: str = "") -> str:
     """The names, in order; of many only the first ones, and how many more there are.
 
-    more: where the rest can be seen, `opbench list` say.
+    more: a command that shows the rest, such as `opbench list`.
     """
     names = sorted(known)
     if len(names) <= _SHOWN + 2:
