@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from opbench.harness.declaration.origins import place_of
-from opbench.harness.system.toolchain import lacking
+from opbench.harness.system.toolchain import missing_toolchain
 from opbench.results.errors import OpbenchError, OpFaultError, UnsupportedError, one_line
 from opbench.results.records import Case, Failed, Stage, Unsupported
 
@@ -34,7 +34,7 @@ def catch(stage: Stage, function: Callable[[], T]) -> T | Unsupported | Failed:
     except UnsupportedError as error:
         return Unsupported(str(error))
     except Exception as error:  # noqa: BLE001 - foreign code may raise anything
-        reason = lacking(error)
+        reason = missing_toolchain(error)
         if reason is not None:
             return Unsupported(reason)
         trace = traceback.format_exc()

@@ -1,4 +1,4 @@
-"""Being told to end: by Ctrl-C, by a signal of the system, by a terminal that is closed."""
+"""Requests to end: Ctrl-C, a signal of the system, a terminal that is closed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-#: What is meant as "end now". Who is started by nohup ignores SIGHUP, and goes on doing so.
+#: Signals that mean "end now". A process that nohup started ignores SIGHUP, and still does.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-#: Seconds in which the same wish, said again, interrupts no clearing up.
+#: Seconds in which a repeated request doesn't interrupt the cleanup.
 PATIENCE_S = 3.0
 
 _Handler = Callable[[int, FrameType | None], Any]
@@ -22,20 +22,20 @@ _Handler = Callable[[int, FrameType | None], Any]
 
 @contextmanager
 def as_interrupt() -> Iterator[None]:
-    """Every one of SIGNALS raises KeyboardInterrupt, so that whoever is told to end clears up.
+    """Raise KeyboardInterrupt for each of SIGNALS, so that the process cleans up before it ends.
 
-    It does so once: those that follow soon, as when a key is pressed again or several signals are
-    sent at a time, are the same wish.
+    Signals that follow soon, as when a key is pressed again or several are sent at a time, are the
+    same request and raise nothing.
     """
     with _handled(_Interrupt()):
         yield
 
 
 def ignore_until_the_end() -> None:
-    """Of a process that was interrupted and is about to end: the same wish, said again, is heard.
+    """Ignore SIGNALS from now on, in a process that was interrupted and is about to end.
 
-    Python takes handlers away before it is through with its clearing up, and a signal would then
-    end it with another exit code than that of an interruption.
+    Python removes handlers before its cleanup is done, and a signal would then end it with another
+    exit code than that of an interruption.
     """
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -43,7 +43,7 @@ def ignore_until_the_end() -> None:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """SIGNALS wait until the end, and then do what they would have done."""
+    """Defer SIGNALS until the end, and let them have their effect then."""
     waiting: dict[int, None] = {}
     try:
         with _handled(lambda number, _: waiting.setdefault(number)):
@@ -55,8 +55,9 @@ def uninterrupted() -> Iterator[None]:
 
 @dataclass(slots=True)
 class _Interrupt:
-    """Raises KeyboardInterrupt; at: when it last did, in the clock's seconds."""
+    """A signal handler that raises KeyboardInterrupt, but for repeated requests."""
 
+    #: Seconds of the monotonic clock at which it last did.
     at: float = float("-inf")
 
     def __call__(self, number: int, _: FrameType | None) -> None:
@@ -69,19 +70,19 @@ class _Interrupt:
 
 
 def _leave_closed_terminal() -> None:
-    """Let what can't be printed any more go nowhere; it would break off the clearing up."""
+    """Discard output to a closed terminal: failing to print would break off the cleanup."""
     for descriptor in (1, 2):
         try:
             os.write(descriptor, b"")
         except OSError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, descriptor)
-            os.close(nowhere)
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, descriptor)
+            os.close(null)
 
 
 @contextmanager
 def _handled(handler: _Handler) -> Iterator[None]:
-    """SIGNALS go to the handler, those apart that are ignored; only a main thread can have that."""
+    """Set the handler of SIGNALS that aren't ignored; Python allows that in a main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""Load a heavy module only once it is really used, so that listing never waits for torch.
+"""Load a heavy module at its first use, so that listing never waits for torch.
 
 The standard library's LazyLoader will not do: up to Python 3.11 a second `import` of the module
 executes it.
@@ -22,10 +22,10 @@ _EXECUTING = threading.RLock()
 
 
 class _Lazy(ModuleType):
-    """A module that isn't executed until an attribute is asked for that it doesn't have yet.
+    """A module that isn't executed until an attribute is used that it doesn't have yet.
 
-    It then becomes the module itself, so that whoever bound it before has the real one. It has no
-    `__path__` until then: the import system asks for that before it looks for a submodule.
+    It then becomes the module itself, so that names bound to it before are bound to the real one.
+    It has no `__path__` until then: the import system looks for that before it loads a submodule.
     """
 
     def __getattr__(self, name: str) -> Any:
@@ -40,11 +40,11 @@ class _Lazy(ModuleType):
 
 
 class _Executing(_Lazy):
-    """A lazy module meanwhile: its own submodules find it half made, other threads wait."""
+    """A lazy module while it executes: its own submodules find it half done, other threads wait."""
 
 
 def _execute(module: ModuleType) -> None:
-    """Execute it in place."""
+    """Execute a module in place."""
     module.__class__ = _Executing
     try:
         importlib.reload(module)
@@ -57,10 +57,10 @@ def _execute(module: ModuleType) -> None:
 
 
 class _Submodules(MetaPathFinder):
-    """Finds the submodules that a lazily loaded package has imported itself, once it is executed.
+    """A finder of the submodules that a lazily loaded package imported while it executed.
 
     `import torch.nn` executes torch while the import system is about to look for torch.nn, which is
-    there by then; without this it would be found in its file, and executed a second time.
+    loaded by then; without this finder it would be found in its file and executed a second time.
     """
 
     def __init__(self, package: str) -> None:
@@ -69,7 +69,7 @@ class _Submodules(MetaPathFinder):
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """How to load what is loaded already; None for all else, and where it is to be reloaded."""
+        """The spec of a module that is loaded already; None for others, and for a reload."""
         module = sys.modules.get(name) if name.startswith(self._prefix) else None
         if module is None or target is not None or module.__spec__ is None:
             return None
@@ -79,17 +79,17 @@ class _Submodules(MetaPathFinder):
 
 
 class _Loaded(Loader):
-    """Hands out a module as it is."""
+    """A loader of a module that is loaded already."""
 
     def __init__(self, module: ModuleType) -> None:
         self._module, self._spec = module, module.__spec__
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """The module that is there."""
+        """The module itself."""
         return self._module
 
     def exec_module(self, module: ModuleType) -> None:
-        """It has been executed; only its own spec is put back."""
+        """Restore the module's own spec; it has been executed before."""
         module.__spec__ = self._spec
 
 

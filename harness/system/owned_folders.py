@@ -1,7 +1,7 @@
-"""Temporary folders that tell whose they are, so that those of dead processes are known again.
+"""Temporary folders with an owner, so that those of ended processes can be recognised.
 
-A folder's name says which process made it, and the folder is locked as long as that process lives:
-a name is still there where the folder itself is gone, and a lock where the process can't be seen.
+A folder's name says which process made it, and the folder is locked as long as that process lives.
+The name serves where the folder itself is gone, the lock where the process can't be seen.
 """
 
 from __future__ import annotations
@@ -21,34 +21,38 @@ PREFIX = "opbench-gate-"
 _NAME = re.compile(rf"{PREFIX}([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)-(\d+)-(\d+)-\w+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """A process. machine, boot, space: hashes of the machine, of its start and of the name space
-    of process ids; process: its id; started: when it began, in ticks since the machine did.
-    """
+    """A process that made a folder."""
 
+    #: A hash of the machine.
     machine: str
+    #: A hash of the boot of the machine.
     boot: str
+    #: A hash of the name space of process ids.
     space: str
+    #: The process id.
     process: int
+    #: The start of the process, in ticks since the boot.
     started: int
 
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """A folder of this process, and the descriptor that holds its lock."""
+    """A folder of this process."""
 
     path: Path
+    #: The file descriptor that holds its lock.
     descriptor: int
 
 
 def make() -> Owned:
-    """A new temporary folder of this process."""
+    """Make a temporary folder of this process."""
     me = _this_process()
     name = f"{PREFIX}{me.machine}-{me.boot}-{me.space}-{me.process}-{me.started}-"
     path = Path(tempfile.mkdtemp(prefix=name))
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    # Some file systems of networks have no locks; the process is then known by its id alone.
+    # Some network file systems have no locks; the process is then recognised by its id alone.
     with contextlib.suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_SH)
     return Owned(path, descriptor)
@@ -61,7 +65,7 @@ def release(owned: Owned) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder with all that is in it, also what a build left without write permission."""
+    """Remove a folder and everything in it, also files that a build left write-protected."""
     shutil.rmtree(folder, ignore_errors=True)
     if not folder.exists():
         return
@@ -76,51 +80,57 @@ def remove(folder: Path) -> None:
 def is_abandoned(folder: Path) -> bool:
     """Whether a folder, which may be gone, was made by `make` in a process that has surely ended.
 
-    Nothing is known of processes of other machines, nor, where the folder can't be seen, of those
-    of other containers.
+    Nothing can be known of processes of other machines, nor, where the folder can't be seen, of
+    those of other containers: they count as running.
     """
     owner, me = _owner(folder), _this_process()
     if owner is None:
         return False
     if owner.boot != me.boot:
         return owner.machine == me.machine
-    is_seen = owner.space == me.space
-    if is_seen and _runs(owner):
+    is_visible = owner.space == me.space
+    if is_visible and _runs(owner):
         return False
     try:
         return _is_unlocked(folder)
     except FileNotFoundError:
-        return is_seen
+        return is_visible
     except OSError:
         return False
 
 
 def abandoned() -> tuple[Path, ...]:
-    """The folders of ended processes that lie where `make` makes them now."""
-    found = Path(tempfile.gettempdir()).glob(f"{PREFIX}*")
-    return tuple(folder for folder in found if is_abandoned(folder))
+    """The folders of ended processes, where `make` makes them now."""
+    folders = Path(tempfile.gettempdir()).glob(f"{PREFIX}*")
+    return tuple(folder for folder in folders if is_abandoned(folder))
 
 
 def _owner(folder: Path) -> Owner | None:
-    """Whose folder it is; None where it isn't one that `make` made."""
-    found = _NAME.fullmatch(folder.name)
-    if found is None:
+    """The owner of a folder; None where `make` didn't make it."""
+    match = _NAME.fullmatch(folder.name)
+    if match is None:
         return None
-    return Owner(found[1], found[2], found[3], int(found[4]), int(found[5]))
+    return Owner(
+        machine=match[1],
+        boot=match[2],
+        space=match[3],
+        process=int(match[4]),
+        started=int(match[5]),
+    )
 
 
 def _this_process() -> Owner:
     return Owner(
-        _hashed(platform.node(), _text("/etc/machine-id")),
-        _hashed(_text("/proc/sys/kernel/random/boot_id") or platform.node()),
-        _hashed(_name_space()),
-        os.getpid(),
-        _started("self"),
+        machine=_hash(platform.node(), _text("/etc/machine-id")),
+        boot=_hash(_text("/proc/sys/kernel/random/boot_id") or platform.node()),
+        space=_hash(_name_space()),
+        process=os.getpid(),
+        started=_started("self"),
     )
 
 
 def _name_space() -> str:
-    """What the name space of process ids is called; "" where that isn't told."""
+    """The name of the name space of process ids; "" where it can't be read."""
     try:
         return str(Path("/proc/self/ns/pid").readlink())
     except OSError:
@@ -128,7 +138,7 @@ def _name_space() -> str:
 
 
 def _runs(owner: Owner) -> bool:
-    """Whether its process runs; not another one, which has its id by now."""
+    """Whether the process runs: itself, not another one that has its id by now."""
     try:
         return _started(str(owner.process)) == owner.started
     except (FileNotFoundError, ProcessLookupError):
@@ -138,12 +148,13 @@ def _runs(owner: Owner) -> bool:
 
 
 def _started(process: str) -> int:
-    """When a process began, in ticks. Raises ProcessLookupError where it only waits to be reaped.
+    """The start of a process, in ticks since the boot.
 
-    Raises OSError where there is no such process, or it can't be seen.
+    Raises ProcessLookupError where it has ended and only waits to be reaped, OSError where there is
+    no such process or it can't be seen.
     """
     stat = Path("/proc", process, "stat").read_text(encoding="utf-8", errors="replace")
-    # The name before it may hold blanks and parentheses.
+    # The program's name, before it, may hold blanks and parentheses.
     fields = stat.rpartition(")")[2].split()
     if fields[0] in "ZX":
         raise ProcessLookupError(process)
@@ -151,7 +162,7 @@ def _started(process: str) -> int:
 
 
 def _is_unlocked(folder: Path) -> bool:
-    """Whether nobody holds the lock of a folder. Raises OSError where that can't be told."""
+    """Whether no process holds the lock of a folder. Raises OSError where it can't be opened."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -162,12 +173,12 @@ def _is_unlocked(folder: Path) -> bool:
     return True
 
 
-def _hashed(*texts: str) -> str:
+def _hash(*texts: str) -> str:
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:6]
 
 
 def _text(path: str) -> str:
-    """What a file of the system says; "" where it isn't there."""
+    """The text of a file of the system; "" where it can't be read."""
     try:
         return Path(path).read_text(encoding="utf-8")
     except OSError:

@@ -1,4 +1,4 @@
-"""What a machine lacks to compile a contender, read from what compiling it raised. No torch."""
+"""Missing compilers and libraries, read from the error that compiling raised. No torch."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ import re
 import sys
 from collections.abc import Iterator
 
-#: By the names of torch's exceptions, which only torch's compiler has.
-_NAMED = {
+#: By name of an exception of torch's compiler, the reason for which it compiles nothing.
+_BY_TYPE = {
     "InvalidCxxCompiler": "needs a C++ compiler, and torch.compile finds none that works: {}",
     "TritonMissing": "needs triton: {}",
     "GPUTooOldForTriton": "needs a newer GPU: {}",
     "TritonPlatformNotSupported": "needs a platform that triton supports: {}",
 }
-#: What is said where no exception of its own says it.
-_SAID = (
+#: By text of an exception that has no type of its own.
+_BY_TEXT = (
     ("Failed to find C compiler", "needs a C compiler"),
     ("Ninja is required to load C++ extensions", "needs ninja: pip install ninja"),
     ("CUDA_HOME environment variable is not set", "needs the CUDA toolkit: set CUDA_HOME"),
     ("torch.compile is not supported on", "{}"),
 )
-#: Of torch's compiler: around whatever went wrong in it.
+#: Exceptions by which torch's compiler wraps all others.
 _COMPILING = ("BackendCompilerFailed", "InductorError", "CppCompileError")
-#: Of a compiler or a linker: it isn't the program that is wrong, but something is missing.
+#: Messages of a compiler or a linker for which the program isn't to blame: something is missing.
 _FATAL = re.compile(
     r".*(fatal error:|cannot find -l|cannot execute|No space left|error while loading shared).*"
 )
 
 
-def lacking(error: BaseException) -> str | None:
-    """The reason why this machine can't compile; None where it isn't for that."""
+def missing_toolchain(error: BaseException) -> str | None:
+    """The reason for which this machine can't compile; None where that isn't why it raised."""
     chain = tuple(_chain(error))
     for link in chain:
         for kind in type(link).__mro__:
-            if kind.__name__ in _NAMED:
-                return _NAMED[kind.__name__].format(_first_line(link))
-        for said, reason in _SAID:
-            if said in str(link):
+            if kind.__name__ in _BY_TYPE:
+                return _BY_TYPE[kind.__name__].format(_first_line(link))
+        for text, reason in _BY_TEXT:
+            if text in str(link):
                 return reason.format(_first_line(link))
-    named = any(kind.__name__ in _COMPILING for link in chain for kind in type(link).__mro__)
-    return _missing(chain) if named or any(map(_came_of_compiling, chain)) else None
+    wrapped = any(kind.__name__ in _COMPILING for link in chain for kind in type(link).__mro__)
+    return _missing(chain) if wrapped or any(map(_came_of_compiling, chain)) else None
 
 
 def _missing(chain: tuple[BaseException, ...]) -> str | None:
@@ -56,7 +56,7 @@ def _missing(chain: tuple[BaseException, ...]) -> str | None:
 
 
 def _came_of_compiling(error: BaseException) -> bool:
-    """Whether torch's compiler raised it, or the standard library at its bidding."""
+    """Whether torch's compiler raised the error, or the standard library that it called."""
     modules = []
     trace = error.__traceback__
     while trace is not None:
@@ -67,7 +67,7 @@ def _came_of_compiling(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception, and those that led to it."""
+    """An exception and its causes."""
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:

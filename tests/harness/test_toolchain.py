@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from opbench.harness.system.toolchain import lacking
+from opbench.harness.system.toolchain import missing_toolchain
 
 #: A process that compiles a function as a contender is prepared, and prints what becomes of it.
 PROGRAM = """\
@@ -61,7 +61,7 @@ def raised(inner, outer):
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "reason"),
     [
         (
             raised(RuntimeError("Failed to find C compiler. Please"), ValueError("x")),
@@ -77,8 +77,8 @@ def raised(inner, outer):
         (RuntimeError("torch.compile is not supported on Python 3.99+"), "on Python 3.99"),
     ],
 )
-def test_what_is_lacking(error, told):
-    assert told in lacking(error)
+def test_reason_names_the_missing_tool(error, reason):
+    assert reason in missing_toolchain(error)
 
 
 @pytest.mark.parametrize(
@@ -91,5 +91,5 @@ def test_what_is_lacking(error, told):
         ValueError("x"),
     ],
 )
-def test_what_is_a_failure_of_its_own(error):
-    assert lacking(error) is None
+def test_other_errors_are_no_missing_toolchain(error):
+    assert missing_toolchain(error) is None
