@@ -55,7 +55,9 @@ def main() -> None:
 
 def against_torch(catalog: opbench.Catalog, direction: Direction, budget: float) -> None:
     """Race every contender on the wide shape and print what the best of torch's ops takes."""
-    selection = Selection(("patch_pooling",), "wide and text", directions=(direction,))
+    selection = Selection(
+        names=("patch_pooling",), expression="wide and text", directions=(direction,)
+    )
     (race,) = opbench.plan(catalog, selection)
     with settings(race.case):
         reference = reference_of(catalog, race.case)

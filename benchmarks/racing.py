@@ -121,7 +121,9 @@ def slowdown(races: int | None) -> None:
 def sooner(races: int | None) -> None:
     """Patch pooling with all its contenders, to a leaderboard at ±1%."""
     catalog = opbench.load()
-    (case_race,) = opbench.plan(catalog, Selection(("patch_pooling",), "wide and text"))
+    (case_race,) = opbench.plan(
+        catalog, Selection(names=("patch_pooling",), expression="wide and text")
+    )
     with settings(case_race.case):
         reference = reference_of(catalog, case_race.case)
         ready = {

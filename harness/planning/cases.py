@@ -1,4 +1,4 @@
-"""From a selection to the races it stands for: which contenders meet on which cases. No torch."""
+"""Plan races: the contenders and cases that a selection stands for. No torch."""
 
 from __future__ import annotations
 
@@ -18,23 +18,28 @@ from opbench.results.records import Case
 
 
 def plan(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
-    """The races to time. Raises SelectionError where nothing, or nothing known, is selected."""
+    """The races to time, case by case.
+
+        plan(catalog, Selection(names=("patch_pooling",)))
+
+    Raises SelectionError where a name isn't known, or nothing is selected.
+    """
     return _select(catalog, selection, _timed_cases, _raced_on)
 
 
 def plan_checks(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
-    """The races to check: every kind, layout, dtype and edge shape of each op.
+    """The races to check: every input kind, layout, dtype and edge shape of each op.
 
     Every input kind and layout meets the first edge shape, and the first kind every edge shape,
-    each in every dtype, on one thread; the plainest of these cases is also run on every core.
-    Raises SelectionError as `plan`.
+    each in every dtype, on one thread; the simplest of these cases is also run on every core.
+    Raises SelectionError as `plan` does.
     """
     enters = partial(_checked_on, threads=selection.threads or 1)
     return _select(catalog, selection, _checked_cases, enters)
 
 
 def is_as_large(case: Case, other: Case) -> bool:
-    """Whether whoever ran out of memory on `other` would on `case`: no axis of it is smaller."""
+    """Whether `case` needs as much memory as `other`, or more: no axis of it is smaller."""
     alike = ("op", "board", "inputs", "device", "layout")
     if any(getattr(case, name) != getattr(other, name) for name in alike):
         return False
@@ -60,34 +65,34 @@ def _select(
     ensure_known(selection.dtypes, {name for op in ops for name in op.dtypes}, "dtype")
     ensure_known(selection.inputs, {name for op in ops for name in op.inputs}, "input kind")
     if selection.names != (ops[0].name,):
-        found = {name for op in ops for name in catalog.impls[op.name]}
-        ensure_known(selection.impls, found, "contender")
+        known = {name for op in ops for name in catalog.impls[op.name]}
+        ensure_known(selection.impls, known, "contender")
     for op in ops:
         if op.name in selection.names and not catalog.impls[op.name]:
             raise SelectionError(without_contender(op))
         names = _contenders(catalog, op, selection)
-        for case in _cases_it_has(op, selection, cases_of):
-            kept = tuple(
+        for case in _cases_of(op, selection, cases_of):
+            entrants = tuple(
                 name
                 for name in names
                 if enters(op, catalog.impls[op.name][name], case)
                 and matches(selection.expression, f"{case.key}/{name}")
             )
-            if kept:
-                races.append(Race(case, kept))
+            if entrants:
+                races.append(Race(case, entrants))
     if not races:
-        cases = (case for op in ops for case in _cases_it_has(op, selection, cases_of))
+        cases = (case for op in ops for case in _cases_of(op, selection, cases_of))
         raise SelectionError(why_nothing(catalog, ops, selection, tuple(cases)))
     return tuple(races)
 
 
-def _cases_it_has(
+def _cases_of(
     op: Op, selection: Selection, cases_of: Callable[[Op, Selection], Iterator[Case]]
 ) -> Iterator[Case]:
-    """The cases of an op, and none where what is asked for isn't its own and it wasn't named.
+    """The cases of an op; none where it lacks all selected dtypes or input kinds.
 
-    An op that is named and lacks a dtype or an input kind is an error; one that a suite, or the
-    whole catalogue, brings in is left out.
+    That is an error of an op that was selected by its own name, and not of one that a suite, or the
+    whole catalogue, brought in.
     """
     if op.name in selection.names:
         return cases_of(op, selection)
@@ -108,31 +113,33 @@ def _contenders(catalog: Catalog, op: Op, selection: Selection) -> tuple[str, ..
 def _timed_cases(op: Op, selection: Selection) -> Iterator[Case]:
     shapes = op.full if selection.grid == "full" else op.quick
     kinds = _known(selection.inputs or op.timed_kinds, tuple(op.inputs), op, "input kind")
-    for board in _boards(op, selection):
+    for mode in _output_modes(op, selection):
         for shape in shapes.items():
             for kind in kinds:
-                yield from _variants(op, selection, shape, (board, kind), dtypes=op.dtypes[:1])
+                yield from _variants(op, selection, shape, (mode, kind), dtypes=op.dtypes[:1])
 
 
 def _checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
     shapes = tuple((op.edge or op.quick).items())
-    usual = next(iter(op.inputs))
+    first = next(iter(op.inputs))
     kinds = _known(selection.inputs or tuple(op.inputs), tuple(op.inputs), op, "input kind")
     # Several cases are checked at a time, each on one thread.
-    plain = replace(
+    simple = replace(
         selection, layouts=LAYOUTS[:1], directions=("both",), threads=selection.threads or 1
     )
-    bent = replace(plain, layouts=LAYOUTS[1:])
-    for board in _boards(op, selection):
+    strided = replace(simple, layouts=LAYOUTS[1:])
+    for mode in _output_modes(op, selection):
         for kind in kinds:
-            yield from _variants(op, plain, shapes[0], (board, kind), dtypes=op.dtypes)
-        if usual in kinds:
+            yield from _variants(op, simple, shapes[0], (mode, kind), dtypes=op.dtypes)
+        if first in kinds:
             for shape in shapes[1:]:
-                yield from _variants(op, plain, shape, (board, usual), dtypes=op.dtypes)
-            yield from _variants(op, bent, shapes[0], (board, usual), dtypes=op.dtypes)
+                yield from _variants(op, simple, shape, (mode, first), dtypes=op.dtypes)
+            yield from _variants(op, strided, shapes[0], (mode, first), dtypes=op.dtypes)
             if not selection.threads and usable_cores() > 1:
-                every = replace(plain, threads=usable_cores())
-                yield from _variants(op, every, shapes[0], (board, usual), dtypes=op.dtypes[:1])
+                on_all_cores = replace(simple, threads=usable_cores())
+                yield from _variants(
+                    op, on_all_cores, shapes[0], (mode, first), dtypes=op.dtypes[:1]
+                )
 
 
 def _raced_on(op: Op, contender: Impl, case: Case) -> bool:
@@ -142,32 +149,32 @@ def _raced_on(op: Op, contender: Impl, case: Case) -> bool:
 def _checked_on(op: Op, contender: Impl, case: Case, *, threads: int) -> bool:
     """Whether a contender is checked on a case that its op is checked on.
 
-    It is on its own board, and where its result is handed on; the copy that makes a view fit for
-    the materialise board is the harness's. What is compiled anew for every dtype, layout and shape
-    is checked in each of them, but not in each combination; and on all threads when it is raced.
+    It is in its own output mode, and where its result is consumed; the copy that turns a view into
+    fresh memory is the harness's. A contender that is compiled anew for every dtype, layout and
+    shape is checked in each of them, but not in each combination; and on all threads when raced.
     """
     if case.board not in (board_of(op, contender), "consume"):
         return False
     if contender.prepare is not None:
-        plain = case.shape == next(iter(op.edge or op.quick)) and case.layout == LAYOUTS[0]
-        if case.threads != threads or not (plain or case.dtype == op.dtypes[0]):
+        is_simple = case.shape == next(iter(op.edge or op.quick)) and case.layout == LAYOUTS[0]
+        if case.threads != threads or not (is_simple or case.dtype == op.dtypes[0]):
             return False
     return _raced_on(op, contender, case)
 
 
-def _boards(op: Op, selection: Selection) -> tuple[str, ...]:
-    return tuple(board for board in op.boards if board in selection.boards)
+def _output_modes(op: Op, selection: Selection) -> tuple[str, ...]:
+    return tuple(mode for mode in op.boards if mode in selection.boards)
 
 
 def _variants(
     op: Op,
     selection: Selection,
     shape: tuple[str, Shape],
-    setting: tuple[str, str],
+    mode_and_kind: tuple[str, str],
     *,
     dtypes: tuple[str, ...],
 ) -> Iterator[Case]:
-    board, kind = setting
+    mode, kind = mode_and_kind
     base = Case(
         op=op.name,
         shape=shape[0],
@@ -176,7 +183,7 @@ def _variants(
         cache=selection.cache,
         threads=selection.threads or usable_cores(),
         seed=selection.seed,
-        board=board,
+        board=mode,
     )
     for device in selection.devices:
         for dtype in _known(selection.dtypes or dtypes, op.dtypes, op, "dtype"):

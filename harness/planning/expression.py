@@ -1,4 +1,4 @@
-"""Expressions that select by words, as pytest's `-k`."""
+"""Expressions that select by substrings, as pytest's `-k`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from opbench.results.errors import SelectionError
 def matches(expression: str, text: str) -> bool:
     """Whether `text` satisfies an expression of substrings with and, or, not and parentheses.
 
-    Raises SelectionError where the expression isn't one.
+        matches("wide and not compile", "softmax/wide/einsum")
+
+    The empty expression matches every text. Raises SelectionError for what is no expression.
     """
     if not expression:
         return True
     try:
         tree = ast.parse(expression.strip(), mode="eval")
         return _evaluate(tree.body, text.lower())
-    # The last two for what is nested too deeply.
+    # The last two come of an expression that is nested too deeply.
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise SelectionError(
             f"-k {expression!r} is not an expression: use names with and, or, not and parentheses"

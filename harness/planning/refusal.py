@@ -1,4 +1,4 @@
-"""Why a selection is empty, told by what was asked for and what there is."""
+"""Explain why a selection is empty, by the options that were given and the names there are."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
 def why_nothing(
     catalog: Catalog, ops: Sequence[Op], selection: Selection, cases: Sequence[Case]
 ) -> str:
-    """Why no contender of the ops is selected, as far as can be told.
+    """The reason, as far as it can be found, for which no contender of the ops is selected.
 
-    cases: those of the ops, whatever they are called and whoever would run on them.
+    cases: all cases of the ops, whatever contenders run on them.
     """
     if not any(catalog.impls[op.name] for op in ops):
         return "; ".join(map(without_contender, ops))
     contenders = {name for op in ops for name in catalog.impls[op.name]}
     known = {text.lower() for text in (*contenders, *(case.key for case in cases))}
-    words = contenders | {word for case in cases for word in (case.op, case.shape, case.inputs)}
-    strange = (name for name in _words(selection.expression) if not any(name in k for k in known))
+    names = contenders | {word for case in cases for word in (case.op, case.shape, case.inputs)}
+    unknown = (name for name in _words(selection.expression) if not any(name in k for k in known))
     return (
-        f"the selection is empty: no contender of the chosen ops matches {_asked(selection)}"
-        + "".join(f"; nothing is called {name!r}{near(name, words)}" for name in strange)
+        f"the selection is empty: no contender of the chosen ops matches {_options(selection)}"
+        + "".join(f"; nothing is called {name!r}{near(name, names)}" for name in unknown)
     )
 
 
 def without_contender(op: Op) -> str:
-    """That nobody races on an op, and what to do."""
+    """The message that an op has no contender, and what to do."""
     return f"{op.name} has no contender: tag a function with @impl({op.name!r})"
 
 
-def _asked(selection: Selection) -> str:
-    """The options that say something else than they usually do."""
-    asked = (
+def _options(selection: Selection) -> str:
+    """The options of a selection that aren't at their default, as on the command line."""
+    options = (
         ("-k", repr(selection.expression) if selection.expression else ""),
         ("--impl", ",".join(selection.impls)),
         ("--board", ",".join(selection.boards) if selection.boards != BOARDS else ""),
@@ -51,11 +51,11 @@ def _asked(selection: Selection) -> str:
         ("--pass", ",".join(selection.directions) if selection.directions != ("forward",) else ""),
         ("--grid", selection.grid if selection.grid != "quick" else ""),
     )
-    return " ".join(f"{word} {value}" for word, value in asked if value) or "it"
+    return " ".join(f"{word} {value}" for word, value in options if value) or "it"
 
 
 def _words(expression: str) -> list[str]:
-    """The names that an expression is made of, in lower case."""
+    """The names in an expression, in lower case."""
     if not expression:
         return []
     nodes = ast.walk(ast.parse(expression.strip(), mode="eval"))

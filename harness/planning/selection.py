@@ -1,4 +1,4 @@
-"""What is selected of a catalogue, and the races that come of it, as values."""
+"""A selection of a catalogue, and the races that it stands for, as values."""
 
 from __future__ import annotations
 
@@ -13,32 +13,41 @@ from opbench.harness.machine.device_names import ensure_devices
 from opbench.results.errors import SelectionError
 from opbench.results.records import Case, Direction
 
+#: The passes that can be selected.
 DIRECTIONS: tuple[Direction, ...] = ("forward", "backward", "both")
-
-
+#: The sets of shapes that can be timed.
 GRIDS = ("quick", "full")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What is asked for. Empty tuples mean what each op declares as its usual choice.
+    """The cases and contenders to be planned.
 
-    names: ops or suites, all where empty. expression: as pytest's -k, over the case and the
-    contender. boards: those that an op has, of these. threads: 0 means every core that this
-    process may use. Raises SelectionError where a device is none, on this machine or another.
+        Selection(names=("patch_pooling",), dtypes=("bfloat16",), expression="wide and not compile")
+
+    Empty tuples stand for the default of each op.
+    Raises SelectionError where a device is none that torch knows.
     """
 
+    #: Ops or suites; all where empty.
     names: tuple[str, ...] = ()
+    #: As pytest's -k, matched against the key of the case and the name of the contender.
     expression: str = ""
+    #: Contenders; all where empty.
     impls: tuple[str, ...] = ()
     devices: tuple[str, ...] = ("cpu",)
     dtypes: tuple[str, ...] = ()
     directions: tuple[Direction, ...] = ("forward",)
+    #: Input kinds.
     inputs: tuple[str, ...] = ()
     layouts: tuple[str, ...] = ("contiguous",)
+    #: "quick", or "full" for the larger set of shapes.
     grid: str = "quick"
+    #: "warm", or "cold" for calls that find their inputs in memory.
     cache: str = "warm"
+    #: Output modes, of which each op has some.
     boards: tuple[str, ...] = BOARDS
+    #: Of a call; 0 stands for all cores that this process may use.
     threads: int = 0
     seed: int = 0
 
@@ -68,7 +77,10 @@ def filter_contenders(races: Iterable[Race], keep: Callable[[Race, str], bool]) 
 
 
 def selected_ops(catalog: Catalog, names: tuple[str, ...]) -> tuple[Op, ...]:
-    """The ops that `names` (of ops or suites) stand for, all of them where empty."""
+    """The ops that `names` (of ops or suites) stand for; all ops where empty.
+
+    Raises SelectionError, with near names, where there is no op or suite of a name.
+    """
     chosen: dict[str, Op] = {}
     for name in names or tuple(catalog.ops):
         members = (name,) if name in catalog.ops else catalog.suites.get(name)
@@ -83,6 +95,10 @@ def selected_ops(catalog: Catalog, names: tuple[str, ...]) -> tuple[Op, ...]:
 
 
 def ensure_known(names: tuple[str, ...], known: set[str], what: str) -> None:
+    """Raise SelectionError, with near names, where one of `names` isn't known.
+
+    what: what they are names of, in words.
+    """
     for name in names:
         if name not in known:
             raise SelectionError(

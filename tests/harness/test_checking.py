@@ -142,7 +142,8 @@ def test_compiling_for_unseen_shapes_is_not_taken_for_a_memory(catalog):
         return contender.function(boundaries, *rest, **options)
 
     contender = catalog.impl("boundary_downsample", "index_add")
-    (race,) = opbench.plan(catalog, Selection(("boundary_downsample",), "tiny", ("index_add",)))
+    selection = Selection(names=("boundary_downsample",), expression="tiny", impls=("index_add",))
+    (race,) = opbench.plan(catalog, selection)
     reference = build_reference(catalog.op("boundary_downsample"), race.case, gradients=False)
     assert isinstance(checks.check(reference, compiles_anew), Right)
 

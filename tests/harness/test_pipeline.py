@@ -9,7 +9,7 @@ import torch
 import opbench
 from opbench.harness import profiling
 from opbench.harness.execution.ready import make_ready, reference_of, settings
-from opbench.harness.planning.selection import Race, Selection
+from opbench.harness.planning.selection import DIRECTIONS, Race, Selection
 from opbench.harness.timing.stopping import Policy
 from opbench.results.records import Failed, Measured, Profile, Record, Started, Unsupported, Wrong
 from opbench.results.report.frames import read
@@ -27,7 +27,7 @@ def troubled():
 @pytest.fixture(scope="module")
 def finished(troubled, tmp_path_factory):
     folder = new_run(tmp_path_factory.mktemp("runs"))
-    races = opbench.plan(troubled, Selection(directions=opbench.planning.DIRECTIONS))
+    races = opbench.plan(troubled, Selection(directions=DIRECTIONS))
     return folder, opbench.run(troubled, races, folder, policy=BRIEF)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import opbench
 from opbench.harness.catalog import Catalog
+from opbench.harness.planning import cases
 from opbench.harness.planning.cases import plan, plan_checks
 from opbench.harness.planning.expression import matches
 from opbench.harness.planning.selection import Selection
@@ -155,7 +156,7 @@ def test_what_is_compiled_is_not_checked_in_every_combination():
 
 
 def test_checks_run_on_one_thread_and_once_on_all(strangers, monkeypatch):
-    monkeypatch.setattr(opbench.planning, "_cores", lambda: 4)
+    monkeypatch.setattr(cases, "usable_cores", lambda: 4)
     races = plan_checks(strangers, Selection())
     (wide,) = [race.case for race in races if race.case.threads != 1]
     assert (wide.threads, wide.shape, wide.dtype) == (4, "odd", "float32")

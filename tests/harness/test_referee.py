@@ -22,7 +22,7 @@ def sums():
 
 def watched(catalog, function, *, direction="forward", op="row_sum", expression="small"):
     """A monitor of a race of one contender, and the inputs that are timed."""
-    selection = Selection((op,), expression, directions=(direction,))
+    selection = Selection(names=(op,), expression=expression, directions=(direction,))
     race = opbench.plan(catalog, selection)[0]
     reference = ready.reference_of(catalog, race.case)
     call = ready.bound_call(reference, function)
