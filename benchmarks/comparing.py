@@ -60,9 +60,9 @@ def _print_verdicts(runs: Sequence[RunFolder]) -> None:
     counts: Counter[str] = Counter()
     seen: list[float] = []
     for base, head in itertools.combinations(runs, 2):
-        found = [compared.finding for compared in compare(base, head).compared]
+        found = [compared.finding for compared in compare(base, head).findings]
         counts.update(finding.verdict for finding in found)
-        seen += [finding.seen for finding in found]
+        seen += [finding.detectable for finding in found]
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in sorted(counts))
     print(f"{len(seen)} comparisons of the same code: {told}")
     print(f"smallest slowdown that would have shown: {median(seen):.0%} in the middle")

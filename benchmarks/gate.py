@@ -109,13 +109,13 @@ def record_units(given: argparse.Namespace) -> None:
 def judge(given: argparse.Namespace) -> None:
     """What the gate, and others' rules, say of units that were recorded."""
     units = [line for line in open_run(given.folder).lines() if isinstance(line, Unit)]
-    pool = resampling.pool_of(units)
-    print(f"{len(pool.subjects())} contenders and cases; recorded: {_recorded(pool)}")
+    replicates = resampling.replicates_of(units)
+    print(f"{len(replicates.subjects())} contenders and cases; recorded: {_recorded(replicates)}")
     for method in ("twins", "pairs"):
-        spreads = sorted(resampling.spread(pool, method).values())
+        spreads = sorted(resampling.spread(replicates, method).values())
         low, high = spreads[0], spreads[-1]
         print(f"sd between {method}: median {median(spreads):.2%}, {low:.2%} to {high:.2%}")
-    shares = sorted(resampling.injected(pool, SLOWDOWN).values())
+    shares = sorted(resampling.measured_slowdown(replicates, SLOWDOWN).values())
     print(
         f"{SLOWDOWN:.0%} injected measures {median(shares):.2%} in the middle, "
         f"{shares[0]:.2%} to {shares[-1]:.2%}\n"
@@ -123,8 +123,8 @@ def judge(given: argparse.Namespace) -> None:
     sessions = given.sessions or NULL_SESSIONS
     slowed = given.sessions or SLOWED_SESSIONS
     print(f"{'resampled, a suite each':44} {'false alarms':>25}   {SLOWDOWN:.0%} in one op found")
-    null = resampling.unchanged(pool, RULES, sessions=sessions)
-    found = resampling.slowed(pool, RULES, SLOWDOWN, sessions=slowed)
+    null = resampling.simulate_unchanged(replicates, RULES, sessions=sessions)
+    found = resampling.simulate_slowed(replicates, RULES, SLOWDOWN, sessions=slowed)
     _row("opbench gate", null["failed"], sessions, found["found"], slowed)
     blocks = _blocks(units)
     for name, rule in _RULES.items():
@@ -149,7 +149,7 @@ def sessions(given: argparse.Namespace) -> None:
         str(given.folder / "runs"),
     ]
 
-    def play(number: int) -> dict[str, object]:
+    def session(number: int) -> dict[str, object]:
         start = time.monotonic()
         command = [sys.executable, "-m", "opbench", "gate", *words, "--json"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -160,11 +160,11 @@ def sessions(given: argparse.Namespace) -> None:
         counts = Counter(found["verdict"] for found in told["findings"])
         return {"code": done.returncode, "seconds": seconds, "said": _told(counts)}
 
-    played = _played(given, play, number=given.sessions or 20)
-    codes = Counter(str(line["code"]) for line in played)
-    seconds = sorted(float(str(line["seconds"])) for line in played)
+    done = _sessions_done(given, session, number=given.sessions or 20)
+    codes = Counter(str(line["code"]) for line in done)
+    seconds = sorted(float(str(line["seconds"])) for line in done)
     print(
-        f"{len(played)} real sessions; exit codes: {_told(codes)}; seconds: median "
+        f"{len(done)} real sessions; exit codes: {_told(codes)}; seconds: median "
         f"{median(seconds):.0f}, {seconds[0]:.0f} to {seconds[-1]:.0f}"
     )
 
@@ -188,7 +188,7 @@ def power(given: argparse.Namespace) -> None:
     folder = given.folder
     subjects = [(race, name) for race in comparison.races for name in race.contenders]
 
-    def play(number: int) -> dict[str, object]:
+    def session(number: int) -> dict[str, object]:
         race, name = subjects[number % len(subjects)]
         # Some others beside it, all that a session needs to tell it from.
         rest = random.Random(number).sample(comparison.races, min(4, len(comparison.races)))
@@ -201,7 +201,7 @@ def power(given: argparse.Namespace) -> None:
         units = [line for line in run.lines() if isinstance(line, Unit)]
         found = {(f.case.key, f.contender): f for f in verdicts.findings(units, RULES)}
         told = found.pop((race.case.key, name))
-        void = verdicts.is_void(verdicts.nulls(units, RULES))
+        void = verdicts.is_void(verdicts.control_findings(units, RULES))
         outcome = "void" if void else "found" if told.verdict == "slower" else told.verdict
         others = [other for (_, other), f in found.items() if f.verdict == "slower"]
         said = (
@@ -210,8 +210,8 @@ def power(given: argparse.Namespace) -> None:
         said += ", ".join(others) or "none"
         return {"code": outcome, "seconds": seconds, "said": said}
 
-    played = _played(given, play, number=given.sessions or SLOWED_SESSIONS)
-    print(f"{len(played)} real sessions: {_told(Counter(str(p['code']) for p in played))}")
+    done = _sessions_done(given, session, number=given.sessions or SLOWED_SESSIONS)
+    print(f"{len(done)} real sessions: {_told(Counter(str(p['code']) for p in done))}")
 
 
 #: Blocks of two processes of one side.
@@ -248,11 +248,11 @@ _RULES: Mapping[str, Rule] = {
     "asv, Mann-Whitney at a ratio of 1.1": lambda base, head: by_ranks(base, head, ratio=1.1),
 }
 #: The twins of each process, by what was injected.
-Recorded = Mapping[float, Sequence[Mapping[resampling.Subject, Paired]]]
+TwinTimes = Mapping[float, Sequence[Mapping[verdicts.Subject, Paired]]]
 
 
-def _blocks(units: Sequence[Unit]) -> Recorded:
-    found: dict[float, dict[int, dict[resampling.Subject, Paired]]] = {}
+def _blocks(units: Sequence[Unit]) -> TwinTimes:
+    found: dict[float, dict[int, dict[verdicts.Subject, Paired]]] = {}
     for unit in units:
         if (unit.method, unit.role) == ("twins", "screen"):
             process = found.setdefault(unit.injected, {}).setdefault(unit.number, {})
@@ -260,12 +260,12 @@ def _blocks(units: Sequence[Unit]) -> Recorded:
     return {share: tuple(processes.values()) for share, processes in found.items()}
 
 
-def _judged(recorded: Recorded, rule: Rule, sessions: int, slowed: int) -> tuple[int, int]:
+def _judged(blocks: TwinTimes, rule: Rule, sessions: int, slowed: int) -> tuple[int, int]:
     """In how many sessions a rule fails a suite that didn't change, and finds what was injected.
 
     Either version is run in processes of its own, as these programs do.
     """
-    rng, alike = random.Random(0), recorded[0.0]
+    rng, alike = random.Random(0), blocks[0.0]
     subjects = list(alike[0])
     alarms = found = 0
     for _ in range(sessions):
@@ -273,16 +273,16 @@ def _judged(recorded: Recorded, rule: Rule, sessions: int, slowed: int) -> tuple
         alarms += any(_fires(rule, subject, (one, two), (three, four)) for subject in subjects)
     for number in range(slowed):
         target = subjects[number % len(subjects)]
-        base, head = rng.sample(alike, 2), rng.sample(recorded[SLOWDOWN], 2)
+        base, head = rng.sample(alike, 2), rng.sample(blocks[SLOWDOWN], 2)
         found += _fires(rule, target, base, head)
     return alarms, found
 
 
 def _fires(
     rule: Rule,
-    subject: resampling.Subject,
-    base: Sequence[Mapping[resampling.Subject, Paired]],
-    head: Sequence[Mapping[resampling.Subject, Paired]],
+    subject: verdicts.Subject,
+    base: Sequence[Mapping[verdicts.Subject, Paired]],
+    head: Sequence[Mapping[verdicts.Subject, Paired]],
 ) -> bool:
     before = [process[subject].base_s for process in base if subject in process]
     after = [process[subject].head_s for process in head if subject in process]
@@ -302,22 +302,22 @@ class Telling(SessionObserver):
         print(f"{passed:7.0f} s  {method} {number + 1}: {left} contenders and cases", flush=True)
 
 
-def _played(
-    given: argparse.Namespace, play: Callable[[int], dict[str, object]], *, number: int
+def _sessions_done(
+    given: argparse.Namespace, session: Callable[[int], dict[str, object]], *, number: int
 ) -> list[dict[str, object]]:
-    """The lines of so many sessions: those that are kept already, and those played now."""
+    """The lines of so many sessions: those that are kept already, and those done now."""
     given.folder.mkdir(parents=True, exist_ok=True)
     path = given.folder / f"{given.experiment}.jsonl"
-    done = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    played = [json.loads(line) for line in done]
-    for upcoming in range(len(played), number):
-        line = play(upcoming)
+    texts = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    done = [json.loads(text) for text in texts]
+    for upcoming in range(len(done), number):
+        line = session(upcoming)
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        played.append(line)
+        done.append(line)
         code, seconds, said = line["code"], float(str(line["seconds"])), line["said"]
         print(f"session {upcoming + 1}: {code}, {seconds:.0f} s: {said}", flush=True)
-    return played[:number]
+    return done[:number]
 
 
 def _row(name: str, alarms: int, sessions: int, found: int, slowed: int) -> None:
@@ -333,9 +333,9 @@ def _told(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{counts[name]} {name}" for name in sorted(counts))
 
 
-def _recorded(pool: resampling.Pool) -> str:
-    kinds = sorted((k for k in pool.processes if k[1] != "null"), reverse=True)
-    told = (f"{len(pool.processes[k])} {k[0]} with {k[2]:.0%} injected" for k in kinds)
+def _recorded(replicates: resampling.Replicates) -> str:
+    kinds = sorted((k for k in replicates.processes if k[1] != "null"), reverse=True)
+    told = (f"{len(replicates.processes[k])} {k[0]} with {k[2]:.0%} injected" for k in kinds)
     return ", ".join(told)
 
 

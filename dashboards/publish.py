@@ -13,7 +13,7 @@ from opbench.results.errors import RunFolderError
 from opbench.results.records import RunInfo
 from opbench.results.records.anchors import without_anchors
 from opbench.results.records.run_folder import RunFolder, began
-from opbench.results.regression.report import recorded
+from opbench.results.regression.report import find_report
 
 
 def publish(run: RunFolder) -> Path:
@@ -51,7 +51,7 @@ def _replace(run: RunFolder, info: RunInfo) -> None:
 
 def _entries(run: RunFolder, info: RunInfo, wall_time: float) -> Iterator[events.Entry]:
     ops = views(without_anchors(run.records()), rules=info.rules, ceilings=run.ceilings())
-    report = recorded(run)
+    report = find_report(run)
     if report is not None:
         yield from gate.entries(report)
     yield from power.entries(run.calibrations())

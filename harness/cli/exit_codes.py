@@ -96,12 +96,12 @@ def of_comparison(comparison: Comparison, named: Iterable[str]) -> Exit:
     """
     from opbench.results.records.comparison import is_idle
 
-    found = [compared.finding for compared in comparison.compared]
+    found = [compared.finding for compared in comparison.findings]
     if not found or set(named) - {finding.case.op for finding in found}:
         return Exit.NOTHING
     codes = [_VERDICTS.get(finding.verdict, Exit.OK) for finding in found]
     lost = any(item.status != "new" and not is_idle(item) for item in comparison.uncompared)
-    return worst((*codes, Exit.INCONCLUSIVE if lost or comparison.gone else Exit.OK))
+    return worst((*codes, Exit.INCONCLUSIVE if lost or comparison.only_in_base else Exit.OK))
 
 
 #: Of a gate's findings; whatever else is found is well.

@@ -81,29 +81,29 @@ def sample(
         )
         unit = UnitKey("screen" if method == "twins" else "verify", number, method)
         _announce(session, unit, comparison.races)
-        take(session, comparison.races, comparison.null, unit, verdicts.FLAGGED_S)
+        take(session, comparison.races, comparison.null, unit, verdicts.SUSPECT_S)
 
 
 def _screen(session: Session, method: Method) -> None:
     """Time everything, for longer as it goes on, until it is decided who is suspected."""
-    for turn in verdicts.screening(session.units, session.rules):
+    for turn in verdicts.screening_turns(session.units, session.rules):
         left = session.left(session.comparison.races, turn.decided)
         if not left or (turn.may_end and session.is_over):
             return
         unit = UnitKey("screen", turn.number, method)
         _announce(session, unit, left)
         # The base is raced against itself until that is decided too, and as often as any other.
-        settled = verdicts.settled_nulls(session.units, session.rules)
-        take(session, left, races_without(session.comparison.null, settled), unit, turn.seconds)
+        decided = verdicts.decided_controls(session.units, session.rules)
+        take(session, left, races_without(session.comparison.null, decided), unit, turn.seconds)
 
 
 def _confirm(session: Session, method: Method, budget_s: float) -> None:
     """Time the suspects in fresh processes, and their base against itself beside them."""
-    suspects = verdicts.flagged(session.units, session.rules)
+    suspects = verdicts.suspects(session.units, session.rules)
     races = races_with(session.comparison.races, suspects)
     # Screening may have used up all of the time, and a suspicion must not be left unexamined.
     session.deadline = max(session.deadline, time.monotonic() + CONFIRM_SHARE * budget_s)
-    for turn in verdicts.confirming(session.units, session.rules):
+    for turn in verdicts.confirming_turns(session.units, session.rules):
         left = session.left(races, turn.decided)
         if not left or (turn.may_end and session.is_over):
             return
@@ -114,14 +114,14 @@ def _confirm(session: Session, method: Method, budget_s: float) -> None:
 
 def _verify(session: Session) -> None:
     """Time those in fresh pairs that fresh twins confirmed."""
-    confirmed = verdicts.accused(session.units, session.rules)
+    confirmed = verdicts.confirmed_twins(session.units, session.rules)
     for number in range(verdicts.PAIRS):
         left = session.left(races_with(session.comparison.races, confirmed), frozenset())
         if not left:
             return
         unit = UnitKey("verify", number, "pairs")
         _announce(session, unit, left)
-        take(session, left, (), unit, verdicts.FLAGGED_S)
+        take(session, left, (), unit, verdicts.SUSPECT_S)
 
 
 def _announce(session: Session, unit: UnitKey, races: Iterable[Race]) -> None:

@@ -17,12 +17,12 @@ def export(run: str | Path, target: Path, *, by: str = "job") -> None:
     `by` makes no difference here.
     """
     # They draw their tables with what is below.
-    from opbench.results.regression.report import recorded
+    from opbench.results.regression.report import find_report
     from opbench.results.report.frames import nothing_in
     from opbench.results.report.gate import markdown
 
     folder = open_run(run)
-    report = recorded(folder)
+    report = find_report(folder)
     if report is not None:
         target.write_text(markdown(report, folder.path), encoding="utf-8")
         return

@@ -20,47 +20,49 @@ from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from opbench.results.errors import TriageError
 from opbench.results.records import Case
 
-#: What the file is called, at the root of the repository.
+#: The name of the file, at the root of the repository.
 NAME = "opbench-accepted.toml"
-#: What can be accepted: what the gate calls a finding, or the status of what it couldn't compare.
-CHANGES = ("slower", "inconclusive", "vanished", "base", "both")
+#: The changes that can be accepted: verdicts of a gate, and statuses of the uncompared.
+Change = Literal["slower", "inconclusive", "vanished", "base", "both"]
+CHANGES: tuple[Change, ...] = get_args(Change)
 
 #: The changes that have a size.
 _SIZED = ("slower", "inconclusive")
 _REQUIRED = ("op", "reason", "by", "until")
-_USUAL = {"contender": "*", "case": "*", "change": "slower"}
+_DEFAULTS = {"contender": "*", "case": "*", "change": "slower"}
 _KEYS = ("op", "contender", "case", "change", "at_most", "reason", "by", "until")
 _PERCENT = re.compile(r"[0-9]+(\.[0-9]+)?%")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """A change that somebody accepts for a while.
-
-    contender, case: patterns as of fnmatch; case, of the case's label or key. change: one of
-    CHANGES. at_most: the largest slowdown that is accepted, as a share; None for any. until: the
-    last day on which it counts. where: the file and the entry's number, for people.
-    """
+class AcceptedChange:
+    """A change that is accepted for a while."""
 
     op: str
+    #: A pattern, as of fnmatch.
     contender: str
+    #: A pattern of the case's label or key.
     case: str
-    change: str
+    change: Change
+    #: The largest slowdown that is accepted, as a share; None for any.
     at_most: float | None
     reason: str
+    #: The person who accepts it.
     by: str
+    #: The last day on which it counts.
     until: date
+    #: The file and the entry's number, for people.
     where: str
 
     def covers(
         self, *, op: str, contender: str, case: Case, change: str, slowdown: float | None
     ) -> bool:
-        """Whether it accepts this change; as `accepting`."""
+        """Whether it accepts this change; as `find_entry`."""
         return (
             (self.op, self.change) == (op, change)
             and fnmatchcase(contender, self.contender)
@@ -70,7 +72,7 @@ class Accepted:
         )
 
 
-def read(path: Path) -> tuple[Accepted, ...]:
+def read(path: Path) -> tuple[AcceptedChange, ...]:
     """The entries of a file of accepted changes, expired ones too.
 
     Raises TriageError, which names the file, the entry and what is wrong with it.
@@ -79,22 +81,22 @@ def read(path: Path) -> tuple[Accepted, ...]:
         _accepted(table, f"{path}, entry {number}")
         for number, table in enumerate(_tables(path), start=1)
     )
-    seen: dict[tuple[str, ...], Accepted] = {}
+    firsts: dict[tuple[str, ...], AcceptedChange] = {}
     for entry in entries:
-        first = seen.setdefault((entry.op, entry.contender, entry.case, entry.change), entry)
+        first = firsts.setdefault((entry.op, entry.contender, entry.case, entry.change), entry)
         if first is not entry:
             raise TriageError(
-                f"{entry.where} accepts the same as {first.where}: {_what(entry)}; remove one"
+                f"{entry.where} accepts the same as {first.where}: {_text(entry)}; remove one"
             )
     return entries
 
 
-def expired(entries: Iterable[Accepted], today: date) -> None:
-    """Raises TriageError, which lists them, where entries were accepted until before `today`."""
+def ensure_unexpired(entries: Iterable[AcceptedChange], today: date) -> None:
+    """Raises TriageError, which lists them, where entries ended before `today`."""
     over = [entry for entry in entries if entry.until < today]
     if over:
         lines = (
-            f"  {entry.where}: {_what(entry)}, until {entry.until} by {entry.by}: {entry.reason}"
+            f"  {entry.where}: {_text(entry)}, until {entry.until} by {entry.by}: {entry.reason}"
             for entry in over
         )
         raise TriageError(
@@ -104,19 +106,19 @@ def expired(entries: Iterable[Accepted], today: date) -> None:
         )
 
 
-def accepting(
-    entries: Iterable[Accepted],
+def find_entry(
+    entries: Iterable[AcceptedChange],
     *,
     op: str,
     contender: str,
     case: Case,
     change: str,
     slowdown: float | None,
-) -> Accepted | None:
+) -> AcceptedChange | None:
     """The first entry that accepts a change; None where none does.
 
-    change: what the gate calls it; what isn't of CHANGES is never accepted. slowdown: the share by
-    which head is slower than base, 0.25 say; None where no ratio was measured.
+    change: a verdict or status of the gate; what isn't of CHANGES is never accepted. slowdown: the
+    share by which head is slower than base, 0.25 say; None where no ratio was measured.
     """
     return next(
         (
@@ -128,8 +130,10 @@ def accepting(
     )
 
 
-def unused(entries: Iterable[Accepted], used: Sequence[Accepted]) -> tuple[Accepted, ...]:
-    """The entries that accepted nothing, of those that `accepting` gave for all that was seen."""
+def unused_entries(
+    entries: Iterable[AcceptedChange], used: Sequence[AcceptedChange]
+) -> tuple[AcceptedChange, ...]:
+    """The entries that accepted nothing. used: those that `find_entry` gave for all of a gate."""
     return tuple(entry for entry in entries if entry not in used)
 
 
@@ -149,14 +153,14 @@ def _tables(path: Path) -> Sequence[Mapping[str, Any]]:
     return tables
 
 
-def _accepted(table: Mapping[str, Any], where: str) -> Accepted:
+def _accepted(table: Mapping[str, Any], where: str) -> AcceptedChange:
     strange = sorted(table.keys() - set(_KEYS))
     if strange:
         raise TriageError(f"{where}: unknown key {strange[0]!r}; keys: {', '.join(_KEYS)}")
     lacking = [key for key in _REQUIRED if key not in table]
     if lacking:
         raise TriageError(f"{where}: {lacking[0]!r} is missing; required: {', '.join(_REQUIRED)}")
-    values = _USUAL | dict(table)
+    values = _DEFAULTS | dict(table)
     for key in ("op", "contender", "case", "change", "reason", "by"):
         if not isinstance(values[key], str) or not values[key].strip():
             raise TriageError(f"{where}: {key!r} is {values[key]!r}; give a text that isn't empty")
@@ -168,7 +172,7 @@ def _accepted(table: Mapping[str, Any], where: str) -> Accepted:
         raise TriageError(
             f"{where}: 'until' is {values['until']!r}; give a day without quotes: 2027-03-31"
         )
-    return Accepted(**values | {"at_most": _at_most(values, where), "where": where})
+    return AcceptedChange(**values | {"at_most": _at_most(values, where), "where": where})
 
 
 def _at_most(values: Mapping[str, Any], where: str) -> float | None:
@@ -184,5 +188,5 @@ def _at_most(values: Mapping[str, Any], where: str) -> float | None:
     return float(given.removesuffix("%")) / 100
 
 
-def _what(entry: Accepted) -> str:
+def _text(entry: AcceptedChange) -> str:
     return f"{entry.change} {entry.contender} of {entry.op} on {entry.case}"

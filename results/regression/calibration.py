@@ -1,16 +1,16 @@
-"""How often a gate errs on this machine: derived from recorded units, and kept."""
+"""How often a gate errs on a machine, derived from recorded units."""
 
 from __future__ import annotations
 
 from opbench.results.records import METHODS, Calibration, GateRules, Power
 from opbench.results.records.machine import Machine
 from opbench.results.regression import resampling
-from opbench.results.regression.resampling import Pool
+from opbench.results.regression.resampling import Replicates
 from opbench.results.statistics.intervals import median
 
 
 def calibration_of(
-    pool: Pool,
+    replicates: Replicates,
     rules: GateRules,
     *,
     machine: Machine,
@@ -18,28 +18,29 @@ def calibration_of(
     sessions: int,
     slowed_sessions: int,
 ) -> Calibration:
-    """What so many resampled sessions say, of each kind.
+    """The calibration of a machine from so many simulated sessions of each kind.
 
-    Raises RunFolderError where units of a needed kind weren't measured.
+    created: when the units were recorded. Raises RunFolderError where units of a needed kind
+    weren't.
     """
-    told = resampling.unchanged(pool, rules, sessions=sessions)
+    unchanged = resampling.simulate_unchanged(replicates, rules, sessions=sessions)
     powers = []
-    for share in pool.shares:
-        found = resampling.slowed(pool, rules, share, sessions=slowed_sessions)["found"]
-        powers.append(Power(share, found, slowed_sessions))
-    spreads = {method: resampling.spread(pool, method) for method in METHODS}
+    for slowdown in replicates.slowdowns:
+        outcomes = resampling.simulate_slowed(replicates, rules, slowdown, sessions=slowed_sessions)
+        powers.append(Power(slowdown, outcomes["found"], slowed_sessions))
+    spreads = {method: resampling.spread(replicates, method) for method in METHODS}
     return Calibration(
         environment_key=machine.environment_key,
         device=machine.device,
         threads=machine.threads,
         created=created,
         rules=rules,
-        subjects=len(pool.subjects()),
+        subjects=len(replicates.subjects()),
         sessions=sessions,
-        failed=told["failed"],
-        void=told["void"],
-        inconclusive=told["inconclusive"],
+        failed=unchanged["failed"],
+        void=unchanged["void"],
+        inconclusive=unchanged["inconclusive"],
         powers=tuple(powers),
         # One unit alone has no spread.
-        spreads=tuple((m, median(list(found.values()))) for m, found in spreads.items() if found),
+        spreads=tuple((m, median(list(of.values()))) for m, of in spreads.items() if of),
     )

@@ -1,9 +1,9 @@
-"""A gate's sessions, played again with units that were recorded once: how often it errs.
+"""A gate's sessions, simulated with units that were recorded once: how often it errs.
 
 A recording holds many fresh processes in which nothing differed, and many in which every head was
-slowed down by a known share. A resampled session draws its processes from them, each once, and asks
-the very functions by which a real one is decided. Sessions of one recording share processes, so
-that their number makes no recording longer than it was.
+slowed down by a known share: replicates. A simulated session samples its processes from them, each
+once, and asks the very functions by which a real one is decided. Sessions of one recording share
+processes, so that more sessions make no recording larger than it was.
 """
 
 from __future__ import annotations
@@ -14,158 +14,158 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 import numpy as np
 from scipy import special
 
 from opbench.results.errors import RunFolderError
-from opbench.results.records import GateRules, Paired, Role, Unit
+from opbench.results.records import GateRules, Method, Paired, Role, Unit
 from opbench.results.regression import verdicts
-from opbench.results.regression.verdicts import Finding
+from opbench.results.regression.verdicts import Finding, Subject
 from opbench.results.statistics.intervals import Interval, median
 
-#: A contender on a case: the key of the case, and its name.
-Subject = tuple[str, str]
+#: The outcome of a session, as its exit code says it.
+SessionOutcome = Literal["void", "failed", "inconclusive", "passed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """A unit that was recorded: all but its times, and the log-ratios of its rounds in order."""
+class Replicate:
+    """A recorded unit, round by round."""
 
+    #: Its times are one round, of the ratio that all of them came to.
     unit: Unit
-    logs: tuple[float, ...]
+    #: Of head to base, in each round in order.
+    log_ratios: tuple[float, ...]
 
     def after(self, seconds: float) -> Unit:
         """The unit as it would have been after so many seconds, of those that were recorded."""
-        rounds = max(1, round(len(self.logs) * min(1.0, seconds / verdicts.FLAGGED_S)))
-        ratio = math.exp(median(self.logs[:rounds]))
-        return replace(self.unit, times=Paired((1.0,), (ratio,)))
+        rounds = max(1, round(len(self.log_ratios) * min(1.0, seconds / verdicts.SUSPECT_S)))
+        return replace(self.unit, times=_one_round(self.log_ratios[:rounds]))
 
 
-#: The units of one process, by what they are of.
-Process = Mapping[Subject, Recorded]
+#: The units of one process, by contender and case.
+Process = Mapping[Subject, Replicate]
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
-    """Recorded units, process by process, by method, role and what was injected into every head."""
+class Replicates:
+    """The processes of a recording."""
 
-    processes: Mapping[tuple[str, str, float], tuple[Process, ...]]
+    #: By method, role and the slowdown that was injected into every head.
+    processes: Mapping[tuple[Method, Role, float], tuple[Process, ...]]
 
     @property
-    def shares(self) -> tuple[float, ...]:
-        """What was injected, by size; nothing, too, is not among them."""
-        return tuple(sorted({share for _, _, share in self.processes if share}))
+    def slowdowns(self) -> tuple[float, ...]:
+        """The injected slowdowns by size, as shares, without 0."""
+        return tuple(sorted({slowdown for *_, slowdown in self.processes if slowdown}))
 
-    def of(self, method: str, role: str, share: float = 0.0) -> tuple[Process, ...]:
+    def of(self, method: Method, role: Role, slowdown: float = 0.0) -> tuple[Process, ...]:
         """The processes of a kind. Raises RunFolderError where none was recorded."""
-        found = self.processes.get((method, role, share), ())
-        if not found:
+        processes = self.processes.get((method, role, slowdown), ())
+        if not processes:
             raise RunFolderError(
-                f"no {method} were recorded with {share:.0%} injected: record more"
+                f"no {method} were recorded with {slowdown:.0%} injected: record more"
             )
-        return found
+        return processes
 
-    def subjects(self, share: float = 0.0) -> tuple[Subject, ...]:
+    def subjects(self, slowdown: float = 0.0) -> tuple[Subject, ...]:
         """All that was recorded both as twins and as pairs, with so much injected."""
-        twins = self.of("twins", "screen", share)
-        pairs = {subject for process in self.of("pairs", "verify", share) for subject in process}
+        twins = self.of("twins", "screen", slowdown)
+        pairs = {subject for process in self.of("pairs", "verify", slowdown) for subject in process}
         return tuple(dict.fromkeys(s for process in twins for s in process if s in pairs))
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What came of a session. processes: that it took, fresh pairs included."""
+    """The result of a simulated session."""
 
     findings: tuple[Finding, ...]
     is_void: bool
+    #: How many it took, fresh pairs included.
     processes: int
 
     @property
-    def failed(self) -> tuple[Subject, ...]:
-        """What it fails for."""
+    def failures(self) -> tuple[Subject, ...]:
+        """The contenders that it fails for."""
         slower = (f for f in self.findings if f.verdict == "slower" and not self.is_void)
         return tuple((f.case.key, f.contender) for f in slower)
 
     @property
-    def outcome(self) -> str:
-        """What its exit code says: "void", "failed", "inconclusive" or "passed"."""
+    def outcome(self) -> SessionOutcome:
+        """The outcome that its exit code would say."""
         if self.is_void:
             return "void"
-        if self.failed:
+        if self.failures:
             return "failed"
         undecided = any(f.verdict == "inconclusive" for f in self.findings)
         return "inconclusive" if undecided else "passed"
 
 
-def pool_of(units: Iterable[Unit]) -> Pool:
-    """The pool of a recording's units."""
-    found: dict[tuple[str, str, float], dict[int, dict[Subject, Recorded]]] = {}
+def replicates_of(units: Iterable[Unit]) -> Replicates:
+    """The replicates of a recording's units."""
+    kinds: dict[tuple[Method, Role, float], dict[int, dict[Subject, Replicate]]] = {}
     for unit in units:
-        logs = np.log(np.asarray(unit.times.head_s) / np.asarray(unit.times.base_s))
-        recorded = Recorded(replace(unit, times=Paired((), ())), tuple(logs.tolist()))
-        numbered = found.setdefault((unit.method, unit.role, unit.injected), {})
-        numbered.setdefault(unit.number, {})[unit.case.key, unit.contender] = recorded
-    return Pool({kind: tuple(numbered.values()) for kind, numbered in found.items()})
+        ratios = np.log(np.asarray(unit.times.head_s) / np.asarray(unit.times.base_s))
+        log_ratios = tuple(ratios.tolist())
+        replicate = Replicate(replace(unit, times=_one_round(log_ratios)), log_ratios)
+        numbered = kinds.setdefault((unit.method, unit.role, unit.injected), {})
+        numbered.setdefault(unit.number, {})[unit.case.key, unit.contender] = replicate
+    return Replicates({kind: tuple(numbered.values()) for kind, numbered in kinds.items()})
 
 
-def session(
-    pool: Pool, rules: GateRules, rng: random.Random, slowed: Mapping[Subject, float]
+def simulate(
+    replicates: Replicates, rules: GateRules, rng: random.Random, slowed: Mapping[Subject, float]
 ) -> Session:
-    """A session of everything in the pool, with these subjects slowed down by so much.
+    """A session of all that was recorded, with these subjects slowed down by so much.
 
-    Where the processes of the pool are used up, what is undecided then stays so. Raises
-    RunFolderError where the pool has none of a kind that is needed.
+    Where the processes are used up, what is undecided then stays so. Raises RunFolderError where
+    none of a needed kind was recorded.
     """
-    dealt = _Dealt(pool, rng, slowed)
-    _screen(dealt, rules, frozenset(pool.subjects()))
-    _confirm(dealt, rules)
-    found, null = verdicts.findings(dealt.units, rules), verdicts.nulls(dealt.units, rules)
-    return Session(found, verdicts.is_void(null), dealt.processes)
+    sample = _Sample(replicates, rng, slowed)
+    _screen(sample, rules, frozenset(replicates.subjects()))
+    _confirm(sample, rules)
+    controls = verdicts.control_findings(sample.units, rules)
+    return Session(
+        verdicts.findings(sample.units, rules), verdicts.is_void(controls), sample.processes
+    )
 
 
-def unchanged(pool: Pool, rules: GateRules, *, sessions: int, seed: int = 0) -> Counter[str]:
+def simulate_unchanged(
+    replicates: Replicates, rules: GateRules, *, sessions: int, seed: int = 0
+) -> Counter[str]:
     """The outcomes of so many sessions in which nothing differs: none should be "failed"."""
-    play = partial(session, pool, rules, slowed={})
-    return Counter(play(rng=random.Random(f"{seed}/{n}")).outcome for n in range(sessions))
+    one = partial(simulate, replicates, rules, slowed={})
+    return Counter(one(rng=random.Random(f"{seed}/{n}")).outcome for n in range(sessions))
 
 
-def slowed(
-    pool: Pool, rules: GateRules, share: float, *, sessions: int, seed: int = 0
+def simulate_slowed(
+    replicates: Replicates, rules: GateRules, slowdown: float, *, sessions: int, seed: int = 0
 ) -> Counter[str]:
     """The outcomes of so many sessions in which one contender, each in turn, is slower by a share.
 
-    "found" where that contender fails, whoever else does; "failed" where only others do.
+    "found" where that contender fails, whatever else does; "failed" where only others do.
     """
     counts: Counter[str] = Counter()
-    subjects = pool.subjects(share)
+    subjects = replicates.subjects(slowdown)
     for number in range(sessions):
         target = subjects[number % len(subjects)]
-        rng = random.Random(f"{seed}/{share}/{number}")
-        played = session(pool, rules, rng, {target: share})
-        counts["found" if target in played.failed else played.outcome] += 1
+        rng = random.Random(f"{seed}/{slowdown}/{number}")
+        session = simulate(replicates, rules, rng, {target: slowdown})
+        counts["found" if target in session.failures else session.outcome] += 1
     return counts
 
 
-def spread(pool: Pool, method: str) -> dict[Subject, float]:
+def spread(replicates: Replicates, method: Method) -> dict[Subject, float]:
     """The standard deviation between units of each subject where nothing differed, as a share."""
-    seen = _logs(pool.of(method, "screen" if method == "twins" else "verify"))
-    return {s: float(np.std(values, ddof=1)) for s, values in seen.items() if len(values) > 1}
+    logs = _logs(replicates.of(method, "screen" if method == "twins" else "verify"))
+    return {s: float(np.std(values, ddof=1)) for s, values in logs.items() if len(values) > 1}
 
 
-def injected(pool: Pool, share: float) -> dict[Subject, float]:
-    """What an injected share was measured to be, as twins: the median over each one's processes."""
-    seen = _logs(pool.of("twins", "screen", share))
-    return {subject: math.exp(median(logs)) - 1 for subject, logs in seen.items()}
-
-
-def _logs(processes: Iterable[Process]) -> dict[Subject, list[float]]:
-    """What each subject's ratio was in each process, as a logarithm."""
-    seen: dict[Subject, list[float]] = {}
-    for process in processes:
-        for subject, recorded in process.items():
-            seen.setdefault(subject, []).append(median(recorded.logs))
-    return seen
+def measured_slowdown(replicates: Replicates, slowdown: float) -> dict[Subject, float]:
+    """An injected slowdown as it was measured, as twins: the median over each one's processes."""
+    logs = _logs(replicates.of("twins", "screen", slowdown))
+    return {subject: math.exp(median(values)) - 1 for subject, values in logs.items()}
 
 
 def rate(count: int, trials: int, *, error: float = 0.05) -> Interval:
@@ -176,80 +176,98 @@ def rate(count: int, trials: int, *, error: float = 0.05) -> Interval:
     return Interval(count / trials, low, high)
 
 
-class _Dealt:
-    """The processes of a pool, shuffled for one session, and the units that it has drawn so far."""
+def _one_round(log_ratios: Sequence[float]) -> Paired:
+    return Paired((1.0,), (math.exp(median(log_ratios)),))
 
-    def __init__(self, pool: Pool, rng: random.Random, slowed: Mapping[Subject, float]) -> None:
-        def shuffled(method: str, role: str, share: float = 0.0) -> list[Process]:
-            processes = pool.of(method, role, share)
+
+def _logs(processes: Iterable[Process]) -> dict[Subject, list[float]]:
+    """The log-ratio of each subject, process by process."""
+    logs: dict[Subject, list[float]] = {}
+    for process in processes:
+        for subject, replicate in process.items():
+            logs.setdefault(subject, []).append(median(replicate.log_ratios))
+    return logs
+
+
+class _Sample:
+    """The processes of a session, in an order drawn for it, and the units taken from them so far.
+
+    No process is drawn twice.
+    """
+
+    def __init__(
+        self, replicates: Replicates, rng: random.Random, slowed: Mapping[Subject, float]
+    ) -> None:
+        def shuffled(method: Method, role: Role, slowdown: float = 0.0) -> list[Process]:
+            processes = replicates.of(method, role, slowdown)
             return rng.sample(processes, len(processes))
 
-        shares = sorted({0.0, *slowed.values()})
+        slowdowns = sorted({0.0, *slowed.values()})
         self._slowed = slowed
-        self._twins = {share: shuffled("twins", "screen", share) for share in shares}
-        self._pairs = {share: shuffled("pairs", "verify", share) for share in shares}
+        self._twins = {s: shuffled("twins", "screen", s) for s in slowdowns}
+        self._pairs = {s: shuffled("pairs", "verify", s) for s in slowdowns}
         self._null = shuffled("twins", "null")
         # Nothing differs there either: it stands for the base against itself.
-        self._again = shuffled("twins", "screen")
+        self._beside = shuffled("twins", "screen")
         self.units: list[Unit] = []
         self.processes = 0
 
-    def twins(self, wanted: Iterable[Subject], seconds: float, role: Role) -> bool:
-        """Draw one more process, none twice; whether there was one."""
+    def draw_twins(self, subjects: Iterable[Subject], seconds: float, role: Role) -> bool:
+        """Draw one more process; whether there was one."""
         if self.processes >= min(map(len, self._twins.values())):
             return False
-        self._draw(self._twins, self.processes, wanted, seconds, role)
+        self._draw(self._twins, self.processes, subjects, seconds, role)
         self.processes += 1
         return True
 
-    def pair(self, number: int, wanted: Iterable[Subject]) -> None:
+    def draw_pair(self, number: int, subjects: Iterable[Subject]) -> None:
         """Draw the fresh pair of that number, where there are so many."""
         if number < min(map(len, self._pairs.values())):
-            self._draw(self._pairs, number, wanted, verdicts.FLAGGED_S, "verify")
+            self._draw(self._pairs, number, subjects, verdicts.SUSPECT_S, "verify")
             self.processes += 1
 
-    def null(self, number: int, seconds: float) -> None:
-        """Draw what the base against itself came to."""
+    def draw_null(self, number: int, seconds: float) -> None:
+        """Draw an A/A control that goes with screening."""
         process = self._null[number % len(self._null)]
-        self.units += (recorded.after(seconds) for recorded in process.values())
+        self.units += (replicate.after(seconds) for replicate in process.values())
 
-    def beside(self, number: int, wanted: Iterable[Subject], seconds: float) -> None:
-        """Draw the base against itself for those who are confirmed."""
-        drawn = (self._again[number % len(self._again)].get(subject) for subject in sorted(wanted))
-        units = (recorded.after(seconds) for recorded in drawn if recorded is not None)
-        self.units += (replace(unit, role="beside") for unit in units)
+    def draw_beside(self, number: int, subjects: Iterable[Subject], seconds: float) -> None:
+        """Draw an A/A control that goes with confirming these subjects."""
+        process = self._beside[number % len(self._beside)]
+        drawn = (process[subject] for subject in sorted(subjects) if subject in process)
+        self.units += (replace(r.after(seconds), role="beside") for r in drawn)
 
     def _draw(
         self,
         processes: Mapping[float, Sequence[Process]],
         number: int,
-        wanted: Iterable[Subject],
+        subjects: Iterable[Subject],
         seconds: float,
         role: Role,
     ) -> None:
-        """Each subject's unit from the processes with what is injected into it."""
-        for subject in sorted(wanted):
-            recorded = processes[self._slowed.get(subject, 0.0)][number].get(subject)
-            if recorded is not None:
-                self.units.append(replace(recorded.after(seconds), role=role))
+        """Take each subject's unit from the process with the slowdown that it has."""
+        for subject in sorted(subjects):
+            replicate = processes[self._slowed.get(subject, 0.0)][number].get(subject)
+            if replicate is not None:
+                self.units.append(replace(replicate.after(seconds), role=role))
 
 
-def _screen(dealt: _Dealt, rules: GateRules, subjects: frozenset[Subject]) -> None:
-    for turn in verdicts.screening(dealt.units, rules):
-        wanted = subjects - turn.decided
-        if not wanted or not dealt.twins(wanted, turn.seconds, "screen"):
+def _screen(sample: _Sample, rules: GateRules, subjects: frozenset[Subject]) -> None:
+    for turn in verdicts.screening_turns(sample.units, rules):
+        left = subjects - turn.decided
+        if not left or not sample.draw_twins(left, turn.seconds, "screen"):
             return
-        dealt.null(turn.number, turn.seconds)
+        sample.draw_null(turn.number, turn.seconds)
 
 
-def _confirm(dealt: _Dealt, rules: GateRules) -> None:
-    """Confirm the flagged as twins, and show them to fresh pairs."""
-    flagged = verdicts.flagged(dealt.units, rules)
-    for turn in verdicts.confirming(dealt.units, rules):
-        wanted = flagged - turn.decided
-        if not wanted or not dealt.twins(wanted, turn.seconds, "confirm"):
+def _confirm(sample: _Sample, rules: GateRules) -> None:
+    """Confirm the suspects as twins, and verify those in fresh pairs."""
+    suspects = verdicts.suspects(sample.units, rules)
+    for turn in verdicts.confirming_turns(sample.units, rules):
+        left = suspects - turn.decided
+        if not left or not sample.draw_twins(left, turn.seconds, "confirm"):
             break
-        dealt.beside(turn.number, wanted, turn.seconds)
-    accused = verdicts.accused(dealt.units, rules)
-    for number in range(verdicts.PAIRS if accused else 0):
-        dealt.pair(number, accused)
+        sample.draw_beside(turn.number, left, turn.seconds)
+    confirmed = verdicts.confirmed_twins(sample.units, rules)
+    for number in range(verdicts.PAIRS if confirmed else 0):
+        sample.draw_pair(number, confirmed)

@@ -1,10 +1,8 @@
-"""What two recorded runs, made at different times, tell of a change. Pure functions.
+"""A change as two recorded runs show it, that were made at different times. Pure functions.
 
 Nothing is paired: between two runs the machine became quicker or slower, and not alike for all that
-it does. What a contender took is therefore told by what others took that didn't change: by those of
-its own race where there are enough, which were timed in the same minutes in both runs; else by how
-other cases and the machine's anchors changed. How far these scatter is how far the machine alone
-may move a contender. They don't tell that a contender may be off for the whole of a process: every
+it does. The time of a contender is therefore taken over that of others that didn't change
+(`machine_drift`). They don't show that a contender may be off for the whole of a process: every
 interval has a least reach for that, see `_LEAST`.
 
 No rate of errors is promised, as a gate does: nobody knows what else differed between the runs.
@@ -14,8 +12,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from scipy import special
@@ -34,77 +33,75 @@ from opbench.results.records import (
 from opbench.results.records.anchors import ANCHORS, without_anchors
 from opbench.results.records.comparison import status_of
 from opbench.results.records.run_folder import RunFolder
-from opbench.results.regression.process_effects import MIN_OTHERS, Key, Level, levels
+from opbench.results.regression.machine_drift import Changes, Drift, changes_of, drift_of
+from opbench.results.regression.process_effects import Key, ProcessEstimates, process_estimates
 from opbench.results.regression.verdicts import Finding, verdict_of
 from opbench.results.statistics.intervals import Interval, median
 
 _LOG = logging.getLogger(__name__)
-#: What the units of such a finding are called, as of a gate's METHODS and ROLES.
-UNPAIRED = "unpaired"
-#: An interval reaches so many times as far as this share of the unchanged contenders strayed.
-FACTOR, WITHIN = 3.0, 0.9
-#: Where one in ten of the unchanged changed by more than this, nothing can be told.
+#: An interval reaches so many times as far as the unchanged contenders scatter.
+FACTOR = 3.0
+#: Where one in ten of the unchanged changed by more than this, nothing can be shown.
 RESTLESS = math.log(1.5)
-#: The least reach of an interval, as a factor, by whether a contender is told by others beside it
-#: and was timed in several processes. Beside others, in one process: now and then a process is off
-#: by 20% for all of its life, and either run's may be. In several: their luck is seen, but not what
-#: an hour does to one contender and not to others (8% was seen). By other minutes: so far apart
-#: were the medians of 24 fresh processes.
+#: The least reach of an interval, as a factor, by whether the machine's own change is known from
+#: the contender's race, and whether it was timed in several processes. Of a race in one process:
+#: now and then a process is off by 20% for all of its life, and either run's may be. In several:
+#: their luck shows, but not what an hour does to one contender and not to others (it was 8% once).
+#: By other minutes: so far apart were the medians of 24 fresh processes.
 _LEAST = {(True, False): 1.3, (True, True): 1.1, (False, False): 1.8, (False, True): 1.8}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """How a contender's second run compares to its first on a case.
+class UnpairedFinding:
+    """A contender's second run compared with its first on a case."""
 
-    finding: its ratio is without the machine's own change; ratio.low and high are 0 and infinite
-    where nothing can be told. measured: the ratio of the times as they were. source: "same",
-    "changed" or "unknown". others: by how many the machine's own change was told; beside: whether
-    these were of its own race.
-    """
-
+    #: Its ratio is without the machine's own change; the ends are 0 and infinite where nothing can
+    #: be shown.
     finding: Finding
+    #: The ratio of the times as they were.
     measured: float
-    source: str
+    #: Whether the contender's source changed.
+    source: Literal["same", "changed", "unknown"]
+    #: How many contenders or cases the machine's own change was estimated from.
     others: int
-    beside: bool
+    #: Whether these are of the contender's own race.
+    of_race: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What two runs tell, by their ids.
+    """Two runs compared."""
 
-    uncompared: of the cases that both have. gone, fresh: who was timed on cases that nobody has in
-    the second run, or in the first.
-    machine: how many times as slow the second run found it, the median over cases between the
-    extremes; None where they share no unchanged contender. anchors: the same of each of them.
-    """
-
+    #: The ids of the runs.
     base: str
     head: str
     rules: GateRules
-    compared: tuple[Compared, ...]
+    findings: tuple[UnpairedFinding, ...]
+    #: Of the cases that both runs have.
     uncompared: tuple[Uncompared, ...]
-    gone: tuple[Key, ...]
-    fresh: tuple[Key, ...]
+    #: Contenders that were timed on cases that the other run doesn't have.
+    only_in_base: tuple[Key, ...]
+    only_in_head: tuple[Key, ...]
+    #: How many times as slow the machine was in the second run: the median over cases between the
+    #: extremes; None where the runs share no unchanged contender.
     machine: Interval | None
+    #: The same by each anchor.
     anchors: tuple[tuple[Case, float], ...]
 
-    def only(self, wanted: Callable[[Case, str], bool]) -> Comparison:
-        """Of the contenders that are wanted; they are judged by all, as before."""
-        found = (c for c in self.compared if wanted(c.finding.case, c.finding.contender))
-        others = (u for u in self.uncompared if wanted(u.case, u.contender))
+    def only(self, keep: Callable[[Case, str], bool]) -> Comparison:
+        """The comparison of some contenders, which are judged by all as before."""
+        findings = (f for f in self.findings if keep(f.finding.case, f.finding.contender))
         return replace(
             self,
-            compared=tuple(found),
-            uncompared=tuple(others),
-            gone=tuple(key for key in self.gone if wanted(*key)),
-            fresh=tuple(key for key in self.fresh if wanted(*key)),
+            findings=tuple(findings),
+            uncompared=tuple(u for u in self.uncompared if keep(u.case, u.contender)),
+            only_in_base=tuple(key for key in self.only_in_base if keep(*key)),
+            only_in_head=tuple(key for key in self.only_in_head if keep(*key)),
         )
 
 
 def compare(base: RunFolder, head: RunFolder, rules: GateRules | None = None) -> Comparison:
-    """What the run `head` tells of a change since the run `base`.
+    """Compare the run `head` with the earlier run `base`.
 
     Raises EnvironmentsDifferError where they weren't made in the same environment.
     """
@@ -112,7 +109,7 @@ def compare(base: RunFolder, head: RunFolder, rules: GateRules | None = None) ->
     ensure_comparable(base.info.environment, head.info.environment)
     before, after = base.records(), head.records()
     old, new = without_anchors(before), without_anchors(after)
-    changes = _changes(levels(before), levels(after))
+    changes = changes_of(process_estimates(before), process_estimates(after))
     contenders = [key for key in changes.change if key[0].op not in ANCHORS]
     error = rules.alpha / max(1, len(contenders))
     drifts = [v for case, v in changes.drifts.items() if case.op not in ANCHORS]
@@ -120,14 +117,12 @@ def compare(base: RunFolder, head: RunFolder, rules: GateRules | None = None) ->
         base=base.info.id,
         head=head.info.id,
         rules=rules,
-        compared=tuple(_judged(key, changes, rules, error=error) for key in contenders),
+        findings=tuple(_finding(key, changes, rules, error=error) for key in contenders),
         uncompared=tuple(_uncompared(old, new)),
-        gone=_elsewhere(old, new),
-        fresh=_elsewhere(new, old),
-        machine=_between(drifts) if drifts else None,
-        anchors=tuple(
-            (case, math.exp(v)) for case, v in changes.drifts.items() if case.op in ANCHORS
-        ),
+        only_in_base=_only_in(old, new),
+        only_in_head=_only_in(new, old),
+        machine=_extremes(drifts) if drifts else None,
+        anchors=tuple((c, math.exp(v)) for c, v in changes.drifts.items() if c.op in ANCHORS),
     )
 
 
@@ -153,114 +148,48 @@ def ensure_comparable(base: Environment, head: Environment) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Changes:
-    """What changed between two runs, as differences of log seconds.
-
-    change: of all that both timed, anchors too. beside: by case, of the contenders that were timed
-    beside others and whose source is the same. strays: how far each of these is from the others of
-    its case, where they are enough. drifts: of each case, the median over those whose source is the
-    same.
-    """
-
-    base: Mapping[Key, Level]
-    head: Mapping[Key, Level]
-    change: Mapping[Key, float]
-    beside: Mapping[Case, Mapping[str, float]]
-    strays: Mapping[Key, float]
-    drifts: Mapping[Case, float]
-
-
-@dataclass(frozen=True, slots=True)
-class _Machine:
-    """By how much the machine alone changed a contender: about `drift`, give or take `scatter`.
-
-    others: by how many that was told; beside: whether in the contender's own race.
-    """
-
-    drift: float
-    scatter: float
-    others: int
-    beside: bool
-
-
-def _changes(base: Mapping[Key, Level], head: Mapping[Key, Level]) -> _Changes:
-    change = {key: head[key].log - base[key].log for key in base if key in head}
-    unchanged: dict[Case, dict[str, float]] = {}
-    beside: dict[Case, dict[str, float]] = {}
-    for (case, name), value in change.items():
-        old, new = base[case, name], head[case, name]
-        if old.fingerprint == new.fingerprint:
-            unchanged.setdefault(case, {})[name] = value
-            if old.beside and new.beside:
-                beside.setdefault(case, {})[name] = value
-    strays = {
-        (case, name): abs(value - median(others))
-        for case, race in beside.items()
-        for name, value in race.items()
-        if len(others := _others(race, name)) >= MIN_OTHERS
-    }
-    drifts = {case: median(list(race.values())) for case, race in unchanged.items()}
-    return _Changes(
-        base=base, head=head, change=change, beside=beside, strays=strays, drifts=drifts
-    )
-
-
-def _judged(key: Key, changes: _Changes, rules: GateRules, *, error: float) -> Compared:
-    """error: that an end of the interval is wrong by the luck of processes, where it is seen."""
+def _finding(key: Key, changes: Changes, rules: GateRules, *, error: float) -> UnpairedFinding:
+    """error: that an end of the interval is wrong by the luck of processes, where that shows."""
     case, name = key
     old, new = changes.base[key], changes.head[key]
-    units = min(len(old.logs), len(new.logs))
-    machine = _machine(key, changes)
-    reach = max(
-        math.log(_LEAST[machine.beside, units > 1]),
-        FACTOR * machine.scatter if machine.scatter <= RESTLESS else math.inf,
-        _luck(old.logs, new.logs, error=error) if units > 1 else 0.0,
-    )
-    value = changes.change[key] - machine.drift
+    drift = drift_of(key, changes)
+    value, reach = changes.change[key] - drift.log, _reach(old, new, drift, error=error)
     ratio = Interval(math.exp(value), math.exp(value - reach), math.exp(value + reach))
-    spreads = [float(np.std(level.logs, ddof=1)) for level in (old, new) if len(level.logs) > 1]
-    found = Finding(
+    spreads = [float(np.std(run.logs, ddof=1)) for run in (old, new) if len(run.logs) > 1]
+    finding = Finding(
         contender=name,
         case=case,
         verdict=verdict_of(ratio, rules),
         ratio=ratio,
-        units=units,
+        units=min(len(old.logs), len(new.logs)),
         spread=max(spreads, default=math.nan),
-        seen=ratio.high / ratio.value - 1,
-        method=UNPAIRED,
-        role=UNPAIRED,
+        detectable=ratio.high / ratio.value - 1,
+        method="unpaired",
+        role="unpaired",
     )
-    same = old.fingerprint == new.fingerprint
-    return Compared(
-        finding=found,
+    return UnpairedFinding(
+        finding=finding,
         measured=math.exp(changes.change[key]),
-        source=("same" if same else "changed")
-        if old.fingerprint and new.fingerprint
-        else "unknown",
-        others=machine.others,
-        beside=machine.beside,
+        source=_source(old.fingerprint, new.fingerprint),
+        others=drift.others,
+        of_race=drift.of_race,
     )
 
 
-def _machine(key: Key, changes: _Changes) -> _Machine:
-    case, name = key
-    near = _others(changes.beside.get(case, {}), name)
-    if changes.base[key].beside and changes.head[key].beside and len(near) >= MIN_OTHERS:
-        drift = median(near)
-        far = [stray for other, stray in changes.strays.items() if other != key]
-        scatter = max(_scatter([abs(value - drift) for value in near]), _scatter(far))
-        return _Machine(drift, scatter, len(near), True)
-    seen = [v for c, v in changes.drifts.items() if c != case and c.device == case.device]
-    if len(seen) < MIN_OTHERS:
-        return _Machine(median(seen) if seen else 0.0, math.inf, len(seen), False)
-    drift = median(seen)
-    return _Machine(drift, _scatter([abs(value - drift) for value in seen]), len(seen), False)
+def _source(old: str, new: str) -> Literal["same", "changed", "unknown"]:
+    if not (old and new):
+        return "unknown"
+    return "same" if old == new else "changed"
 
 
-def _scatter(distances: Sequence[float]) -> float:
-    """What the share WITHIN of some distances stays below."""
-    return float(np.quantile(distances, WITHIN)) if distances else 0.0
+def _reach(old: ProcessEstimates, new: ProcessEstimates, drift: Drift, *, error: float) -> float:
+    """How far the interval of a contender's change reaches, as a logarithm."""
+    several = min(len(old.logs), len(new.logs)) > 1
+    return max(
+        math.log(_LEAST[drift.of_race, several]),
+        FACTOR * drift.scatter if drift.scatter <= RESTLESS else math.inf,
+        _luck(old.logs, new.logs, error=error) if several else 0.0,
+    )
 
 
 def _luck(old: Sequence[float], new: Sequence[float], *, error: float) -> float:
@@ -278,16 +207,12 @@ def _luck(old: Sequence[float], new: Sequence[float], *, error: float) -> float:
     return float(special.stdtrit(freedom, 1 - error)) * math.sqrt(total)
 
 
-def _others(race: Mapping[str, float], name: str) -> list[float]:
-    return [value for other, value in race.items() if other != name]
-
-
-def _between(logs: Sequence[float]) -> Interval:
+def _extremes(logs: Sequence[float]) -> Interval:
     return Interval(math.exp(median(logs)), math.exp(min(logs)), math.exp(max(logs)))
 
 
-def _elsewhere(records: Iterable[Record], others: Iterable[Record]) -> tuple[Key, ...]:
-    """Who was timed on cases that none of the others is of."""
+def _only_in(records: Iterable[Record], others: Iterable[Record]) -> tuple[Key, ...]:
+    """The contenders that were timed on cases that none of the others is of."""
     cases = {record.case for record in others}
     timed = (r for r in records if isinstance(r.outcome, Measured) and r.case not in cases)
     return tuple((record.case, record.contender) for record in timed)
@@ -299,9 +224,9 @@ def _uncompared(base: Iterable[Record], head: Iterable[Record]) -> Iterator[Unco
     absent = Unsupported("not in this run")
     for case, name in dict.fromkeys((*old, *new)):
         before, after = (run.get((case, name), absent) for run in (old, new))
-        refused = Unpaired(
+        outcome = Unpaired(
             None if isinstance(before, Measured) else before,
             None if isinstance(after, Measured) else after,
         )
-        if case in shared and refused != Unpaired():
-            yield Uncompared(name, case, status_of(refused), refused)
+        if case in shared and outcome != Unpaired():
+            yield Uncompared(name, case, status_of(outcome), outcome)

@@ -16,7 +16,7 @@ COLUMNS = (
     "verdict",
     "ratio",
     "interval",
-    "could see",
+    "detectable",
     "units",
     "spread",
 )
@@ -65,7 +65,7 @@ def _row(found: Finding) -> tuple[str, ...]:
         found.verdict,
         f"{ratio.value:.3f}",
         f"{ratio.low:.3f} - {ratio.high:.3f}" if bounded else NOTHING,
-        f"{found.seen:.1%}" if math.isfinite(found.seen) else NOTHING,
+        f"{found.detectable:.1%}" if math.isfinite(found.detectable) else NOTHING,
         f"{found.units} {found.method}",
         f"{found.spread:.1%}" if math.isfinite(found.spread) else NOTHING,
     )

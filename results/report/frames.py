@@ -15,7 +15,7 @@ from opbench.results.ranking.leaderboard import Row, boards
 from opbench.results.records import Case, Measured, Paired, Record, Rules, Uncompared, Unit
 from opbench.results.records.anchors import is_anchor, without_anchors
 from opbench.results.records.run_folder import RunFolder, open_run
-from opbench.results.regression.report import Report, recorded
+from opbench.results.regression.report import Report, find_report
 from opbench.results.regression.verdicts import Finding
 from opbench.results.statistics.intervals import median
 
@@ -41,7 +41,7 @@ def read(run: str | Path, *, by: str = "job") -> pd.DataFrame:
     if by not in ("job", "sample"):
         raise ValueError(f"by={by!r} is not one of job, sample")
     folder = open_run(run)
-    report = recorded(folder)
+    report = find_report(folder)
     if report is not None:
         return _frame(_gate_rows(report) if by == "job" else _unit_rows(folder))
     jobs = folder.records()
@@ -61,7 +61,7 @@ def read_some(run: str | Path, *, by: str) -> pd.DataFrame:
 
 def nothing_in(folder: RunFolder, what: str) -> NothingRecordedError:
     """The error that there is nothing of that in a run, with what there is."""
-    if recorded(folder) is not None:
+    if find_report(folder) is not None:
         other = "it is a gate's: use --format markdown, csv, json or parquet"
     elif folder.profiles():
         other = "it is a profile: use --format markdown, or `opbench show`"
@@ -152,7 +152,7 @@ def _found(finding: Finding) -> dict[str, object]:
         "high": finding.ratio.high,
         "units": finding.units,
         "spread": finding.spread,
-        "detectable": finding.seen,
+        "detectable": finding.detectable,
         "method": finding.method,
         "role": finding.role,
     }

@@ -27,7 +27,7 @@ def tables(report: Report) -> tuple[Table, ...]:
     if listed:
         parts.append(uncompared_table(listed))
     if report.is_void:
-        parts.append(findings_table(report.nulls, title="the base against itself"))
+        parts.append(findings_table(report.controls, title="the base against itself"))
     return tuple(parts)
 
 
@@ -64,7 +64,7 @@ def markdown(report: Report, folder: Path) -> str:
     if listed:
         parts.append(render(uncompared_table(listed)))
     if report.is_void:
-        parts.append(render(findings_table(report.nulls, title="the base against itself")))
+        parts.append(render(findings_table(report.controls, title="the base against itself")))
     if passing:
         folded = render(findings_table(passing, title="passed"))
         parts.append(
@@ -98,7 +98,7 @@ def _of_findings(report: Report) -> tuple[str, ...]:
     if status:
         apart = ", ".join(f"{number} {_STATUS[name]}" for name, number in sorted(status.items()))
         lines.append(f"not compared: {apart}")
-    seen = [found.seen for found in report.findings if found.verdict in PASSES]
+    seen = [found.detectable for found in report.findings if found.verdict in PASSES]
     if seen:
         lines.append(
             f"those that passed would have shown a slowdown of {max(seen):.1%} at the worst, "

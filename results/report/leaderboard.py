@@ -97,6 +97,6 @@ def _at_ratio(row: Row) -> str:
 
 
 def _undecided(row: Row) -> str:
-    """With the ratio that would have been seen, where any would."""
-    seen = format_ratio(row.detectable)
-    return "undecided" if seen == NOTHING else f"undecided (could see {seen})"
+    """The verdict with the detectable ratio, where there is one."""
+    ratio = format_ratio(row.detectable)
+    return "undecided" if ratio == NOTHING else f"undecided (detectable: {ratio})"

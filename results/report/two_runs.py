@@ -1,4 +1,4 @@
-"""What two recorded runs tell, for people: tables, and how far that can be trusted."""
+"""A comparison of two recorded runs for people: tables, and how far it can be trusted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import median
 
 from opbench.results.records import Uncompared
 from opbench.results.records.comparison import is_idle
-from opbench.results.regression.two_runs import Compared, Comparison
+from opbench.results.regression.two_runs import Comparison, UnpairedFinding
 from opbench.results.regression.verdicts import VERDICTS
 from opbench.results.report.findings import findings_table, uncompared_table, urgency
 from opbench.results.report.table import Table
@@ -18,14 +18,14 @@ from opbench.results.report.table import Table
 
 def tables(comparison: Comparison) -> tuple[Table, ...]:
     """The findings, and what wasn't compared of the cases that both runs have."""
-    ordered = sorted(comparison.compared, key=lambda compared: urgency(compared.finding))
-    found = findings_table([compared.finding for compared in ordered], title=_title(comparison))
-    beside = zip(found.rows, ordered, strict=True)
+    ordered = sorted(comparison.findings, key=lambda item: urgency(item.finding))
+    found = findings_table([item.finding for item in ordered], title=_title(comparison))
+    rows = zip(found.rows, ordered, strict=True)
     parts = [
         replace(
             found,
-            columns=(*found.columns, "source", "told by"),
-            rows=tuple((*row, compared.source, _told_by(compared)) for row, compared in beside),
+            columns=(*found.columns, "source", "reference"),
+            rows=tuple((*row, item.source, _reference(item)) for row, item in rows),
         )
     ]
     listed = _listed(comparison)
@@ -35,7 +35,7 @@ def tables(comparison: Comparison) -> tuple[Table, ...]:
 
 
 def headline(comparison: Comparison) -> str:
-    """What was found and what it is worth, in a few lines."""
+    """The findings in a few lines, and what they are worth."""
     return "\n".join((*_counts(comparison), *_machine(comparison), *_worth(comparison)))
 
 
@@ -43,21 +43,22 @@ def _title(comparison: Comparison) -> str:
     return f"{comparison.head} against {comparison.base}, unpaired"
 
 
-def _told_by(compared: Compared) -> str:
-    if compared.beside:
-        return f"{compared.others} beside it"
-    return f"{compared.others} other cases"
+def _reference(item: UnpairedFinding) -> str:
+    return f"{item.others} of its race" if item.of_race else f"{item.others} other cases"
 
 
 def _counts(comparison: Comparison) -> Iterator[str]:
-    verdicts = Counter(compared.finding.verdict for compared in comparison.compared)
-    told = ", ".join(f"{verdicts[name]} {name}" for name in VERDICTS if verdicts[name])
-    yield f"{len(comparison.compared)} compared: {told}" if told else "nothing was compared"
+    verdicts = Counter(item.finding.verdict for item in comparison.findings)
+    counts = ", ".join(f"{verdicts[name]} {name}" for name in VERDICTS if verdicts[name])
+    yield f"{len(comparison.findings)} compared: {counts}" if counts else "nothing was compared"
     status = Counter(item.status for item in _listed(comparison))
     if status:
-        told = ", ".join(f"{number} {name}" for name, number in sorted(status.items()))
-        yield f"not compared: {told}"
-    for run, keys in ((comparison.base, comparison.gone), (comparison.head, comparison.fresh)):
+        counts = ", ".join(f"{number} {name}" for name, number in sorted(status.items()))
+        yield f"not compared: {counts}"
+    for run, keys in (
+        (comparison.base, comparison.only_in_base),
+        (comparison.head, comparison.only_in_head),
+    ):
         if keys:
             yield f"only in {run}: {len({case for case, _ in keys})} cases"
 
@@ -75,26 +76,26 @@ def _machine(comparison: Comparison) -> Iterator[str]:
 
 
 def _worth(comparison: Comparison) -> Iterator[str]:
-    if not comparison.compared:
+    if not comparison.findings:
         return
-    told = [c.finding.seen for c in comparison.compared if math.isfinite(c.finding.seen)]
-    untold = len(comparison.compared) - len(told)
-    if told:
+    all_of_them = [item.finding.detectable for item in comparison.findings]
+    known = [detectable for detectable in all_of_them if math.isfinite(detectable)]
+    if known:
         yield (
-            f"could see a slowdown of {min(told):.0%} at best, {median(told):.0%} in the middle; "
-            f"{comparison.rules.min_slowdown:.0%} matters"
+            f"detectable was a slowdown of {min(known):.0%} at best, {median(known):.0%} in the "
+            f"middle; {comparison.rules.min_slowdown:.0%} matters"
         )
-    if untold:
-        yield f"{untold} can't be told at all: too little else was timed, or too unevenly"
-    if min(compared.finding.units for compared in comparison.compared) == 1:
+    if unknown := len(all_of_them) - len(known):
+        yield f"of {unknown} nothing can be shown: too little else was timed, or too unevenly"
+    if min(item.finding.units for item in comparison.findings) == 1:
         yield (
             "a run in one process can't tell a change from the luck of that process: race both "
             "with --processes 10, or measure both versions in turn with `opbench gate --base REF`"
         )
     else:
-        yield "runs of different hours tell less than `opbench gate --base REF` does"
+        yield "runs of different hours show less than `opbench gate --base REF` does"
     puzzling = sum(
-        c.finding.verdict == "slower" and c.source == "same" for c in comparison.compared
+        item.finding.verdict == "slower" and item.source == "same" for item in comparison.findings
     )
     if puzzling:
         yield f"{puzzling} slower with the same source: the machine, or something that they call"

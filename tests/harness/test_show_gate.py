@@ -9,7 +9,7 @@ from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit
 from opbench.results.records import Uncompared, Unpaired, Unsupported
 from opbench.results.regression.profile_diff import SIDES
-from opbench.results.regression.report import keep_accepted, report_of
+from opbench.results.regression.report import copy_accepted, report_of
 from opbench.results.report.gate import headline
 from tests.results.examples import case, make_run, profile
 from tests.results.gates import make_gate, units
@@ -87,7 +87,7 @@ def test_none_of_the_cases(gate, capsys):
 def test_what_was_accepted_then_is_accepted_however_late_it_is_shown(gate, tmp_path, capsys):
     listed = tmp_path / "accepted.toml"
     listed.write_text(ACCEPTED)
-    keep_accepted(gate, listed)
+    copy_accepted(gate, listed)
     listed.unlink()
 
     code = main(["show", str(gate.path)])

@@ -20,7 +20,7 @@ from opbench.results.records import (
     run_folder,
 )
 from opbench.results.records.anchors import ANCHORS
-from opbench.results.regression.process_effects import levels
+from opbench.results.regression.process_effects import process_estimates
 from opbench.results.regression.two_runs import compare, ensure_comparable
 from opbench.results.report.two_runs import headline, tables
 from tests.results.examples import ENVIRONMENT, case, info, measured, record
@@ -81,7 +81,7 @@ def add_anchors(folder, factor=1.0):
 
 def verdicts(comparison):
     return {
-        (c.finding.case.shape, c.finding.contender): c.finding.verdict for c in comparison.compared
+        (c.finding.case.shape, c.finding.contender): c.finding.verdict for c in comparison.findings
     }
 
 
@@ -114,10 +114,10 @@ def test_one_of_many_that_is_half_as_slow_again_is_found(tmp_path):
     head = run_of(tmp_path, "head", seed=1, drift=(1.7, 0.8, 1.2), changes={(1, "c"): 1.5})
     found = compare(base, head)
     assert slower(found) == {("shape1", "c")}
-    (compared,) = [c for c in found.compared if c.finding.verdict == "slower"]
+    (compared,) = [c for c in found.findings if c.finding.verdict == "slower"]
     assert compared.finding.ratio.value == pytest.approx(1.5, rel=0.05)
     assert compared.measured == pytest.approx(1.5 * 0.8, rel=0.05)
-    assert (compared.source, compared.beside, compared.others) == ("same", True, 5)
+    assert (compared.source, compared.of_race, compared.others) == ("same", True, 5)
 
 
 def test_one_process_claims_no_small_slowdown(tmp_path):
@@ -125,7 +125,7 @@ def test_one_process_claims_no_small_slowdown(tmp_path):
     head = run_of(tmp_path, "head", seed=1, luck=0.0, noise=0.001, changes={(1, "c"): 1.05})
     found = compare(base, head)
     assert set(verdicts(found).values()) == {"inconclusive"}
-    assert min(c.finding.seen for c in found.compared) == pytest.approx(0.3)
+    assert min(c.finding.detectable for c in found.findings) == pytest.approx(0.3)
     # Nor that nothing is slower, unless only what is larger matters.
     lenient = compare(base, head, GateRules(min_slowdown=0.5))
     assert set(verdicts(lenient).values()) == {"same"}
@@ -136,7 +136,7 @@ def test_several_processes_claim_more_and_less_where_they_scatter(tmp_path):
     slow = run_of(tmp_path, "slow", seed=1, processes=8, changes={(1, "c"): 1.2})
     found = compare(quiet, slow)
     assert slower(found) == {("shape1", "c")}
-    assert {c.finding.units for c in found.compared} == {8}
+    assert {c.finding.units for c in found.findings} == {8}
     restless = run_of(tmp_path, "restless", seed=2, processes=8, luck=0.15, changes={(1, "c"): 1.2})
     assert slower(compare(quiet, restless)) == set()
 
@@ -153,10 +153,10 @@ def test_a_whole_process_that_was_slow_for_all_is_no_spread():
         )
         for o in outcomes
     ]
-    found = levels([record(n, o) for n, o in zip(NAMES, hit, strict=True)])
+    found = process_estimates([record(n, o) for n, o in zip(NAMES, hit, strict=True)])
     assert all(np.ptp(level.logs) < 0.02 for level in found.values())
     # Nobody beside it tells whether one of two is slow or the machine is.
-    pair = levels([record(n, o) for n, o in zip("ab", hit, strict=False)])
+    pair = process_estimates([record(n, o) for n, o in zip("ab", hit, strict=False)])
     assert all(np.ptp(level.logs) > 0.6 for level in pair.values())
 
 
@@ -167,7 +167,7 @@ def test_who_left_the_race_early_is_told_by_the_rounds_it_was_in():
     leaves = dataclasses.replace(
         stays, samples_s=tuple((2e-4 * slowing[:10]).tolist()), rounds=tuple(range(10))
     )
-    found = levels([record("stays", stays), record("leaves", leaves)])
+    found = process_estimates([record("stays", stays), record("leaves", leaves)])
     assert found[case(), "leaves"].log - found[case(), "stays"].log == pytest.approx(math.log(2))
 
 
@@ -180,7 +180,7 @@ def test_changed_sources_do_not_tell_how_the_machine_changed(tmp_path):
     )
     found = compare(base, head)
     assert {name for _, name in slower(found)} == set("abcd")
-    assert {c.source for c in found.compared if c.finding.verdict == "slower"} == {"changed"}
+    assert {c.source for c in found.findings if c.finding.verdict == "slower"} == {"changed"}
     assert found.machine.value == pytest.approx(1, rel=0.05)
 
 
@@ -189,8 +189,8 @@ def test_where_the_unchanged_differ_too_much_nothing_is_told(tmp_path):
     base = run_of(tmp_path, "base")
     found = compare(base, run_of(tmp_path, "head", seed=1, changes=wild))
     assert set(verdicts(found).values()) == {"inconclusive"}
-    assert all(c.finding.ratio.high == math.inf for c in found.compared)
-    assert "18 can't be told at all" in headline(found)
+    assert all(c.finding.ratio.high == math.inf for c in found.findings)
+    assert "of 18 nothing can be shown" in headline(found)
 
 
 def test_one_by_itself_is_told_by_other_cases_and_anchors(tmp_path):
@@ -201,8 +201,8 @@ def test_one_by_itself_is_told_by_other_cases_and_anchors(tmp_path):
 
     base = lone("base", 1.0)
     same = compare(base, lone("slow_machine", 2.0, drift=2.0))
-    (compared,) = same.compared
-    assert (compared.beside, compared.others) == (False, 3)
+    (compared,) = same.findings
+    assert (compared.of_race, compared.others) == (False, 3)
     assert compared.finding.verdict == "inconclusive"
     assert compared.finding.ratio.value == pytest.approx(1, rel=0.1)
     assert [round(value, 1) for _, value in same.anchors] == [2.0, 2.0, 2.0]
@@ -210,7 +210,7 @@ def test_one_by_itself_is_told_by_other_cases_and_anchors(tmp_path):
     assert slower(compare(base, thrice)) == {("shape0", "a")}
 
     bare = run_of(tmp_path, "bare", names=("a",), cases=1, changes={(0, "a"): 3.0})
-    (compared,) = compare(base, bare).compared
+    (compared,) = compare(base, bare).findings
     assert (compared.finding.verdict, compared.others) == ("inconclusive", 0)
 
 
@@ -223,7 +223,7 @@ def test_those_timed_one_after_the_other_are_not_beside_each_other(tmp_path):
             folder.append(record(contender, alone))
         folders.append(folder)
     found = compare(*folders)
-    assert {(c.beside, c.finding.verdict) for c in found.compared} == {(False, "inconclusive")}
+    assert {(c.of_race, c.finding.verdict) for c in found.findings} == {(False, "inconclusive")}
 
 
 def test_who_is_new_gone_or_broken_is_listed(tmp_path):
@@ -236,8 +236,8 @@ def test_who_is_new_gone_or_broken_is_listed(tmp_path):
     found = compare(base, head)
     told = {item.contender: item.status for item in found.uncompared}
     assert told == {"a": "vanished", "b": "head", "g": "new", "triton": "both"}
-    assert {key[0].shape for key in found.gone} == {"shape1"}
-    assert found.fresh == ()
+    assert {key[0].shape for key in found.only_in_base} == {"shape1"}
+    assert found.only_in_head == ()
     shown = [row[2] for row in tables(found)[1].rows]
     assert sorted(shown) == ["a", "b", "g"]
     assert "not compared: 1 head, 1 new, 1 vanished" in headline(found)
@@ -248,8 +248,8 @@ def test_a_selection_is_judged_by_all(tmp_path):
     base = run_of(tmp_path, "base")
     whole = compare(base, run_of(tmp_path, "head", seed=1, changes={(1, "c"): 1.6}))
     some = whole.only(lambda on, name: name == "c" and on.shape == "shape1")
-    (compared,) = some.compared
-    assert compared in whole.compared
+    (compared,) = some.findings
+    assert compared in whole.findings
     assert compared.finding.verdict == "slower"
 
 
@@ -265,11 +265,11 @@ def test_the_table_has_the_slowest_first_and_says_what_it_is_told_by(tmp_path):
     found = compare(base, head)
     (table,) = tables(found)
     assert table.title == "head against base, unpaired"
-    assert table.columns[-2:] == ("source", "told by")
+    assert table.columns[-2:] == ("source", "reference")
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     assert [row["verdict"] for row in rows[:3]] == ["slower", "slower", "inconclusive"]
     assert [row["source"] for row in rows[:2]] == ["unknown", "changed"]
-    assert (rows[0]["units"], rows[0]["told by"]) == ("1 unpaired", "4 beside it")
+    assert (rows[0]["units"], rows[0]["reference"]) == ("1 unpaired", "4 of its race")
     assert "18 compared: 2 slower, 16 inconclusive" in headline(found)
     assert "race both with --processes 10" in headline(found)
 

@@ -17,7 +17,7 @@ from opbench.results.records import (
     run_folder,
 )
 from opbench.results.records.comparison import is_broken, is_idle, is_wrong, status_of
-from opbench.results.regression.accepted import Accepted
+from opbench.results.regression.accepted import AcceptedChange
 from opbench.results.regression.report import report_of
 from tests.results.examples import case, info, make_run
 from tests.results.gates import BASE, HEAD, units
@@ -55,7 +55,7 @@ VOID = units("steady", ON, 1.05, role="null")
 def entry(op=ON.op, contender="*", change="slower", at_most=None):
     """An accepted change."""
     until = date(2999, 1, 1)
-    return Accepted(
+    return AcceptedChange(
         op=op,
         contender=contender,
         case="*",
@@ -208,7 +208,7 @@ def test_what_is_accepted_fails_nobody(report, lines, accepted, code):
 def test_null_arms_are_no_findings(report):
     found = report(SAME + units("steady", ON, 1.0, role="null"))
     assert [finding.role for finding in found.findings] == ["screen"]
-    assert [finding.role for finding in found.nulls] == ["null"]
+    assert [finding.role for finding in found.controls] == ["null"]
     assert not found.is_void
 
 

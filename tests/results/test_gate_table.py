@@ -15,7 +15,13 @@ RATIO = Interval(1.0512, 1.031, 1.0718)
 
 
 def finding(contender="cpp", verdict="same", ratio=RATIO, on=None, **changes):
-    values = {"units": 6, "spread": 0.0123, "seen": 0.0196, "method": "twins", "role": "screen"}
+    values = {
+        "units": 6,
+        "spread": 0.0123,
+        "detectable": 0.0196,
+        "method": "twins",
+        "role": "screen",
+    }
     return Finding(
         contender=contender, case=on or case(), verdict=verdict, ratio=ratio, **values | changes
     )
@@ -30,7 +36,7 @@ def test_a_row_tells_the_ratio_its_interval_and_what_it_rests_on():
         "verdict": "slower",
         "ratio": "1.051",
         "interval": "1.031 - 1.072",
-        "could see": "2.0%",
+        "detectable": "2.0%",
         "units": "6 twins",
         "spread": "1.2%",
     }
@@ -48,9 +54,9 @@ def test_those_that_need_a_look_come_first():
 
 def test_what_is_not_known_is_not_shown():
     unbounded = Interval(1.2, 0.0, math.inf)
-    (row,) = findings_table([finding(ratio=unbounded, spread=math.nan, seen=math.inf)]).rows
+    (row,) = findings_table([finding(ratio=unbounded, spread=math.nan, detectable=math.inf)]).rows
     shown = dict(zip(COLUMNS, row, strict=True))
-    assert (shown["interval"], shown["could see"], shown["spread"]) == ("-", "-", "-")
+    assert (shown["interval"], shown["detectable"], shown["spread"]) == ("-", "-", "-")
     assert shown["ratio"] == "1.200"
 
 

@@ -16,7 +16,7 @@ from opbench.results.records import (
     Unsupported,
     run_folder,
 )
-from opbench.results.regression.accepted import Accepted
+from opbench.results.regression.accepted import AcceptedChange
 from opbench.results.regression.report import report_of
 from opbench.results.report.gate import headline, markdown, tables
 from tests.results.examples import ENVIRONMENT, case, info
@@ -176,7 +176,7 @@ def test_a_void_session_shows_what_the_base_did(report):
 def test_what_is_accepted_is_told_by_whom_and_until_when(report):
     until = date(2999, 12, 31)
     entries = [
-        Accepted(
+        AcceptedChange(
             op=ON.op,
             contender="copies",
             case="*",
@@ -187,7 +187,7 @@ def test_what_is_accepted_is_told_by_whom_and_until_when(report):
             until=until,
             where="1",
         ),
-        Accepted(
+        AcceptedChange(
             op="row_sum",
             contender="*",
             case="*",

@@ -49,7 +49,10 @@ def verdicts(found):
 def session(rng, shifts, *, noise="normal", spread=0.005, most=24):
     """The findings of a session, of contenders whose head is slower by these log-ratios."""
     taken = []
-    for role, judge in (("screen", gating.screened), ("confirm", gating.confirmed)):
+    for role, judge in (
+        ("screen", gating.screening_findings),
+        ("confirm", gating.confirming_findings),
+    ):
         left = set(shifts) if role == "screen" else flags(taken)
         before = 0
         for look in itertools.takewhile(lambda number: number <= most, gating.looks()):
@@ -59,7 +62,7 @@ def session(rng, shifts, *, noise="normal", spread=0.005, most=24):
             before = look
             now = verdicts(judge(taken, RULES))
             left = {name for name in left if now[name] == "inconclusive"}
-    for _, name in sorted(gating.accused(taken, RULES)):
+    for _, name in sorted(gating.confirmed_twins(taken, RULES)):
         # Pairs scatter far more than twins.
         logs = shifts[name] + 6 * spread * NOISES[noise](rng, gating.PAIRS)
         taken += units(logs, name, "verify")
@@ -68,7 +71,7 @@ def session(rng, shifts, *, noise="normal", spread=0.005, most=24):
 
 def flags(taken):
     """Those whom the screening takes for slower."""
-    found = verdicts(gating.screened(taken, RULES))
+    found = verdicts(gating.screening_findings(taken, RULES))
     return {name for name, verdict in found.items() if verdict == "slower"}
 
 
@@ -163,7 +166,7 @@ def test_one_odd_process_decides_nothing(role, off):
     rng = np.random.default_rng(3)
     steady = 0.003 * rng.standard_normal(9)
     slowed = math.log(1.06) + 0.003 * rng.standard_normal(9)
-    judge = gating.screened if role == "screen" else gating.confirmed
+    judge = gating.screening_findings if role == "screen" else gating.confirming_findings
     for logs, wanted in ((steady, ("same", "inconclusive")), (slowed, ("slower", "inconclusive"))):
         logs[4] += math.log(off)
         (found,) = judge(units(logs, role=role), RULES)
@@ -200,10 +203,10 @@ def test_it_is_looked_at_few_times():
 
 def test_between_two_looks_nothing_is_decided_anew():
     logs = [0.001, -0.001, 0.002, -0.002, 0.3]
-    (before,) = gating.screened(units(logs[:4]), RULES)
-    (between,) = gating.screened(units(logs), RULES)
+    (before,) = gating.screening_findings(units(logs[:4]), RULES)
+    (between,) = gating.screening_findings(units(logs), RULES)
     assert before == between
-    (early,) = gating.screened(units(logs[:3]), RULES)
+    (early,) = gating.screening_findings(units(logs[:3]), RULES)
     assert (early.verdict, early.units) == ("inconclusive", 3)
 
 
@@ -211,15 +214,15 @@ def test_between_two_looks_nothing_is_decided_anew():
 def test_each_look_has_its_share_of_the_error(count, part):
     """They add up to less than the whole: 1/2, 1/4, 1/8, and so on."""
     logs = list(0.01 * np.random.default_rng(count).standard_normal(count))
-    (found,) = gating.screened(units(logs), RULES)
+    (found,) = gating.screening_findings(units(logs), RULES)
     assert bounds(found) == bounds_of(logs, RULES.miss / part)
 
 
 def test_those_who_are_flagged_share_the_chance_of_a_false_alarm():
     logs = [0.05, 0.06, 0.055, 0.052]
-    (alone,) = gating.confirmed(units(logs, role="confirm"), RULES)
+    (alone,) = gating.confirming_findings(units(logs, role="confirm"), RULES)
     five = [unit for name in "abcde" for unit in units(logs, name, "confirm")]
-    among = gating.confirmed(five, RULES)
+    among = gating.confirming_findings(five, RULES)
     assert all(bounds(found) == bounds_of(logs, RULES.alpha / 5 / 2) for found in among)
     assert bounds(alone) == bounds_of(logs, RULES.alpha / 2)
     assert among[0].ratio.low < alone.ratio.low
@@ -227,7 +230,7 @@ def test_those_who_are_flagged_share_the_chance_of_a_false_alarm():
 
 def test_a_flag_alone_is_not_believed():
     flagged = units([0.2, 0.21, 0.2, 0.21])
-    assert verdicts(gating.screened(flagged, RULES)) == {"cpp": "slower"}
+    assert verdicts(gating.screening_findings(flagged, RULES)) == {"cpp": "slower"}
     assert verdicts(gating.findings(flagged, RULES)) == {"cpp": "inconclusive"}
 
 
@@ -265,22 +268,22 @@ def test_fresh_processes_have_the_last_word(logs, verdict, method):
 )
 def test_fresh_pairs_may_acquit_whom_twins_confirm(pairs, verdict):
     taken = units([0.2, 0.21, 0.2, 0.21]) + units([0.2, 0.21, 0.2, 0.21], role="confirm")
-    assert gating.accused(taken, RULES) == {(ON.key, "cpp")}
+    assert gating.confirmed_twins(taken, RULES) == {(ON.key, "cpp")}
     (found,) = gating.findings(taken + units(pairs, role="verify"), RULES)
     assert (found.verdict, found.role, found.method) == (verdict, "confirm", "twins")
 
 
 def test_only_whom_twins_confirm_is_timed_in_pairs_besides():
     steady = units([0.0, 0.001, 0.0, 0.001]) + units([0.0, 0.001, 0.0, 0.001], role="confirm")
-    assert not gating.accused(steady, RULES)
+    assert not gating.confirmed_twins(steady, RULES)
     found = units([0.2, 0.21, 0.2, 0.21], role="confirm", method="pairs")
-    assert not gating.accused(units([0.2, 0.21, 0.2, 0.21], method="pairs") + found, RULES)
+    assert not gating.confirmed_twins(units([0.2, 0.21, 0.2, 0.21], method="pairs") + found, RULES)
 
 
 def test_cases_of_one_contender_are_told_apart():
     other = case(shape="large")
     taken = units([0.0, 0.001, 0.0, 0.001]) + units([0.5, 0.5, 0.5, 0.51], on=other)
-    found = {f.case: f.verdict for f in gating.screened(taken, RULES)}
+    found = {f.case: f.verdict for f in gating.screening_findings(taken, RULES)}
     assert found == {ON: "same", other: "slower"}
 
 
@@ -296,5 +299,5 @@ def test_cases_of_one_contender_are_told_apart():
 )
 def test_a_base_that_differs_from_itself_voids_everything(logs, void):
     taken = units([0.0, 0.001, 0.0, 0.001]) + units(logs, "anchor", "null")
-    assert gating.is_void(gating.nulls(taken, RULES)) is void
+    assert gating.is_void(gating.control_findings(taken, RULES)) is void
     assert [found.contender for found in gating.findings(taken, RULES)] == ["cpp"]

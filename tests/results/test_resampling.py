@@ -49,25 +49,28 @@ def recording(*, shares=(0.03,), twins=40, pairs=20, seed=0):
 
 
 @pytest.fixture(scope="module")
-def pool():
-    return resampling.pool_of(recording(shares=(0.01, 0.03)))
+def replicates():
+    return resampling.replicates_of(recording(shares=(0.01, 0.03)))
 
 
-def test_who_did_not_change_does_not_fail_and_a_slowdown_that_matters_is_found(pool):
-    assert resampling.unchanged(pool, RULES, sessions=40) == {"passed": 40}
+def test_who_did_not_change_does_not_fail_and_a_slowdown_that_matters_is_found(replicates):
+    assert resampling.simulate_unchanged(replicates, RULES, sessions=40) == {"passed": 40}
     # One is told to be surely less than 3%: that may happen as often as a slowdown may be missed.
-    assert resampling.slowed(pool, RULES, 0.03, sessions=25) == {"found": 24, "passed": 1}
+    assert resampling.simulate_slowed(replicates, RULES, 0.03, sessions=25) == {
+        "found": 24,
+        "passed": 1,
+    }
     # That is surely slower, but by less than matters.
-    assert resampling.slowed(pool, RULES, 0.01, sessions=25)["found"] == 0
+    assert resampling.simulate_slowed(replicates, RULES, 0.01, sessions=25)["found"] == 0
 
 
-def test_a_session_fails_for_the_one_that_is_slower(pool):
+def test_a_session_fails_for_the_one_that_is_slower(replicates):
     target = (CASES[7].key, "cpp")
-    played = resampling.session(pool, RULES, random.Random(1), {target: 0.03})
-    assert (played.failed, played.outcome) == ((target,), "failed")
-    assert len(played.findings) == len(CASES)
+    session = resampling.simulate(replicates, RULES, random.Random(1), {target: 0.03})
+    assert (session.failures, session.outcome) == ((target,), "failed")
+    assert len(session.findings) == len(CASES)
     # Four processes at least to screen, four to confirm, and four fresh pairs.
-    assert played.processes >= 2 * verdicts.FIRST_LOOK + verdicts.PAIRS
+    assert session.processes >= 2 * verdicts.FIRST_LOOK + verdicts.PAIRS
 
 
 def test_where_the_base_differs_from_itself_the_session_is_void():
@@ -78,24 +81,24 @@ def test_where_the_base_differs_from_itself_the_session_is_void():
         for u in units("twins", "null", 0.0, number=number, rng=rng, cases=CASES[:1])
     )
     kept = (u for u in recording() if u.role != "null")
-    pool = resampling.pool_of(itertools.chain(kept, bent))
-    assert resampling.unchanged(pool, RULES, sessions=5) == {"void": 5}
-    assert resampling.slowed(pool, RULES, 0.03, sessions=5)["found"] == 0
+    replicates = resampling.replicates_of(itertools.chain(kept, bent))
+    assert resampling.simulate_unchanged(replicates, RULES, sessions=5) == {"void": 5}
+    assert resampling.simulate_slowed(replicates, RULES, 0.03, sessions=5)["found"] == 0
 
 
 def test_a_recording_that_is_used_up_leaves_the_rest_undecided():
-    few = resampling.pool_of(recording(twins=3, pairs=3))
-    played = resampling.session(few, RULES, random.Random(0), {})
-    assert (played.outcome, played.processes) == ("inconclusive", 3)
+    few = resampling.replicates_of(recording(twins=3, pairs=3))
+    session = resampling.simulate(few, RULES, random.Random(0), {})
+    assert (session.outcome, session.processes) == ("inconclusive", 3)
 
 
 def test_what_was_not_recorded_is_told():
-    twins = resampling.pool_of(u for u in recording(twins=4, pairs=4) if u.method == "twins")
+    twins = resampling.replicates_of(u for u in recording(twins=4, pairs=4) if u.method == "twins")
     with pytest.raises(RunFolderError, match="no pairs were recorded with 0% injected"):
-        resampling.unchanged(twins, RULES, sessions=1)
-    pool = resampling.pool_of(recording(twins=4, pairs=4))
+        resampling.simulate_unchanged(twins, RULES, sessions=1)
+    replicates = resampling.replicates_of(recording(twins=4, pairs=4))
     with pytest.raises(RunFolderError, match="no twins were recorded with 5% injected"):
-        resampling.slowed(pool, RULES, 0.05, sessions=1)
+        resampling.simulate_slowed(replicates, RULES, 0.05, sessions=1)
 
 
 def test_a_unit_that_was_recorded_for_longer_stands_for_the_beginning_of_it():
@@ -108,22 +111,24 @@ def test_a_unit_that_was_recorded_for_longer_stands_for_the_beginning_of_it():
         number=0,
         times=Paired((1.0,) * 10, head),
     )
-    (process,) = resampling.pool_of([unit]).of("twins", "screen")
-    (recorded,) = process.values()
-    for seconds, ratio in ((verdicts.FIRST_S, 1.0), (verdicts.FLAGGED_S, 1.2), (3.0, 1.2)):
-        after = recorded.after(seconds)
+    (process,) = resampling.replicates_of([unit]).of("twins", "screen")
+    (replicate,) = process.values()
+    for seconds, ratio in ((verdicts.FIRST_S, 1.0), (verdicts.SUSPECT_S, 1.2), (3.0, 1.2)):
+        after = replicate.after(seconds)
         assert math.exp(verdicts.observation(after.times)) == pytest.approx(ratio)
         assert dataclasses.replace(after, times=unit.times) == unit
 
 
-def test_the_spread_between_units_and_what_was_injected_are_told(pool):
-    assert pool.shares == (0.01, 0.03)
+def test_the_spread_between_units_and_what_was_injected_are_told(replicates):
+    assert replicates.slowdowns == (0.01, 0.03)
     for method, usual in SPREAD.items():
-        spread = resampling.spread(pool, method)
+        spread = resampling.spread(replicates, method)
         assert set(spread) == {(case.key, "cpp") for case in CASES}
         assert sum(spread.values()) / len(spread) == pytest.approx(usual, rel=0.15)
-    assert set(resampling.injected(pool, 0.03)) == set(pool.subjects())
-    assert list(resampling.injected(pool, 0.03).values()) == pytest.approx([0.03] * 25, abs=0.003)
+    assert set(resampling.measured_slowdown(replicates, 0.03)) == set(replicates.subjects())
+    assert list(resampling.measured_slowdown(replicates, 0.03).values()) == pytest.approx(
+        [0.03] * 25, abs=0.003
+    )
 
 
 @pytest.mark.parametrize(("count", "trials"), [(0, 80), (1, 80), (57, 60), (60, 60)])
@@ -135,7 +140,7 @@ def test_the_interval_of_a_rate_is_clopper_and_pearsons(count, trials):
 
 
 def test_sessions_grow_the_time_of_a_process_at_each_look():
-    turns = list(itertools.islice(verdicts.screening([], RULES), 10))
+    turns = list(itertools.islice(verdicts.screening_turns([], RULES), 10))
     looks = list(itertools.islice(verdicts.looks(), 3))
     assert looks == [4, 6, 9]
     seconds = [0.3] * 4 + [0.45] * 2 + [0.675] * 3 + [1.0125]
@@ -143,9 +148,9 @@ def test_sessions_grow_the_time_of_a_process_at_each_look():
     assert [turn.number for turn in turns if turn.may_end] == list(range(4, 10))
 
 
-def test_a_calibration_is_derived_kept_and_found_again(pool, tmp_path):
+def test_a_calibration_is_derived_kept_and_found_again(replicates, tmp_path):
     made = calibration.calibration_of(
-        pool,
+        replicates,
         RULES,
         machine=Machine("key", "cpu", 2),
         created="2026-01-01",

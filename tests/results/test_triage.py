@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opbench.results.errors import TriageError
-from opbench.results.regression.accepted import CHANGES, Accepted, accepting, expired, read, unused
+from opbench.results.regression.accepted import (
+    CHANGES,
+    AcceptedChange,
+    ensure_unexpired,
+    find_entry,
+    read,
+    unused_entries,
+)
 from opbench.results.regression.verdicts import VERDICTS
 from tests.results.examples import case
 
@@ -53,11 +60,11 @@ def entry(**changes):
         "until": date(2027, 3, 31),
         "where": "here, entry 1",
     }
-    return Accepted(**values | changes)
+    return AcceptedChange(**values | changes)
 
 
 def covering(*entries, op="patch_pooling", contender="cpp", change="slower", slowdown=0.2, on=None):
-    return accepting(
+    return find_entry(
         entries,
         op=op,
         contender=contender,
@@ -73,7 +80,7 @@ def test_every_key_is_read_and_some_may_be_left_out(tmp_path):
     whole, short = read(path)
 
     reason = "sums in float64 since #12"
-    assert whole == Accepted(
+    assert whole == AcceptedChange(
         op="patch_pooling",
         contender="cpp",
         case="small *",
@@ -145,9 +152,9 @@ def test_all_that_expired_are_listed():
         entry(contender="cpp", until=last - timedelta(days=9), where="f, entry 3"),
     )
 
-    expired(entries, last - timedelta(days=9))
+    ensure_unexpired(entries, last - timedelta(days=9))
     with pytest.raises(TriageError) as error:
-        expired(entries, last + timedelta(days=1))
+        ensure_unexpired(entries, last + timedelta(days=1))
 
     assert str(error.value).splitlines() == [
         "accepted changes have expired:",
@@ -160,7 +167,7 @@ def test_all_that_expired_are_listed():
 @given(st.dates(), st.dates())
 def test_an_entry_counts_through_its_last_day(until, today):
     try:
-        expired([entry(until=until)], today)
+        ensure_unexpired([entry(until=until)], today)
     except TriageError:
         assert today > until
     else:
@@ -222,5 +229,5 @@ def test_patterns_are_those_of_fnmatch(pattern, contender):
 def test_entries_that_accepted_nothing_are_told():
     first, second = entry(), entry(op="softmax")
 
-    assert unused((first, second), (first, first)) == (second,)
-    assert unused((first, second), ()) == (first, second)
+    assert unused_entries((first, second), (first, first)) == (second,)
+    assert unused_entries((first, second), ()) == (first, second)

@@ -202,12 +202,12 @@ def _calibration(words: argparse.Namespace, folder: RunFolder) -> Calibration:
     from opbench.results.records import GateRules, Unit
     from opbench.results.records.machine import Machine
     from opbench.results.regression.calibration import calibration_of
-    from opbench.results.regression.resampling import pool_of
+    from opbench.results.regression.resampling import replicates_of
 
     info = folder.info
-    pool = pool_of(line for line in folder.lines() if isinstance(line, Unit))
+    replicates = replicates_of(line for line in folder.lines() if isinstance(line, Unit))
     return calibration_of(
-        pool,
+        replicates,
         GateRules(words.alpha, words.min_slowdown),
         machine=Machine(
             info.environment.key, words.device or "cpu", words.threads or usable_cores()

@@ -253,7 +253,7 @@ def print_gate(folder: RunFolder, report: Report, *, as_json: bool) -> None:
             "void": report.is_void,
             "findings": [plain(found) for found in report.findings],
             "uncompared": [plain(item) for item in report.uncompared],
-            "nulls": [plain(found) for found in report.nulls],
+            "nulls": [plain(found) for found in report.controls],
             "look": list(commands(report)),
         }
     )

@@ -75,7 +75,7 @@ def _session(words: argparse.Namespace) -> tuple[RunFolder, Report]:
     from opbench.harness.regression.gate import gate
     from opbench.harness.regression.setup import set_up
     from opbench.results.records import GateRules
-    from opbench.results.regression.report import keep_accepted, report_of
+    from opbench.results.regression.report import copy_accepted, report_of
 
     rules = GateRules(words.alpha, words.min_slowdown)
     limits = Limits(words.timeout, words.memory_limit or default_memory() // 2)
@@ -83,7 +83,7 @@ def _session(words: argparse.Namespace) -> tuple[RunFolder, Report]:
         accepted = _accepted(words, setup.root)
         folder = common.create_in(words, setup.head.environment)
         if accepted:
-            keep_accepted(folder, accepted)
+            copy_accepted(folder, accepted)
         for name, place in setup.common.shared if words.verbose else ():
             print(f"opbench gate: both versions use {name} at {place}", file=sys.stderr)
         for warning in setup.warnings:
@@ -134,10 +134,10 @@ def _accepted(words: argparse.Namespace, root: Path) -> Path | None:
     """The file of accepted changes, if any. Raises TriageError where it is broken or expired."""
     from datetime import date
 
-    from opbench.results.regression.accepted import NAME, expired, read
+    from opbench.results.regression.accepted import NAME, ensure_unexpired, read
 
     path = Path(words.accepted) if words.accepted else root / NAME
     if not words.accepted and not path.exists():
         return None
-    expired(read(path), date.today())
+    ensure_unexpired(read(path), date.today())
     return path

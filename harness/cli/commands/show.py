@@ -31,7 +31,7 @@ def add(verb: argparse.ArgumentParser) -> None:
 def main(words: argparse.Namespace) -> Exit:
     """Print the run's leaderboards, operators and what is unfinished; or what a gate found."""
     from opbench.harness.planning.expression import matches
-    from opbench.results.regression.report import recorded
+    from opbench.results.regression.report import find_report
 
     def is_asked(case: Case) -> bool:
         named = not words.names or case.op in words.names
@@ -39,7 +39,7 @@ def main(words: argparse.Namespace) -> Exit:
 
     folder = common.recorded(words)
     common.ensure_recorded(words, folder, picked=lambda case, _: is_asked(case))
-    report = recorded(folder)
+    report = find_report(folder)
     if report is None:
         return _show_run(words, folder, is_asked)
     return _show_gate(words, folder, report.only(is_asked), is_asked)
