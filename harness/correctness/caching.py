@@ -1,4 +1,4 @@
-"""Find contenders that answer from memory."""
+"""Find contenders that cache their results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd import profiler
 
 from opbench.harness.correctness import tolerance
-from opbench.harness.correctness.reference import _DRAWS, Reference, WrongError, call, clone
+from opbench.harness.correctness.reference import DRAWS, Reference, WrongError, call, clone
 from opbench.harness.preparation import inputs
 from opbench.harness.preparation.compiler import compilations
 from opbench.harness.preparation.output_modes import as_tuple
@@ -19,44 +19,44 @@ from opbench.harness.preparation.output_modes import as_tuple
 _BETWEEN = "opbench: between two calls"
 
 
-def refuse_memory(reference: Reference, function: Callable[..., Any]) -> None:
-    """Two calls on equal values in fresh tensors must do the same work into fresh memory.
+def refuse_caching(reference: Reference, function: Callable[..., Any]) -> None:
+    """Raise WrongError unless two calls on equal values do the same work into new memory.
 
-    The values are drawn anew each time: nobody can have seen them before the first of the calls.
+    The values are drawn anew, so that no contender has seen them before the first of the calls.
     """
-    for _ in range(_DRAWS):
+    for _ in range(DRAWS):
         compiled = compilations()
-        done, kept = _twice(reference, function)
-        # Values may bring shapes with them that are compiled for first: work, but not of the op.
+        operators, outputs = _call_twice(reference, function)
+        # New values may have new shapes, which are compiled first: work, but not of the op.
         if compilations() == compiled:
             break
     if reference.case.board != "view":
-        for one, other in zip(*kept, strict=True):
+        for one, other in zip(*outputs, strict=True):
             if tolerance.shares_storage(one, other):
                 raise WrongError("cache", "two calls on equal inputs returned the same memory")
-    if done[0] != done[1]:
+    if operators[0] != operators[1]:
         raise WrongError(
             "cache",
-            f"a call on equal inputs did other work the second time: {len(done[0])} operators, "
-            f"then {len(done[1])}",
+            f"a call on equal inputs did other work the second time: {len(operators[0])} "
+            f"operators, then {len(operators[1])}",
         )
 
 
-def _twice(
+def _call_twice(
     reference: Reference, function: Callable[..., Any]
 ) -> tuple[tuple[list[str], list[str]], tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]:
     """The operators and the outputs of two calls on equal, unseen values."""
     unseen = inputs.build(reference.op, reference.case, variant=secrets.randbits(32))
     first, second = unseen.map(clone), unseen.map(clone)
-    # Not a dispatch mode: torch.compile refuses to run below one, and remembers that.
+    # No dispatch mode: torch.compile refuses to run below one, and remembers that.
     with profiler.profile() as profiled:
-        kept = as_tuple(call(function, first))
+        earlier = as_tuple(call(function, first))
         with profiler.record_function(_BETWEEN):
             pass
-        again = as_tuple(call(function, second))
+        later = as_tuple(call(function, second))
     assert profiled.kineto_results is not None
-    # The raw events: to make the profiler's own list of them takes ten times the calls.
+    # The raw events: the profiler's own list of them takes ten times as long as the calls.
     events = sorted(profiled.kineto_results.events(), key=lambda event: event.start_ns())
     names = [event.name() for event in events]
     middle = names.index(_BETWEEN)
-    return (names[:middle], names[middle + 1 :]), (kept, again)
+    return (names[:middle], names[middle + 1 :]), (earlier, later)

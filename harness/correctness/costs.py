@@ -14,7 +14,7 @@ from opbench.harness.outcomes import charged_to, op_fault
 
 
 def cost_of(reference: Reference) -> Cost:
-    """The compulsory work of one call on the case's inputs; a view has none.
+    """The compulsory work of one call on the inputs of a case; a view has none.
 
     Raises OpFaultError where the op's own `cost` raises, or returns no Cost.
     """
@@ -40,7 +40,7 @@ def cost_of(reference: Reference) -> Cost:
 
 
 def _is_amount(value: object) -> bool:
-    """Whether it is a number of operations or bytes, of whatever type."""
+    """Whether a value is a number of operations or bytes, of any numeric type."""
     try:
         return math.isfinite(value) and value >= 0  # type: ignore[operator, arg-type]
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""What a case's outputs and gradients should be: the op's oracle, evaluated in float64."""
+"""The truth of a case's outputs and gradients: the op's oracle, evaluated in float64."""
 
 from __future__ import annotations
 
@@ -19,63 +19,65 @@ from opbench.harness.preparation.output_modes import as_tuple
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The truth about one set of inputs.
-
-    outputs: what the op returns; compared: what of it is compared, the same unless the op says
-    otherwise; upstream: the seeded gradient of each output, in the case's dtype; gradients: one per
-    differentiable argument, in the order of `Op.grad`'s arguments.
-    """
+    """The truth about one set of inputs."""
 
     outputs: tuple[Truth, ...]
+    #: What is compared in place of the outputs; the same unless the op declares `canonical`.
     compared: tuple[Truth, ...]
+    #: The seeded gradient of each output, in the case's dtype.
     upstream: tuple[Tensor, ...]
+    #: Of each differentiable argument, in the order of the arguments; empty where none is checked.
     gradients: tuple[Truth, ...]
 
 
 def expect(op: Op, inputs: Inputs, *, dtype: str, seed: int, gradients: bool) -> Expected:
-    """Evaluate the oracle of `op` on `inputs` (in any dtype and layout).
+    """Evaluate the oracle of `op` on `inputs`, which may be in any dtype and layout.
 
-    Raises OpFaultError where the oracle, or what else the op declares of the truth, doesn't work.
+    dtype: of the case, for the upstream gradients, which `seed` seeds.
+    gradients: whether to differentiate the outputs as well.
+    Raises OpFaultError where the oracle, the magnitude or `canonical` doesn't work.
     """
     exact = inputs.map(_widen)
-    absolute = exact.map(_magnitude)
-    measure, named = op.magnitude or op.oracle, _MAGNITUDE if op.magnitude else _OF_ABSOLUTE
+    absolute = exact.map(_absolute)
+    measure, label = op.magnitude or op.oracle, _MAGNITUDE if op.magnitude else _OF_ABSOLUTE
     with_grad = op.grad if gradients else ()
     outputs, leaves = _forward(op, "oracle", op.oracle, exact, with_grad)
-    sizes, size_leaves = _forward(op, named, measure, absolute, with_grad)
-    _ensure_alike(op, named, outputs, sizes)
+    magnitudes, magnitude_leaves = _forward(op, label, measure, absolute, with_grad)
+    _ensure_same_shapes(op, label, outputs, magnitudes)
     upstream = upstream_of(op, outputs, dtype=dtype, seed=seed)
-    truths = _truths(outputs, sizes)
+    truths = _truths(outputs, magnitudes)
     with charged_to(op.name, "canonical", op.canonical or op.oracle):
-        compared = _truths(comparable(op, outputs, exact), comparable(op, sizes, absolute))
+        compared = _truths(comparable(op, outputs, exact), comparable(op, magnitudes, absolute))
     if not leaves:
         return Expected(truths, compared, upstream, ())
     with charged_to(op.name, "oracle's gradient", op.oracle):
-        slopes = gradient(outputs, leaves, tuple(g.double() for g in upstream))
-    with charged_to(op.name, f"{named}: its gradient", measure):
-        spans = gradient(sizes, size_leaves, tuple(g.double().abs() for g in upstream))
-    return Expected(truths, compared, upstream, _truths(slopes, spans))
+        exact_gradients = gradient(outputs, leaves, tuple(g.double() for g in upstream))
+    with charged_to(op.name, f"{label}: its gradient", measure):
+        absolute_upstream = tuple(g.double().abs() for g in upstream)
+        gradient_magnitudes = gradient(magnitudes, magnitude_leaves, absolute_upstream)
+    return Expected(truths, compared, upstream, _truths(exact_gradients, gradient_magnitudes))
 
 
+#: Labels of the function that gives the magnitude, for messages.
 _MAGNITUDE, _OF_ABSOLUTE = "magnitude", "oracle, of the absolute values"
 
 
-def _ensure_alike(
-    op: Op, named: str, outputs: tuple[Tensor, ...], sizes: tuple[Tensor, ...]
+def _ensure_same_shapes(
+    op: Op, label: str, outputs: tuple[Tensor, ...], magnitudes: tuple[Tensor, ...]
 ) -> None:
-    """The magnitude has the form of the oracle's outputs."""
-    form, want = ([list(t.shape) for t in tensors] for tensors in (sizes, outputs))
-    if form != want:
-        why = f"returned the shapes {form}; the oracle returns {want}"
-        raise op_fault(op.name, named, op.magnitude or op.oracle, why)
+    """Raise OpFaultError where the magnitudes have other shapes than the oracle's outputs."""
+    actual, expected = ([list(t.shape) for t in tensors] for tensors in (magnitudes, outputs))
+    if actual != expected:
+        why = f"returned the shapes {actual}; the oracle returns {expected}"
+        raise op_fault(op.name, label, op.magnitude or op.oracle, why)
 
 
-def comparable(op: Op, outputs: tuple[Tensor, ...], given: Inputs) -> tuple[Tensor, ...]:
-    """What is compared of an op's outputs on these inputs."""
+def comparable(op: Op, outputs: tuple[Tensor, ...], inputs: Inputs) -> tuple[Tensor, ...]:
+    """The outputs in the form in which they are compared: by `canonical`, where the op has it."""
     if op.canonical is None:
         return outputs
     output = outputs[0] if len(outputs) == 1 else outputs
-    return as_tuple(call_named(op.canonical, {**op.defaults, **given.values, "output": output}))
+    return as_tuple(call_named(op.canonical, {**op.defaults, **inputs.values, "output": output}))
 
 
 def gradient(
@@ -85,30 +87,31 @@ def gradient(
     pairs = [(o, g) for o, g in zip(outputs, upstream, strict=True) if o.requires_grad]
     if not pairs:
         return tuple(torch.zeros_like(leaf) for leaf in leaves)
-    found = torch.autograd.grad(
+    gradients = torch.autograd.grad(
         [o for o, _ in pairs], leaves, [g for _, g in pairs], allow_unused=True
     )
     return tuple(
-        torch.zeros_like(leaf) if slope is None else slope
-        for slope, leaf in zip(found, leaves, strict=True)
+        torch.zeros_like(leaf) if value is None else value
+        for value, leaf in zip(gradients, leaves, strict=True)
     )
 
 
 def _forward(
-    op: Op, named: str, function: Callable[..., Any], inputs: Inputs, names: tuple[str, ...]
+    op: Op, label: str, function: Callable[..., Any], inputs: Inputs, names: tuple[str, ...]
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """The outputs of one of the op's functions, and the leaves to differentiate them by."""
+    """The outputs of one of the op's functions, and the leaves to differentiate by."""
     bound, leaves = inputs.leaves(names)
-    with charged_to(op.name, named, function):
+    with charged_to(op.name, label, function):
         output = function(*bound.args, **bound.options)
     try:
         return as_tuple(output), leaves
     except TypeError as error:
-        raise op_fault(op.name, named, function, str(error)) from error
+        raise op_fault(op.name, label, function, str(error)) from error
 
 
-def _truths(values: tuple[Tensor, ...], sizes: tuple[Tensor, ...]) -> tuple[Truth, ...]:
-    return tuple(Truth(v.detach(), s.detach().abs()) for v, s in zip(values, sizes, strict=True))
+def _truths(values: tuple[Tensor, ...], magnitudes: tuple[Tensor, ...]) -> tuple[Truth, ...]:
+    pairs = zip(values, magnitudes, strict=True)
+    return tuple(Truth(value.detach(), magnitude.detach().abs()) for value, magnitude in pairs)
 
 
 def upstream_of(
@@ -126,11 +129,11 @@ def upstream_of(
 
 
 def _widen(tensor: Tensor) -> Tensor:
-    # A copy in any case: an oracle that works in place must not change what contenders are given.
+    # A copy in any case: an oracle that works in place must not change the contenders' inputs.
     return tensor.to(torch.float64 if tensor.is_floating_point() else tensor.dtype, copy=True)
 
 
-def _magnitude(tensor: Tensor) -> Tensor:
+def _absolute(tensor: Tensor) -> Tensor:
     if not tensor.is_floating_point():
         return tensor.clone()
     return tensor.abs().nan_to_num(nan=0.0, posinf=0.0)

@@ -1,4 +1,4 @@
-"""Check again, after the race, what contenders answered while they were timed."""
+"""Check a contender again while it is raced, on inputs that it has not seen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ import torch
 from torch import Tensor
 
 from opbench.harness.correctness import oracle
-from opbench.harness.correctness.checks import answer, check_form, check_values, gradient_error
+from opbench.harness.correctness.checks import (
+    check_form,
+    check_values,
+    gradient_error,
+    output_error,
+)
 from opbench.harness.correctness.reference import Reference, WrongError, clone, refilled
 from opbench.harness.outcomes import catch
 from opbench.harness.preparation.inputs import Inputs
@@ -19,27 +24,27 @@ from opbench.results.records import Right, Verdict, Wrong
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
-    """The very call that is timed, the inputs it is bound to, and the gradients of its outputs."""
+class TimedCall:
+    """The timed call of a contender."""
 
     call: Callable[[], object]
+    #: The inputs that it is bound to.
     inputs: Inputs
+    #: The gradient of each output.
     upstream: tuple[Tensor, ...]
 
 
-def recheck(reference: Reference, function: Callable[..., Any], timed: Timed) -> Verdict:
-    """The verdict on a contender from the first inputs of `reference`, which it has not seen.
+def recheck(reference: Reference, function: Callable[..., Any], timed: TimedCall) -> Verdict:
+    """The verdict on a contender by the first inputs of `reference`, which it has not seen.
 
-    They are put into the memory that the timed call reads, unless their shapes don't fit or the
-    call goes on from an earlier forward pass; then they are given to the function itself.
+    They are copied into the memory that the timed call reads. Where their shapes don't fit, or the
+    call continues an earlier forward pass, they are given to the function itself.
     """
     old = (*timed.inputs.tensors(), *timed.upstream)
     new = (*reference.first.tensors(), *reference.expected_first.upstream)
     fits = [t.shape for t in old] == [t.shape for t in new]
-    forward, graded = (
-        reference.case.direction == "forward",
-        bool(reference.expected_first.gradients),
-    )
+    forward = reference.case.direction == "forward"
+    graded = bool(reference.expected_first.gradients)
     timed_again = fits and (forward or (graded and reference.case.direction == "both"))
     check = _recheck_timed if timed_again else _recheck_fresh
 
@@ -52,24 +57,24 @@ def recheck(reference: Reference, function: Callable[..., Any], timed: Timed) ->
     return catch("race", checked)
 
 
-def _recheck_fresh(reference: Reference, function: Callable[..., Any], timed: Timed) -> float:
-    error = answer(reference, function, reference.first.map(clone), reference.expected_first)
+def _recheck_fresh(reference: Reference, function: Callable[..., Any], timed: TimedCall) -> float:
+    error = output_error(reference, function, reference.first.map(clone), reference.expected_first)
     if reference.expected_first.gradients:
         error = max(error, gradient_error(reference, function))
     return error
 
 
-def _recheck_timed(reference: Reference, function: Callable[..., Any], timed: Timed) -> float:
+def _recheck_timed(reference: Reference, function: Callable[..., Any], timed: TimedCall) -> float:
     before = timed.inputs.map(clone)
     try:
         refilled(timed.inputs, reference.first)
-        # Judged before the inputs are put back: a view would show the old values then.
-        return _judge_timed(reference, timed)
+        # Compared before the inputs are restored: a view would show the old values then.
+        return _error_of_timed(reference, timed)
     finally:
         refilled(timed.inputs, before)
 
 
-def _judge_timed(reference: Reference, timed: Timed) -> float:
+def _error_of_timed(reference: Reference, timed: TimedCall) -> float:
     result, expected = timed.call(), reference.expected_first
     if reference.case.direction == "forward":
         outputs = as_tuple(result)
@@ -78,5 +83,5 @@ def _judge_timed(reference: Reference, timed: Timed) -> float:
         return check_values(reference, "value", compared, expected.compared)
     assert isinstance(result, tuple)
     pairs = zip(result, expected.gradients, strict=True)
-    slopes = tuple(torch.zeros_like(t.value) if g is None else g for g, t in pairs)
-    return check_values(reference, "gradient", slopes, expected.gradients)
+    gradients = tuple(torch.zeros_like(t.value) if g is None else g for g, t in pairs)
+    return check_values(reference, "gradient", gradients, expected.gradients)

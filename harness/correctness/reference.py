@@ -1,4 +1,4 @@
-"""What a case's contenders are checked against: inputs, the truth, and equal fresh inputs."""
+"""The reference that the contenders of a case are checked against: inputs and their truth."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from opbench.harness.declare import Op
 from opbench.harness.outcomes import charged_to
 from opbench.harness.preparation import inputs
 from opbench.harness.preparation.inputs import Inputs
-from opbench.harness.preparation.output_modes import contract_on
+from opbench.harness.preparation.output_modes import op_in_mode
 from opbench.results.records import Case, FailedCheck, Wrong
 
-#: How often inputs are drawn in the hope of the same shapes.
-_DRAWS = 5
+#: The most times that inputs are drawn until they have the same shapes.
+DRAWS = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """Everything that is the same for every contender of a case: inputs and their truths.
+    """The inputs of a case and their truth, the same for all of its contenders."""
 
-    `first` and `second` hold different values in the same shapes.
-    """
-
+    #: With the oracle of the case's output mode.
     op: Op
     case: Case
+    #: The inputs that are timed as well.
     first: Inputs
+    #: Other values, as a rule in the same shapes.
     second: Inputs
     expected_first: oracle.Expected
     expected_second: oracle.Expected
 
 
 class WrongError(Exception):
-    """Carries a Wrong verdict out of a nested check."""
+    """Raised by a check that a contender fails; carries the verdict Wrong."""
 
     def __init__(self, stage: FailedCheck, reason: str, error: float | None = None) -> None:
         super().__init__(reason)
@@ -49,20 +49,27 @@ class WrongError(Exception):
 def build_reference(op: Op, case: Case, *, gradients: bool = True) -> Reference:
     """Build the inputs of a case and evaluate the oracle on them.
 
-    gradients: whether gradients are checked too. Raises OpFaultError where one of the op's own
-    functions doesn't work, or refuses these inputs.
+    gradients: whether gradients are evaluated as well.
+    Raises OpFaultError where one of the op's own functions doesn't work, or refuses these inputs.
     """
-    op = contract_on(op, case.board)
+    op = op_in_mode(op, case.board)
     gradients = gradients and case.inputs not in op.ungraded
     built = [inputs.build(op, case, variant=variant) for variant in (0, 1)]
     if op.validate is not None:
         with charged_to(op.name, f"validate, of its own inputs[{case.inputs!r}],", op.validate):
             call_named(op.validate, {**op.defaults, **built[0].values})
     expected = [
-        oracle.expect(op, given, dtype=case.dtype, seed=case.seed, gradients=gradients)
-        for given in built
+        oracle.expect(op, values, dtype=case.dtype, seed=case.seed, gradients=gradients)
+        for values in built
     ]
-    return Reference(op, case, built[0], built[1], expected[0], expected[1])
+    return Reference(
+        op=op,
+        case=case,
+        first=built[0],
+        second=built[1],
+        expected_first=expected[0],
+        expected_second=expected[1],
+    )
 
 
 def without_gradients(reference: Reference) -> Reference:
@@ -75,9 +82,9 @@ def without_gradients(reference: Reference) -> Reference:
 
 
 def with_unseen_inputs(reference: Reference) -> Reference:
-    """The same reference on values that nobody has seen, if possible in the same shapes."""
+    """The same reference with new first inputs, if possible in the same shapes."""
     shapes = [tensor.shape for tensor in reference.first.tensors()]
-    for _ in range(_DRAWS):
+    for _ in range(DRAWS):
         drawn = inputs.build(reference.op, reference.case, variant=secrets.randbits(32))
         if [tensor.shape for tensor in drawn.tensors()] == shapes:
             break
@@ -90,16 +97,17 @@ def with_unseen_inputs(reference: Reference) -> Reference:
 
 
 def call(function: Callable[..., Any], given: Inputs) -> Any:
+    """Call a function on inputs."""
     return function(*given.args, **given.options)
 
 
 def clone(tensor: Tensor) -> Tensor:
-    """A copy with the same strides, gaps and all."""
+    """A copy with the same strides and gaps."""
     copy = torch.empty_strided(
         tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device
     )
     if not tensor.is_contiguous():
-        # What lies between the elements must stay garbage.
+        # The gaps between the elements must still hold garbage.
         copy = torch.as_strided(
             tensor.as_strided((extent(tensor),), (1,), tensor.storage_offset()).clone(),
             tensor.shape,
@@ -109,13 +117,14 @@ def clone(tensor: Tensor) -> Tensor:
 
 
 def extent(tensor: Tensor) -> int:
+    """The number of elements that a tensor spans in memory, gaps included."""
     if tensor.numel() == 0:
         return 0
     return 1 + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
 
 
 def refilled(given: Inputs, source: Inputs) -> Inputs:
-    """`source`'s values in `given`'s memory, where their shapes (often, not always) agree."""
+    """The values of `source` in the memory of `given`; a copy where their shapes differ."""
     if [t.shape for t in given.tensors()] != [t.shape for t in source.tensors()]:
         return source.map(clone)
     values = iter(source.tensors())

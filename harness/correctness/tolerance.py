@@ -1,4 +1,4 @@
-"""How far a tensor is from the truth, in units of the tolerance. Pure functions of tensors."""
+"""The error of a tensor relative to its tolerance. Pure functions of tensors."""
 
 from __future__ import annotations
 
@@ -10,48 +10,49 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What a tensor should be: its value in float64 (or the exact integers), and the magnitude
-    that was summed over to get each element.
-    """
+    """The exact values of a tensor. Both have its shape."""
 
+    #: In float64, or the exact integers.
     value: Tensor
+    #: Of each element: the sum of the absolute values that it was summed from.
     magnitude: Tensor
 
 
-def error_units(found: Tensor, truth: Truth, tolerance: float) -> Tensor:
-    """Elementwise |found - truth| / (tolerance * magnitude).
+def scaled_errors(actual: Tensor, truth: Truth, tolerance: float) -> Tensor:
+    """Elementwise |actual - truth| / (tolerance * magnitude); above 1 it is an error.
 
-    Both are compared in the dtype of `found`, so that what overflows there is infinite in both.
-    NaN must meet NaN and an infinity the same infinity, else the error is infinite. Integers must
-    be equal. The shapes are equal.
+    Both are compared in the dtype of `actual`, so that values that overflow there are infinite in
+    both. NaN must meet NaN and an infinity the same infinity, else the error is infinite. Integers
+    must be equal. The shapes have to be equal.
     """
-    want = truth.value.to(found.dtype)
-    if not found.is_floating_point():
-        return torch.where(found == want, 0.0, torch.inf).to(torch.float64)
-    same = (found == want) | (found.isnan() & want.isnan())
-    gap = (found.double() - truth.value.double()).abs()
-    allowed = tolerance * truth.magnitude.double() + torch.finfo(found.dtype).tiny
-    units = gap / allowed
-    unlike = ~(found.isfinite() & want.isfinite())
-    return torch.where(same, 0.0, torch.where(unlike, torch.inf, units))
+    expected = truth.value.to(actual.dtype)
+    if not actual.is_floating_point():
+        return torch.where(actual == expected, 0.0, torch.inf).to(torch.float64)
+    same = (actual == expected) | (actual.isnan() & expected.isnan())
+    difference = (actual.double() - truth.value.double()).abs()
+    # The tiny number lets a magnitude of 0 be rounded to what the dtype holds next to 0.
+    allowed = tolerance * truth.magnitude.double() + torch.finfo(actual.dtype).tiny
+    errors = difference / allowed
+    unlike = ~(actual.isfinite() & expected.isfinite())
+    return torch.where(same, 0.0, torch.where(unlike, torch.inf, errors))
 
 
-def largest(units: Tensor) -> float:
-    """The largest error; 0 of an empty tensor."""
-    return float(units.max()) if units.numel() else 0.0
+def largest_error(errors: Tensor) -> float:
+    """The largest of some errors; 0 where there are none."""
+    return float(errors.max()) if errors.numel() else 0.0
 
 
-def worst_place(units: Tensor, found: Tensor, truth: Truth) -> str:
-    """Where the error is largest, and what stands there, for people."""
-    place = tuple(int(i) for i in torch.unravel_index(units.argmax(), units.shape))
-    wrong = int((units > 1).sum())
+def describe_worst(errors: Tensor, actual: Tensor, truth: Truth) -> str:
+    """The place of the largest error and the values there, in words."""
+    place = tuple(int(i) for i in torch.unravel_index(errors.argmax(), errors.shape))
+    wrong = int((errors > 1).sum())
     return (
-        f"{wrong} of {units.numel()} elements are off, most at {list(place)}: "
-        f"{found[place].item():.6g} instead of {truth.value[place].item():.6g}"
+        f"{wrong} of {errors.numel()} elements are off, most at {list(place)}: "
+        f"{actual[place].item():.6g} instead of {truth.value[place].item():.6g}"
     )
 
 
-def same_bits(one: Tensor, other: Tensor) -> bool:
+def equal_values(one: Tensor, other: Tensor) -> bool:
     """Whether two tensors of one shape and dtype hold the same values, NaN being equal to NaN."""
     return torch.equal(one, other) or bool(
         ((one == other) | ((one != one) & (other != other))).all()

@@ -17,11 +17,11 @@ from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import TaintedError, reference_of, settings
 from opbench.harness.outcomes import catch
 from opbench.harness.planning.selection import Race
-from opbench.harness.preparation.output_modes import function_on
+from opbench.harness.preparation.output_modes import function_in_mode
 from opbench.harness.preparation.resolve import ensure_supported, resolve
 from opbench.results.records import Failed, Right, Unsupported, Verdict, Wrong
 
-#: By pair of contenders, their largest difference in units of the tolerance.
+#: By pair of contenders, their largest difference as a multiple of the tolerance.
 Differences = dict[tuple[str, str], float]
 
 
@@ -85,7 +85,7 @@ class CaseChecker:
         function = self._resolved[key]
         if isinstance(function, Unsupported | Failed):
             return function
-        return function_on(reference.op, contender, function, reference.case.board)
+        return function_in_mode(reference.op, contender, function, reference.case.board)
 
 
 def _patient_compiler() -> AbstractContextManager[None]:

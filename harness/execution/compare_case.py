@@ -32,7 +32,7 @@ from opbench.harness.outcomes import catch
 from opbench.harness.preparation import timed_call
 from opbench.harness.preparation.compiler import compilations
 from opbench.harness.preparation.inputs import Inputs, build
-from opbench.harness.preparation.output_modes import as_tuple, function_on
+from opbench.harness.preparation.output_modes import as_tuple, function_in_mode
 from opbench.harness.preparation.resolve import ensure_supported, resolve
 from opbench.harness.timing import injected_slowdown, interleaving
 from opbench.harness.timing.blocks import BlockSize, Call, pilot, primed_block
@@ -251,7 +251,7 @@ def _call(workload: Reference | tuple[Op, Inputs], contender: Impl, case: Case) 
 
 def _bound(op: Op, contender: Impl, given: Inputs, case: Case) -> Call:
     ensure_supported(op, contender, given.values, case)
-    function: Callable[..., Any] = function_on(op, contender, resolve(contender), case.board)
+    function: Callable[..., Any] = function_in_mode(op, contender, resolve(contender), case.board)
     outputs = as_tuple(function(*given.args, **given.options))
     upstream = oracle.upstream_of(op, outputs, dtype=case.dtype, seed=case.seed)
     return timed_call.bind(

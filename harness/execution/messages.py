@@ -91,7 +91,8 @@ class JobEnd:
     tainted: bool = False
     #: Where an op itself is at fault, and why, as in OpFaultError; then no contender was judged.
     fault: tuple[str, str] | None = None
-    #: Of a check, the largest difference of each two right contenders, in units of the tolerance.
+    #: Of a check: the largest difference of each two right contenders, in multiples of the
+    #: tolerance.
     differences: tuple[tuple[tuple[str, str], float], ...] = ()
 
 

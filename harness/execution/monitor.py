@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from opbench.harness.correctness import recheck
-from opbench.harness.correctness.recheck import Timed
+from opbench.harness.correctness.recheck import TimedCall
 from opbench.harness.correctness.reference import Reference, with_unseen_inputs
 from opbench.harness.execution import process_state
 from opbench.harness.preparation.compiler import compilations
@@ -62,7 +62,7 @@ class CaseMonitor:
         that is timed, so that answers from a cache show.
         """
         unseen = self._draw()
-        timed = Timed(
+        timed = TimedCall(
             self._calls[name], self._reference.first, self._reference.expected_first.upstream
         )
         verdict = recheck.recheck(unseen, self._functions[name], timed)

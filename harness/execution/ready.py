@@ -27,7 +27,7 @@ from opbench.harness.machine.environment import describe
 from opbench.harness.outcomes import catch
 from opbench.harness.planning.selection import Race
 from opbench.harness.preparation import timed_call
-from opbench.harness.preparation.output_modes import function_on
+from opbench.harness.preparation.output_modes import function_in_mode
 from opbench.harness.preparation.resolve import ensure_supported, resolve
 from opbench.harness.timing.clock import Clock, EventClock, HostClock
 from opbench.results.records import (
@@ -58,7 +58,7 @@ class Ready:
     call: Callable[[], object]
     #: Seconds that resolving, compiling and the first call took.
     preparation_s: float
-    #: The largest error, in units of the tolerance.
+    #: The largest error, as a multiple of the tolerance.
     error: float
 
 
@@ -170,7 +170,7 @@ def _machine() -> Machine:
 def _prepared(reference: Reference, contender: Impl) -> Callable[..., Any]:
     """Resolve the function and call it once, so that it is compiled and its first call is done."""
     given = reference.first
-    function = function_on(reference.op, contender, resolve(contender), reference.case.board)
+    function = function_in_mode(reference.op, contender, resolve(contender), reference.case.board)
     function(*given.args, **given.options)
     return function
 

@@ -108,8 +108,8 @@ class Supervisor:
     def check(self, race: Race, observer: Observer) -> dict[tuple[str, str], float]:
         """Check the contenders of a case; the largest difference of each two right ones.
 
-        Differences are in units of the tolerance. Contenders that were checked by different workers
-        are not compared.
+        Differences are multiples of the tolerance. Contenders that were checked by different
+        workers are not compared.
         """
         return self._do(Job(task="check", race=race), observer)
 

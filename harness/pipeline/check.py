@@ -19,7 +19,7 @@ from opbench.results.records import Case, Failed, Right, Unsupported, Wrong
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The largest difference of two right contenders on one case, in units of the tolerance."""
+    """The largest difference of two right contenders on one case, in tolerances."""
 
     one: str
     other: str

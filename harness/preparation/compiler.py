@@ -1,4 +1,4 @@
-"""What torch.compile is up to in this process, without importing it where nobody uses it."""
+"""The state of torch.compile in this process, read without importing it where it isn't used."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ import sys
 
 
 def compilations() -> int:
-    """How often anything was compiled so far."""
+    """The number of compilations so far."""
     utils = sys.modules.get("torch._dynamo.utils")
     return 0 if utils is None else int(utils.counters["frames"]["total"])
 
 
 def separate_cache() -> None:
-    """Have torch.compile cache apart what it compiles for a narrower instruction set than usual.
+    """Give torch.compile a cache of its own where a narrower instruction set is set.
 
-    What ATEN_CPU_CAPABILITY says is no part of the key by which it finds compiled code again (seen
-    with torch 2.13), and code for wider vectors gives wrong results where it is taken for code for
-    narrower ones.
+    ATEN_CPU_CAPABILITY is no part of the key of its cache (as of torch 2.13), and code for wider
+    vectors gives wrong results where it is taken for code for narrower ones.
     """
     narrower = os.environ.get("ATEN_CPU_CAPABILITY", "")
     if not narrower:
         return
     from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
-    # Set by people, by the compiler itself as soon as it is imported, or here before.
-    usual = os.environ.get("TORCHINDUCTOR_CACHE_DIR") or default_cache_dir()
-    if not usual.endswith(f"_{narrower}"):
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = f"{usual}_{narrower}"
+    # Set by the user, by the compiler itself as soon as it is imported, or here before.
+    folder = os.environ.get("TORCHINDUCTOR_CACHE_DIR") or default_cache_dir()
+    if not folder.endswith(f"_{narrower}"):
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = f"{folder}_{narrower}"

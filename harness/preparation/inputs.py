@@ -1,4 +1,4 @@
-"""Inputs of a case: seeded from the case, cast, laid out and placed, equal for every contender."""
+"""Inputs of a case: seeded from the case, cast, laid out and placed, equal for all contenders."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ from opbench.results.records import Case
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Positional arguments and options of one call; `names` are the arguments' names."""
+    """Arguments and options of one call."""
 
+    #: Names of the arguments.
     names: tuple[str, ...]
+    #: Given by position.
     args: tuple[Any, ...]
+    #: Given by name; those at their default are left out.
     options: Mapping[str, Any]
 
     @property
@@ -37,43 +40,44 @@ class Inputs:
         return Inputs(self.names, args, options)
 
     def leaves(self, names: tuple[str, ...]) -> tuple[Inputs, tuple[Tensor, ...]]:
-        """The same inputs with fresh leaves, in order, for the arguments to differentiate.
+        """The same inputs with new leaves for the arguments to differentiate, and these, in order.
 
         A list of tensors has a leaf for each of them.
         """
-        found: list[Tensor] = []
+        leaves: list[Tensor] = []
 
         def fresh(tensor: Tensor) -> Tensor:
             if not tensor.is_floating_point():
                 return tensor
-            found.append(tensor.detach().requires_grad_())
-            return found[-1]
+            leaves.append(tensor.detach().requires_grad_())
+            return leaves[-1]
 
         args = tuple(
             map_tensors(fresh, value) if name in names else value
             for name, value in zip(self.names, self.args, strict=True)
         )
-        return Inputs(self.names, args, self.options), tuple(found)
+        return Inputs(self.names, args, self.options), tuple(leaves)
 
     def tensors(self) -> tuple[Tensor, ...]:
         """Every tensor of the arguments and options."""
-        found: list[Tensor] = []
+        tensors: list[Tensor] = []
 
-        def note(tensor: Tensor) -> Tensor:
-            found.append(tensor)
+        def collect(tensor: Tensor) -> Tensor:
+            tensors.append(tensor)
             return tensor
 
-        self.map(note)
-        return tuple(found)
+        self.map(collect)
+        return tuple(tensors)
 
 
 def build(op: Op, case: Case, *, variant: int = 0) -> Inputs:
-    """The inputs of `case`. A `variant` has other values in the same shapes.
+    """The inputs of `case`.
 
+    variant: another one has other values, in the same shapes as a rule.
     Raises OpFaultError where the op's function raises, or returns other names than the op's.
     """
     axes, dtype = dict(case.axes), getattr(torch, case.dtype)
-    made = _made(op, case, axes, _seed(case, variant))
+    made = _generate(op, case, axes, _seed(case, variant))
 
     def place(tensor: Tensor) -> Tensor:
         return _laid_out(_cast(tensor, dtype).to(case.device), case.layout)
@@ -88,8 +92,8 @@ def build(op: Op, case: Case, *, variant: int = 0) -> Inputs:
     return Inputs(op.arguments, args, options).map(place)
 
 
-def _made(op: Op, case: Case, axes: Mapping[str, object], seed: int) -> Mapping[str, Any]:
-    """What the op's function returns for a kind of inputs."""
+def _generate(op: Op, case: Case, axes: Mapping[str, object], seed: int) -> Mapping[str, Any]:
+    """The values, by name, that the op's function returns for the input kind of a case."""
     make, what = op.inputs[case.inputs], f"inputs[{case.inputs!r}]"
     rng = torch.Generator().manual_seed(seed)
     with charged_to(op.name, what, make), _seeded(seed):
@@ -109,7 +113,7 @@ def _made(op: Op, case: Case, axes: Mapping[str, object], seed: int) -> Mapping[
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Draws from torch's global generator depend on the case as well: not all use `rng`."""
+    """Seed torch's global generator by the case as well: not all functions use `rng`."""
     before = torch.get_rng_state()
     torch.default_generator.manual_seed(seed)
     try:
@@ -134,19 +138,19 @@ def _seed(case: Case, variant: int) -> int:
 
 
 def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    """Floating values in `dtype`; as integers in the hundreds where it is one."""
+    """Floating values in `dtype`; where that is an integer type, a hundred times as large."""
     if not tensor.is_floating_point() or dtype.is_floating_point:
         return tensor.to(dtype) if tensor.is_floating_point() else tensor
     return tensor.nan_to_num(posinf=0, neginf=0).mul(100).to(dtype)
 
 
 def _laid_out(tensor: Tensor, layout: str) -> Tensor:
-    """The same values as they were made, with first and last axis swapped in memory, or with gaps.
+    """The same values: contiguous, with first and last axis swapped in memory, or with gaps.
 
-    Kinds make contiguous tensors, but for those that are about another order of the axes.
+    Input kinds make contiguous tensors, but for those that are about another order of the axes.
     """
     if layout == "contiguous" or tensor.ndim == 0:
-        return tensor.clone()  # what was expanded, or cut out of something, becomes contiguous
+        return tensor.clone()  # makes expanded tensors and slices contiguous
     if layout == "transposed":
         return tensor.transpose(0, -1).contiguous().transpose(0, -1)
     gaps = tensor.new_full((*tensor.shape[:-1], 2 * tensor.shape[-1] + 1), _GARBAGE[_kind(tensor)])
@@ -154,7 +158,7 @@ def _laid_out(tensor: Tensor, layout: str) -> Tensor:
     return view.copy_(tensor)
 
 
-#: What lies in the gaps of a sliced input: whoever reads it gives a wrong answer.
+#: In the gaps of a sliced input: a contender that reads them gives a wrong answer.
 _GARBAGE: Mapping[str, float | int | bool] = {"float": float("nan"), "int": 99, "bool": True}
 
 

@@ -1,4 +1,4 @@
-"""What an op and its contenders are on one board: as they are, copied, or read by what follows."""
+"""Output modes: what is checked and timed of an op and its contenders in each."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from torch import Tensor
 from opbench.harness.declare import Impl, Op, board_of
 
 
-def contract_on(op: Op, board: str) -> Op:
-    """The op whose oracle says what is right on `board`: that of the consumer, on "consume"."""
-    if board != "consume" or op.consumer is None:
+def op_in_mode(op: Op, mode: str) -> Op:
+    """The op whose oracle says what is right: in the mode "consume", that of the consumer."""
+    if mode != "consume" or op.consumer is None:
         return op
     return replace(
         op,
@@ -24,24 +24,24 @@ def contract_on(op: Op, board: str) -> Op:
     )
 
 
-def function_on(
-    op: Op, contender: Impl, function: Callable[..., Any], board: str
+def function_in_mode(
+    op: Op, contender: Impl, function: Callable[..., Any], mode: str
 ) -> Callable[..., Any]:
-    """What is checked and timed of a contender on `board`."""
-    if board == "consume" and op.consumer is not None:
+    """The function that is checked and timed: the contender's, and what is done with its result."""
+    if mode == "consume" and op.consumer is not None:
         return _then(function, op.consumer)
-    if board == "materialise" and board_of(op, contender) == "view":
-        return _then(function, materialised)
+    if mode == "materialise" and board_of(op, contender) == "view":
+        return _then(function, contiguous_copy)
     return function
 
 
-def materialised(view: Tensor) -> Tensor:
-    """A copy with memory of its own, contiguous."""
+def contiguous_copy(view: Tensor) -> Tensor:
+    """A contiguous copy, with memory of its own."""
     return view.clone(memory_format=torch.contiguous_format)
 
 
 def _then(first: Callable[..., Any], second: Callable[[Any], Any]) -> Callable[..., Any]:
-    # Wrapped: the signature says what the arguments are called.
+    # Wrapped, so that the signature still names the arguments.
     @functools.wraps(first)
     def both(*args: Any, **options: Any) -> Any:
         return second(first(*args, **options))
@@ -50,7 +50,10 @@ def _then(first: Callable[..., Any], second: Callable[[Any], Any]) -> Callable[.
 
 
 def as_tuple(output: object) -> tuple[Tensor, ...]:
-    """The tensors of an op's output. Raises TypeError where it is something else."""
+    """The tensors of an op's output: a tensor, or a tuple or list of them.
+
+    Raises TypeError where it is something else.
+    """
     parts = output if isinstance(output, tuple | list) else (output,)
     for part in parts:
         if not isinstance(part, Tensor):

@@ -25,7 +25,7 @@ _SOURCE_SUFFIXES = {".py", ".cpp", ".h", ".cu", ".cuh"}
 def bind_arguments(
     op: Op, args: tuple[object, ...], options: Mapping[str, object]
 ) -> dict[str, Any]:
-    """Arguments and options by name, defaults filled in. Raises TypeError as a call would."""
+    """Arguments and options by name, with defaults filled in. Raises TypeError as a call would."""
     try:
         bound = inspect.signature(op.oracle).bind(*args, **options)
     except TypeError as error:
@@ -38,17 +38,17 @@ def bind_arguments(
 def ensure_supported(
     op: Op, contender: Impl, values: Mapping[str, Any], case: Case | None = None
 ) -> None:
-    """Raise UnsupportedError with the reason where `contender` can't run on these values.
+    """Raise UnsupportedError, with the reason, where `contender` can't run on these values.
 
-    case: for the pass and the board; a forward pass on the contender's own board where None.
+    case: says the pass and the output mode; where None, a forward pass in the contender's own mode.
     """
     ensure_installed(contender)
     values = {**op.defaults, **values}
-    asked = {
+    call = {
         "direction": case.direction if case else "forward",
         "board": case.board if case else board_of(op, contender),
     }
-    reason = contender.supports.refusal({**values, **_traits(values), **asked})
+    reason = contender.supports.refusal({**values, **_traits(values), **call})
     if reason is not None:
         raise UnsupportedError(reason)
     for name, default in op.defaults.items():
@@ -64,10 +64,10 @@ def ensure_installed(contender: Impl) -> None:
 
 
 def resolve(contender: Impl) -> Callable[..., Any]:
-    """The function that runs: its target imported and its preparation applied.
+    """The function that runs: with the target imported and the preparation applied.
 
-    Raises UnsupportedError where something it requires is missing, DeclarationError where its
-    target or preparation does not exist.
+    Raises UnsupportedError where a required module is missing, DeclarationError where the target or
+    the preparation doesn't exist.
     """
     ensure_installed(contender)
     function = contender.function
@@ -84,7 +84,7 @@ def resolve(contender: Impl) -> Callable[..., Any]:
 
 
 def fingerprint(contender: Impl) -> str:
-    """Hash of the contender's source: its own lines, and for a target every source beside it."""
+    """A hash of the contender's source: its own lines, and for a target all sources beside it."""
     digest = hashlib.sha256(_source(contender.function).encode())
     if contender.target is not None:
         spec = importlib.util.find_spec(contender.target.partition(":")[0])
@@ -96,7 +96,7 @@ def fingerprint(contender: Impl) -> str:
 
 
 def _source(function: Callable[..., Any]) -> str:
-    """The lines of a function; of what has none (a partial, a script) how it is written."""
+    """The source of a function; its type and name where it has none (a builtin, TorchScript)."""
     while isinstance(function, functools.partial):
         function = function.func
     for candidate in (function, type(function)):
@@ -117,7 +117,7 @@ def _attribute(contender: Impl, text: str) -> Any:
 
 
 def _traits(values: Mapping[str, Any]) -> dict[str, str]:
-    """dtype and device of the arguments: those of the first floating tensor, or the first."""
+    """The dtype and device of the arguments: of the first floating-point tensor, or the first."""
     import torch
 
     tensors = [value for value in values.values() if isinstance(value, torch.Tensor)]

@@ -1,4 +1,4 @@
-"""What one timed call of a contender is: its forward pass, its backward pass, or both."""
+"""The timed call of a contender: its forward pass, its backward pass, or both."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ def bind(
 ) -> Callable[[], object]:
     """A function without arguments that does one pass of `function` on `given`.
 
-    upstream: the gradient of each output, made outside of what is timed. For the backward pass the
-    graph is built here, once, and kept; gradients are returned, never accumulated, so that there
-    is nothing to clear between calls. A gradient that is an expanded view is written out, as it
-    would be where gradients are accumulated: else it would look like no work at all.
+    For the backward pass the graph is built here, once, and retained. Gradients are returned and
+    never accumulated, so that there is nothing to clear between calls. A gradient that is an
+    expanded view is written out, as accumulating it would do: otherwise it would seem to be free.
+    grad: names of the arguments to differentiate.
+    upstream: the gradient of each output, drawn outside of what is timed.
     """
     if direction == "forward":
         return partial(function, *given.args, **given.options)
@@ -47,7 +48,7 @@ def bind(
 
 
 def _written_out(call: Callable[[], tuple[Tensor | None, ...]]) -> Callable[[], object]:
-    """The call, and the copies of those of its gradients that are expanded views."""
+    """The call, with contiguous copies of those of its gradients that are expanded views."""
     expanded = [gradient is not None and _is_expanded(gradient) for gradient in call()]
     if not any(expanded):
         return call

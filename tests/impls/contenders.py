@@ -9,12 +9,12 @@ import torch
 from opbench import load
 from opbench.harness.correctness.caveats import machine_of, shows
 from opbench.harness.correctness.oracle import comparable, expect, gradient
-from opbench.harness.correctness.tolerance import error_units, largest
+from opbench.harness.correctness.tolerance import largest_error, scaled_errors
 from opbench.harness.declaration.fields import BOARDS
 from opbench.harness.declare import board_of, races_on
 from opbench.harness.machine.environment import describe
 from opbench.harness.preparation.inputs import Inputs, build
-from opbench.harness.preparation.output_modes import as_tuple, contract_on, function_on
+from opbench.harness.preparation.output_modes import as_tuple, function_in_mode, op_in_mode
 from opbench.harness.preparation.resolve import resolve
 from opbench.results.records import Case
 
@@ -56,7 +56,7 @@ class Kit:
         """What runs when the contender is called, on its own board where none is named."""
         contender = self.catalog.impls[op][name]
         plain = resolve(contender)
-        return function_on(self.catalog.ops[op], contender, plain, board) if board else plain
+        return function_in_mode(self.catalog.ops[op], contender, plain, board) if board else plain
 
     def shows(self, op, name, kind, dtypes=DTYPES):
         """Whether the contender's weakness on that kind of input shows here in some of the dtypes.
@@ -103,8 +103,8 @@ class Kit:
         return build(self.catalog.ops[op], case)
 
     def errors(self, op, given, run, dtype, *, gradients=True, board=""):
-        """The largest errors of the outputs and gradients of `run`, in units of the tolerance."""
-        declared = contract_on(self.catalog.ops[op], board)
+        """The largest_error errors of the outputs and gradients of `run`, in tolerances."""
+        declared = op_in_mode(self.catalog.ops[op], board)
         label = str(dtype).removeprefix("torch.")
         truth = expect(declared, given, dtype=label, seed=0, gradients=gradients)
         before = [tensor.clone() for tensor in given.tensors()]
@@ -125,7 +125,9 @@ class Kit:
             slopes = gradient(outputs, leaves, truth.upstream)
             pairs += list(zip(slopes, truth.gradients, strict=True))
         tolerance = declared.tolerance[label]
-        return [largest(error_units(found.detach(), want, tolerance)) for found, want in pairs]
+        return [
+            largest_error(scaled_errors(found.detach(), want, tolerance)) for found, want in pairs
+        ]
 
 
 def shares(one, other):

@@ -24,7 +24,7 @@ DAYS = [71, 72, 70, 75, 71, 72, 70, 68, 65, 60, 68, 60, 55, 59, 75, 80, 85, 80, 
 
 
 def worst(op, kind, axes, run, **how):
-    """The largest error of `run` on such inputs, in units of the tolerance."""
+    """The largest error of `run` on such inputs, as a multiple of the tolerance."""
     dtype = how.pop("dtype", torch.float32)
     gradients = kind not in KIT.catalog.ops[op].ungraded
     inputs = KIT.make(op, kind, axes, dtype=dtype, **how)

@@ -31,7 +31,7 @@ def graded(op, name):
 
 
 def worst(op, name, kind, axes, **how):
-    """The largest error of a contender on such inputs, in units of the tolerance."""
+    """The largest error of a contender on such inputs, as a multiple of the tolerance."""
     inputs = KIT.make(op, kind, axes, **how)
     gradients = graded(op, name) and kind not in OPS[op].ungraded
     dtype = how.get("dtype", torch.float32)

@@ -29,7 +29,7 @@ def seeded():
 
 
 def worst(op, kind, axes, run, *, dtype=torch.float32, **how):
-    """The largest error of `run` on such inputs, in units of the tolerance."""
+    """The largest error of `run` on such inputs, as a multiple of the tolerance."""
     inputs = KIT.make(op, kind, axes, dtype=dtype, **how)
     return max(KIT.errors(op, inputs, run, dtype))
 
