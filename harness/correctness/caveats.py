@@ -1,4 +1,4 @@
-"""Weaknesses that contenders admit: what they excuse, and whether they show where they should."""
+"""Caveats: failures that a contender declares, which are expected and have to show."""
 
 from __future__ import annotations
 
@@ -8,35 +8,43 @@ from dataclasses import dataclass, replace
 from opbench.harness.catalog import Catalog
 from opbench.harness.declaration.named_arguments import call_named
 from opbench.harness.declare import Caveat, Impl
-from opbench.results.records import Case, Environment, Outcome, Right, Verdict, Wrong
+from opbench.results.records import (
+    Case,
+    Environment,
+    FailedCheck,
+    Outcome,
+    Right,
+    Verdict,
+    Wrong,
+)
 
-#: Stages of a check that a caveat excuses: being wrong, not misbehaving.
-EXCUSABLE = ("value", "gradient")
-#: The facts of an environment by name, which the condition of a caveat may ask for.
-Machine = Mapping[str, str]
+#: The failed checks that a caveat covers: wrong results, not misbehaviour.
+_COVERED: tuple[FailedCheck, ...] = ("value", "gradient")
+#: The facts of an environment, by name, for the conditions of caveats.
+MachineFacts = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The verdict on one contender on one case.
-
-    admitted: the caveat that excuses it, where it was wrong as it said it would be.
-    """
+    """The verdict on one contender on one case, as `opbench check --json` prints it."""
 
     contender: str
     case: Case
     verdict: Verdict
+    #: The text of the caveat by which the failure was expected; "" where it wasn't.
     admitted: str = ""
 
 
-def machine_of(environment: Environment) -> Machine:
-    """What caveats may ask of the machine that contenders run on."""
+def machine_facts(environment: Environment) -> MachineFacts:
+    """The facts of the machine that contenders run on."""
     return dict((*environment.stable, *environment.volatile))
 
 
-def excuse(verdict: Outcome | Verdict, contender: Impl, case: Case, machine: Machine) -> str:
-    """The caveat that excuses a wrong answer on this kind of input or layout; "" where none."""
-    if isinstance(verdict, Wrong) and verdict.stage in EXCUSABLE:
+def expected_failure(
+    verdict: Outcome | Verdict, contender: Impl, case: Case, machine: MachineFacts
+) -> str:
+    """The text of the caveat by which a wrong result was expected; "" where it wasn't."""
+    if isinstance(verdict, Wrong) and verdict.stage in _COVERED:
         for kind in (case.inputs, case.layout):
             caveat = contender.caveats.get(kind)
             if caveat is not None and shows(caveat, case, machine) is not False:
@@ -44,10 +52,10 @@ def excuse(verdict: Outcome | Verdict, contender: Impl, case: Case, machine: Mac
     return ""
 
 
-def admitted_on(contender: Impl, case: Case, machine: Machine) -> tuple[tuple[str, str], ...]:
-    """The caveats, by kind or layout, but those that don't show in this dtype or on this machine.
+def caveats_on(contender: Impl, case: Case, machine: MachineFacts) -> tuple[tuple[str, str], ...]:
+    """The caveats that may show in the dtype of a case on this machine: input kind or layout, text.
 
-    Of every kind and layout: they are to be known to whoever chooses a contender for this case.
+    Those of all kinds and layouts, as they matter to everybody who chooses a contender.
     """
     return tuple(
         (kind, caveat.text)
@@ -56,23 +64,25 @@ def admitted_on(contender: Impl, case: Case, machine: Machine) -> tuple[tuple[st
     )
 
 
-def verified(catalog: Catalog, checked: Sequence[Checked], machine: Machine) -> list[Checked]:
-    """The same verdicts, with an error for each admitted weakness that should show and didn't."""
-    found = list(checked)
+def enforce_caveats(
+    catalog: Catalog, checked: Sequence[Checked], machine: MachineFacts
+) -> list[Checked]:
+    """The same verdicts, but Wrong where a caveat should have shown and didn't on any case."""
+    enforced = list(checked)
     for op_name, contenders in catalog.impls.items():
         for contender in contenders.values():
-            mine = [i for i, item in enumerate(found) if _is_of(item, op_name, contender)]
-            for index, reason in _unseen(contender, [found[i] for i in mine], machine):
-                found[mine[index]] = replace(
-                    found[mine[index]], verdict=Wrong("caveat", reason), admitted=""
+            mine = [i for i, item in enumerate(enforced) if _is_of(item, op_name, contender)]
+            for index, reason in _missing(contender, [enforced[i] for i in mine], machine):
+                enforced[mine[index]] = replace(
+                    enforced[mine[index]], verdict=Wrong("caveat", reason), admitted=""
                 )
-    return found
+    return enforced
 
 
-def _unseen(
-    contender: Impl, mine: Sequence[Checked], machine: Machine
+def _missing(
+    contender: Impl, mine: Sequence[Checked], machine: MachineFacts
 ) -> Iterator[tuple[int, str]]:
-    """The place of the first case on which each weakness should show that shows on none, and why.
+    """Of each caveat that should show and didn't: the index of the first such case, and why.
 
     mine: the verdicts on the contender.
     """
@@ -92,8 +102,8 @@ def _is_of(item: Checked, op_name: str, contender: Impl) -> bool:
     return (item.case.op, item.contender) == (op_name, contender.name)
 
 
-def shows(caveat: Caveat, case: Case, machine: Machine) -> bool | None:
-    """Whether the weakness shows on such a case; None where that isn't known."""
+def shows(caveat: Caveat, case: Case, machine: MachineFacts) -> bool | None:
+    """Whether a caveat shows on such a case; None where it may."""
     names = ("dtype", "device", "direction", "board", "layout")
     values = {name: getattr(case, name) for name in names} | {"machine": machine}
     answer: bool | None = call_named(caveat.shows, values)

@@ -16,7 +16,7 @@ from torch._functorch import config as functorch_config
 
 from opbench.harness.catalog import Catalog
 from opbench.harness.correctness import checks
-from opbench.harness.correctness.caveats import Machine, excuse, machine_of
+from opbench.harness.correctness.caveats import MachineFacts, expected_failure, machine_facts
 from opbench.harness.correctness.reference import Reference, build_reference
 from opbench.harness.declaration.support import interprets_triton
 from opbench.harness.declare import Impl
@@ -150,7 +150,7 @@ def _make_ready(reference: Reference, contender: Impl) -> Ready | Outcome:
         return function
     preparation_s = time.perf_counter() - start
     verdict = checks.check(reference, function)
-    admitted = excuse(verdict, contender, case, _machine())
+    admitted = expected_failure(verdict, contender, case, _machine())
     if admitted:
         return Unsupported(f"admits to be wrong here: {admitted}")
     if not isinstance(verdict, Right):
@@ -162,9 +162,9 @@ def _make_ready(reference: Reference, contender: Impl) -> Ready | Outcome:
 
 
 @functools.cache
-def _machine() -> Machine:
+def _machine() -> MachineFacts:
     """This machine, for the conditions of caveats."""
-    return machine_of(describe())
+    return machine_facts(describe())
 
 
 def _prepared(reference: Reference, contender: Impl) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""The check stage: every contender on every case, with admitted weaknesses verified both ways."""
+"""The check stage: every contender on every case; caveats have to show where they should."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 
 from opbench.harness.catalog import Catalog
-from opbench.harness.correctness.caveats import Checked, Machine, excuse, machine_of, verified
+from opbench.harness.correctness.caveats import (
+    Checked,
+    MachineFacts,
+    enforce_caveats,
+    expected_failure,
+    machine_facts,
+)
 from opbench.harness.execution.messages import JobResult
 from opbench.harness.execution.observer import InProcessObserver, NullObserver, Observer
 from opbench.harness.execution.supervisor import Supervisor
@@ -61,7 +67,9 @@ def check(
         found = [checker.check(races, _checks_here(catalog))]
     checked = [item for collected in found for item in collected.checked]
     pairs = tuple(pair for collected in found for pair in collected.pairs)
-    return CheckReport(tuple(verified(catalog, checked, machine)), pairs, checker.faults.texts)
+    return CheckReport(
+        tuple(enforce_caveats(catalog, checked, machine)), pairs, checker.faults.texts
+    )
 
 
 #: Checks the contenders of a case, and tells how far the right ones are from each other.
@@ -105,7 +113,7 @@ class _Checker:
 
     catalog: Catalog
     observer: Observer
-    machine: Machine
+    machine: MachineFacts
     faults: OpFaults = field(default_factory=OpFaults)
 
     def check(self, races: Iterable[Race], check_case: CheckCase) -> _Collector:
@@ -126,7 +134,7 @@ class _Collector(NullObserver):
 
     catalog: Catalog
     observer: Observer
-    machine: Machine
+    machine: MachineFacts
     checked: list[Checked] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
     _case: Case = field(init=False)
@@ -144,7 +152,7 @@ class _Collector(NullObserver):
         """Keep the verdict."""
         assert isinstance(result, Right | Wrong | Unsupported | Failed)
         contender = self.catalog.impl(self._case.op, name)
-        admitted = excuse(result, contender, self._case, self.machine)
+        admitted = expected_failure(result, contender, self._case, self.machine)
         self.checked.append(Checked(name, self._case, result, admitted))
         self.observer.done(name, result, output)
 
@@ -153,13 +161,13 @@ class _Collector(NullObserver):
         self.observer.end_case(race)
 
 
-def _machine(supervisors: Sequence[Supervisor]) -> Machine:
+def _machine(supervisors: Sequence[Supervisor]) -> MachineFacts:
     """The machine that contenders are checked on."""
     if supervisors:
-        return machine_of(supervisors[0].environment())
+        return machine_facts(supervisors[0].environment())
     from opbench.harness.machine.environment import describe
 
-    return machine_of(describe())
+    return machine_facts(describe())
 
 
 def _checks_here(catalog: Catalog) -> CheckCase:

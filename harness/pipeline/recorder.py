@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from opbench.harness.catalog import Catalog
-from opbench.harness.correctness.caveats import admitted_on, machine_of
+from opbench.harness.correctness.caveats import caveats_on, machine_facts
 from opbench.harness.execution.messages import JobResult
 from opbench.harness.execution.observer import NullObserver, Observer
 from opbench.harness.outcomes import OpFaults
@@ -79,7 +79,7 @@ class Recorder(NullObserver):
         """The outcome with all that a record carries."""
         contender = self.catalog.impl(self._case.op, name)
         environment = self.folder.info.environment
-        caveats = admitted_on(contender, self._case, machine_of(environment))
+        caveats = caveats_on(contender, self._case, machine_facts(environment))
         key = environment.key
         return Record(
             contender=name,

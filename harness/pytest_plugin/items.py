@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from opbench.harness.catalog import Catalog
-from opbench.harness.correctness.caveats import admitted_on, machine_of
+from opbench.harness.correctness.caveats import caveats_on, machine_facts
 from opbench.harness.correctness.costs import cost_of
 from opbench.harness.correctness.reference import Reference
 from opbench.harness.declare import Cost, Impl
@@ -116,7 +116,7 @@ def _record(contender: Impl, case: Case, ready: Ready, cost: Cost) -> Record:
         stopped="timed by pytest-benchmark",
     )
     environment = _environment()
-    caveats, key = admitted_on(contender, case, machine_of(environment)), environment.key
+    caveats, key = caveats_on(contender, case, machine_facts(environment)), environment.key
     return Record(
         contender=contender.name,
         case=case,

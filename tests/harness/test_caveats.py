@@ -5,7 +5,12 @@ import math
 import pytest
 
 import opbench
-from opbench.harness.correctness.caveats import Checked, admitted_on, excuse, verified
+from opbench.harness.correctness.caveats import (
+    Checked,
+    caveats_on,
+    enforce_caveats,
+    expected_failure,
+)
 from opbench.harness.declare import Caveat, Op, impl
 from opbench.harness.machine.environment import describe
 from opbench.results.errors import DeclarationError
@@ -63,19 +68,19 @@ def mine(**caveats):
         (case(inputs="normal", layout="nonfinite"), WIDE, True),
     ],
 )
-def test_a_wrong_answer_is_excused_where_the_weakness_shows_or_may(on, machine, excused):
+def test_wrong_result_is_expected_where_the_caveat_shows_or_may(on, machine, excused):
     contender = mine(nonfinite=Caveat("leaks", on_wide))
-    assert excuse(WRONG, contender, on, machine) == ("leaks" if excused else "")
+    assert expected_failure(WRONG, contender, on, machine) == ("leaks" if excused else "")
 
 
 @pytest.mark.parametrize("verdict", [Wrong("inputs", "changed"), Failed("check", "?"), RIGHT])
-def test_only_wrong_values_are_excused(verdict):
-    assert excuse(verdict, mine(nonfinite="leaks"), case(), WIDE) == ""
+def test_other_failures_are_not_expected(verdict):
+    assert expected_failure(verdict, mine(nonfinite="leaks"), case(), WIDE) == ""
 
 
-def test_a_text_alone_is_a_weakness_everywhere():
+def test_text_without_condition_is_a_caveat_everywhere():
     contender = mine(nonfinite="leaks")
-    assert all(excuse(WRONG, contender, case(), m) == "leaks" for m in (WIDE, NARROW, {}))
+    assert all(expected_failure(WRONG, contender, case(), m) == "leaks" for m in (WIDE, NARROW, {}))
 
 
 @pytest.mark.parametrize(
@@ -90,42 +95,44 @@ def test_a_text_alone_is_a_weakness_everywhere():
         (WIDE, "bfloat16", Unsupported("?"), ""),
     ],
 )
-def test_a_weakness_that_does_not_show_where_it_should_is_an_error(machine, dtype, found, stage):
+def test_caveat_that_does_not_show_where_it_should_is_wrong(machine, dtype, found, stage):
     catalog = catalog_of(nonfinite=Caveat("leaks", on_wide))
     contender = catalog.impl("row_sum", "mine")
     on = case(dtype)
-    item = Checked("mine", on, found, excuse(found, contender, on, machine))
-    (judged,) = verified(catalog, [item], machine)
+    item = Checked("mine", on, found, expected_failure(found, contender, on, machine))
+    (judged,) = enforce_caveats(catalog, [item], machine)
     assert getattr(judged.verdict, "stage", "") == stage
     assert ("drop the caveat" in getattr(judged.verdict, "reason", "")) == (stage == "caveat")
 
 
-def test_one_case_on_which_it_shows_is_enough():
+def test_caveat_has_to_show_on_one_case_only():
     catalog = catalog_of(nonfinite="leaks")
     items = [Checked("mine", case(), RIGHT), Checked("mine", case(), WRONG, "leaks")]
-    assert verified(catalog, items, WIDE) == items
+    assert enforce_caveats(catalog, items, WIDE) == items
 
 
-def test_records_name_the_weaknesses_that_the_case_and_machine_can_have():
+def test_records_name_the_caveats_that_may_show():
     contender = mine(nonfinite=Caveat("leaks", on_wide), normal="is odd")
-    assert admitted_on(contender, case(), WIDE) == (("nonfinite", "leaks"), ("normal", "is odd"))
-    assert admitted_on(contender, case(), NARROW) == (("normal", "is odd"),)
-    assert admitted_on(contender, case("float32"), WIDE) == (("normal", "is odd"),)
+    assert caveats_on(contender, case(), WIDE) == (("nonfinite", "leaks"), ("normal", "is odd"))
+    assert caveats_on(contender, case(), NARROW) == (("normal", "is odd"),)
+    assert caveats_on(contender, case("float32"), WIDE) == (("normal", "is odd"),)
 
 
-def test_a_condition_that_asks_for_what_there_is_not_is_refused_when_it_is_loaded():
+def test_condition_with_an_unknown_name_is_a_declaration_error():
     with pytest.raises(DeclarationError, match=r"condition asks for 'weather'.*layout, machine"):
         catalog_of(nonfinite=Caveat("leaks", lambda weather: True))
 
 
-def test_a_condition_may_name_all_that_is_promised():
+def test_condition_may_name_everything_documented():
     asked = {}
 
     def condition(dtype, device, direction, board, layout, machine):
         asked.update(locals())
         return math.isfinite(1)
 
-    assert excuse(WRONG, mine(nonfinite=Caveat("leaks", condition)), case(), WIDE) == "leaks"
+    assert (
+        expected_failure(WRONG, mine(nonfinite=Caveat("leaks", condition)), case(), WIDE) == "leaks"
+    )
     assert asked["machine"] == WIDE
     assert (asked["dtype"], asked["layout"], asked["board"]) == (
         "bfloat16",
@@ -135,7 +142,7 @@ def test_a_condition_may_name_all_that_is_promised():
 
 
 @pytest.mark.parametrize("variable", ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"])
-def test_what_onednn_is_held_to_is_part_of_the_environment(monkeypatch, variable):
+def test_limit_of_onednn_is_part_of_the_environment(monkeypatch, variable):
     free = describe()
     monkeypatch.setenv(variable, "sse41")
     held = describe()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from opbench import load
-from opbench.harness.correctness.caveats import machine_of, shows
+from opbench.harness.correctness.caveats import machine_facts, shows
 from opbench.harness.correctness.oracle import comparable, expect, gradient
 from opbench.harness.correctness.tolerance import largest_error, scaled_errors
 from opbench.harness.declaration.fields import BOARDS
@@ -70,7 +70,7 @@ class Kit:
             Case(op=op, shape="", axes=(), inputs=kind, dtype=str(d).removeprefix("torch."))
             for d in dtypes
         ]
-        told = {shows(caveat, case, machine_of(describe())) for case in on}
+        told = {shows(caveat, case, machine_facts(describe())) for case in on}
         return True if True in told else None if None in told else False
 
     def admits(self, op, name, kind):
