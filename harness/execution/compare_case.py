@@ -42,10 +42,16 @@ from opbench.harness.versions.loaded import LoadedVersion, LoadedVersions
 from opbench.harness.versions.registrations import Registered, by_versions
 from opbench.harness.versions.sources import Version
 from opbench.results.errors import VersionError
-from opbench.results.records import Case, Failed, Outcome, Paired, Unpaired, Unsupported
+from opbench.results.records import (
+    SIDES,
+    Case,
+    Failed,
+    Outcome,
+    Paired,
+    Unpaired,
+    Unsupported,
+)
 
-#: The two sides of a pair, in the order in which they are named.
-SIDES = ("base", "head")
 #: What is timed of a contender: its call, and how many calls a block has.
 Blocks = tuple[Call, BlockSize]
 

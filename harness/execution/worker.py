@@ -35,6 +35,7 @@ from opbench.harness.execution.observer import NullObserver
 from opbench.harness.planning.selection import Race
 from opbench.harness.versions.loaded import LoadedVersion, LoadedVersions
 from opbench.results.errors import OpbenchError, OpFaultError
+from opbench.results.records import SIDES
 
 if TYPE_CHECKING:
     from opbench.harness.execution.check_case import CaseChecker
@@ -187,10 +188,7 @@ class _VersionedWork:
         from opbench.harness.execution import compare_case
 
         if job.task == "twins":
-            pair = {
-                side: self._sides[name]
-                for side, name in zip(compare_case.SIDES, job.sides, strict=True)
-            }
+            pair = {side: self._sides[name] for side, name in zip(SIDES, job.sides, strict=True)}
             compare_case.race_twins(self._loaded, pair, job, observer)
             return JobEnd()
         (version,) = self._sides.values()

@@ -12,6 +12,7 @@ from opbench.harness.execution.supervisor import Supervisor
 from opbench.harness.planning.selection import Race
 from opbench.harness.regression.comparison import ComparisonPlan
 from opbench.results.records import (
+    SIDES,
     Failed,
     Gate,
     Measured,
@@ -24,7 +25,6 @@ from opbench.results.records import (
 )
 from opbench.results.records.comparison import status_of
 from opbench.results.records.run_folder import RunFolder
-from opbench.results.regression.profile_diff import SIDES
 
 
 def profile_versions(

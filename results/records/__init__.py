@@ -7,7 +7,7 @@ from opbench.results.records.comparison import (
     METHODS,
     NULL_ROLES,
     ROLES,
-    VERSION_NAMES,
+    SIDES,
     Calibration,
     Gate,
     GateRules,
@@ -22,7 +22,6 @@ from opbench.results.records.comparison import (
     Uncompared,
     Unit,
     Unpaired,
-    VersionName,
 )
 from opbench.results.records.machine import Ceilings, Environment
 from opbench.results.records.outcome import (
@@ -53,7 +52,7 @@ __all__ = [
     "NULL_ROLES",
     "ROLES",
     "SCHEMA",
-    "VERSION_NAMES",
+    "SIDES",
     "AxisValue",
     "Calibration",
     "Case",
@@ -90,6 +89,5 @@ __all__ = [
     "Unpaired",
     "Unsupported",
     "Verdict",
-    "VersionName",
     "Wrong",
 ]

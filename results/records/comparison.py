@@ -17,7 +17,7 @@ from opbench.results.records.outcome import (
 )
 
 #: The two versions that are compared.
-VersionName = Literal["base", "head"]
+SIDES = ("base", "head")
 #: How two versions are timed: in one process, or in two that stand still in turn.
 Method = Literal["twins", "pairs"]
 #: The stage of a gate that a unit belongs to: of all contenders; of those suspected, in fresh
@@ -31,7 +31,6 @@ Role = Literal[GateStage, NullRole]
 #: Why a contender wasn't compared: only the head has it, or only the base; it doesn't run in the
 #: base, in the head, or in both; or its versions can't be compared.
 Status = Literal["new", "vanished", "base", "head", "both", Incomparable]
-VERSION_NAMES: tuple[VersionName, ...] = get_args(VersionName)
 METHODS: tuple[Method, ...] = get_args(Method)
 NULL_ROLES: tuple[NullRole, ...] = get_args(NullRole)
 ROLES: tuple[Role, ...] = get_args(Role)

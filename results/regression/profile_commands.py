@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,76 +10,79 @@ from collections.abc import Iterator, Mapping, Sequence
 from opbench.results.records import Case
 from opbench.results.regression.verdicts import Finding
 
-#: Of so many contenders, the slowest first: nobody looks at more of them at once.
+#: So many command lines, the slowest contender first: more of them are not read.
 MOST = 3
-#: Options that are given again as they were given to the gate: which versions, and how.
+#: Options that are passed on as the gate had them: which versions, and how they are run.
 _VERSIONS = (
     ("base", "--base"),
     ("base_python", "--base-python"),
     ("head", "--head"),
     ("build", "--build"),
 )
-_AGAIN = (("threads", "--threads"), ("load", "--load"))
-#: What these stand at where nobody says.
-_USUAL = ("", ".", 0, None)
+_MEANS = (("threads", "--threads"), ("load", "--load"))
+#: The values of these that are left out, being their defaults.
+_DEFAULTS = ("", ".", 0, None)
+#: The settings of a gate that are read.
+_NAMES = (*(name for name, _ in (*_VERSIONS, *_MEANS)), "dtype", "inputs", "grid")
+#: Fields of a case, and the options that select it by them.
+_FIELDS = (
+    ("dtype", "--dtype"),
+    ("inputs", "--inputs"),
+    ("direction", "--pass"),
+    ("device", "--device"),
+    ("layout", "--layout"),
+    ("board", "--board"),
+    ("cache", "--cache"),
+    ("seed", "--seed"),
+)
 
 
-def looks(findings: Sequence[Finding], settings: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+def profile_commands(
+    findings: Sequence[Finding], settings: Sequence[tuple[str, str]]
+) -> tuple[str, ...]:
     """A command line per op and contender that is slower, on the case where it is slowest.
 
-    settings: those that the gate was begun with, as of `RunInfo`. None where the gate had no base
-    that could be profiled.
+    settings: the options that the gate was begun with, as of `RunInfo`. Empty where the gate had no
+    base that could be profiled.
     """
-    asked = {name: json.loads(text) for name, text in settings if name in _REMEMBERED}
-    if not asked.get("base") and not asked.get("base_python"):
+    options = {name: json.loads(text) for name, text in settings if name in _NAMES}
+    if not options.get("base") and not options.get("base_python"):
         return ()
-    slower = [found for found in findings if found.verdict == "slower"]
-    slower.sort(key=lambda found: -found.ratio.value)
-    worst: dict[tuple[str, str], Finding] = {}
-    for found in slower:
-        worst.setdefault((found.case.op, found.contender), found)
-    return tuple(shlex.join(_words(found, asked)) for found in list(worst.values())[:MOST])
+    slower = [finding for finding in findings if finding.verdict == "slower"]
+    slower.sort(key=lambda finding: -finding.ratio.value)
+    slowest: dict[tuple[str, str], Finding] = {}
+    for finding in slower:
+        slowest.setdefault((finding.case.op, finding.contender), finding)
+    return tuple(shlex.join(_arguments(f, options)) for f in list(slowest.values())[:MOST])
 
 
-#: What is read of a gate's settings.
-_REMEMBERED = (*(name for name, _ in (*_VERSIONS, *_AGAIN)), "dtype", "inputs", "grid")
-
-
-def _words(found: Finding, asked: Mapping[str, object]) -> Iterator[str]:
+def _arguments(finding: Finding, options: Mapping[str, object]) -> Iterator[str]:
+    case = finding.case
     yield from ("opbench", "profile")
-    yield from _given(_VERSIONS, asked)
-    yield from (found.case.op, "--impl", found.contender, "-k", _expression(found.case.shape))
-    yield from _case_words(found.case, asked)
-    yield from _given(_AGAIN, asked)
+    yield from _passed_on(_VERSIONS, options)
+    yield from (case.op, "--impl", finding.contender, "-k", _expression(case.shape))
+    yield from _case_arguments(case, options)
+    yield from _passed_on(_MEANS, options)
 
 
-def _given(options: Sequence[tuple[str, str]], asked: Mapping[str, object]) -> Iterator[str]:
-    for name, option in options:
-        value = asked.get(name)
+def _passed_on(names: Sequence[tuple[str, str]], options: Mapping[str, object]) -> Iterator[str]:
+    for name, option in names:
+        value = options.get(name)
         for one in value if isinstance(value, list) else [value]:
-            if one not in _USUAL:
+            if one not in _DEFAULTS:
                 yield from (option, str(one))
 
 
-def _case_words(case: Case, asked: Mapping[str, object]) -> Iterator[str]:
-    """The options that select a case of its op; those that select it anyway are left out."""
-    usual = Case(op="", shape="", axes=(), inputs="")
-    for name, option in (
-        ("dtype", "--dtype"),
-        ("inputs", "--inputs"),
-        ("direction", "--pass"),
-        ("device", "--device"),
-        ("layout", "--layout"),
-        ("board", "--board"),
-        ("cache", "--cache"),
-        ("seed", "--seed"),
-    ):
+def _case_arguments(case: Case, options: Mapping[str, object]) -> Iterator[str]:
+    """The options that select a case of its op, without those that select it anyway."""
+    defaults = {field.name: field.default for field in dataclasses.fields(Case)}
+    for name, option in _FIELDS:
         value = getattr(case, name)
-        # Which dtype and kind of inputs an op is timed on is up to the op.
-        if asked.get(name) if name in ("dtype", "inputs") else value != getattr(usual, name):
+        # The dtype and the kind of inputs that an op is timed on by default are up to the op.
+        if options.get(name) if name in ("dtype", "inputs") else value != defaults[name]:
             yield from (option, str(value))
-    if asked.get("grid") not in (None, "quick"):
-        yield from ("--grid", str(asked["grid"]))
+    if options.get("grid") not in (None, "quick"):
+        yield from ("--grid", str(options["grid"]))
 
 
 def _expression(shape: str) -> str:

@@ -1,53 +1,48 @@
-"""What grew between two profiles of a contender: its operators in base and head, side by side."""
+"""The difference between two profiles of a contender: its operators in base and head."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
-from opbench.results.records import Case, OperatorRow, Profile
-
-#: The profiles of a pair, by `Profile.side`.
-SIDES = ("base", "head")
-#: An operator that a side doesn't call.
-_NEVER = OperatorRow(name="", calls=0.0, self_time_s=0.0, total_time_s=0.0, self_bytes=0.0)
+from opbench.results.records import SIDES, Case, OperatorRow, Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorChange:
-    """One operator in two versions of a contender, per call of the contender.
-
-    status: "new" where only the head calls it, "vanished" where only the base does, "both" else.
-    base_s, head_s: seconds of its own. grown_s: by how many more in the head; grown: the same as a
-    share of the base's, None where that has none.
-    """
+    """One operator in two versions of a contender, per call of the contender."""
 
     name: str
-    status: str
+    #: Called by the head alone, by the base alone, or by both.
+    status: Literal["new", "vanished", "both"]
     base_calls: float
     head_calls: float
+    #: Seconds of its own.
     base_s: float
     head_s: float
+    #: By how many more in the head.
     grown_s: float
+    #: The same as a share of the base's; None where that has none.
     grown: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileDiff:
-    """A contender's operators on a case in both versions, the one that grew most first.
-
-    base_s, head_s: seconds of all operators together, per call. base_bytes, head_bytes: the most
-    that a call held at once. base_trace, head_trace: relative to the run.
-    """
+    """A contender's operators on a case in both versions."""
 
     contender: str
     case: Case
+    #: The one that grew most first.
     operators: tuple[OperatorChange, ...]
+    #: Seconds of all operators together, per call.
     base_s: float
     head_s: float
+    #: The most memory that a call held at once.
     base_bytes: int | None
     head_bytes: int | None
+    #: The files of the traces, relative to the run.
     base_trace: str
     head_trace: str
 
@@ -60,7 +55,7 @@ class ProfileDiff:
 def differences(profiles: Iterable[Profile]) -> tuple[ProfileDiff, ...]:
     """The difference of each contender and case that was profiled in both versions.
 
-    Profiles of no side, and those whose other side is lacking, are left out.
+    Profiles of no version, and those whose other version is lacking, are left out.
     """
     pairs: dict[tuple[Case, str], dict[str, Profile]] = {}
     for profile in profiles:
@@ -71,9 +66,9 @@ def differences(profiles: Iterable[Profile]) -> tuple[ProfileDiff, ...]:
 
 
 def difference(base: Profile, head: Profile) -> ProfileDiff:
-    """What grew from one profile of a contender to another of the same case."""
+    """The difference from one profile of a contender to another of the same case."""
     old, new = _by_name(base), _by_name(head)
-    changes = [_change(name, old, new) for name in dict.fromkeys((*new, *old))]
+    changes = [_change(name, old.get(name), new.get(name)) for name in dict.fromkeys((*new, *old))]
     return ProfileDiff(
         contender=head.contender,
         case=head.case,
@@ -99,18 +94,15 @@ def _by_name(profile: Profile) -> Mapping[str, OperatorRow]:
     return {row.name: row for row in profile.operators}
 
 
-def _change(
-    name: str, old: Mapping[str, OperatorRow], new: Mapping[str, OperatorRow]
-) -> OperatorChange:
-    base, head = old.get(name, _NEVER), new.get(name, _NEVER)
-    status = "both" if name in old and name in new else "new" if name in new else "vanished"
+def _change(name: str, base: OperatorRow | None, head: OperatorRow | None) -> OperatorChange:
+    base_s, head_s = (row.self_time_s if row else 0.0 for row in (base, head))
     return OperatorChange(
         name=name,
-        status=status,
-        base_calls=base.calls,
-        head_calls=head.calls,
-        base_s=base.self_time_s,
-        head_s=head.self_time_s,
-        grown_s=head.self_time_s - base.self_time_s,
-        grown=growth(base.self_time_s, head.self_time_s),
+        status="vanished" if head is None else "new" if base is None else "both",
+        base_calls=base.calls if base else 0.0,
+        head_calls=head.calls if head else 0.0,
+        base_s=base_s,
+        head_s=head_s,
+        grown_s=head_s - base_s,
+        grown=growth(base_s, head_s),
     )

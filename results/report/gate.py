@@ -9,7 +9,7 @@ from statistics import median
 
 from opbench.results.records import Gate, Side, Uncompared
 from opbench.results.records.comparison import is_idle
-from opbench.results.regression.profile_commands import looks
+from opbench.results.regression.profile_commands import profile_commands
 from opbench.results.regression.report import Report
 from opbench.results.regression.verdicts import PAIRS, VERDICTS
 from opbench.results.report.findings import findings_table, reason_of, uncompared_table
@@ -50,7 +50,7 @@ def headline(report: Report) -> str:
 
 def commands(report: Report) -> tuple[str, ...]:
     """The command lines that show which operators grew in what is slower."""
-    return () if report.is_void else looks(report.open_findings, report.settings)
+    return () if report.is_void else profile_commands(report.open_findings, report.settings)
 
 
 def markdown(report: Report, folder: Path) -> str:

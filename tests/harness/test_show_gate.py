@@ -7,8 +7,7 @@ import pytest
 
 from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit
-from opbench.results.records import Uncompared, Unpaired, Unsupported
-from opbench.results.regression.profile_diff import SIDES
+from opbench.results.records import SIDES, Uncompared, Unpaired, Unsupported
 from opbench.results.regression.report import copy_accepted, report_of
 from opbench.results.report.gate import headline
 from tests.results.examples import case, make_run, profile
