@@ -1,4 +1,4 @@
-"""Publish a history to TensorBoard: a line per contender over the runs, its changes marked."""
+"""A history's pages in TensorBoard: a line per contender over the runs, its changes marked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Group = tuple[str, list[Series]]
 def publish_history(found: History, folder: Path) -> Path:
     """Write the pages of a history below `folder`, in place of those that were there.
 
-    Returns where they are. Raises RunFolderError where that can't be written, is a run's, or holds
+    Returns their folder. Raises RunFolderError where it can't be written, is a run's, or holds
     something else than pages.
     """
     target = folder / "tensorboard"
@@ -43,12 +43,12 @@ def publish_history(found: History, folder: Path) -> Path:
             folder.mkdir(parents=True)
             ignore_in_git(folder)
         with tempfile.TemporaryDirectory(prefix=".tensorboard-", dir=folder) as staging:
-            fresh = Path(staging) / "new"
+            new = Path(staging) / "new"
             last = max((point.created for s in found.series for point in s.points), default=0.0)
-            events.write(fresh, _entries(found), wall_time=last)
+            events.write(new, _entries(found), wall_time=last)
             if target.exists():
                 target.rename(Path(staging) / "old")
-            fresh.rename(target)
+            new.rename(target)
     except OSError as error:
         raise RunFolderError(f"{target} cannot be written: {error.strerror or error}") from error
     return target
@@ -64,7 +64,7 @@ def _entries(found: History) -> Iterator[events.Entry]:
         for label, group in groups:
             for series in group:
                 yield from _line(f"{op}/{label}", series)
-            if any(series.levels for series in group):
+            if any(series.relative_times for series in group):
                 yield as_picture(RUN, f"{op}/{label}", _figure(f"{op}: {label}", group))
         own = [series for series in found.series if series.case.op == op]
         yield events.text(RUN, f"history/{op}", _text(found, own))
@@ -113,9 +113,7 @@ def _text(found: History, own: list[Series]) -> str:
         for series in own
         for change in series.changes
     ]
-    table = render(
-        history_table(History(series=tuple(own), runs=found.runs, elsewhere=(), bare=(), ops=()))
-    )
+    table = render(history_table(History(series=tuple(own), runs=found.runs)))
     notes = [f"- {remark}" for remark in remarks(found)]
     return "\n".join([*(changed or ["No change was found."]), "", table, "", *notes])
 
@@ -124,7 +122,7 @@ def _figure(title: str, group: list[Series]) -> Figure:
     figure = Figure(figsize=(8.6, 4.8), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     for number, series in enumerate(group):
-        if series.levels:
+        if series.relative_times:
             _draw(axes, series, number=number)
     axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -142,7 +140,7 @@ def _draw(axes: Axes, series: Series, *, number: int) -> None:
     colour = COLOURS[number % len(COLOURS)]
     axes.plot(
         [point.number for point in series.points if point.relative is not None],
-        series.levels,
+        series.relative_times,
         label=series.contender,
         color=colour,
         marker=MARKERS[number % len(MARKERS)],

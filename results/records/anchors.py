@@ -1,6 +1,6 @@
 """The machine's anchors in a run: known by the names of their ops, and never ranked.
 
-Each run times them first, so that runs of different days have a measure in common. Runs imported
+Each run times them first, so that runs of different days have a reference in common. Runs imported
 from other tools have none.
 """
 
@@ -23,7 +23,7 @@ _LARGE, _HEAVY, _INTENSE = 1 << 22, 1_000_000, 10
 
 
 def is_anchor(record: Record) -> bool:
-    """Whether it tells of the machine, and not of a contender."""
+    """Whether a record is of an anchor, and not of a contender."""
     return record.case.op in ANCHORS
 
 
@@ -33,8 +33,8 @@ def without_anchors(records: Iterable[Record]) -> tuple[Record, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Yardstick:
-    """The anchors in a run, on one device with so many threads: what was measured of each."""
+class AnchorTimes:
+    """The anchors as a run measured them, on one device with a number of threads."""
 
     memory: Measured
     arithmetic: Measured
@@ -42,30 +42,30 @@ class Yardstick:
 
     def time_s(self, anchor: str) -> float:
         """Seconds per call of an anchor, by its name: the median."""
-        known = {MEMORY: self.memory, ARITHMETIC: self.arithmetic, DISPATCH: self.dispatch}
-        return median(known[anchor].samples_s)
+        measured = {MEMORY: self.memory, ARITHMETIC: self.arithmetic, DISPATCH: self.dispatch}
+        return median(measured[anchor].samples_s)
 
 
-def nearest(work: Measured) -> str:
-    """The anchor that is nearest in kind to what a call has to do.
+def nearest_anchor(work: Measured) -> str:
+    """The anchor that is nearest in kind to the work of a call.
 
-    Told from the compulsory work and not from times, so that it is the same in every run. One
-    anchor and not a mean of all: it has no part in what slows down another kind of op.
+    By the compulsory work and not by times, so that it is the same in every run. One anchor and not
+    a mean of all: it has no part in what slows down another kind of op.
     """
     if work.flops >= _HEAVY and work.flops >= _INTENSE * work.bytes:
         return ARITHMETIC
     return MEMORY if work.bytes >= _LARGE else DISPATCH
 
 
-def yardsticks(records: Iterable[Record]) -> Mapping[tuple[str, int], Yardstick]:
-    """By device and threads, where all three anchors were timed."""
+def anchor_times(records: Iterable[Record]) -> Mapping[tuple[str, int], AnchorTimes]:
+    """The anchors by device and threads, where all three were timed."""
     timed: dict[tuple[str, int], dict[str, Measured]] = {}
     for record in records:
         if is_anchor(record) and isinstance(record.outcome, Measured):
             setting = (record.case.device, record.case.threads)
             timed.setdefault(setting, {})[record.case.op] = record.outcome
     return {
-        setting: Yardstick(*(found[name] for name in ANCHORS))
-        for setting, found in timed.items()
-        if found.keys() == set(ANCHORS)
+        setting: AnchorTimes(*(by_name[name] for name in ANCHORS))
+        for setting, by_name in timed.items()
+        if by_name.keys() == set(ANCHORS)
     }

@@ -1,7 +1,7 @@
-"""A folder of runs as a history: what each contender took, run after run, and where that changed.
+"""A folder of runs as a history: the time of each contender, run after run, and where it changed.
 
 Times of different days can't be compared, as the machine isn't what it was; what they are of the
-time of an anchor in the same run can. Which anchor: the one of the contender's kind, see `nearest`.
+time of an anchor in the same run can: the anchor of the contender's kind, see `nearest_anchor`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from pathlib import Path
 
 from opbench.results.errors import RunFolderError
 from opbench.results.records import Case, Measured, Record, RunInfo
-from opbench.results.records.anchors import ANCHORS, Yardstick, nearest, without_anchors, yardsticks
+from opbench.results.records.anchors import (
+    ANCHORS,
+    AnchorTimes,
+    anchor_times,
+    nearest_anchor,
+    without_anchors,
+)
 from opbench.results.records.codec import dumps
 from opbench.results.records.run_folder import RunFolder, began, runs_in
 from opbench.results.statistics.change_points import MIN_CHANGE, steps
@@ -25,145 +31,149 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A contender in one run.
+    """A contender in one run."""
 
-    run: its id. created: when it began, in seconds since 1970. number: its place among the runs of
-    the history. time_s: the median. relative: that over what the anchor took, None where the run
-    has none.
-    """
-
+    #: The id of the run.
     run: str
+    #: Its place among the runs of the history.
     number: int
+    #: When it began, in seconds since 1970.
     created: float
+    #: The key of its environment.
     environment: str
+    #: Hash of the contender's source.
     fingerprint: str
+    #: Seconds per call: the median.
     time_s: float
+    #: That over the time of the anchor; None where the run has none.
     relative: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A step in a series, from one run to another.
+    """A step in a series, from one run to another."""
 
-    before, after: the last run of the old level and the first of the new one. ratio, evidence: as
-    of a `Step`. source, environment: whether the contender's source, or the environment, is another
-    one after it.
-    """
-
+    #: The last run of the old level.
     before: Point
+    #: The first run of the new level.
     after: Point
+    #: As of a `Step`.
     ratio: float
     evidence: float
+    #: Whether the contender's source is another one after it.
     source: bool
+    #: Whether the environment is another one after it.
     environment: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """A contender on a case over the runs that measured it, the oldest first; at least one.
-
-    anchor: the one over which its times are told.
-    """
+    """A contender on a case over the runs that measured it."""
 
     case: Case
     contender: str
+    #: The anchor that its times are relative to.
     anchor: str
+    #: At least one, the oldest first.
     points: tuple[Point, ...]
     changes: tuple[Change, ...]
 
     @property
-    def levels(self) -> tuple[float, ...]:
-        """What can be compared: the relative times, of the runs that have anchors."""
+    def relative_times(self) -> tuple[float, ...]:
+        """The times that can be compared: those of the runs that have anchors."""
         return tuple(point.relative for point in self.points if point.relative is not None)
 
     @property
     def ratio(self) -> float | None:
-        """The latest level over the first; None where there aren't two."""
-        return self.levels[-1] / self.levels[0] if len(self.levels) > 1 else None
+        """The latest relative time over the first; None where there aren't two."""
+        times = self.relative_times
+        return times[-1] / times[0] if len(times) > 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """series: in the order of their first runs. runs: the ids of those that were read.
+    """The series of a folder of runs; runs are given by their ids."""
 
-    elsewhere: those that were left out, as their environment isn't that of the latest. bare: those
-    that have no anchors. ops: that the runs tell of, among those that were asked for. copies: left
-    out as well, as they hold what another holds, like the import of a run's own export. raceless:
-    left out, as they raced nothing: gates, profiles and calibrations.
-    """
-
+    #: In the order of their first runs.
     series: tuple[Series, ...]
+    #: The runs that were read.
     runs: tuple[str, ...]
-    elsewhere: tuple[str, ...]
-    bare: tuple[str, ...]
-    ops: tuple[str, ...]
+    #: Runs that were left out, as their environment isn't that of the latest.
+    other_environments: tuple[str, ...] = ()
+    #: Those of `runs` that have no anchors.
+    without_anchors: tuple[str, ...] = ()
+    #: The ops in `runs`, of those that were selected.
+    ops: tuple[str, ...] = ()
+    #: Runs that were left out, as they hold what another holds: the import of a run's own export.
     copies: tuple[str, ...] = ()
-    raceless: tuple[str, ...] = ()
+    #: Runs that were left out, as nothing was raced in them: gates, profiles and calibrations.
+    without_races: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """A point before its series has an anchor, the run's yardstick, and the anchor it would choose.
+class _Candidate:
+    """A point whose series has no anchor yet.
 
     An op's declared cost may change, and with it the anchor: a series keeps that of its first run.
     """
 
     point: Point
-    yardstick: Yardstick | None
+    #: The anchors of the run.
+    anchors: AnchorTimes | None
+    #: The anchor by the cost that was declared in the run.
     nearest: str
+
+
+_Run = tuple[RunFolder, RunInfo]
 
 
 def history(
     root: Path,
     *,
     ops: Collection[str] = (),
-    wanted: Callable[[Record], bool] = lambda _: True,
-    everywhere: bool = False,
+    keep: Callable[[Record], bool] = lambda _: True,
+    all_environments: bool = False,
     min_change: float = MIN_CHANGE,
 ) -> History:
     """The history of the runs below a folder.
 
-    ops: only of these, where any is given. wanted: only of such records. everywhere: of runs of
-    all environments, not only that of the latest run. min_change: the smallest change to report,
-    as a share. A warning names each run that can't be read.
+    ops: only of these, where any is given. keep: only of such records. all_environments: and not
+    only that of the latest run. min_change: the smallest change to report, as a share. A warning
+    names each run that can't be read.
 
     Raises RunFolderError where `root` holds none that can.
     """
-    heads, copies, raceless = _sorted_out([(folder, folder.info) for folder in runs_in(root)])
-    latest = heads[-1][1].environment.key if heads else ""
-    near = [(f, i) for f, i in heads if everywhere or i.environment.key == latest]
-    own = [info for _, info in near]
-    found: dict[tuple[Case, str], list[_Seen]] = {}
-    bare, told = list[str](), set[str]()
-    for number, (folder, info) in enumerate(near):
+    races, copies, raceless = _sorted_out([(folder, folder.info) for folder in runs_in(root)])
+    latest = races[-1][1].environment.key if races else ""
+    runs = [(f, i) for f, i in races if all_environments or i.environment.key == latest]
+    points: dict[tuple[Case, str], list[_Candidate]] = {}
+    bare, known_ops = list[str](), set[str]()
+    for number, (folder, info) in enumerate(runs):
         records = folder.records(ops={*ops, *ANCHORS} if ops else ())
-        if not (known := yardsticks(records)):
+        if not (anchors := anchor_times(records)):
             bare.append(info.id)
         for record in without_anchors(records):
-            told.add(record.case.op)
-            if isinstance(record.outcome, Measured) and wanted(record):
-                seen = _seen(number, info, record, known)
-                found.setdefault((record.case, record.contender), []).append(seen)
+            known_ops.add(record.case.op)
+            if isinstance(record.outcome, Measured) and keep(record):
+                candidate = _candidate(number, info, record, record.outcome, anchors)
+                points.setdefault((record.case, record.contender), []).append(candidate)
     return History(
-        series=tuple(_series(*key, seen, min_change=min_change) for key, seen in found.items()),
-        runs=tuple(info.id for info in own),
-        elsewhere=tuple(info.id for _, info in heads if info not in own),
-        bare=tuple(bare),
-        ops=tuple(sorted(told)),
+        series=tuple(_series(*key, found, min_change=min_change) for key, found in points.items()),
+        runs=tuple(info.id for _, info in runs),
+        other_environments=tuple(info.id for run, info in races if (run, info) not in runs),
+        without_anchors=tuple(bare),
+        ops=tuple(sorted(known_ops)),
         copies=copies,
-        raceless=raceless,
+        without_races=raceless,
     )
 
 
-_Run = tuple[RunFolder, RunInfo]
-
-
 def _sorted_out(runs: Sequence[_Run]) -> tuple[list[_Run], tuple[str, ...], tuple[str, ...]]:
-    """The runs that raced something, once each; the ids of copies, and of those without a race."""
-    kept: list[_Run] = []
+    """The runs with a race, once each; the ids of copies, and of those without a race."""
+    races: list[_Run] = []
     copies, raceless = [], []
     together = Counter(_began_as(info) for _, info in runs)
-    seen: set[tuple[tuple[str, str], frozenset[str]]] = set()
+    contents: set[tuple[tuple[str, str], frozenset[str]]] = set()
     for folder, info in runs:
         try:
             raced = any(isinstance(line, Record) for line in folder.lines(words=(Record.__name__,)))
@@ -175,43 +185,47 @@ def _sorted_out(runs: Sequence[_Run]) -> tuple[list[_Run], tuple[str, ...], tupl
             continue
         if not raced:
             raceless.append(info.id)
-        elif held and (moment, held) in seen:
+        elif held and (moment, held) in contents:
             copies.append(info.id)
         else:
-            seen.add((moment, held))
-            kept.append((folder, info))
-    return kept, tuple(copies), tuple(raceless)
+            contents.add((moment, held))
+            races.append((folder, info))
+    return races, tuple(copies), tuple(raceless)
 
 
 def _began_as(info: RunInfo) -> tuple[str, str]:
     return info.created, info.environment.key
 
 
-def _seen(
-    number: int, info: RunInfo, record: Record, known: Mapping[tuple[str, int], Yardstick]
-) -> _Seen:
-    outcome = record.outcome
-    assert isinstance(outcome, Measured)
+def _candidate(
+    number: int,
+    info: RunInfo,
+    record: Record,
+    measured: Measured,
+    anchors: Mapping[tuple[str, int], AnchorTimes],
+) -> _Candidate:
     point = Point(
         run=info.id,
         number=number,
         created=began(info),
         environment=info.environment.key,
         fingerprint=record.fingerprint,
-        time_s=median(outcome.samples_s),
+        time_s=median(measured.samples_s),
         relative=None,
     )
-    yardstick = known.get((record.case.device, record.case.threads))
-    return _Seen(point, yardstick, nearest(outcome))
+    own = anchors.get((record.case.device, record.case.threads))
+    return _Candidate(point, own, nearest_anchor(measured))
 
 
-def _series(case: Case, contender: str, seen: Sequence[_Seen], *, min_change: float) -> Series:
-    anchor = seen[0].nearest
+def _series(
+    case: Case, contender: str, candidates: Sequence[_Candidate], *, min_change: float
+) -> Series:
+    anchor = candidates[0].nearest
     points = tuple(
-        replace(item.point, relative=item.point.time_s / item.yardstick.time_s(anchor))
-        if item.yardstick
+        replace(item.point, relative=item.point.time_s / item.anchors.time_s(anchor))
+        if item.anchors
         else item.point
-        for item in seen
+        for item in candidates
     )
     return Series(
         case=case,

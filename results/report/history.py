@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from opbench.results.records import Record
-from opbench.results.records.anchors import ARITHMETIC, DISPATCH, MEMORY, yardsticks
+from opbench.results.records.anchors import ARITHMETIC, DISPATCH, MEMORY, anchor_times
 from opbench.results.regression.history import Change, History, Series
 from opbench.results.report.table import NOTHING, Table, format_number, format_ratio, format_time
 from opbench.results.statistics.change_points import fewest
@@ -28,54 +28,54 @@ COLUMNS = (
 )
 #: Characters of a series; longer ones are drawn by the medians of so many parts.
 _WIDTH = 30
-_LEVELS = "▁▂▃▄▅▆▇█"
-#: What a drawing spans at least, so that noise doesn't look like changes: a factor.
+_BLOCKS = "▁▂▃▄▅▆▇█"
+#: The least factor that a drawing spans, so that noise doesn't look like changes.
 _SPAN = 1.25
 
 
-def history_table(found: History) -> Table:
+def history_table(history: History) -> Table:
     """A row for each contender and case, those that changed first.
 
     first, latest: time over that of the anchor. time: of a call in the latest run.
     """
-    ordered = sorted(found.series, key=lambda series: (not series.changes, series.case.op))
-    title = f"history · {len(found.runs)} runs"
+    ordered = sorted(history.series, key=lambda series: (not series.changes, series.case.op))
+    title = f"history · {len(history.runs)} runs"
     return Table(title, COLUMNS, tuple(map(_row, ordered)))
 
 
-def remarks(found: History) -> Iterator[str]:
-    """What the table doesn't show: runs that were left out or can't be compared, and short series.
-
-    A sentence each.
-    """
-    if found.elsewhere:
+def remarks(history: History) -> Iterator[str]:
+    """The facts that the table doesn't show, a sentence each: runs left out, and short series."""
+    if others := history.other_environments:
         yield (
-            f"runs of other environments, left out: {len(found.elsewhere)}, the latest of them "
-            f"{found.elsewhere[-1]}; --all-environments takes them in"
+            f"runs of other environments, left out: {len(others)}, the latest of them "
+            f"{others[-1]}; --all-environments takes them in"
         )
-    if found.bare:
+    if bare := history.without_anchors:
         yield (
-            f"runs without anchors: {len(found.bare)}, the latest of them {found.bare[-1]}; their "
+            f"runs without anchors: {len(bare)}, the latest of them {bare[-1]}; their "
             "times can't be compared with those of other runs, and no ratio is made of them"
         )
     for which, ids in (
-        ("that hold what another holds, counted once", found.copies),
-        ("in which nothing was raced (gates, profiles, calibrations), left out", found.raceless),
+        ("that hold what another holds, counted once", history.copies),
+        (
+            "in which nothing was raced (gates, profiles, calibrations), left out",
+            history.without_races,
+        ),
     ):
         if ids:
             yield f"runs {which}: {len(ids)}, the latest of them {ids[-1]}"
     least = fewest()
-    short = sum(len(series.levels) < least for series in found.series)
+    short = sum(len(series.relative_times) < least for series in history.series)
     if short:
         yield f"series of fewer than {least} runs, too short to tell changes: {short}"
 
 
 def anchors_text(records: Iterable[Record]) -> Iterator[str]:
     """The times of a run's anchors, a line for each device and number of threads."""
-    known = yardsticks(records)
-    for (device, threads), yardstick in known.items():
+    known = anchor_times(records)
+    for (device, threads), anchors in known.items():
         times = (
-            f"{_short(name)} {format_time(yardstick.time_s(name))}"
+            f"{_short(name)} {format_time(anchors.time_s(name))}"
             for name in (MEMORY, ARITHMETIC, DISPATCH)
         )
         yield f"anchors on {device}, {threads} threads: {', '.join(times)}"
@@ -92,29 +92,29 @@ def sparkline(values: Sequence[float], *, width: int = _WIDTH) -> str:
     logs = [math.log(median(values[start:end])) for start, end in pairwise(edges)]
     middle = (max(logs) + min(logs)) / 2
     half = max(max(logs) - min(logs), math.log(_SPAN)) / 2
-    last = len(_LEVELS) - 1
-    return "".join(_LEVELS[round(last * (log - middle + half) / (2 * half))] for log in logs)
+    last = len(_BLOCKS) - 1
+    return "".join(_BLOCKS[round(last * (log - middle + half) / (2 * half))] for log in logs)
 
 
 def _row(series: Series) -> tuple[str, ...]:
-    levels = series.levels
+    times = series.relative_times
     return (
         series.case.op,
         series.case.label,
         series.contender,
         str(len(series.points)),
         _short(series.anchor),
-        format_number(levels[0]) if levels else NOTHING,
-        format_number(levels[-1]) if levels else NOTHING,
+        format_number(times[0]) if times else NOTHING,
+        format_number(times[-1]) if times else NOTHING,
         format_ratio(series.ratio),
         format_time(series.points[-1].time_s),
-        sparkline(levels),
+        sparkline(times),
         "; ".join(map(change_text, series.changes)),
     )
 
 
 def change_text(change: Change) -> str:
-    """By how much, between which runs, and what else is different."""
+    """A change in words: its ratio, its runs, and what else is different."""
     other = [
         *(["source"] if change.source else []),
         *(["environment"] if change.environment else []),

@@ -36,7 +36,7 @@ def read(folder):
 
 
 def test_the_series_are_scalars_by_run_and_time(runs):
-    (series,) = history(runs, wanted=lambda r: r.contender == "einsum").series
+    (series,) = history(runs, keep=lambda r: r.contender == "einsum").series
     events = read(runs / "history/tensorboard/contenders/einsum").Tensors(TAG)
 
     known = [point for point in series.points if point.relative is not None]

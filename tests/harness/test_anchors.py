@@ -9,7 +9,7 @@ from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.pipeline import anchors
 from opbench.results.records import Measured
-from opbench.results.records.anchors import ANCHORS, is_anchor, without_anchors, yardsticks
+from opbench.results.records.anchors import ANCHORS, anchor_times, is_anchor, without_anchors
 from opbench.results.records.run_folder import open_run
 from tests.harness.test_cli import MINE
 
@@ -31,8 +31,8 @@ def test_a_run_times_them_first(run_path):
     assert all(isinstance(record.outcome, Measured) for record in records)
     assert {(r.case.device, r.case.threads) for r in records} == {("cpu", 1)}
     assert [record.contender for record in without_anchors(records)] == ["summed"]
-    yardstick = yardsticks(records)["cpu", 1]
-    assert yardstick.time_s("anchor_dispatch") < yardstick.time_s("anchor_arithmetic") < 1
+    anchors = anchor_times(records)["cpu", 1]
+    assert anchors.time_s("anchor_dispatch") < anchors.time_s("anchor_arithmetic") < 1
 
 
 def test_a_short_run_spends_little_on_them(run_path):
@@ -71,4 +71,4 @@ def test_a_worker_times_them(tmp_path, monkeypatch):
     words = ["run", "row_sum", "-k", "small", "--impl", "summed", *MINE, "--budget", "0.1"]
     assert main([*words, "--threads", "1", "--id", "one"]) == Exit.OK
     found = open_run(tmp_path / "runs" / "one").records()
-    assert yardsticks(found).keys() == {("cpu", 1)}
+    assert anchor_times(found).keys() == {("cpu", 1)}

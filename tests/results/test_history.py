@@ -11,7 +11,7 @@ from opbench.results.formats import FORMATS
 from opbench.results.formats.pytest_benchmark_import import read_benchmarks
 from opbench.results.ranking.leaderboard import boards_of
 from opbench.results.records import run_folder
-from opbench.results.records.anchors import ARITHMETIC, DISPATCH, MEMORY, nearest
+from opbench.results.records.anchors import ARITHMETIC, DISPATCH, MEMORY, nearest_anchor
 from opbench.results.regression.history import history
 from opbench.results.report.history import COLUMNS, anchors_text, history_table, remarks, sparkline
 from tests.results.examples import info, make_run, profile, record
@@ -50,7 +50,7 @@ def test_relative_is_the_time_over_the_anchor_of_its_kind(tmp_path):
     (series,) = history(tmp_path).series
 
     assert series.anchor == DISPATCH
-    assert series.levels == pytest.approx((2.0, 3.0))
+    assert series.relative_times == pytest.approx((2.0, 3.0))
     assert [point.number for point in series.points] == [0, 2]
     assert series.points[1].created - series.points[0].created == 2 * 86400
 
@@ -66,7 +66,7 @@ def test_relative_is_the_time_over_the_anchor_of_its_kind(tmp_path):
     ],
 )
 def test_which_anchor_is_nearest(bytes, flops, anchor):
-    assert nearest(timed(1.0, bytes=bytes, flops=flops)) == anchor
+    assert nearest_anchor(timed(1.0, bytes=bytes, flops=flops)) == anchor
 
 
 def test_runs_without_anchors_are_told_and_not_compared(tmp_path):
@@ -75,7 +75,7 @@ def test_runs_without_anchors_are_told_and_not_compared(tmp_path):
     found = history(tmp_path)
 
     (series,) = found.series
-    assert found.bare == ("run-001",)
+    assert found.without_anchors == ("run-001",)
     assert [point.relative for point in series.points] == pytest.approx([2.0, None, 3.0])
     (remark, _) = remarks(found)
     assert remark.startswith("runs without anchors: 1, the latest of them run-001")
@@ -86,7 +86,7 @@ def test_a_history_without_any_anchor(tmp_path):
 
     found = history(tmp_path)
 
-    assert found.bare == ("example",)
+    assert found.without_anchors == ("example",)
     assert all(series.ratio is None and series.changes == () for series in found.series)
     assert len(history_table(found).rows) == len(found.series) > 10
     (line,) = anchors_text(run_folder.open_run(tmp_path / "example").records())
@@ -97,11 +97,11 @@ def test_other_environments_are_left_out_unless_asked_for(tmp_path):
     keys = ["old"] * 13 + ["new"] * 13
     make_runs(tmp_path, {"cpp": noisy([1e-4] * 13 + [2e-4] * 13)}, environments=keys)
 
-    near, everywhere = history(tmp_path), history(tmp_path, everywhere=True)
+    near, everywhere = history(tmp_path), history(tmp_path, all_environments=True)
 
-    assert len(near.runs) == len(near.elsewhere) == len(near.series[0].points) == 13
+    assert len(near.runs) == len(near.other_environments) == len(near.series[0].points) == 13
     assert any("run-012" in remark for remark in remarks(near))
-    assert everywhere.elsewhere == ()
+    assert everywhere.other_environments == ()
     (change,) = everywhere.series[0].changes
     assert change.environment
     assert change.ratio == pytest.approx(2, rel=0.03)
@@ -110,10 +110,10 @@ def test_other_environments_are_left_out_unless_asked_for(tmp_path):
 def test_only_what_is_asked_for(tmp_path):
     make_runs(tmp_path, {"index_add": [1e-4] * 3, "einsum": [1e-4] * 3})
 
-    found = history(tmp_path, ops=("patch_pooling",), wanted=lambda r: r.contender == "einsum")
+    found = history(tmp_path, ops=("patch_pooling",), keep=lambda r: r.contender == "einsum")
     assert [series.contender for series in found.series] == ["einsum"]
     assert found.ops == ("patch_pooling",)
-    assert found.series[0].levels
+    assert found.series[0].relative_times
 
     assert history(tmp_path, ops=("another",)).ops == ()
 
@@ -216,8 +216,8 @@ def test_gates_and_profiles_are_no_runs_without_anchors(tmp_path):
     found = history(tmp_path)
 
     assert found.runs == ("run-000", "run-001")
-    assert found.bare == ()
-    assert set(found.raceless) == {"gate", "profiled"}
+    assert found.without_anchors == ()
+    assert set(found.without_races) == {"gate", "profiled"}
     assert any("gates, profiles" in remark for remark in remarks(found))
 
 

@@ -52,8 +52,8 @@ def main(words: argparse.Namespace) -> Exit:
     found = history(
         root,
         ops=words.names,
-        wanted=lambda record: picked(record.case, record.contender),
-        everywhere=words.all_environments,
+        keep=lambda record: picked(record.case, record.contender),
+        all_environments=words.all_environments,
         min_change=words.min_change,
     )
     _ensure_known(words, found)
