@@ -1,8 +1,8 @@
-"""Machine anchors: three ops that tell how quick the machine itself is at the moment.
+"""Machine anchors: three reference workloads, by which the speed of a machine is followed.
 
 One is bound by memory, one by arithmetic, one by the dispatch of a call. They are part of the
 harness, so that no change of a project can alter them; a catalogue has them where this module is
-among those that are loaded.
+loaded into it.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def _doubled(x: Tensor) -> Tensor:
     return x + x
 
 
-#: Read and not copied: what a copy takes is mostly to be given its memory, page by page, and that
-#: goes up and down by itself.
+#: Read and not copied: a copy spends most of its time getting memory, page by page, and that varies
+#: by itself.
 anchor_memory = Op(
     name=MEMORY,
     oracle=lambda x: x.sum(),

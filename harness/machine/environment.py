@@ -1,7 +1,7 @@
 """The machine and the software that a run was made with.
 
-What is stable (processor, versions, build) makes the key that decides whether two runs may be
-compared; what changes from minute to minute (load, governor) only explains.
+The stable part (processor, versions, build) makes the key that decides whether two runs may be
+compared; the volatile part (load, governor) only explains.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from opbench.results.records import Environment
 
 _THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
-#: oneDNN's instruction sets, the best first, each with the processor's flag that it needs last.
+#: oneDNN's instruction sets, the best first, each with the newest processor flag that it needs.
 _ONEDNN_ISAS = (
     ("AVX512_CORE_AMX_FP16", "amx_fp16"),
     ("AVX512_CORE_AMX", "amx_tile"),
@@ -36,7 +36,7 @@ _ONEDNN_ISAS = (
     ("AVX", "avx"),
     ("SSE41", "sse4_1"),
 )
-#: What newer versions of oneDNN call some of them.
+#: Names of some of them in newer versions of oneDNN.
 _ONEDNN_ALIASES = {
     "AVX10_1_512_AMX_FP16": "AVX512_CORE_AMX_FP16",
     "AVX10_1_512_AMX": "AVX512_CORE_AMX",
@@ -101,21 +101,21 @@ def _volatile() -> dict[str, str]:
 
 
 def _onednn_limit() -> dict[str, str]:
-    """The instruction set that oneDNN is told to stay below, where it is told so."""
+    """The limit on oneDNN's instruction set, where the environment sets one."""
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", ""))
     return {"onednn_max_cpu_isa": limit.upper()} if limit else {}
 
 
 def _onednn_isa() -> str:
-    """The best instruction set that oneDNN may use here, by its name for it; "" where unknown.
+    """The best instruction set that oneDNN may use here, by oneDNN's name; "" where unknown.
 
-    torch offers no way to ask oneDNN: this is what oneDNN's manual says of its dispatcher.
+    torch offers no way to ask oneDNN: this follows the manual of oneDNN's dispatcher.
     """
     if not torch._C._has_mkldnn:
         return ""
     flags = torch.cpu.get_capabilities()
-    told = _onednn_limit().get("onednn_max_cpu_isa", "")
-    limit = _ONEDNN_ALIASES.get(told, told)
+    limit = _onednn_limit().get("onednn_max_cpu_isa", "")
+    limit = _ONEDNN_ALIASES.get(limit, limit)
     names = [name for name, _ in _ONEDNN_ISAS]
     allowed = _ONEDNN_ISAS[names.index(limit) :] if limit in names else _ONEDNN_ISAS
     return next((name for name, flag in allowed if flags.get(flag)), "")
