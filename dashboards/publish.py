@@ -12,7 +12,7 @@ from opbench.dashboards.view import views
 from opbench.results.errors import RunFolderError
 from opbench.results.records import RunInfo
 from opbench.results.records.anchors import without_anchors
-from opbench.results.records.run_folder import RunFolder, began
+from opbench.results.records.run_folder import RunFolder, start_time
 from opbench.results.regression.report import find_report
 
 
@@ -42,7 +42,7 @@ def _replace(run: RunFolder, info: RunInfo) -> None:
     """The new pages are complete before the old ones go."""
     with tempfile.TemporaryDirectory(prefix=".tensorboard-", dir=run.path) as staging:
         fresh = Path(staging) / "new"
-        wall_time = began(info) or time.time()
+        wall_time = start_time(info) or time.time()
         events.write(fresh, _entries(run, info, wall_time), wall_time=wall_time)
         if run.tensorboard.exists():
             run.tensorboard.rename(Path(staging) / "old")

@@ -3,10 +3,10 @@
 OpbenchError
 ├── DeclarationError    an op, a contender or a module of them is not well formed
 │   └── OpFaultError    one of an op's own functions raises, or returns what it mustn't
-├── SelectionError      what was asked for does not exist or cannot be combined
+├── SelectionError      a selection names something that does not exist or can't be combined
 ├── RunFolderError      a run cannot be read or written
 │   └── TruncatedLineError   a line was cut off by a crash
-├── NothingRecordedError   a run holds nothing of what was asked for
+├── NothingRecordedError   a run holds nothing of what is selected
 ├── TriageError         the file of accepted changes is not well formed, or entries have expired
 ├── VersionError        a version that is to be compared is not there, or does not build or load
 ├── EnvironmentsDifferError   two runs were made in environments that differ
@@ -29,7 +29,7 @@ class DeclarationError(OpbenchError):
 class OpFaultError(DeclarationError):
     """One of an op's own functions raises or returns what it mustn't: no fault of a contender.
 
-    where: the op, the place in its source, and which of its functions. why: what is wrong.
+    where: the op, the place in its source, and the function. why: the fault.
     """
 
     def __init__(self, where: str, why: str) -> None:
@@ -41,7 +41,7 @@ class OpFaultError(DeclarationError):
 
 
 class SelectionError(OpbenchError):
-    """What was asked for does not exist, or cannot be combined."""
+    """A selection names something that does not exist, or that cannot be combined."""
 
 
 class RunFolderError(OpbenchError):
@@ -53,7 +53,7 @@ class TruncatedLineError(RunFolderError):
 
 
 class NothingRecordedError(OpbenchError):
-    """A run can be read and holds nothing of what was asked for; the text says what to use."""
+    """A run can be read and holds nothing of what is selected; the text says what to use."""
 
 
 class TriageError(OpbenchError):
@@ -73,7 +73,7 @@ class UnsupportedError(OpbenchError):
 
 
 def one_line(error: BaseException) -> str:
-    """An exception's type and what it says, in a line of at most 300 characters.
+    """An exception's type and text, in a line of at most 300 characters.
 
     That is the first line of its text, and the second where the first only leads up to it.
     """

@@ -1,4 +1,4 @@
-"""Benchmarks of other suites as records: which op, case and contender each of them stands for."""
+"""Benchmarks of other suites as records: the op, case and contender that each stands for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from opbench.results.errors import RunFolderError
 from opbench.results.formats.pytest_benchmark_file import Benchmark, without_address
 from opbench.results.records import AxisValue, Case, Measured, Record
 
-#: Names the case where no parameters tell one from another.
+#: The name of the case where no parameters tell one from another.
 _SHAPE = "pytest-benchmark"
 #: How pytest-benchmark writes a parameter that JSON can't hold.
 _UNSERIALIZABLE = "UNSERIALIZABLE["
@@ -23,15 +23,15 @@ _MOST_WAYS = 10_000
 _Key = tuple[Case, str]
 
 
-def foreign_records(found: Iterable[Benchmark], key: str, *, contender: str = "") -> list[Record]:
+def foreign_records(items: Iterable[Benchmark], key: str, *, contender: str = "") -> list[Record]:
     """A record of each, in their order by op: a group is an op, else a function is.
 
-    key: of the environment. contender: the parameter that tells the contender, the others being
-    axes; where none is given, all parameters tell it.
+    key: of the environment. contender: the parameter that names the contender, the others being
+    axes; "" where all parameters name it.
     Raises RunFolderError where no benchmark has such a parameter.
     """
     ops: dict[str, list[Benchmark]] = {}
-    for item in found:
+    for item in items:
         ops.setdefault(item.group or item.function, []).append(item)
     if contender:
         _ensure_parameter(contender, (item for group in ops.values() for item in group))
@@ -55,7 +55,7 @@ def _keys(op: str, group: Sequence[Benchmark], contender: str) -> list[_Key]:
             keys.append((_case(op, params, functions[item.function]), name))
         else:
             keys.append((_case(op), labels[item.fullname]))
-    # Two objects may be called alike, as two lambdas: then what tells the benchmarks apart.
+    # Two objects may have one name, as two lambdas: then the benchmarks' own names are taken.
     owners = Counter(key for key, _ in {(k, i.fullname) for k, i in zip(keys, group, strict=True)})
     return [
         (case, name if owners[case, name] == 1 else labels[item.fullname])
@@ -64,7 +64,7 @@ def _keys(op: str, group: Sequence[Benchmark], contender: str) -> list[_Key]:
 
 
 def _labels(group: Sequence[Benchmark]) -> Mapping[str, str]:
-    """By full name: the parameters, the name or the path, the first that tells all apart."""
+    """By full name: the parameters, the name or the path, the first in which all differ."""
     items = {item.fullname: item for item in group}
     one_function = len({item.function for item in group}) == 1
     for field in ("id", "name") if one_function else ("name",):
@@ -75,7 +75,7 @@ def _labels(group: Sequence[Benchmark]) -> Mapping[str, str]:
 
 
 def _function_names(group: Sequence[Benchmark]) -> Mapping[str, str]:
-    """By path, what tells the functions of a group apart: nothing where it has only one."""
+    """By path, short names for the functions of a group: "" where it has only one."""
     paths = list(dict.fromkeys(item.function for item in group))
     short = [path.rpartition("::")[2] for path in paths]
     if len(paths) == 1:
@@ -84,33 +84,33 @@ def _function_names(group: Sequence[Benchmark]) -> Mapping[str, str]:
 
 
 def _parameters(item: Benchmark) -> dict[str, AxisValue]:
-    """The parameters; what JSON can't hold by what pytest calls it: "list" of "list-100"."""
+    """The parameters; one that JSON can't hold by its part of the id: "list" of "list-100"."""
     ids = _ids(item)
     return {
-        name: value if _is_plain(value) else ids.get(name) or _described(value)
+        name: value if _is_scalar(value) else ids.get(name) or _described(value)
         for name, value in item.params.items()
     }
 
 
 def _ids(item: Benchmark) -> Mapping[str, str]:
-    """Of the parameters that aren't plain their parts of the id, where it splits in one way only.
+    """The parts of the id for parameters that JSON can't hold, where it splits in one way only.
 
     Parts hold hyphens as well as being joined by them.
     """
-    names = [name for name, value in item.params.items() if not _is_plain(value)]
+    names = [name for name, value in item.params.items() if not _is_scalar(value)]
     if not names or math.comb(item.id.count("-") + 1, len(names)) > _MOST_WAYS:
         return {}
-    found = [
+    matches = [
         re.fullmatch("-".join(_pattern(v, other) for v in item.params.values()), item.id, re.DOTALL)
         for other in ("(.+)", "(.+?)")
     ]
-    longest, shortest = (match.groups() if match else () for match in found)
+    longest, shortest = (match.groups() if match else () for match in matches)
     return dict(zip(names, longest, strict=False)) if longest == shortest else {}
 
 
 def _pattern(value: object, other: str) -> str:
-    """What of an id stands for a value; `other` for what isn't plain."""
-    if not _is_plain(value):
+    """A pattern for the part of an id that stands for a value; `other` where JSON can't hold it."""
+    if not _is_scalar(value):
         return other
     text = str(value)
     # pytest escapes what isn't ASCII.
@@ -119,7 +119,7 @@ def _pattern(value: object, other: str) -> str:
 
 
 def _described(value: object) -> str:
-    """An object by its name or its repr, without where it lay."""
+    """An object by its name or its repr, without its address."""
     text = without_address(str(value))
     if text.startswith(_UNSERIALIZABLE):
         text = text.removeprefix(_UNSERIALIZABLE).removesuffix("]")
@@ -127,14 +127,14 @@ def _described(value: object) -> str:
     return named[1] if named else text
 
 
-def _is_plain(value: Any) -> bool:
+def _is_scalar(value: Any) -> bool:
     if isinstance(value, str):
         return not value.startswith(_UNSERIALIZABLE)
     return isinstance(value, int | float)
 
 
 def _case(op: str, params: Mapping[str, AxisValue] | None = None, function: str = "") -> Case:
-    """A case of which nothing is known but its parameters, and its function in a group of many."""
+    """A case by its parameters, and by its function in a group of many."""
     axes = tuple((params or {}).items())
     parts = [function, *(str(value) for _, value in axes)]
     shape = "-".join(filter(None, parts)) or _SHAPE
@@ -158,6 +158,6 @@ def _ensure_parameter(name: str, items: Iterable[Benchmark]) -> None:
     known = {param for item in items for param in item.params}
     if name not in known:
         raise RunFolderError(
-            f"no benchmark has a parameter {name!r} to tell its contender; parameters: "
+            f"no benchmark has a parameter {name!r} to name its contender; parameters: "
             f"{', '.join(sorted(known)) or 'none'}"
         )

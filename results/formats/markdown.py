@@ -11,11 +11,8 @@ from opbench.results.report.markdown import escape, leaderboards, render
 from opbench.results.report.profiles import operators_table
 
 
-def export(run: str | Path, target: Path, *, by: str = "job") -> None:
-    """Write the leaderboards and operators of `run` to `target`, or the summary of a gate.
-
-    `by` makes no difference here.
-    """
+def export(run: str | Path, target: Path) -> None:
+    """Write the leaderboards and operators of `run` to `target`, or the summary of a gate."""
     # They draw their tables with what is below.
     from opbench.results.regression.report import find_report
     from opbench.results.report.frames import nothing_in

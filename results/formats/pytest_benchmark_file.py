@@ -1,7 +1,7 @@
-"""The benchmarks in a file of pytest-benchmark's form, whoever wrote it and whatever is left out.
+"""The benchmarks in a file of pytest-benchmark's form, of any writer, however much is left out.
 
 Versions from 2.5 on and other writers lack `param`, `params`, `group`, `extra_info`, the samples or
-more: what isn't there is told from the rest where it can be.
+more: what is missing is inferred from the rest where it can be.
 """
 
 from __future__ import annotations
@@ -15,30 +15,32 @@ from typing import Any
 from opbench.results.errors import RunFolderError
 from opbench.results.records.validation import is_time
 
-#: Where an object lay in memory, as its repr tells: another in each process.
+#: The address of an object in its repr: another in each process.
 _ADDRESS = re.compile(r"(?: at)? 0x[0-9a-fA-F]{6,}")
-#: What stands for the samples where only statistics were saved, the first of these.
+#: Statistics that stand for the samples where only these were saved: the first that is there.
 _STATISTICS = ("median", "mean", "min")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """One benchmark of a file.
+    """One benchmark of a file."""
 
-    fullname: of the function, with its path and the id of its parameters; name: without the path.
-    group: "" where it is in none. id: what pytest calls its parameters, "" where there are none.
-    params: the parameters. samples_s: seconds per call, at least one; note: why they aren't all.
-    calls: per sample. extra: what its writer put beside it.
-    """
-
+    #: Of the function, with its path and the id of its parameters.
     fullname: str
+    #: Without the path.
     name: str
+    #: "" where it is in none.
     group: str
+    #: As pytest calls its parameters; "" where there are none.
     id: str
     params: Mapping[str, Any]
+    #: Seconds per call, at least one.
     samples_s: tuple[float, ...]
+    #: Why these aren't all samples; "" where they are.
     note: str
+    #: Per sample.
     calls: int
+    #: The `extra_info` of its writer.
     extra: Mapping[str, Any]
 
     @property
@@ -51,23 +53,23 @@ class Benchmark:
 
 
 def benchmarks(entries: Iterable[object]) -> tuple[list[Benchmark], list[str]]:
-    """Those that can be read, in their order, and of each other its name and why it can't."""
-    found, left_out = [], []
+    """The benchmarks that can be read, in their order, and a message for each that can't."""
+    readable, left_out = [], []
     for number, entry in enumerate(entries, start=1):
         try:
-            found.append(_benchmark(entry))
+            readable.append(_benchmark(entry))
         except RunFolderError as error:
             left_out.append(f"{_name_of(entry) or f'benchmark {number}'} {error}")
-    return _without_addresses(found), left_out
+    return _without_addresses(readable), left_out
 
 
 def without_address(text: str) -> str:
-    """A text without where an object lay, so that it is the same in another run."""
+    """A text without the addresses of objects, so that it is the same in another run."""
     return _ADDRESS.sub("", text)
 
 
 def _benchmark(entry: object) -> Benchmark:
-    """Raises RunFolderError, which says what is wrong with it and not what it is called."""
+    """Raises RunFolderError with the fault, without the name of the benchmark."""
     if not isinstance(entry, dict):
         raise RunFolderError(f"is no object: {str(entry)[:40]}")
     fullname, stats = _name_of(entry), entry.get("stats")
@@ -129,7 +131,7 @@ def _seconds(value: object, what: str) -> float:
 
 
 def _calls(value: object) -> int:
-    """How many calls make a sample; what isn't a count says nothing, and each may be one."""
+    """The calls of a sample; one where the value is no count."""
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 63
     return value if is_count and isinstance(value, int) else 1
 
@@ -147,9 +149,9 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _without_addresses(found: list[Benchmark]) -> list[Benchmark]:
-    """With names that another run has too, where they still tell the benchmarks apart."""
-    once = Counter(without_address(name) for name in {item.fullname for item in found})
+def _without_addresses(items: list[Benchmark]) -> list[Benchmark]:
+    """The benchmarks with names that another run has too, where these are still different."""
+    once = Counter(without_address(name) for name in {item.fullname for item in items})
     return [
         replace(
             item,
@@ -159,5 +161,5 @@ def _without_addresses(found: list[Benchmark]) -> list[Benchmark]:
         )
         if once[without_address(item.fullname)] == 1
         else item
-        for item in found
+        for item in items
     ]

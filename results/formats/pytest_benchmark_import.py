@@ -1,6 +1,6 @@
-"""Runs out of pytest-benchmark's JSON: opbench's own as they were, and anybody else's.
+"""Runs out of pytest-benchmark's JSON: those that opbench exported, and those of others.
 
-What pytest-benchmark timed was timed one after another: its samples belong to no shared rounds.
+Pytest-benchmark times one function after another: its samples belong to no shared rounds.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from opbench.results.records.run_folder import RunFolder, create
 from opbench.results.records.validation import ensure_sound, ensure_usable
 
 #: So many reasons stand in the message where nothing in a file can be read.
-_MOST_TOLD = 5
+_MOST_REPORTED = 5
 #: The newest major version of pytest-benchmark whose JSON is known.
 _NEWEST = 5
-#: What identifies the machine, of pytest-benchmark's `machine_info` and its `cpu`; older versions
-#: knew a processor's name by another key.
+#: The keys of pytest-benchmark's `machine_info`, and of its `cpu`, that identify the machine; in
+#: older versions a processor's name had another key.
 _MACHINE = ("system", "machine", "processor", "python_implementation", "python_version")
 _CPU = ("brand_raw", "arch", "count")
 _OLD_BRAND = "brand"
@@ -35,16 +35,15 @@ Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """A file as a run.
+class ImportedRun:
+    """A file as a run."""
 
-    info: its head, which lacks an id. left_out: of each benchmark that isn't among the lines, which
-    it is and why. remarks: what the file doesn't tell.
-    """
-
+    #: Its head, whose id is replaced when the run is created.
     info: RunInfo
     lines: tuple[Line, ...]
+    #: A message for each benchmark that isn't among the lines.
     left_out: tuple[str, ...]
+    #: Warnings of what the file doesn't say.
     remarks: tuple[str, ...]
 
     def create(self, root: Path, run_id: str) -> RunFolder:
@@ -52,29 +51,29 @@ class Imported:
         return create(root, replace(self.info, id=run_id), self.lines)
 
 
-def read_benchmarks(source: Path, *, contender: str = "") -> Imported:
-    """The run that a file tells of, which pytest-benchmark, `export` or another writer wrote.
+def read_benchmarks(source: Path, *, contender: str = "") -> ImportedRun:
+    """The run in a file that pytest-benchmark, `opbench export` or another writer wrote.
 
-    contender: of benchmarks that aren't opbench's own, the parameter that tells the contender; the
+    contender: of benchmarks that aren't opbench's own, the parameter that names the contender; the
     others are then the axes of its case.
     Raises RunFolderError where the file is none of these, or no benchmark in it can be read.
     """
     document = _document(source)
     try:
-        found = _imported(document, source, contender)
-        if not found.lines:
-            raise RunFolderError(_why_empty(found.left_out))
+        run = _imported(document, source, contender)
+        if not run.lines:
+            raise RunFolderError(_why_empty(run.left_out))
     except RunFolderError as error:
         raise RunFolderError(f"{source}: {error}") from error
-    return found
+    return run
 
 
 def _why_empty(left_out: Sequence[str]) -> str:
     if not left_out:
         return "holds no benchmarks; nothing was timed"
-    more = len(left_out) - _MOST_TOLD
-    told = "; ".join((*left_out[:_MOST_TOLD], *([f"and {more} more"] if more > 0 else ())))
-    return f"holds no benchmark that can be read: {told}"
+    more = len(left_out) - _MOST_REPORTED
+    reasons = "; ".join((*left_out[:_MOST_REPORTED], *([f"and {more} more"] if more > 0 else ())))
+    return f"holds no benchmark that can be read: {reasons}"
 
 
 def _document(source: Path) -> Document:
@@ -108,20 +107,20 @@ def _is_timed(entry: object) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("stats"), dict)
 
 
-def _imported(document: Document, source: Path, contender: str) -> Imported:
+def _imported(document: Document, source: Path, contender: str) -> ImportedRun:
     _ensure_known_version(str(document.get("version")))
     faults: list[str] = []
-    kept = _own_head(document, faults)
-    info, remarks = (kept, ()) if kept else _foreign_head(document, source)
-    lines: list[Line] = [*_own_lines(document, faults)] if kept else []
-    found, unread = benchmarks(document["benchmarks"])
+    head = _own_head(document, faults)
+    info, remarks = (head, ()) if head else _foreign_head(document, source)
+    lines: list[Line] = [*_own_lines(document, faults)] if head else []
+    readable, unread = benchmarks(document["benchmarks"])
     faults += unread
-    own = [item for item in found if _is_own(item)]
-    others = [item for item in found if not _is_own(item)]
+    own = [item for item in readable if _is_own(item)]
+    others = [item for item in readable if not _is_own(item)]
     lines += _own_records(own, faults)
     if others or not faults:
         lines += foreign_records(others, info.environment.key, contender=contender)
-    return Imported(info, tuple(_once(lines, faults)), tuple(faults), remarks)
+    return ImportedRun(info, tuple(_once(lines, faults)), tuple(faults), remarks)
 
 
 def _ensure_known_version(version: str) -> None:
@@ -134,16 +133,16 @@ def _ensure_known_version(version: str) -> None:
 
 
 def _once(lines: Iterable[Line], faults: list[str]) -> Iterable[Line]:
-    """The lines, of several records of one contender on one case the first."""
-    seen: set[tuple[Case, str]] = set()
+    """The lines, with the first of several records of one contender on one case."""
+    keys: set[tuple[Case, str]] = set()
     for line in lines:
         if isinstance(line, Record):
             key = (line.case, line.contender)
-            if key in seen:
+            if key in keys:
                 which = f"{line.contender!r} of {line.case.op!r} {line.case.label}"
                 faults.append(f"{which} is in it more than once: the first counts")
                 continue
-            seen.add(key)
+            keys.add(key)
         yield line
 
 
@@ -165,7 +164,7 @@ def _own_head(document: Document, faults: list[str]) -> RunInfo | None:
 
 
 def _own_lines(document: Document, faults: list[str]) -> Iterable[Line]:
-    """What opbench wrote beside the benchmarks: ceilings, and who was not measured."""
+    """The lines beside the benchmarks: ceilings, and contenders that were not measured."""
     lines = document[OWN].get("lines", [])
     for number, data in enumerate(lines if isinstance(lines, list) else [lines], start=1):
         try:
@@ -180,20 +179,23 @@ def _own_lines(document: Document, faults: list[str]) -> Iterable[Line]:
 
 
 def _foreign_head(document: Document, source: Path) -> tuple[RunInfo, tuple[str, ...]]:
-    """The head of a run that others timed, and what is missing in it."""
+    """The head of a run that another program timed, and warnings of what is missing."""
     created, environment = _created(document.get("datetime")), _environment(document)
     remarks = (
-        "" if created else "it tells no date, and counts as the oldest of all runs",
-        "" if environment.stable else "it tells nothing of its machine: compare it with care",
+        "" if created else "it has no date, and counts as the oldest of all runs",
+        "" if environment.stable else "it says nothing of its machine: compare it with care",
     )
     info = RunInfo(
-        id="", created=created, command=("opbench", "import", str(source)), environment=environment
+        id=source.stem,
+        created=created,
+        command=("opbench", "import", str(source)),
+        environment=environment,
     )
     return info, tuple(filter(None, remarks))
 
 
 def _created(value: object) -> str:
-    """The date as ISO text, also of seconds since 1970; "" where it is none."""
+    """A date as ISO text, also from seconds since 1970; "" where it is none."""
     try:
         if isinstance(value, int | float):
             return datetime.fromtimestamp(value, UTC).isoformat()
@@ -204,23 +206,23 @@ def _created(value: object) -> str:
 
 
 def _environment(document: Document) -> Environment:
-    """What identifies the machine; all that is told of it where hooks told it in their own way."""
-    told = document.get("machine_info")
-    machine = told if isinstance(told, dict) else {}
+    """The facts that identify the machine; all of them where a hook wrote others."""
+    written = document.get("machine_info")
+    machine = written if isinstance(written, dict) else {}
     cpu = machine.get("cpu")
     cpu = cpu if isinstance(cpu, dict) else {"brand_raw": cpu}
     facts = {name: machine.get(name) for name in _MACHINE}
     facts |= {f"cpu_{name}": cpu.get(name) for name in _CPU}
     facts["cpu_brand_raw"] = facts["cpu_brand_raw"] or cpu.get(_OLD_BRAND)
     if not any(facts.values()):
-        facts = machine if isinstance(told, dict) else {"machine_info": told}
+        facts = machine if isinstance(written, dict) else {"machine_info": written}
     stable = tuple((name, str(value)) for name, value in facts.items() if value)
     key = hashlib.sha256(json.dumps(stable).encode()).hexdigest()[:12]
     return Environment(key, stable)
 
 
 def _is_own(item: Benchmark) -> bool:
-    """Whether opbench wrote it: others may use that key too."""
+    """Whether opbench wrote a benchmark: others may use that key too."""
     own = item.extra.get(OWN)
     return isinstance(own, dict) and "schema" in own
 

@@ -1,4 +1,4 @@
-"""What pytest-benchmark knows a contender on a case by, and what opbench writes beside its numbers.
+"""The names of a contender on a case in pytest-benchmark, and opbench's own part of its files.
 
 The items of the pytest plugin and `opbench export --format pytest-benchmark` take it from here, so
 that pytest-benchmark compares the one with the other, and `opbench import` reads both.
@@ -13,7 +13,7 @@ from typing import Any
 
 from opbench.results.records import SCHEMA, Case, Measured, Record, codec
 
-#: Under this key opbench writes what is its own: in an item's extra_info, and beside the items.
+#: The key of opbench's own part: in an item's extra_info, and beside the items.
 OWN = "opbench"
 
 
@@ -23,22 +23,22 @@ def name_of(case: Case, contender: str) -> str:
 
 
 def fullname_of(case: Case, contender: str) -> str:
-    """By which pytest-benchmark finds the item in another file, however it was collected."""
+    """The name by which pytest-benchmark finds the item in another file."""
     return f"{OWN}::{name_of(case, contender)}"
 
 
 def group_of(case: Case) -> str:
-    """The contenders of one case stand in one group."""
+    """The group of an item: one for each case."""
     return " ".join(part for part in (case.op, case.label, case.sizes) if part)
 
 
 def params_of(case: Case, contender: str) -> dict[str, str]:
-    """What --benchmark-group-by=param:NAME can name."""
+    """The parameters of an item, for --benchmark-group-by=param:NAME."""
     return {"op": case.op, "case": case.label, "contender": contender}
 
 
 def extra_info_of(record: Record) -> dict[str, Any]:
-    """What is of use to anybody, and the record without its samples, for `opbench import`.
+    """Facts for any reader, and the record without its samples, for `opbench import`.
 
     record: of a contender that was measured.
     """
@@ -58,10 +58,10 @@ def extra_info_of(record: Record) -> dict[str, Any]:
 
 def own(**parts: object) -> Mapping[str, Any]:
     """Records, or lists of them, as the JSON that opbench writes under OWN."""
-    return {"schema": SCHEMA} | {name: _plain(part) for name, part in parts.items()}
+    return {"schema": SCHEMA} | {name: _as_json(part) for name, part in parts.items()}
 
 
-def _plain(part: object) -> Any:
+def _as_json(part: object) -> Any:
     if isinstance(part, tuple):
-        return [_plain(item) for item in part]
+        return [_as_json(item) for item in part]
     return json.loads(codec.dumps(part))

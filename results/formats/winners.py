@@ -1,4 +1,4 @@
-"""A run as Markdown: who won each case of each op, with where and how it was measured."""
+"""A run as Markdown: the winner of each case of each op, and where and how it was measured."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from opbench.results.report.leaderboard import winners_table
 from opbench.results.report.markdown import escape, render
 
 
-def export(run: str | Path, target: Path, *, by: str = "job") -> None:
-    """Write the winners of `run` to `target`. `by` makes no difference here."""
+def export(run: str | Path, target: Path) -> None:
+    """Write the winners of `run` to `target`."""
     folder = open_run(run)
     info, boards = folder.info, sorted(boards_of(folder), key=lambda board: board.case.op)
     if not boards:

@@ -1,1 +1,1 @@
-"""Who is best on a case, by how much, and who ties; shares of the ceilings."""
+"""The verdicts of a race, leaderboards, and shares of the ceilings."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 from opbench.results.ranking.ceilings import Share, share
 from opbench.results.ranking.verdicts import RaceVerdict, Samples, Standing, standings
-from opbench.results.ranking.waiting import waited
+from opbench.results.ranking.waiting import threads_waited
 from opbench.results.records import Case, Ceilings, Failed, Measured, Record, Rules, Wrong
 from opbench.results.records.anchors import without_anchors
 from opbench.results.records.run_folder import RunFolder
@@ -191,7 +191,9 @@ def _share_of(
 def _waits(case: Case, measured: Measured) -> bool:
     # An accelerator's times say nothing of the host's threads.
     on_host = case.device == "cpu" and bool(measured.rounds)
-    return on_host and waited(measured.samples_s, calls=measured.calls, threads=case.threads)
+    return on_host and threads_waited(
+        measured.samples_s, calls=measured.calls, threads=case.threads
+    )
 
 
 def _note(record: Record, measured: Measured, *, waits: bool) -> str:

@@ -1,4 +1,4 @@
-"""Whether the threads of a contender waited for cores that others had. A pure rule of its samples.
+"""Whether the threads of a contender waited for cores in use. A pure rule of its samples.
 
 A thread that waits for a core gets it when the scheduler takes it from another, which is at a tick
 of its clock. An op on several threads is through when the last of them is. Where other processes
@@ -17,18 +17,16 @@ from opbench.results.statistics.intervals import median
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A tick of a scheduler: its seconds, and what shows that times are whole ones.
-
-    near: how far from a whole number of ticks, as a share of one. numbers: how many different whole
-    numbers there must be: a steady op may happen to take about one of them.
-    """
+    """A tick of a scheduler, and the signs that times are whole ticks."""
 
     seconds: float
+    #: How far a time may be from a whole number of ticks, as a share of one.
     near: float
+    #: How many different whole numbers there must be: a steady op may happen to take about one.
     numbers: int
 
 
-#: Of most kernels for servers, and of others.
+#: The ticks of most kernels for servers, and of others.
 TICKS = (Tick(0.004, near=0.01, numbers=1), Tick(0.001, near=0.03, numbers=2))
 #: Of more ticks than these a time may be a whole number by chance.
 _MOST = 12
@@ -36,15 +34,14 @@ _MOST = 12
 _SHARE, _NUMBER_SHARE = 0.5, 0.1
 #: Where the median is so many times the quickest, most blocks waited and some did not.
 _FACTOR = 30.0
-#: Of fewer samples nothing can be told.
+#: Fewer samples show nothing.
 _LEAST = 8
 
 
-def waited(samples_s: Sequence[float], *, calls: int, threads: int) -> bool:
-    """Whether the threads most probably waited for cores.
+def threads_waited(samples_s: Sequence[float], *, calls: int, threads: int) -> bool:
+    """Whether the threads most probably waited for cores; never of one thread.
 
-    samples_s: seconds per call of each block, of so many calls. Who runs on one thread waits for
-    nobody.
+    samples_s: seconds per call of each block, of so many calls.
     """
     if threads < 2 or len(samples_s) < _LEAST:
         return False

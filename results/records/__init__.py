@@ -1,4 +1,4 @@
-"""Records: what a run leaves behind, as frozen values, and the folder that they lie in."""
+"""Records: the lines of a run as frozen values, and the folder that they lie in."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The run folder: `runs/<id>/{run.json, records.jsonl, traces/, tensorboard/}`.
 
 Lines are appended and flushed one at a time, so that a run can be read whatever became of the
-process that wrote it. What can't be read is left out, and told by a warning of this module's logger
-that names its path, and its line.
+process that wrote it. A line that can't be read is left out, with a warning of this module's logger
+that names its path and number.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from opbench.results.records.run import Line, RunInfo
 from opbench.results.records.validation import ensure_sound, ensure_usable
 
 _LOG = logging.getLogger(__name__)
-#: So many lines of a file that can't be read are told one by one.
-_MOST_TOLD = 5
+#: So many lines of a file that can't be read are reported one by one.
+_MOST_REPORTED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """A run on disk. Make one with `create`, find one with `open_run`."""
+    """A run on disk. `create` makes one, `open_run` finds one."""
 
     path: Path
 
@@ -120,7 +120,7 @@ class RunFolder:
         if not some and faults and not isinstance(faults.get(len(texts)), TruncatedLineError):
             number, fault = next(iter(faults.items()))
             raise RunFolderError(f"{path} holds no line that can be read; {number}: {fault}")
-        _tell(path, faults)
+        _report(path, faults)
 
     def records(self, *, ops: Collection[str] = ()) -> tuple[Record, ...]:
         """The finished jobs; where a job was done twice, the later one counts.
@@ -128,30 +128,30 @@ class RunFolder:
         ops: only of these, where any is given: reading a large run takes a second.
         """
         jobs = (line for line in self.lines(words=ops) if isinstance(line, Record))
-        found = {(r.case, r.contender): r for r in jobs if not ops or r.case.op in ops}
-        return tuple(found.values())
+        latest = {(r.case, r.contender): r for r in jobs if not ops or r.case.op in ops}
+        return tuple(latest.values())
 
     def profiles(self) -> tuple[Profile, ...]:
         """The profiled jobs, the latest of each; of two versions both."""
-        found = {(p.case, p.contender, p.side): p for p in self.lines() if isinstance(p, Profile)}
-        return tuple(found.values())
+        latest = {(p.case, p.contender, p.side): p for p in self.lines() if isinstance(p, Profile)}
+        return tuple(latest.values())
 
     def ceilings(self) -> tuple[Ceilings, ...]:
         """The machine's ceilings, the latest for each device and number of threads."""
-        found = {(c.device, c.threads): c for c in self.lines() if isinstance(c, Ceilings)}
-        return tuple(found.values())
+        latest = {(c.device, c.threads): c for c in self.lines() if isinstance(c, Ceilings)}
+        return tuple(latest.values())
 
     def calibrations(self) -> tuple[Calibration, ...]:
-        """What is known of the gate, the latest for each device and number of threads."""
+        """The calibrations of gates, the latest for each device and number of threads."""
         lines = self.lines(words=(Calibration.__name__,))
-        found = {(c.device, c.threads): c for c in lines if isinstance(c, Calibration)}
-        return tuple(found.values())
+        latest = {(c.device, c.threads): c for c in lines if isinstance(c, Calibration)}
+        return tuple(latest.values())
 
     def unfinished(self) -> tuple[Started, ...]:
         """The jobs that were begun and left no record."""
         done = {(r.case, r.contender) for r in self.records()}
-        begun = (line for line in self.lines() if isinstance(line, Started))
-        return tuple(s for s in begun if (s.case, s.contender) not in done)
+        started = (line for line in self.lines() if isinstance(line, Started))
+        return tuple(s for s in started if (s.case, s.contender) not in done)
 
 
 def create(root: Path, info: RunInfo, lines: Iterable[Line] = ()) -> RunFolder:
@@ -198,21 +198,21 @@ def runs_in(root: Path) -> tuple[RunFolder, ...]:
 
     A warning names each that can't. Raises RunFolderError where there is none.
     """
-    found: list[tuple[float, RunFolder]] = []
+    readable: list[tuple[float, RunFolder]] = []
     heads = sorted(root.glob("*/run.json"))
     for folder in (RunFolder(head.parent) for head in heads):
         try:
-            found.append((began(folder.info), folder))
+            readable.append((start_time(folder.info), folder))
         except RunFolderError as error:
             _LOG.warning("%s; this run is left out", error)
-    if not found:
+    if not readable:
         what = "run" if not heads else "run that can be read"
         raise RunFolderError(f"there is no {what} in {root}; make one with `opbench run`")
-    return tuple(folder for _, folder in sorted(found, key=lambda item: item[0]))
+    return tuple(folder for _, folder in sorted(readable, key=lambda item: item[0]))
 
 
-def began(info: RunInfo) -> float:
-    """When a run began, in seconds since 1970; 0.0 where its head doesn't tell."""
+def start_time(info: RunInfo) -> float:
+    """When a run began, in seconds since 1970; 0.0 where its head doesn't say."""
     try:
         return datetime.fromisoformat(info.created).timestamp()
     except (OSError, OverflowError, ValueError):
@@ -222,15 +222,15 @@ def began(info: RunInfo) -> float:
 def latest(root: Path) -> RunFolder:
     """The run below `root` that was begun last. Raises RunFolderError where there is none.
 
-    A warning names each that can't be read. When a head was written to the disk tells of those only
-    that began at one time: copies and clones have it anew.
+    A warning names each that can't be read. Runs that began at one time are ordered by when their
+    heads were written to the disk, which copies and clones have anew.
     """
     return max(runs_in(root), key=_age)
 
 
 def _age(folder: RunFolder) -> tuple[float, int]:
     """When a run began, and when its head was written; the larger, the later."""
-    return began(folder.info), (folder.path / "run.json").stat().st_mtime_ns
+    return start_time(folder.info), (folder.path / "run.json").stat().st_mtime_ns
 
 
 def _line(text: bytes) -> Line:
@@ -246,11 +246,11 @@ def _looks_whole(text: bytes) -> bool:
     return text.startswith(b'{"type":') and text.endswith(b"}")
 
 
-def _tell(path: Path, faults: Mapping[int, RunFolderError]) -> None:
-    for number, error in list(faults.items())[:_MOST_TOLD]:
+def _report(path: Path, faults: Mapping[int, RunFolderError]) -> None:
+    for number, error in list(faults.items())[:_MOST_REPORTED]:
         _LOG.warning("%s:%d: %s; this line is left out", path, number, error)
-    if len(faults) > _MOST_TOLD:
-        _LOG.warning("%s: %d more lines cannot be read", path, len(faults) - _MOST_TOLD)
+    if len(faults) > _MOST_REPORTED:
+        _LOG.warning("%s: %d more lines cannot be read", path, len(faults) - _MOST_REPORTED)
 
 
 def _bytes(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""What the lines of a run must hold beyond their types, so that all that reads them can rely on it.
+"""Rules for the lines of a run beyond their types, on which all that reads them can rely.
 
 Apart from the reading of lines (`opbench.results.records.codec`), as records also travel without
 their samples.
@@ -34,7 +34,7 @@ def is_time(value: float) -> bool:
 
 
 def ensure_sound(line: Line) -> None:
-    """Raises RunFolderError, saying what, where a line holds what can't be."""
+    """Raises RunFolderError, which names the fault, where a line holds what can't be."""
     for is_well, fault in _conditions(line):
         if not is_well:
             raise RunFolderError(f"{type(line).__name__} cannot be used: {fault}")
@@ -45,7 +45,7 @@ def is_sound(line: Line) -> bool:
     return all(is_well for is_well, _ in _conditions(line))
 
 
-#: Of the options that are kept with a run, those whose values aren't texts.
+#: The options in a run's settings whose values aren't texts.
 _LISTS = frozenset({"names", "load"})
 _NUMBERS = frozenset({"threads", "seed", "processes", "budget", "precision", "tie"})
 
@@ -131,15 +131,16 @@ def _of_ceilings(ceilings: Ceilings) -> Iterable[tuple[bool, str]]:
     )
 
 
-def _of_calibration(known: Calibration) -> Iterable[tuple[bool, str]]:
+def _of_calibration(calibration: Calibration) -> Iterable[tuple[bool, str]]:
     counts = (
-        (known.sessions, (known.failed, known.void, known.inconclusive)),
-        *((power.sessions, (power.found,)) for power in known.powers),
+        (calibration.sessions, (calibration.failed, calibration.void, calibration.inconclusive)),
+        *((power.sessions, (power.found,)) for power in calibration.powers),
     )
     well = all(whole > 0 and 0 <= part <= whole for whole, parts in counts for part in parts)
-    numbers = (*(p.slowdown for p in known.powers), *(spread for _, spread in known.spreads))
+    spreads = (spread for _, spread in calibration.spreads)
+    numbers = (*(p.slowdown for p in calibration.powers), *spreads)
     return (
         (well, "not so many sessions"),
         (all(map(math.isfinite, numbers)), "a number is not finite"),
-        *_of_gate_rules(known.rules),
+        *_of_gate_rules(calibration.rules),
     )

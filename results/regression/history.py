@@ -22,7 +22,7 @@ from opbench.results.records.anchors import (
     without_anchors,
 )
 from opbench.results.records.codec import dumps
-from opbench.results.records.run_folder import RunFolder, began, runs_in
+from opbench.results.records.run_folder import RunFolder, runs_in, start_time
 from opbench.results.statistics.change_points import MIN_CHANGE, steps
 from opbench.results.statistics.intervals import median
 
@@ -207,7 +207,7 @@ def _candidate(
     point = Point(
         run=info.id,
         number=number,
-        created=began(info),
+        created=start_time(info),
         environment=info.environment.key,
         fingerprint=record.fingerprint,
         time_s=median(measured.samples_s),

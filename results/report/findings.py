@@ -1,4 +1,4 @@
-"""Tables of what was found of two versions: the gate's, and those of two runs."""
+"""Tables of findings: the gate's, and those of two runs."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ COLUMNS = (
 )
 
 
-def findings_table(found: Sequence[Finding], *, title: str = "head against base") -> Table:
-    """A row for each contender and case, those that need a look first."""
-    return Table(title, COLUMNS, tuple(map(_row, sorted(found, key=urgency))))
+def findings_table(findings: Sequence[Finding], *, title: str = "head against base") -> Table:
+    """A row for each contender and case, the slower first."""
+    return Table(title, COLUMNS, tuple(map(_row, sorted(findings, key=urgency))))
 
 
-def urgency(found: Finding) -> tuple[int, str, str]:
-    """What findings are sorted by: the slower first."""
-    return VERDICTS.index(found.verdict), found.case.op, found.case.label
+def urgency(finding: Finding) -> tuple[int, str, str]:
+    """A key that sorts findings, the slower first."""
+    return VERDICTS.index(finding.verdict), finding.case.op, finding.case.label
 
 
 def uncompared_table(items: Sequence[Uncompared], *, title: str = "not compared") -> Table:
-    """A row for each contender of which there is nothing to compare, and why."""
+    """A row for each contender that wasn't compared, with the reason in either version."""
     columns = ("op", "case", "contender", "status", "base", "head")
     rows = (
         (
@@ -50,24 +50,24 @@ def uncompared_table(items: Sequence[Uncompared], *, title: str = "not compared"
 
 
 def reason_of(item: Uncompared) -> str:
-    """Why it wasn't compared, in the words of the version that says so."""
+    """The reason why a contender wasn't compared, as one of its versions gives it."""
     outcomes = (item.outcome.head, item.outcome.base)
     return _reason(next((outcome for outcome in outcomes if outcome is not None), None))
 
 
-def _row(found: Finding) -> tuple[str, ...]:
-    ratio = found.ratio
+def _row(finding: Finding) -> tuple[str, ...]:
+    ratio = finding.ratio
     bounded = ratio.low > 0 and math.isfinite(ratio.high)
     return (
-        found.case.op,
-        found.case.label,
-        found.contender,
-        found.verdict,
+        finding.case.op,
+        finding.case.label,
+        finding.contender,
+        finding.verdict,
         f"{ratio.value:.3f}",
         f"{ratio.low:.3f} - {ratio.high:.3f}" if bounded else NOTHING,
-        f"{found.detectable:.1%}" if math.isfinite(found.detectable) else NOTHING,
-        f"{found.units} {found.method}",
-        f"{found.spread:.1%}" if math.isfinite(found.spread) else NOTHING,
+        f"{finding.detectable:.1%}" if math.isfinite(finding.detectable) else NOTHING,
+        f"{finding.units} {finding.method}",
+        f"{finding.spread:.1%}" if math.isfinite(finding.spread) else NOTHING,
     )
 
 

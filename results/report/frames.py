@@ -1,6 +1,6 @@
 """Runs as tidy tables, for pandas and for the formats that are tables.
 
-Beside what was measured stand the verdicts, which are derived: times of different cases, or of
+Beside the measurements stand the verdicts, which are derived: times of different cases, or of
 different runs, can't be compared.
 """
 
@@ -22,20 +22,20 @@ from opbench.results.statistics.intervals import median
 if TYPE_CHECKING:
     import pandas as pd
 
-#: What a job has one of per sample, and a row of the table by sample has one of.
+#: Fields that a job has per sample, and a row of the table by sample has once.
 _PER_SAMPLE = ("samples_s", "rounds", "units", "device_s")
 
 
 def read(run: str | Path, *, by: str = "job") -> pd.DataFrame:
     """A run as a tidy table: one row per job, or with by="sample" one per sample.
 
-    Columns: `anchor`, whether it tells of the machine and not of an op; the fields of the case, one
-    `axis_<name>` per axis, contender, outcome, its fields (times in seconds), `reason`, and what
-    the leaderboard says: `verdict`, `ratio` to the best of the case, and the ends of its interval,
+    Columns: `anchor`, whether the job is of a machine anchor; the fields of the case, one
+    `axis_<name>` per axis, contender, outcome, its fields (times in seconds), `reason`, and of
+    the leaderboard: `verdict`, `ratio` to the best of the case, and the ends of its interval,
     `low` and `high` (0 and infinite where nothing is known).
     Of a gate a row per contender and case with its verdict, and the ratio of head to base; by
     sample one per round of each unit, with the seconds of base and head.
-    The frame is empty where nothing of that was recorded. Raises RunFolderError where `run` is not
+    The frame is empty where none of that was recorded. Raises RunFolderError where `run` is not
     a run, ValueError where `by` is neither.
     """
     if by not in ("job", "sample"):
@@ -52,7 +52,7 @@ def read(run: str | Path, *, by: str = "job") -> pd.DataFrame:
 
 
 def read_some(run: str | Path, *, by: str) -> pd.DataFrame:
-    """As `read`, for a file. Raises NothingRecordedError where the frame would be empty."""
+    """As `read`; raises NothingRecordedError where the frame would be empty."""
     frame = read(run, by=by)
     if frame.empty:
         raise nothing_in(open_run(run), "sample" if by == "sample" else "race or gate")
@@ -60,7 +60,7 @@ def read_some(run: str | Path, *, by: str) -> pd.DataFrame:
 
 
 def nothing_in(folder: RunFolder, what: str) -> NothingRecordedError:
-    """The error that there is nothing of that in a run, with what there is."""
+    """The error that a run holds no `what`, which says what it holds instead."""
     if find_report(folder) is not None:
         other = "it is a gate's: use --format markdown, csv, json or parquet"
     elif folder.profiles():
@@ -86,8 +86,8 @@ Ranks = Mapping[tuple[Case, str], Row]
 
 def _ranks(jobs: Iterable[Record], rules: Rules) -> Ranks:
     """By case and contender, the row of the leaderboard; anchors are on none."""
-    found = boards(without_anchors(jobs), rules=rules)
-    return {(board.case, row.contender): row for board in found for row in board.rows}
+    ranked = boards(without_anchors(jobs), rules=rules)
+    return {(board.case, row.contender): row for board in ranked for row in board.rows}
 
 
 def _sample_rows(record: Record, ranks: Ranks) -> Iterator[dict[str, object]]:
@@ -137,14 +137,14 @@ def _gate_rows(report: Report) -> list[dict[str, object]]:
         {
             "contender": item.contender,
             **_case_columns(item.case),
-            **(_found(item) if isinstance(item, Finding) else _not_found(item)),
+            **(_compared(item) if isinstance(item, Finding) else _uncompared(item)),
             "accepted": item in accepted,
         }
         for item in items
     ]
 
 
-def _found(finding: Finding) -> dict[str, object]:
+def _compared(finding: Finding) -> dict[str, object]:
     return {
         "verdict": finding.verdict,
         "ratio": finding.ratio.value,
@@ -158,11 +158,11 @@ def _found(finding: Finding) -> dict[str, object]:
     }
 
 
-def _not_found(item: Uncompared) -> dict[str, object]:
+def _uncompared(item: Uncompared) -> dict[str, object]:
     sides = {"base": item.outcome.base, "head": item.outcome.head}
     reasons = {name: getattr(outcome, "reason", None) for name, outcome in sides.items()}
-    told = (f"{name}: {reason}" for name, reason in reasons.items() if reason)
-    return {"verdict": item.status, "reason": "; ".join(told)}
+    given = (f"{name}: {reason}" for name, reason in reasons.items() if reason)
+    return {"verdict": item.status, "reason": "; ".join(given)}
 
 
 def _unit_rows(folder: RunFolder) -> list[dict[str, object]]:

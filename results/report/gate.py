@@ -1,13 +1,13 @@
-"""What came of a gate, for people: tables, one line that says it all, and Markdown."""
+"""The report of a gate for people: tables, a headline of a few lines, and Markdown."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import median
 
-from opbench.results.records import Gate, Side, Uncompared
+from opbench.results.records import Gate, Side, Status, Uncompared
 from opbench.results.records.comparison import is_idle
 from opbench.results.regression.profile_commands import profile_commands
 from opbench.results.regression.report import Report
@@ -21,7 +21,7 @@ PASSES = ("faster", "no slower", "same")
 
 
 def tables(report: Report) -> tuple[Table, ...]:
-    """The findings, what wasn't compared, and the null arm where it voids the session."""
+    """The findings, the uncompared, and the A/A controls where they void the session."""
     listed = tuple(item for item in report.uncompared if not is_idle(item))
     parts = [findings_table(report.findings)]
     if listed:
@@ -32,14 +32,14 @@ def tables(report: Report) -> tuple[Table, ...]:
 
 
 def headline(report: Report) -> str:
-    """What was found, in a few lines."""
+    """The report in a few lines."""
     return "\n".join(
         (
             _of_sides(report.gate),
             *(f"warning: {warning}" for warning in report.gate.warnings),
             *_of_findings(report),
-            *_of_moved(report),
-            *_of_pairs(report),
+            *_of_pairs_by_need(report),
+            *_of_verified(report),
             *_of_idle(report),
             *_of_calibration(report),
             *_of_accepted(report),
@@ -91,39 +91,39 @@ def _side(side: Side) -> str:
 def _of_findings(report: Report) -> tuple[str, ...]:
     if report.is_void:
         return ("void: the base differs from itself, so that nothing here is to be believed",)
-    counts = Counter(found.verdict for found in report.findings)
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
+    counts = Counter(finding.verdict for finding in report.findings)
+    listed = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
     status = Counter(item.status for item in report.uncompared if not is_idle(item))
-    lines = [f"{len(report.findings)} compared: {told}" if told else "nothing was compared"]
+    lines = [f"{len(report.findings)} compared: {listed}" if listed else "nothing was compared"]
     if status:
-        apart = ", ".join(f"{number} {_STATUS[name]}" for name, number in sorted(status.items()))
-        lines.append(f"not compared: {apart}")
-    seen = [found.detectable for found in report.findings if found.verdict in PASSES]
-    if seen:
+        rest = ", ".join(f"{number} {_STATUS[name]}" for name, number in sorted(status.items()))
+        lines.append(f"not compared: {rest}")
+    detectable = [f.detectable for f in report.findings if f.verdict in PASSES]
+    if detectable:
         lines.append(
-            f"those that passed would have shown a slowdown of {max(seen):.1%} at the worst, "
-            f"{median(seen):.1%} in the middle"
+            f"those that passed would have shown a slowdown of {max(detectable):.1%} at the worst, "
+            f"{median(detectable):.1%} in the middle"
         )
     return tuple(lines)
 
 
-def _of_pairs(report: Report) -> tuple[str, ...]:
-    """What fresh pairs say of those whom twins confirmed."""
+def _of_verified(report: Report) -> tuple[str, ...]:
+    """The contenders that twins confirmed, in fresh pairs."""
     verdicts = {(f.contender, f.case): f.verdict for f in report.findings}
     lines = []
     for f in () if report.is_void else report.pairs:
-        acquitted = verdicts.get((f.contender, f.case)) == "inconclusive"
+        is_refuted = verdicts.get((f.contender, f.case)) == "inconclusive"
         why = "doesn't bear the twins out" if f.units >= PAIRS else "are too few to tell"
         lines.append(
             f"in {f.units} fresh pairs: {f.case.op} {f.contender} on {f.case.label}: "
             f"{f.ratio.value:.3f} ({f.ratio.low:.3f} - {f.ratio.high:.3f})"
-            + (f", which {why}" if acquitted else "")
+            + (f", which {why}" if is_refuted else "")
         )
     return tuple(lines)
 
 
 def _of_idle(report: Report) -> tuple[str, ...]:
-    """Who couldn't be compared on this machine at all: a change may well be in one of them."""
+    """The contenders that this machine can't run: a change may well be in one of them."""
     idle = [item for item in report.uncompared if is_idle(item)]
     reasons = dict.fromkeys(reason_of(item) for item in idle)
     return tuple(
@@ -139,19 +139,19 @@ def _counted(items: Iterable[Uncompared]) -> str:
     return ", ".join(f"{name} ({number})" for name, number in sorted(counts.items()))
 
 
-def _of_moved(report: Report) -> tuple[str, ...]:
-    """Who was screened by the other method than the session, as two of it can't share a process."""
-    moved = {f.contender for f in report.findings if f.method == "pairs"}
-    if not moved or report.gate.method == "pairs":
+def _of_pairs_by_need(report: Report) -> tuple[str, ...]:
+    """The contenders that were screened as pairs in a session of twins."""
+    pairs = {f.contender for f in report.findings if f.method == "pairs"}
+    if not pairs or report.gate.method == "pairs":
         return ()
     return (
         "as pairs, since they register ops with torch, which can't have two of one name in a "
-        f"process: {', '.join(sorted(moved))}",
+        f"process: {', '.join(sorted(pairs))}",
     )
 
 
-#: What it means that something has a status, after a number.
-_STATUS = {
+#: A status in words, after a number.
+_STATUS: Mapping[Status, str] = {
     "new": "new",
     "vanished": "vanished",
     "base": "that fail in the base",
@@ -163,27 +163,27 @@ _STATUS = {
 
 
 def _of_calibration(report: Report) -> tuple[str, ...]:
-    known = report.calibration
-    if known is None:
+    calibration = report.calibration
+    if calibration is None:
         return ()
-    found = "".join(
+    power = "".join(
         f", {power.slowdown:.0%} found in {power.found} of {power.sessions}"
-        for power in known.powers
-        if power.slowdown == known.rules.min_slowdown
+        for power in calibration.powers
+        if power.slowdown == calibration.rules.min_slowdown
     )
     return (
-        f"on this machine: {known.failed} of {known.sessions} unchanged sessions failed"
-        f"{found} (resampled)",
+        f"on this machine: {calibration.failed} of {calibration.sessions} unchanged sessions failed"
+        f"{power} (resampled)",
     )
 
 
 def _of_accepted(report: Report) -> tuple[str, ...]:
-    taken = tuple(
+    accepted = tuple(
         f"accepted until {entry.until}: {item.case.op} {item.contender} on {item.case.label}: "
         f"{entry.reason} ({entry.by})"
         for item, entry in report.accepted
     )
-    idle = tuple(
-        f"accepts nothing that was seen: {entry.op} ({entry.by})" for entry in report.unused
+    unused = tuple(
+        f"accepts nothing that was found: {entry.op} ({entry.by})" for entry in report.unused
     )
-    return (*taken, *idle)
+    return (*accepted, *unused)

@@ -47,7 +47,7 @@ def leaderboard_table(board: Board) -> Table:
 
 
 def winners_table(boards: Sequence[Board], *, title: str) -> Table:
-    """Who won each case: the best, who can't be told from it, who comes next, and who last."""
+    """A row per case: its winner, those as good, the next and the slowest."""
     columns = ("case", "sizes", "best", "time", "ceiling", "as good", "next", "slowest")
     return Table(title, columns, tuple(map(_winners_row, boards)))
 

@@ -1,4 +1,4 @@
-"""What a machine can do at most, and how often the gate errs on it, as tables."""
+"""Tables of a machine: its ceilings, and how often the gate errs on it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from opbench.results.regression import resampling
 from opbench.results.report.table import Table, format_bytes, format_number, format_time
 
 
-def calibration_table(known: Calibration) -> Table:
-    """What sessions come to: by what was injected, the share that failed for it."""
-    rows = [("nothing", *_row(known.failed, known.sessions))]
+def calibration_table(calibration: Calibration) -> Table:
+    """A row per injected slowdown: the share of sessions that failed for it."""
+    rows = [("nothing", *_row(calibration.failed, calibration.sessions))]
     rows += [
         (f"{power.slowdown:.1%} in one", *_row(power.found, power.sessions))
-        for power in known.powers
+        for power in calibration.powers
     ]
-    spreads = ", ".join(f"{spread:.2%} for {method}" for method, spread in known.spreads)
+    spreads = ", ".join(f"{spread:.2%} for {method}" for method, spread in calibration.spreads)
     between = f"; sd between units {spreads}" if spreads else ""
     title = (
-        f"sessions of {known.subjects} contenders and cases on {known.device}, {known.threads} "
-        f"threads, resampled{between}; of the unchanged {known.void} void, "
-        f"{known.inconclusive} inconclusive"
+        f"sessions of {calibration.subjects} contenders and cases on {calibration.device}, "
+        f"{calibration.threads} threads, resampled{between}; of the unchanged {calibration.void} void, "
+        f"{calibration.inconclusive} inconclusive"
     )
     return Table(title, ("injected", "failed for it", "of", "95% interval"), tuple(rows))
 
@@ -30,7 +30,7 @@ def _row(count: int, trials: int) -> tuple[str, str, str]:
 
 
 def ceilings_table(ceilings: Ceilings) -> list[Table]:
-    """What a machine can do at most."""
+    """The ceilings of memory, matrix products and a dispatch, a table each."""
     on = f"{ceilings.device}, {ceilings.threads} threads"
     memory = ((format_bytes(size), format_number(rate / 1e9)) for size, rate in ceilings.memory)
     matmul = ((dtype, format_number(rate / 1e9)) for dtype, rate in ceilings.matmul)

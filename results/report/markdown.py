@@ -30,13 +30,13 @@ def render(table: Table) -> str:
 
     A note is a sentence or two: as a column it would squeeze the others until words break.
     """
-    kept = [number for number, name in enumerate(table.columns) if name != "note"]
-    marks = [":---" if table.columns[n] in _TEXT_COLUMNS else "---:" for n in kept]
+    shown = [number for number, name in enumerate(table.columns) if name != "note"]
+    marks = [":---" if table.columns[n] in _TEXT_COLUMNS else "---:" for n in shown]
     lines = [
         f"### {escape(table.title)}\n",
-        _line(table.columns[n] for n in kept),
+        _line(table.columns[n] for n in shown),
         _line(marks),
-        *(_line(escape(row[n]) for n in kept) for row in table.rows),
+        *(_line(escape(row[n]) for n in shown) for row in table.rows),
     ]
     notes = list(_notes(table))
     return "\n".join([*lines, "", *notes] if notes else lines) + "\n"

@@ -1,4 +1,4 @@
-"""Tables of what grew between two profiles of a contender."""
+"""Tables of a contender's operators, and of the difference between two profiles."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _percent(share: float | None) -> str:
 
 
 def operators_table(profile: Profile) -> Table:
-    """What a profiled contender spends its time in, the operator with most time of its own first.
+    """A row per operator of a profile, the one with most time of its own first.
 
     Calls, times and memory are per call of the contender.
     """

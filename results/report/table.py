@@ -1,4 +1,4 @@
-"""Tables for people, as plain strings: leaderboards and operators, with units that fit.
+"""Tables for people, as strings: numbers with the scale that fits.
 
 Nothing is drawn here: the command line, Markdown and the dashboard each draw a `Table` their way.
 """
@@ -13,8 +13,8 @@ from opbench.results.statistics.intervals import Interval
 
 #: Shown where there is nothing to show.
 NOTHING = "-"
-_TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
-_BYTE_UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+_TIME_SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_BYTE_SCALES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,15 @@ class Table:
 
 
 def format_time(seconds: float | None) -> str:
-    """Three digits and the unit that fits: "12.3 µs"."""
-    return _in_unit(seconds, _TIME_UNITS)
+    """Three digits and the scale that fits: "12.3 µs"."""
+    return _scaled(seconds, _TIME_SCALES)
 
 
 def format_bytes(count: float | None) -> str:
-    """Three digits and the decimal unit that fits: "1.50 MB", "512 B"."""
+    """Three digits and the decimal scale that fits: "1.50 MB", "512 B"."""
     if count is not None and abs(count) < 1000 and float(count).is_integer():
         return f"{int(count)} B"
-    return _in_unit(count, (*_BYTE_UNITS, (1.0, "B")))
+    return _scaled(count, (*_BYTE_SCALES, (1.0, "B")))
 
 
 def format_ratio(ratio: float | None) -> str:
@@ -76,11 +76,11 @@ def _digits(value: float) -> str:
     return f"{value:.2f}" if value < 100 else f"{value:.0f}"
 
 
-def _in_unit(value: float | None, units: tuple[tuple[float, str], ...]) -> str:
+def _scaled(value: float | None, scales: tuple[tuple[float, str], ...]) -> str:
     if value is None or math.isnan(value):
         return NOTHING
     if value == 0:
-        return f"0 {units[-1][1]}"
-    # 999.6 rounds to 1000: what would be shown decides about the unit.
-    scale, unit = next((u for u in units if abs(value) >= u[0] * 0.9995), units[-1])
-    return f"{format_number(value / scale)} {unit}"
+        return f"0 {scales[-1][1]}"
+    # 999.6 rounds to 1000: the rounded number decides about the scale.
+    scale, name = next((s for s in scales if abs(value) >= s[0] * 0.9995), scales[-1])
+    return f"{format_number(value / scale)} {name}"

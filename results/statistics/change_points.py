@@ -18,12 +18,12 @@ from scipy.stats import rankdata
 
 from opbench.results.statistics.intervals import median
 
-#: Fewest runs on one level: of three in a row that something else slowed down two don't count.
+#: Fewest runs on one level: one or two slow runs in a row make none.
 SHORTEST = 3
 #: A step smaller than this doesn't matter.
 MIN_CHANGE = 0.05
-#: The penalty of a step by the number of runs, so that a step of any size is told of one series in
-#: a hundred that never changes.
+#: The penalty of a step by the number of runs, so that a step of any size is reported of one
+#: series in a hundred that never changes.
 _PENALTY, _PENALTY_PER_LOG = 5.2, 1.45
 
 Series = np.ndarray[tuple[int], np.dtype[Any]]
@@ -31,40 +31,40 @@ Series = np.ndarray[tuple[int], np.dtype[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A level that ends and another that begins at index `at` of the series.
+    """A level of a series that ends, and another that begins."""
 
-    ratio: the median of the new level over that of the old one. evidence: by how much the ranks of
-    both scatter less about two levels than about one, over the least that counts.
-    """
-
+    #: The index at which the new one begins.
     at: int
+    #: The median of the new level over that of the old one.
     ratio: float
+    #: By how much the ranks of both scatter less about two levels than about one, over the least
+    #: that counts.
     evidence: float
 
 
 def steps(values: Sequence[float], *, min_change: float = MIN_CHANGE) -> tuple[Step, ...]:
-    """The steps of a series of positive values, in order; none where it is too short to tell.
+    """The steps of a series of positive values, in order; none where it is too short.
 
     min_change: the smallest step that matters, as a share.
     """
     begin = _beginnings(np.log(np.asarray(values, dtype=np.float64)))
     while begin:
-        found = _steps(values, begin)
-        small = min(found, key=lambda step: abs(math.log(step.ratio)))
+        candidates = _steps(values, begin)
+        small = min(candidates, key=lambda step: abs(math.log(step.ratio)))
         if abs(math.log(small.ratio)) >= math.log1p(min_change):
-            return found
+            return candidates
         # Its levels become one, which may be farther from their neighbours, or nearer.
         begin.remove(small.at)
     return ()
 
 
 def penalty(runs: int) -> float:
-    """What a step has to lower the scatter of so many ranks by, in units of their variance."""
+    """By how much a step has to lower the scatter of so many ranks, in multiples of variance."""
     return _PENALTY + _PENALTY_PER_LOG * math.log(runs)
 
 
 def fewest() -> int:
-    """The runs that a series needs until the clearest step, in its middle, can be told."""
+    """The fewest runs of a series in which the clearest step, in its middle, can be found."""
     # All before it are below all after it: what that lowers the scatter of n ranks by.
     lengths = range(2 * SHORTEST, 100)
     return next(n for n in lengths if _gain(_ranks(np.arange(n)), n // 2) > penalty(n))
@@ -73,7 +73,7 @@ def fewest() -> int:
 def _beginnings(logs: Series) -> list[int]:
     """Where levels begin, the first apart.
 
-    Each of those that are found is searched anew: of two steps up the ranks of all show but one.
+    Each level is searched anew: of two steps up the ranks of all show but one.
     """
     if len(logs) < 2 * SHORTEST:
         return []
@@ -97,7 +97,7 @@ def _segmented(ranks: Series) -> list[int]:
 def _placed(logs: Series, begin: Sequence[int]) -> list[int]:
     """The same beginnings, each where the medians of both sides fit best.
 
-    Ranks tell that there is a step, but scatter as much within a quiet level as in a noisy one.
+    Ranks show that there is a step, but scatter as much within a quiet level as in a noisy one.
     """
     from ruptures import Dynp
 

@@ -25,9 +25,10 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An estimate with the interval that holds it with the asked confidence."""
+    """An estimate, and the ends of its confidence interval."""
 
     value: float
+    #: 0 or infinite where nothing is known.
     low: float
     high: float
 
@@ -54,8 +55,8 @@ def ratio_interval(log_ratios: Values, *, error: float) -> Interval:
     """Median ratio with the interval that misses the true median with a chance of at most `error`.
 
     log_ratios: one per round. The ends are order statistics (the sign test turned round), so that
-    nothing is assumed of the noise but that rounds are independent; with too few rounds for the
-    asked error the interval is unbounded.
+    nothing is assumed of the noise but that rounds are independent; with too few rounds for
+    that error the interval is unbounded.
     """
     if len(log_ratios) == 0:
         return Interval(math.nan, 0.0, math.inf)

@@ -84,7 +84,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_imported(tmp_path, capsys)
     assert main(["import", none, *out]) == Exit.USAGE
     assert "test_zero" in capsys.readouterr().err
     assert main(["import", whole, *out]) == Exit.OK
-    assert "tells no date" in capsys.readouterr().err
+    assert "has no date" in capsys.readouterr().err
     assert main(["import", none, mixed, whole, *out]) == Exit.USAGE
     assert len(runs_in(tmp_path / "runs")) == 4
 

@@ -204,7 +204,7 @@ def test_what_is_accepted_is_told_by_whom_and_until_when(report):
     assert (
         f"accepted until 2999-12-31: {ON.op} copies on {ON.label}: sums in float64 (ada)" in lines
     )
-    assert "accepts nothing that was seen: row_sum (bob)" in lines
+    assert "accepts nothing that was found: row_sum (bob)" in lines
     assert "not passed" not in markdown(found, Path("runs/gate"))
 
 

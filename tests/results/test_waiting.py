@@ -1,9 +1,9 @@
-"""Whether threads waited for cores, told from made-up samples."""
+"""Whether threads threads_waited for cores, told from made-up samples."""
 
 import numpy as np
 import pytest
 
-from opbench.results.ranking.waiting import waited
+from opbench.results.ranking.waiting import threads_waited
 
 
 def samples(*parts, seed=0):
@@ -34,31 +34,33 @@ QUIET = {
 
 @pytest.mark.parametrize("name", WAITING)
 def test_threads_that_waited(name):
-    assert waited(WAITING[name], calls=1, threads=2)
+    assert threads_waited(WAITING[name], calls=1, threads=2)
 
 
 @pytest.mark.parametrize("name", WAITING)
 def test_one_thread_waits_for_nobody(name):
-    assert not waited(WAITING[name], calls=1, threads=1)
+    assert not threads_waited(WAITING[name], calls=1, threads=1)
 
 
 @pytest.mark.parametrize("name", QUIET)
 def test_threads_that_did_not_wait(name):
-    assert not waited(QUIET[name], calls=1, threads=2)
+    assert not threads_waited(QUIET[name], calls=1, threads=2)
 
 
 def test_it_is_the_block_that_takes_whole_ticks():
     blocks = samples((20, 0.008, 8e-6))
-    assert waited(tuple(time_s / 7 for time_s in blocks), calls=7, threads=8)
-    assert not waited(tuple(time_s / 7 for time_s in blocks), calls=1, threads=8)
+    assert threads_waited(tuple(time_s / 7 for time_s in blocks), calls=7, threads=8)
+    assert not threads_waited(tuple(time_s / 7 for time_s in blocks), calls=1, threads=8)
 
 
 def test_few_samples_tell_nothing():
-    assert not waited(samples((7, 0.008, 1e-6)), calls=1, threads=2)
+    assert not threads_waited(samples((7, 0.008, 1e-6)), calls=1, threads=2)
 
 
 def test_steady_ops_of_any_length_are_seldom_taken_for_waiting():
     rng = np.random.default_rng(1)
     times = np.exp(rng.uniform(np.log(2e-4), np.log(0.1), 2000))
-    taken = sum(waited(tuple(rng.normal(t, 0.01 * t, 30)), calls=1, threads=2) for t in times)
+    taken = sum(
+        threads_waited(tuple(rng.normal(t, 0.01 * t, 30)), calls=1, threads=2) for t in times
+    )
     assert taken < 0.01 * len(times)
