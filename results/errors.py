@@ -1,4 +1,4 @@
-"""The exceptions of opbench, as one small tree.
+"""The exceptions of opbench, as one small tree, and the exit code that each calls for.
 
 OpbenchError
 ├── DeclarationError    an op, a contender or a module of them is not well formed
@@ -16,10 +16,17 @@ OpbenchError
 from __future__ import annotations
 
 import contextlib
+from typing import ClassVar
+
+#: The exit code where nothing could be measured, or compared.
+NOTHING_MEASURED = 6
 
 
 class OpbenchError(Exception):
     """Root of every error that opbench raises on purpose; its text is meant for people."""
+
+    #: The exit code of the command that it ends; unless a subclass says otherwise, of wrong usage.
+    exit_code: ClassVar[int] = 2
 
 
 class DeclarationError(OpbenchError):
@@ -55,6 +62,8 @@ class TruncatedLineError(RunFolderError):
 class NothingRecordedError(OpbenchError):
     """A run can be read and holds nothing of what is selected; the text says what to use."""
 
+    exit_code = NOTHING_MEASURED
+
 
 class TriageError(OpbenchError):
     """The file of accepted changes cannot be read, is not well formed, or holds expired entries."""
@@ -63,13 +72,19 @@ class TriageError(OpbenchError):
 class VersionError(OpbenchError):
     """A version that is to be compared does not exist, or does not build or load."""
 
+    exit_code = NOTHING_MEASURED
+
 
 class EnvironmentsDifferError(OpbenchError):
     """Two runs were made in environments that differ, so that their times can't be compared."""
 
+    exit_code = NOTHING_MEASURED
+
 
 class UnsupportedError(OpbenchError):
     """A contender does not run here, or not on these inputs; the text is the reason."""
+
+    exit_code = NOTHING_MEASURED
 
 
 def one_line(error: BaseException) -> str:

@@ -1,7 +1,7 @@
-"""The command `opbench`: its parser, its verbs, and what becomes of their errors.
+"""The command `opbench`: its parser, its verbs, and the exit codes of their errors.
 
-Only this module exits, and only it and the verbs in `harness/commands` print. Tables go to standard
-output, progress and errors to standard error.
+Only this module exits, and only `harness/cli` prints. Tables go to standard output, progress and
+errors to standard error.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from opbench.harness.cli.commands import (
     show,
 )
 from opbench.harness.cli.commands import list as list_
-from opbench.harness.cli.commands.common import going_on
 from opbench.harness.cli.exit_codes import Exit
+from opbench.harness.cli.output import complain
 from opbench.harness.cli.parsing import Parser, parse
 from opbench.harness.cli.streams import escape_what_cannot_be_shown, warnings_shown
 from opbench.harness.system.interruption import as_interrupt, ignore_until_the_end
@@ -42,9 +42,9 @@ from opbench.results.errors import OpbenchError
 
 #: The exit code of a bug in opbench itself; EX_SOFTWARE of sysexits.h.
 BUG = 70
-#: The exit code of an interrupted command; shells tell it of who SIGINT ends.
+#: The exit code of an interrupted command; as shells report a process that SIGINT ends.
 INTERRUPTED = 128 + signal.SIGINT
-#: The exit code where nobody reads the output any more; shells tell it of who SIGPIPE ends.
+#: The exit code of a command whose output is no longer read; as for one that SIGPIPE ends.
 UNREAD = 128 + signal.SIGPIPE
 _EXIT_CODES = """\
 exit codes:
@@ -62,13 +62,13 @@ exit codes:
 
 
 class _Verb(Protocol):
-    """What a module of `harness/commands` has."""
+    """The members of each module of `harness/cli/commands`."""
 
     HELP: str
 
-    def add(self, verb: argparse.ArgumentParser) -> None: ...
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
 
-    def main(self, words: argparse.Namespace) -> Exit: ...
+    def run(self, args: argparse.Namespace) -> Exit: ...
 
 
 #: In the order of `--help`.
@@ -104,22 +104,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with as_interrupt():
             _ensure_usable()
-            code = _done(_parsed(argv))
+            code = _run(_parse(argv))
             sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # Whoever read the output has seen enough (`opbench show | head`). What would have come of
-        # the command isn't known, and must not be taken for a pass.
+        # The reader of the output has seen enough (`opbench show | head`). The outcome of the
+        # command isn't known, and must not be taken for a pass.
         sys.stdout = None
         return UNREAD
     except OSError as error:
-        # Python would try again to write what it still holds, and end with a code of its own.
+        # Python would try again to write the rest of its buffer, and end with a code of its own.
         sys.stdout = None
         print(f"opbench: standard output cannot be written: {_mishap(error)}", file=sys.stderr)
         return Exit.USAGE
 
 
-def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     try:
         return parse(parsers, argv)
     except SystemExit:
@@ -130,8 +130,8 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
 def _ensure_usable() -> None:
     """Raise OSError where nothing can be printed.
 
-    A file that is opened later would get the number of a stream that is closed, and whatever is
-    printed would go into it.
+    A file that is opened later would get the number of a stream that is closed, and all output
+    would go into it.
     """
     for number in range(3):
         try:
@@ -144,23 +144,25 @@ def _ensure_usable() -> None:
         raise OSError(errno.EBADF, "it is closed; give > /dev/null to do without")
 
 
-def _done(words: argparse.Namespace) -> int:
-    """Do what is asked, and tell what is in the way of it."""
+def _run(args: argparse.Namespace) -> int:
+    """Run the verb, and return its exit code or that of the error that ends it."""
     try:
-        with warnings_shown(words.verb):
-            return int(_VERBS[words.verb].main(words))
+        with warnings_shown(args.verb):
+            return int(_VERBS[args.verb].run(args))
     except OpbenchError as error:
-        print(f"opbench {words.verb}: {error}", file=sys.stderr)
-        return Exit.USAGE
-    except KeyboardInterrupt:
-        print(f"opbench {words.verb}: interrupted{going_on(words)}", file=sys.stderr)
+        complain(args.verb, str(error))
+        return error.exit_code
+    except KeyboardInterrupt as error:
+        # A verb that had begun a run has noted how to go on with it.
+        notes = getattr(error, "__notes__", ["nothing was recorded"])
+        complain(args.verb, "; ".join(["interrupted", *notes]))
         return INTERRUPTED
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - a bug; Python's own exit code would say "a regression"
         if _is_mishap(error):
-            sys.stdout.flush()  # where it is that which can't be written, that is told instead
-            print(f"opbench {words.verb}: {_mishap(error)}", file=sys.stderr)
+            sys.stdout.flush()  # raises if it is standard output that can't be written
+            complain(args.verb, _mishap(error))
             return Exit.USAGE
         traceback.print_exc()
         return BUG
@@ -169,14 +171,14 @@ def _done(words: argparse.Namespace) -> int:
 def _is_mishap(error: Exception) -> TypeGuard[OSError]:
     """Whether the system refused something, be it a file, memory on a disk or an address.
 
-    What concerns processes that this one started and speaks to is its own affair.
+    Errors of the processes that this one started are bugs.
     """
     own = (ConnectionError, ChildProcessError, ProcessLookupError, BlockingIOError)
     return isinstance(error, OSError) and not isinstance(error, own)
 
 
 def _mishap(error: OSError) -> str:
-    """What the system refused, in a line."""
+    """The refusal of the system, in a line."""
     reason = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and not error.filename:
         return f"{reason}: of standard output, or of a temporary file"
@@ -199,7 +201,7 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
         made[name] = verbs.add_parser(
             name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
         )
-        verb.add(made[name])
+        verb.add_arguments(made[name])
     return root, made
 
 

@@ -1,4 +1,4 @@
-"""How a command line is read: a line for each error, options that may be repeated. No torch."""
+"""Parse command lines: a line for each error, options that may be repeated. No torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from opbench.harness.declaration.suggestions import near
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
-#: argparse's own words about a value that isn't one of the allowed.
+#: argparse's message about a value that isn't one of the allowed.
 _CHOICE = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)$")
 
 
@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, with the nearest known word where there is one."""
 
     def print_help(self, file: SupportsWrite[str] | None = None) -> None:
-        """Print it, and raise OSError where it can't be printed, which argparse doesn't."""
+        """Print the help. Raises OSError if that fails, which argparse doesn't."""
         (file or sys.stdout).write(self.format_help())
 
     def error(self, message: str) -> NoReturn:
@@ -37,44 +37,48 @@ Make = Callable[[], tuple["Parser", dict[str, "Parser"]]]
 
 
 def parse(make: Make, argv: Sequence[str] | None) -> argparse.Namespace:
-    """What a command line says, with `given`: the names of those words that were given.
+    """Parse a command line; `given` of the result are the names of the arguments that were given.
 
     Exits with 2 where something is wrong.
     """
     root, verbs = make()
-    words, unknown = root.parse_known_args(argv)
+    args, unknown = root.parse_known_args(argv)
     if unknown:
-        verb = verbs[words.verb]
+        verb = verbs[args.verb]
         known = re.findall(r"(?<!\S)--?[\w-]+", verb.format_help().replace(",", " "))
         hint = near(unknown[0].partition("=")[0], dict.fromkeys(known))
         verb.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
-    words.given = _given(make, argv, words)
-    return words
+    args.given = _given(make, argv, args)
+    return args
 
 
-def _given(make: Make, argv: Sequence[str] | None, words: argparse.Namespace) -> frozenset[str]:
-    """Which words were given, be they as by default: read again with other defaults."""
+def _given(make: Make, argv: Sequence[str] | None, args: argparse.Namespace) -> frozenset[str]:
+    """The names of the arguments that were given, whatever their defaults: parsed without any."""
     absent = object()
     root, verbs = make()
-    usual = {name: value for name, value in vars(words).items() if name != "verb"}
-    # What is a list is added to, and empty unless it was given.
-    others = {name: absent for name, value in usual.items() if not isinstance(value, list)}
-    verbs[words.verb].set_defaults(**others)
-    again = vars(root.parse_known_args(argv)[0])
-    return frozenset(n for n in usual if again[n] is not absent and again[n] != [])
+    values = {name: value for name, value in vars(args).items() if name != "verb"}
+    # An argument that is a list is added to, and empty unless it was given.
+    others = {name: absent for name, value in values.items() if not isinstance(value, list)}
+    verbs[args.verb].set_defaults(**others)
+    without_defaults = vars(root.parse_known_args(argv)[0])
+    return frozenset(
+        name
+        for name in values
+        if without_defaults[name] is not absent and without_defaults[name] != []
+    )
 
 
 def option_of(name: str) -> str:
-    """What people call the word that `name` stands for."""
-    return _CALLED.get(name) or "--" + name.replace("_", "-")
+    """The option, or the placeholder of the argument, that sets the argument `name`."""
+    return _OPTIONS.get(name) or "--" + name.replace("_", "-")
 
 
-def listed(words: Iterable[str]) -> str:
-    """Several words as people call them, by commas."""
-    return ", ".join(sorted(map(option_of, words)))
+def listed(names: Iterable[str]) -> str:
+    """The options of several arguments, by commas."""
+    return ", ".join(sorted(map(option_of, names)))
 
 
-_CALLED = {"names": "OP", "expression": "-k", "impls": "--impl", "passes": "--pass"}
+_OPTIONS = {"names": "OP", "expression": "-k", "impls": "--impl", "passes": "--pass"}
 
 
 class Join(argparse.Action):

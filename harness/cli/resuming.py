@@ -1,17 +1,15 @@
-"""What `--resume` keeps of a run, what it may change, and what is raced anew."""
+"""Resume a run: the options that it keeps or may change, and the cases that are raced anew."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opbench.harness.cli import options
+from opbench.harness.cli.option_types import as_duration
+from opbench.harness.cli.output import complain
 from opbench.harness.cli.parsing import listed
-from opbench.results.errors import RunFolderError, SelectionError
+from opbench.results.errors import EnvironmentsDifferError, RunFolderError, SelectionError
 
 if TYPE_CHECKING:
     from opbench.harness.execution.supervisor import Supervisor
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from opbench.results.records import Case
     from opbench.results.records.run_folder import RunFolder
 
-#: Words that say how a run goes on, not what it is, by verb.
+#: By verb, the options that say how a run goes on, not what it is.
 _FREE = {
     "run": {"budget", "timeout", "memory_limit", "in_process", "json", "quiet"},
     "calibrate": {
@@ -28,71 +26,56 @@ _FREE = {
         *("timeout", "memory_limit", "json", "quiet"),
     },
 }
-#: Words that say that a run goes on.
+#: The options that say that a run goes on.
 _RESUMING = {"resume", "gate"}
 
 
-def open_resumed(words: argparse.Namespace) -> RunFolder:
-    """The run to go on with; `words` become what it was begun with.
+def open_resumed(
+    path: str, *, verb: str, given: Mapping[str, object]
+) -> tuple[RunFolder, dict[str, object]]:
+    """Open the run to go on with; return it and the options that it was begun with.
 
-    Raises SelectionError where words were given that a run can't change, RunFolderError where it
-    is no run of races.
+    given: the options that were given now, as they would be kept with the run; those that may
+    change are not among the options returned. Raises SelectionError for options that a run can't
+    change, RunFolderError if another verb made it.
     """
     from opbench.results.records.run_folder import open_run
 
-    folder = open_run(words.resume)
-    settings = folder.info.settings
-    kept = {name: json.loads(value) for name, value in settings}
-    free = _FREE[words.verb]
-    if _verb_of(kept) != words.verb:
+    folder = open_run(path)
+    kept = {name: json.loads(value) for name, value in folder.info.settings}
+    free = _FREE[verb]
+    if _verb_of(kept) != verb:
         raise RunFolderError(
-            f"{folder.path} was not made by `opbench {words.verb}`: there is nothing to go on with"
+            f"{folder.path} was not made by `opbench {verb}`: there is nothing to go on with"
         )
-    kept |= {"id": folder.info.id, "out": _as_out(str(folder.path.parent))}
-    asked = {name: _as_kept(name, words) for name in words.given - free - _RESUMING}
-    refused = [name for name, value in asked.items() if name not in kept or kept[name] != value]
+    known = {**kept, "id": folder.info.id, "out": str(folder.path.parent.resolve())}
+    fixed = {name: value for name, value in given.items() if name not in free | _RESUMING}
+    refused = [name for name in fixed if name not in known or known[name] != fixed[name]]
     if refused:
         raise SelectionError(
             f"{folder.path} goes on as it was begun: leave {listed(refused)} out, or begin another "
             f"run; {listed(free)} may be given"
         )
-    options.recall(words, tuple(s for s in settings if s[0] not in words.given & free))
-    return folder
+    return folder, {n: value for n, value in kept.items() if n not in given.keys() & free}
 
 
 def _verb_of(kept: Mapping[str, object]) -> str:
-    """What made a run, by what is kept with it; runs of earlier versions don't say it."""
+    """The verb that made a run, by its options; runs of earlier versions don't keep it."""
     if "verb" in kept:
         return str(kept["verb"])
     return "run" if "budget" in kept and "base" not in kept else ""
 
 
-def _as_kept(name: str, words: argparse.Namespace) -> object:
-    """What was given now, as it would have been kept."""
-    value = getattr(words, name)
-    if name == "load":
-        return options.from_anywhere(value)
-    return _as_out(value) if name == "out" else json.loads(json.dumps(value))
-
-
-def _as_out(folder: str) -> str:
-    return str(Path(folder).resolve())
-
-
-def ensured(
-    words: argparse.Namespace, folder: RunFolder, supervisor: Supervisor | None
-) -> RunFolder:
-    """The folder, once it is sure that this environment is the one that the run was begun in.
-
-    Raises EnvironmentsDifferError where it isn't: nothing recorded here could be told from it.
-    """
+def ensure_same_environment(folder: RunFolder, supervisor: Supervisor | None) -> None:
+    """Raise EnvironmentsDifferError if contenders run in another environment than the run's."""
     from opbench.harness.machine.environment import describe
     from opbench.results.regression.two_runs import ensure_comparable
 
-    words.folder = folder.path
     here = describe() if supervisor is None else supervisor.environment()
-    ensure_comparable(folder.info.environment, here)
-    return folder
+    try:
+        ensure_comparable(folder.info.environment, here)
+    except EnvironmentsDifferError as error:
+        raise EnvironmentsDifferError(f"{folder.path} can't go on here: {error}") from error
 
 
 def left(races: Sequence[Race], folder: RunFolder, anew: Collection[Case]) -> tuple[Race, ...]:
@@ -105,34 +88,37 @@ def left(races: Sequence[Race], folder: RunFolder, anew: Collection[Case]) -> tu
     )
 
 
-def undecided(words: argparse.Namespace, folder: RunFolder) -> frozenset[Case]:
-    """The cases that are raced anew, which is told: undecided ones, for longer than they were."""
-    from opbench.harness.cli.option_types import as_duration
+def undecided(folder: RunFolder, budget_s: float) -> frozenset[Case]:
+    """The undecided cases that were raced for less than the budget: they are raced anew.
 
-    if "budget" not in words.given:
-        return frozenset()
-    found, spent = set(), 0
+    Tells how many there are, on standard error.
+    """
+    anew, spent = set(), 0
     for outlook, raced_s in _open(folder):
-        if _allowed_s(words.budget, outlook) > raced_s:
-            found.add(outlook.case)
+        if _allowed_s(budget_s, outlook) > raced_s:
+            anew.add(outlook.case)
         else:
             spent += 1
-    budget = as_duration(words.budget)
-    if not found and not spent:
-        print("opbench run: nothing is undecided: no case is raced anew", file=sys.stderr)
-    if found:
-        told = f"racing {len(found)} undecided cases anew, for {budget} each: the new times count"
-        print(f"opbench run: {told} instead of the old", file=sys.stderr)
-    if spent:
-        told = (
-            f"{spent} undecided cases were raced for longer than {budget}, and are left as they are"
+    budget = as_duration(budget_s)
+    if not anew and not spent:
+        complain("run", "nothing is undecided: no case is raced anew")
+    if anew:
+        complain(
+            "run",
+            f"racing {len(anew)} undecided cases anew, for {budget} each: the new times count "
+            "instead of the old",
         )
-        print(f"opbench run: {told}", file=sys.stderr)
-    return frozenset(found)
+    if spent:
+        complain(
+            "run",
+            f"{spent} undecided cases were raced for longer than {budget}, and are left as they "
+            "are",
+        )
+    return frozenset(anew)
 
 
 def _open(folder: RunFolder) -> list[tuple[Outlook, float]]:
-    """The undecided cases, and for how many seconds each was raced."""
+    """The undecided cases, and the seconds that each was raced for."""
     from opbench.harness.pipeline.outlook import outlooks, raced_for
     from opbench.results.ranking.leaderboard import boards_of
 
@@ -144,7 +130,7 @@ def _open(folder: RunFolder) -> list[tuple[Outlook, float]]:
 
 
 def _allowed_s(budget_s: float, outlook: Outlook) -> float:
-    """For how long a race may go on that needs all of its patience for a first look, or not."""
+    """The seconds that a race may go on for: more of them while its first look is due."""
     from opbench.harness.timing.stopping import Policy
 
     patient = outlook.rounds < outlook.first_look

@@ -1,8 +1,7 @@
-"""What people see in a terminal: tables, and how far the work is."""
+"""Tables and progress in a terminal."""
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 import time
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from opbench.harness.cli.output import Output, complain
 from opbench.harness.execution.observer import NullObserver
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def draw(tables: Iterable[Table]) -> None:
             # Rich would exit with 1, which stands for a regression here.
             raise
 
-    # A pipe has no width; lines are cut by whoever reads them.
+    # A pipe has no width; its reader cuts the lines.
     console = Printer(highlight=False, width=None if sys.stdout.isatty() else 200)
     for table in tables:
         # Above the table and not its title, which would be folded to the table's width.
@@ -52,7 +52,7 @@ class Progress(NullObserver):
         """Announce the cases that are to come."""
 
 
-#: What goes on in a stage.
+#: The stages in words.
 _STAGES = {
     "prepare": "preparing",
     "compile": "compiling",
@@ -65,18 +65,15 @@ _CHECK_S = 1.0
 
 
 @contextmanager
-def progress(words: argparse.Namespace) -> Iterator[Progress]:
-    """An observer that draws a bar on a terminal, and else writes a line for each case.
-
-    words: of the command line: its verb, and whether it is to be quiet.
-    """
-    if words.quiet:
+def progress(output: Output) -> Iterator[Progress]:
+    """An observer that draws a bar on a terminal, and else writes a line for each case."""
+    if output.quiet:
         yield Progress()
     elif sys.stderr.isatty():
         with _bar() as bar:
             yield bar
     else:
-        yield _Lines(words.verb, every_s=_CHECK_S if words.verb == "check" else 0.0)
+        yield _Lines(output.verb, every_s=_CHECK_S if output.verb == "check" else 0.0)
 
 
 class _Lines(Progress):
@@ -87,7 +84,7 @@ class _Lines(Progress):
         self._began = time.monotonic()
         self._total = self._done = 0
         self._told_s = -math.inf
-        _write_line(verb, "loading")
+        complain(verb, "loading")
 
     def expect(self, races: Sequence[Race]) -> None:
         """Announce the cases that are to come."""
@@ -101,7 +98,7 @@ class _Lines(Progress):
             return
         self._told_s = elapsed
         done = f"{self._done} of {self._total} cases, {_elapsed(elapsed)}"
-        _write_line(self._verb, f"{done}: {race.case.op} {race.case.label}")
+        complain(self._verb, f"{done}: {race.case.op} {race.case.label}")
 
 
 @contextmanager
@@ -150,9 +147,9 @@ class _Bar(Progress):
 
 
 @contextmanager
-def busy(words: argparse.Namespace, text: str) -> Iterator[None]:
-    """Say what goes on for a while: on a terminal until it is over, else in a line."""
-    if words.quiet:
+def busy(output: Output, text: str) -> Iterator[None]:
+    """Show a text while something takes time: on a terminal until it is over, else as a line."""
+    if output.quiet:
         yield
     elif sys.stderr.isatty():
         from rich.console import Console
@@ -160,11 +157,11 @@ def busy(words: argparse.Namespace, text: str) -> Iterator[None]:
         with Console(stderr=True).status(_escaped(text)):
             yield
     else:
-        _write_line(words.verb, text)
+        complain(output.verb, text)
         yield
 
 
-#: What a gate does in units of a role.
+#: The roles of units in words.
 _ROLES = {
     "screen": "screening: process",
     "confirm": "confirming: process",
@@ -173,17 +170,17 @@ _ROLES = {
 
 
 @contextmanager
-def gate_progress(words: argparse.Namespace) -> Iterator[session.SessionObserver]:
-    """An observer that says which unit of a gate begins and how many contenders are undecided.
+def gate_progress(output: Output) -> Iterator[session.SessionObserver]:
+    """An observer that shows which unit of a gate begins and how many contenders are undecided.
 
-    How long that takes nobody knows: it depends on how they scatter.
+    The remaining time isn't shown: it depends on how much they scatter.
     """
     from opbench.harness.regression.session import SessionObserver
 
-    if words.quiet:
+    if output.quiet:
         yield SessionObserver()
     elif not sys.stderr.isatty():
-        yield _unit_lines(words.verb)
+        yield _unit_lines(output.verb)
     else:
         from rich.console import Console
 
@@ -199,7 +196,7 @@ def _unit_lines(verb: str) -> session.SessionObserver:
     class Lines(SessionObserver):
         def begin_unit(self, role: str, number: int, left: int) -> None:
             elapsed = _elapsed(time.monotonic() - began)
-            _write_line(verb, f"{_unit(role, number, left)}, {elapsed}")
+            complain(verb, f"{_unit(role, number, left)}, {elapsed}")
 
     return Lines()
 
@@ -231,11 +228,6 @@ def _escaped(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
-
-
-def _write_line(verb: str, text: str) -> None:
-    sys.stderr.write(f"opbench {verb}: {text}\n")
-    sys.stderr.flush()
 
 
 def _elapsed(seconds: float) -> str:

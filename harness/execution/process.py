@@ -22,7 +22,7 @@ from opbench.harness.execution import heartbeat
 from opbench.harness.execution.messages import OUTPUT, Handshake, JobEnd, Message, WorkerConfig
 from opbench.harness.versions import own_packages
 from opbench.harness.versions.git import without_local
-from opbench.results.errors import OpbenchError, OpFaultError
+from opbench.results.errors import NOTHING_MEASURED, OpbenchError, OpFaultError
 from opbench.results.records import Cause, Environment, Failed
 
 #: Seconds between two glances at the worker: seldom enough not to disturb what it times.
@@ -50,6 +50,8 @@ def default_memory() -> int:
 
 class WorkerError(OpbenchError):
     """No worker could be started, or the harness itself failed in it."""
+
+    exit_code = NOTHING_MEASURED
 
 
 @dataclass(frozen=True, slots=True)

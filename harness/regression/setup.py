@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from opbench.harness.execution.messages import WorkerConfig
 from opbench.harness.execution.process import Limits, WorkerError
@@ -37,6 +38,9 @@ from opbench.harness.versions.worktrees import (
 from opbench.results.errors import SelectionError, VersionError
 from opbench.results.records import Environment, Method, Side
 
+#: By which method contenders are to be screened; "auto": as twins if both versions can be.
+MethodChoice = Literal["auto", Method]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonRequest:
@@ -53,8 +57,7 @@ class ComparisonRequest:
     selection: Selection
     #: As given by --load.
     modules: tuple[str, ...]
-    #: "auto", "twins" or "pairs".
-    method: str
+    method: MethodChoice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +177,7 @@ def _project(modules: tuple[str, ...]) -> Version:
 
 
 def _method(
-    requested: str, base: Version, head: Version, limits: Limits
+    requested: MethodChoice, base: Version, head: Version, limits: Limits
 ) -> tuple[Method, str, Environment]:
     """How to screen, why, and the environment: as twins if both can share a process."""
     versions = (("base", base), ("head", head))

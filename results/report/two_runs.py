@@ -13,6 +13,7 @@ from opbench.results.records.comparison import is_idle
 from opbench.results.regression.two_runs import Comparison, UnpairedFinding
 from opbench.results.regression.verdicts import VERDICTS
 from opbench.results.report.findings import findings_table, uncompared_table, urgency
+from opbench.results.report.markdown import escape, render
 from opbench.results.report.table import Table
 
 
@@ -37,6 +38,13 @@ def tables(comparison: Comparison) -> tuple[Table, ...]:
 def headline(comparison: Comparison) -> str:
     """The findings in a few lines, and what they are worth."""
     return "\n".join((*_counts(comparison), *_machine(comparison), *_worth(comparison)))
+
+
+def markdown(comparison: Comparison) -> str:
+    """A summary for the page of a pull request."""
+    lines = [f"{escape(line)}\n" for line in headline(comparison).splitlines()]
+    parts = ["## opbench gate, against a recorded run\n", *lines]
+    return "\n".join([*parts, *map(render, tables(comparison))])
 
 
 def _title(comparison: Comparison) -> str:

@@ -180,11 +180,13 @@ def test_what_is_really_a_bug_stays_one(capsys, monkeypatch):
             HELP = "is broken"
 
             @staticmethod
-            def main(words, error=error):
+            def run(args, error=error):
                 raise error
 
         monkeypatch.setitem(app._VERBS, "list", Broken)
-        monkeypatch.setattr(Broken, "add", staticmethod(lambda verb: None), raising=False)
+        monkeypatch.setattr(
+            Broken, "add_arguments", staticmethod(lambda parser: None), raising=False
+        )
         assert main(["list"]) == app.BUG
         assert "Traceback" in capsys.readouterr().err
 

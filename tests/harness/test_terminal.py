@@ -5,11 +5,11 @@ import re
 import select
 import subprocess
 import sys
-from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
+from opbench.harness.cli.output import Output
 from opbench.harness.cli.terminal import busy, gate_progress, progress
 from opbench.harness.planning.selection import Race
 from opbench.results.records import Case
@@ -20,8 +20,8 @@ RACES = [
 MINE = Path(__file__).parent.parent / "loaded" / "row_sum.py"
 
 
-def words(verb="run", *, quiet=False):
-    return Namespace(verb=verb, quiet=quiet)
+def output(verb="run", *, quiet=False):
+    return Output(verb, quiet=quiet)
 
 
 def through(observer, races=RACES):
@@ -34,7 +34,7 @@ def through(observer, races=RACES):
 
 
 def test_a_line_for_each_case_where_there_is_no_terminal(capsys):
-    with progress(words()) as observer:
+    with progress(output()) as observer:
         through(observer)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "opbench run: loading"
@@ -45,7 +45,7 @@ def test_a_line_for_each_case_where_there_is_no_terminal(capsys):
 
 
 def test_the_many_cases_of_a_check_are_told_of_now_and_then(capsys):
-    with progress(words("check")) as observer:
+    with progress(output("check")) as observer:
         through(observer, RACES * 100)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) < 50
@@ -54,18 +54,18 @@ def test_the_many_cases_of_a_check_are_told_of_now_and_then(capsys):
 
 @pytest.mark.parametrize("told", [progress, gate_progress])
 def test_quiet_is_quiet(told, capsys):
-    with told(words(quiet=True)) as observer:
+    with told(output(quiet=True)) as observer:
         if told is progress:
             through(observer)
         else:
             observer.begin_unit("screen", 0, 4)
-    with busy(words(quiet=True), "measuring"):
+    with busy(output(quiet=True), "measuring"):
         pass
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_line_for_each_unit_of_a_gate(capsys):
-    with gate_progress(words("gate")) as observer:
+    with gate_progress(output("gate")) as observer:
         observer.begin_unit("screen", 0, 4)
         observer.begin_case(RACES[0])
         observer.begin_unit("verify", 1, 2)
@@ -76,7 +76,7 @@ def test_a_line_for_each_unit_of_a_gate(capsys):
 
 
 def test_a_line_for_what_takes_a_while(capsys):
-    with busy(words("calibrate"), "measuring cpu"):
+    with busy(output("calibrate"), "measuring cpu"):
         pass
     assert capsys.readouterr().err == "opbench calibrate: measuring cpu\n"
 

@@ -3,59 +3,63 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opbench.harness.cli import options
-from opbench.harness.cli.commands import common
+from opbench.harness.cli import arguments, options
 from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.cli.option_types import count, duration, shares
+from opbench.harness.cli.output import plain, print_json
 from opbench.harness.cli.parsing import listed
 from opbench.harness.cli.resuming import open_resumed
+from opbench.harness.cli.run_folder import RunInProgress, create_in, resumable
 from opbench.harness.cli.terminal import busy, draw, gate_progress
 from opbench.harness.system.cores import usable_cores
 from opbench.harness.system.lazy_import import import_lazily
-from opbench.results.errors import SelectionError, UnsupportedError
+from opbench.results.errors import SelectionError
 from opbench.results.records.output_paths import ensure_apart_from_runs
 
 if TYPE_CHECKING:
+    from opbench.harness.cli.output import Output
+    from opbench.harness.cli.run_folder import NewRun
+    from opbench.harness.execution.process import Limits
     from opbench.harness.planning.selection import Selection
-    from opbench.results.records import Calibration
+    from opbench.results.records import Calibration, GateRules
     from opbench.results.records.run_folder import RunFolder
 
 HELP = "measure what this machine can do at most, or how often the gate errs on it"
-#: Where any of these was given, the usual suite is not what is asked for.
+#: Where any of these was given, the default selection doesn't hold.
 _CHOOSING = ("names", "expression", "impls", "inputs", "board")
-#: The words that either understands, and those of ceilings alone.
+#: The arguments that both kinds of calibration take, and those of ceilings alone.
 _OF_BOTH = {"gate", "ceilings", "device", "threads", "json", "quiet"}
 _OF_CEILINGS = {"seconds", "fresh"}
 
 
-def add(verb: argparse.ArgumentParser) -> None:
-    """Add what the verb understands."""
-    what = verb.add_mutually_exclusive_group(required=True)
-    what.add_argument(
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
+    kind = parser.add_mutually_exclusive_group(required=True)
+    kind.add_argument(
         "--ceilings",
         action="store_true",
         help="measure what this machine can do at most, and keep it for later runs",
     )
-    what.add_argument(
+    kind.add_argument(
         "--gate",
         action="store_true",
         help="measure how often the gate errs, and what it finds, and keep it for later gates",
     )
-    options.add_json(verb)
-    options.add_quiet(verb)
-    options.add_out(verb)
-    options.add_selection(verb)
-    _add_ceilings(verb)
-    _add_gate(verb)
-    options.add_limits(verb)
+    arguments.add_json(parser)
+    arguments.add_quiet(parser)
+    arguments.add_out(parser)
+    arguments.add_selection(parser)
+    _add_ceilings(parser)
+    _add_gate(parser)
+    arguments.add_limits(parser)
 
 
-def _add_ceilings(verb: argparse.ArgumentParser) -> None:
-    add = verb.add_argument_group("with --ceilings").add_argument
+def _add_ceilings(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("with --ceilings").add_argument
     add(
         "--seconds",
         type=duration,
@@ -70,8 +74,8 @@ def _add_ceilings(verb: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_gate(verb: argparse.ArgumentParser) -> None:
-    group = verb.add_argument_group("with --gate (selection: 28 contenders and cases by default)")
+def _add_gate(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("with --gate (selection: 28 contenders and cases by default)")
     add = group.add_argument
     add(
         "--units",
@@ -101,21 +105,27 @@ def _add_gate(verb: argparse.ArgumentParser) -> None:
         metavar="P,...",
         help="to inject into one contender (default: 1%%,2%%,3%%,5%%,10%%)",
     )
-    options.add_rules(group)
+    arguments.add_rules(group)
     add("--resume", metavar="RUN", help="go on with the units of this folder")
     add("--plot", type=Path, metavar="FILE.png", help="draw what is found of each slowdown")
 
 
-def main(words: argparse.Namespace) -> Exit:
-    """Measure, keep and print what was asked for."""
-    other = _OF_CEILINGS if words.gate else words.given - _OF_CEILINGS - _OF_BOTH
-    if ignored := words.given & other:
-        what = "--gate" if words.gate else "--ceilings"
-        raise SelectionError(f"{listed(ignored)} would say nothing to {what}: leave it out")
-    return _gate(words) if words.gate else _ceilings(words)
+def run(args: argparse.Namespace) -> Exit:
+    """Measure the ceilings, or calibrate the gate; keep and print the results."""
+    other = _OF_CEILINGS if args.gate else args.given - _OF_CEILINGS - _OF_BOTH
+    if ignored := args.given & other:
+        kind = "--gate" if args.gate else "--ceilings"
+        raise SelectionError(f"{listed(ignored)} would say nothing to {kind}: leave it out")
+    if args.gate:
+        return _calibrate_gate(args)
+    devices, threads = options.selection(args).devices, args.threads or usable_cores()
+    output = options.output(args)
+    return _measure_ceilings(devices, threads, args.seconds, fresh=args.fresh, output=output)
 
 
-def _ceilings(words: argparse.Namespace) -> Exit:
+def _measure_ceilings(
+    devices: tuple[str, ...], threads: int, seconds: float, *, fresh: bool, output: Output
+) -> Exit:
     from opbench.harness.machine.ceilings import measure
     from opbench.harness.machine.device import ensure_device
     from opbench.harness.machine.device_names import ensure_devices
@@ -123,108 +133,143 @@ def _ceilings(words: argparse.Namespace) -> Exit:
     from opbench.results.ranking.ceilings import save
     from opbench.results.report.machine import ceilings_table
 
-    devices = options.selection(words).devices
     ensure_devices(devices)
-    try:
-        for device in devices:
-            ensure_device(device)
-    except UnsupportedError as error:
-        print(f"opbench calibrate: {error}", file=sys.stderr)
-        return Exit.NOTHING
-    key = describe().key
-    threads = words.threads or usable_cores()
     for device in devices:
-        with busy(words, f"measuring {device} for {words.seconds:g} s"):
+        ensure_device(device)
+    key = describe().key
+    for device in devices:
+        with busy(output, f"measuring {device} for {seconds:g} s"):
             measured = measure(
-                device=device, threads=threads, budget_s=words.seconds, environment_key=key
+                device=device, threads=threads, budget_s=seconds, environment_key=key
             )
-        kept = save(measured, fresh=words.fresh)
-        if words.json:
-            common.print_json(common.plain(kept))
+        best = save(measured, fresh=fresh)
+        if output.json:
+            print_json(plain(best))
         else:
-            draw(ceilings_table(kept))
+            draw(ceilings_table(best))
     return Exit.OK
 
 
-def _gate(words: argparse.Namespace) -> Exit:
-    """Record units, derive from them what gates are worth, and keep that."""
-    from opbench.harness.execution.process import WorkerError
-    from opbench.results.errors import VersionError
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """The calibration of the gate."""
+
+    selection: Selection
+    #: As given by --load.
+    modules: tuple[str, ...]
+    limits: Limits
+    rules: GateRules
+    new: NewRun
+    #: The folder to go on with; None for a new one.
+    resumed: RunFolder | None
+    output: Output
+    #: Numbers of units by each method.
+    twins: int
+    pairs: int
+    #: Shares that are injected.
+    slowdowns: tuple[float, ...]
+    #: Number of sessions that are resampled.
+    sessions: int
+    device: str
+    threads: int
+    #: The file of the plot, if any.
+    plot: Path | None
+
+
+def _calibrate_gate(args: argparse.Namespace) -> Exit:
+    """Record units, derive the error rates of gates from them, and keep these."""
     from opbench.results.records.machine_cache import CALIBRATIONS
     from opbench.results.report.machine import calibration_table
 
     import_lazily("torch")
-    if words.plot:
-        ensure_apart_from_runs(words.plot)
-    try:
-        folder = _recorded(words)
-    except (VersionError, WorkerError) as error:
-        print(f"opbench calibrate: {error}", file=sys.stderr)
-        return Exit.NOTHING
-    known = _calibration(words, folder)
-    folder.append(known)
-    CALIBRATIONS.save(known)
-    if words.plot:
-        from opbench.dashboards.power import curve
+    if args.plot:
+        ensure_apart_from_runs(args.plot)
+    with resumable("calibrate") as progress:
+        request = _request(args)
+        folder = _record(request, progress)
+        calibration = _calibration(request, folder)
+        folder.append(calibration)
+        CALIBRATIONS.save(calibration)
+        if request.plot:
+            from opbench.dashboards.power import curve
 
-        words.plot.write_bytes(curve(known))
-    if words.json:
-        common.print_json({"run": str(folder.path), "calibration": common.plain(known)})
-    else:
-        draw((calibration_table(known),))
-        print(f"run: {folder.path}")
+            request.plot.write_bytes(curve(calibration))
+        if request.output.json:
+            print_json({"run": str(folder.path), "calibration": plain(calibration)})
+        else:
+            draw((calibration_table(calibration),))
+            print(f"run: {folder.path}")
     return Exit.OK
 
 
-def _recorded(words: argparse.Namespace) -> RunFolder:
-    from opbench.harness.execution.process import Limits, default_memory
+def _request(args: argparse.Namespace) -> _Request:
+    """The calibration, with the options of the folder that is resumed, if any."""
+    resumed = None
+    if args.resume:
+        given = options.given(args)
+        resumed, settings = open_resumed(args.resume, verb="calibrate", given=given)
+        options.restore(args, settings)
+    return _Request(
+        selection=_selection(args),
+        modules=options.modules(args),
+        limits=options.limits(args, workers=2),
+        rules=options.gate_rules(args),
+        new=options.new_run(args),
+        resumed=resumed,
+        output=options.output(args),
+        twins=args.units,
+        pairs=args.pairs,
+        slowdowns=tuple(args.slowdowns),
+        sessions=args.sessions,
+        device=args.device or "cpu",
+        threads=args.threads or usable_cores(),
+        plot=args.plot,
+    )
+
+
+def _selection(args: argparse.Namespace) -> Selection:
+    """The selection; that of the default suite where nothing was chosen."""
+    from dataclasses import replace
+
+    from opbench.harness.regression.calibration import SUITE
+
+    selection = options.selection(args)
+    if any(getattr(args, name) for name in _CHOOSING):
+        return selection
+    return replace(selection, names=SUITE.names, impls=SUITE.impls, expression=SUITE.expression)
+
+
+def _record(request: _Request, progress: RunInProgress) -> RunFolder:
     from opbench.harness.regression.calibration import record
     from opbench.harness.regression.setup import set_up_against_itself
 
-    resumed = open_resumed(words) if words.resume else None
-    limits = Limits(words.timeout, words.memory_limit or default_memory() // 2)
-    comparison, environment = set_up_against_itself(_selection(words), tuple(words.load), limits)
-    folder = resumed or common.create_in(words, environment)
-    words.folder = folder.path
-    with gate_progress(words) as observer:
+    plan, environment = set_up_against_itself(request.selection, request.modules, request.limits)
+    folder = request.resumed or create_in(request.new, environment)
+    progress.folder = folder.path
+    with gate_progress(request.output) as observer:
         record(
-            comparison,
+            plan,
             folder,
-            slowdowns=words.slowdowns,
-            twins=words.units,
-            pairs=words.pairs,
+            slowdowns=request.slowdowns,
+            twins=request.twins,
+            pairs=request.pairs,
             observer=observer,
         )
     return folder
 
 
-def _calibration(words: argparse.Namespace, folder: RunFolder) -> Calibration:
-    from opbench.results.records import GateRules, Unit
+def _calibration(request: _Request, folder: RunFolder) -> Calibration:
+    from opbench.results.records import Unit
     from opbench.results.records.machine import Machine
     from opbench.results.regression.calibration import calibration_of
     from opbench.results.regression.resampling import replicates_of
 
     info = folder.info
-    replicates = replicates_of(line for line in folder.lines() if isinstance(line, Unit))
     return calibration_of(
-        replicates,
-        GateRules(words.alpha, words.min_slowdown),
-        machine=Machine(
-            info.environment.key, words.device or "cpu", words.threads or usable_cores()
-        ),
+        replicates_of(line for line in folder.lines() if isinstance(line, Unit)),
+        request.rules,
+        machine=Machine(info.environment.key, request.device, request.threads),
         created=info.created,
-        sessions=words.sessions,
-        slowed_sessions=words.sessions,
+        sessions=request.sessions,
+        slowed_sessions=request.sessions,
     )
-
-
-def _selection(words: argparse.Namespace) -> Selection:
-    """What is asked for; the usual suite where nothing was chosen."""
-    from dataclasses import replace
-
-    from opbench.harness.regression.calibration import SUITE
-
-    asked = options.selection(words)
-    if any(getattr(words, name) for name in _CHOOSING):
-        return asked
-    return replace(asked, names=SUITE.names, impls=SUITE.impls, expression=SUITE.expression)

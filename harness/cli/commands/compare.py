@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
-from opbench.harness.cli import options
-from opbench.harness.cli.commands import common
+from opbench.harness.cli import arguments, options
 from opbench.harness.cli.exit_codes import Exit, of_comparison
 from opbench.harness.cli.option_types import share
+from opbench.harness.cli.output import plain, print_json
 from opbench.harness.cli.terminal import draw
-from opbench.results.errors import EnvironmentsDifferError, SelectionError
+from opbench.results.errors import SelectionError
 
 HELP = "compare two recorded runs, as far as that can be done"
 
 
-def add(verb: argparse.ArgumentParser) -> None:
-    """Add what the verb understands."""
-    add = verb.add_argument
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
+    add = parser.add_argument
     add("base", metavar="BASE", help="the folder of the run before the change")
     add("head", metavar="HEAD", help="and of that after it")
-    options.add_picks(verb)
+    arguments.add_filter(parser)
     add(
         "--min-slowdown",
         type=share,
@@ -28,33 +27,28 @@ def add(verb: argparse.ArgumentParser) -> None:
         metavar="P",
         help="the smallest slowdown that matters (default: 3%%)",
     )
-    options.add_json(verb)
+    arguments.add_json(parser)
 
 
-def main(words: argparse.Namespace) -> Exit:
-    """Print what the second run tells of each contender that the first one has too."""
+def run(args: argparse.Namespace) -> Exit:
+    """Compare each contender that both runs have, and print the findings."""
     from opbench.results.records import GateRules
     from opbench.results.records.run_folder import open_run
     from opbench.results.regression.two_runs import compare
     from opbench.results.report.two_runs import headline, tables
 
-    rules = GateRules(min_slowdown=words.min_slowdown)
-    base, head = open_run(words.base), open_run(words.head)
+    rules = GateRules(min_slowdown=args.min_slowdown)
+    wanted, output = options.recorded_filter(args), options.output(args)
+    base, head = open_run(args.base), open_run(args.head)
     if base.path.resolve() == head.path.resolve():
-        raise SelectionError(f"{words.base} and {words.head} are the same run: give two")
-    picked = common.picks(words)
-    common.ensure_recorded(words, base, head, picked=picked)
-    try:
-        whole = compare(base, head, rules)
-    except EnvironmentsDifferError as error:
-        print(f"opbench compare: {error}", file=sys.stderr)
-        return Exit.NOTHING
-    found = whole.only(
-        lambda case, name: (not words.names or case.op in words.names) and picked(case, name)
+        raise SelectionError(f"{args.base} and {args.head} are the same run: give two")
+    wanted.ensure_recorded(base, head)
+    comparison = compare(base, head, rules).only(
+        lambda case, name: wanted.has_op(case) and wanted.has_contender(case, name)
     )
-    if words.json:
-        common.print_json(common.plain(found))
+    if output.json:
+        print_json(plain(comparison))
     else:
-        draw(tables(found))
-        print(headline(found))
-    return of_comparison(found, words.names)
+        draw(tables(comparison))
+        print(headline(comparison))
+    return of_comparison(comparison, wanted.names)

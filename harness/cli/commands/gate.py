@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opbench.harness.cli import options, summary_file
-from opbench.harness.cli.commands import common, gate_against_run
+from opbench.harness.cli import arguments, options, summary_file
+from opbench.harness.cli.commands import gate_against_run
 from opbench.harness.cli.exit_codes import Exit, of_gate
+from opbench.harness.cli.gate_output import print_gate
 from opbench.harness.cli.option_types import duration
+from opbench.harness.cli.output import complain, warn
+from opbench.harness.cli.run_folder import RunInProgress, create_in, resumable
 from opbench.harness.cli.terminal import gate_progress
 from opbench.harness.system.lazy_import import import_lazily
+from opbench.results.errors import SelectionError
 
 if TYPE_CHECKING:
+    from opbench.harness.cli.output import Output
+    from opbench.harness.cli.run_folder import NewRun
+    from opbench.harness.execution.process import Limits
     from opbench.harness.planning.selection import Race
-    from opbench.harness.regression.setup import Setup
+    from opbench.harness.regression.setup import ComparisonRequest, Setup
     from opbench.results.records import Gate, GateRules
     from opbench.results.records.run_folder import RunFolder
     from opbench.results.regression.report import Report
@@ -25,15 +32,15 @@ if TYPE_CHECKING:
 HELP = "compare two versions and fail where one is slower"
 
 
-def add(verb: argparse.ArgumentParser) -> None:
-    """Add what the verb understands."""
-    options.add_selection(verb)
-    options.add_json(verb)
-    options.add_quiet(verb)
-    options.add_out(verb)
-    base = options.add_versions(verb, required=True)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
+    arguments.add_selection(parser)
+    arguments.add_json(parser)
+    arguments.add_quiet(parser)
+    arguments.add_out(parser)
+    base = arguments.add_versions(parser, required=True)
     base("--base-run", metavar="RUN", help="a recorded run: much weaker evidence")
-    add = options.add_rules(verb.add_argument_group("decision"))
+    add = arguments.add_rules(parser.add_argument_group("decision"))
     add(
         "--budget",
         type=duration,
@@ -45,62 +52,94 @@ def add(verb: argparse.ArgumentParser) -> None:
     add("--accepted", metavar="FILE", help="accepted changes (default: the head's own list)")
     add("--summary", metavar="FILE", help="append the verdicts to this file, as Markdown")
     add("-v", "--verbose", action="store_true", help="list what both versions share")
-    options.add_limits(verb)
+    arguments.add_limits(parser)
 
 
-def main(words: argparse.Namespace) -> Exit:
-    """Compare the versions, and print what was found of each contender."""
-    from opbench.harness.execution.process import WorkerError
-    from opbench.results.errors import VersionError
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """The session that is to be held."""
+
+    versions: ComparisonRequest
+    limits: Limits
+    rules: GateRules
+    new: NewRun
+    output: Output
+    #: Seconds after which no new contender is looked at.
+    budget_s: float
+    #: The file of accepted changes; None for that of the head.
+    accepted: Path | None
+
+
+def run(args: argparse.Namespace) -> Exit:
+    """Compare the versions, and print the findings."""
     from opbench.results.report.gate import markdown
 
     import_lazily("torch")
-    append = summary_file.appender(words.summary or "")
-    if words.base_run:
-        return gate_against_run.main(words, append)
-    try:
-        folder, report = _session(words)
-    except (VersionError, WorkerError) as error:
-        print(f"opbench gate: {error}", file=sys.stderr)
-        return Exit.NOTHING
-    try:
-        common.print_gate(folder, report, as_json=words.json)
-    finally:
-        append(markdown(report, folder.path))
-    return of_gate(report, words.names)
+    append = summary_file.appender(args.summary or "")
+    if args.base_run:
+        return gate_against_run.run(_against_run(args), append)
+    request = _Request(
+        versions=options.comparison_request(args, method=args.method),
+        limits=options.limits(args, workers=2),
+        rules=options.gate_rules(args),
+        new=options.new_run(args),
+        output=options.output(args),
+        budget_s=args.budget,
+        accepted=Path(args.accepted) if args.accepted else None,
+    )
+    with resumable("gate") as progress:
+        folder, report = _session(request, progress)
+        try:
+            print_gate(folder, report, as_json=request.output.json)
+        finally:
+            append(markdown(report, folder.path))
+    return of_gate(report, request.versions.selection.names)
 
 
-def _session(words: argparse.Namespace) -> tuple[RunFolder, Report]:
-    from opbench.harness.execution.process import Limits, default_memory
+def _against_run(args: argparse.Namespace) -> gate_against_run.Request:
+    if args.head != ".":
+        raise SelectionError("--base-run is compared with what is installed here: leave --head out")
+    return gate_against_run.Request(
+        base=Path(args.base_run),
+        selection=options.selection(args),
+        wanted=options.recorded_filter(args),
+        modules=options.modules(args),
+        limits=options.limits(args),
+        rules=options.gate_rules(args),
+        new=options.new_run(args),
+        output=options.output(args),
+        budget_s=args.budget,
+    )
+
+
+def _session(request: _Request, progress: RunInProgress) -> tuple[RunFolder, Report]:
     from opbench.harness.regression.gate import gate
     from opbench.harness.regression.setup import set_up
-    from opbench.results.records import GateRules
     from opbench.results.regression.report import copy_accepted, report_of
 
-    rules = GateRules(words.alpha, words.min_slowdown)
-    limits = Limits(words.timeout, words.memory_limit or default_memory() // 2)
-    with set_up(common.versions(words, method=words.method), limits) as setup:
-        accepted = _accepted(words, setup.root)
-        folder = common.create_in(words, setup.head.environment)
+    with set_up(request.versions, request.limits) as setup:
+        accepted = _accepted(request.accepted, setup.root)
+        folder = create_in(request.new, setup.head.environment)
+        progress.folder = folder.path
         if accepted:
             copy_accepted(folder, accepted)
-        for name, place in setup.common.shared if words.verbose else ():
-            print(f"opbench gate: both versions use {name} at {place}", file=sys.stderr)
+        for name, place in setup.common.shared if request.output.verbose else ():
+            complain("gate", f"both versions use {name} at {place}")
         for warning in setup.warnings:
-            print(f"opbench gate: warning: {warning}", file=sys.stderr)
-        folder.append(_compared(setup, rules))
+            warn("gate", warning)
+        folder.append(_compared(setup, request.rules))
         _keep_calibrations(folder, setup.common.races)
         for lacking in setup.common.alone:
             folder.append(lacking)
-        with gate_progress(words) as observer:
+        with gate_progress(request.output) as observer:
             gate(
                 setup.plan,
                 folder,
                 method=setup.method,
-                rules=rules,
-                budget_s=words.budget,
+                rules=request.rules,
+                budget_s=request.budget_s,
                 observer=observer,
-                allow_pairs=words.method != "twins",
+                allow_pairs=request.versions.method != "twins",
             )
     return folder, report_of(folder)
 
@@ -120,7 +159,7 @@ def _compared(setup: Setup, rules: GateRules) -> Gate:
 
 
 def _keep_calibrations(folder: RunFolder, races: Iterable[Race]) -> None:
-    """Put into the folder what is known of gates on this machine, for each device."""
+    """Put the calibrations of gates on this machine into the folder, for each device."""
     from opbench.results.records.machine import Machine
     from opbench.results.records.machine_cache import CALIBRATIONS
 
@@ -130,14 +169,14 @@ def _keep_calibrations(folder: RunFolder, races: Iterable[Race]) -> None:
             folder.append(known)
 
 
-def _accepted(words: argparse.Namespace, root: Path) -> Path | None:
-    """The file of accepted changes, if any. Raises TriageError where it is broken or expired."""
+def _accepted(given: Path | None, root: Path) -> Path | None:
+    """The file of accepted changes, if any. Raises TriageError if it is broken or expired."""
     from datetime import date
 
     from opbench.results.regression.accepted import NAME, ensure_unexpired, read
 
-    path = Path(words.accepted) if words.accepted else root / NAME
-    if not words.accepted and not path.exists():
+    path = given or root / NAME
+    if given is None and not path.exists():
         return None
     ensure_unexpired(read(path), date.today())
     return path

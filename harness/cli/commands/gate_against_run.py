@@ -5,21 +5,26 @@ That is weaker than any gate of two versions: the machine of another hour was an
 
 from __future__ import annotations
 
-import argparse
-import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opbench.harness.cli import options
-from opbench.harness.cli.commands import common
 from opbench.harness.cli.exit_codes import Exit, of_comparison
+from opbench.harness.cli.output import plain, print_json
+from opbench.harness.cli.run_folder import RunInProgress, create_in, resumable
 from opbench.harness.cli.terminal import draw, progress
-from opbench.results.errors import EnvironmentsDifferError, SelectionError
+from opbench.results.errors import SelectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from pathlib import Path
 
+    from opbench.harness.cli.filter import Filter
+    from opbench.harness.cli.output import Output
+    from opbench.harness.cli.run_folder import NewRun
+    from opbench.harness.execution.process import Limits
     from opbench.harness.execution.supervisor import Supervisor
-    from opbench.harness.planning.selection import Race
+    from opbench.harness.planning.selection import Selection
+    from opbench.results.records import GateRules
     from opbench.results.records.run_folder import RunFolder
     from opbench.results.regression.two_runs import Comparison
 
@@ -29,51 +34,69 @@ PROCESSES = 4
 LEAST_S, MOST_S = 1.0, 12.0
 
 
-def main(words: argparse.Namespace, append: Callable[[str], None]) -> Exit:
-    """Race what the run has too, and print what can be told of it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The comparison of what is installed here with a recorded run."""
 
-    append: what the summary is handed to, as Markdown.
+    #: The folder of the run.
+    base: Path
+    selection: Selection
+    wanted: Filter
+    #: As given by --load.
+    modules: tuple[str, ...]
+    limits: Limits
+    rules: GateRules
+    new: NewRun
+    output: Output
+    #: Seconds for all races together.
+    budget_s: float
+
+
+def run(request: Request, append: Callable[[str], None]) -> Exit:
+    """Race what the run has too, and print the findings.
+
+    append: takes the summary, as Markdown.
     """
-    from opbench.harness.execution.process import Limits, WorkerError, default_memory
     from opbench.harness.execution.supervisor import Supervisor
     from opbench.harness.pipeline.anchors import MODULE
     from opbench.results.records.run_folder import open_run
     from opbench.results.regression.two_runs import ensure_comparable
+    from opbench.results.report.two_runs import markdown
 
-    if words.head != ".":
-        raise SelectionError("--base-run is compared with what is installed here: leave --head out")
-    base = open_run(words.base_run)
-    limits = Limits(words.timeout, words.memory_limit or default_memory())
-    try:
-        with Supervisor((*words.load, MODULE), limits=limits) as supervisor:
+    base = open_run(request.base)
+    with resumable("gate") as begun:
+        with Supervisor((*request.modules, MODULE), limits=request.limits) as supervisor:
             ensure_comparable(base.info.environment, supervisor.environment())
-            found = _measured(words, base, supervisor)
-    except (EnvironmentsDifferError, WorkerError) as error:
-        print(f"opbench gate: {error}", file=sys.stderr)
-        return Exit.NOTHING
-    try:
-        _tell(words, found)
-    finally:
-        append(_summary(found))
-    return of_comparison(found, words.names)
+            comparison = _measured(request, base, supervisor, begun)
+        try:
+            _print(comparison, as_json=request.output.json)
+        finally:
+            append(markdown(comparison))
+    return of_comparison(comparison, request.selection.names)
 
 
-def _measured(words: argparse.Namespace, base: RunFolder, supervisor: Supervisor) -> Comparison:
+def _measured(
+    request: Request, base: RunFolder, supervisor: Supervisor, begun: RunInProgress
+) -> Comparison:
+    from opbench.harness.catalog import load
     from opbench.harness.pipeline.anchors import anchor
     from opbench.harness.pipeline.run import run
     from opbench.harness.planning.cases import plan
+    from opbench.harness.planning.selection import filter_contenders
     from opbench.harness.timing.stopping import Policy
-    from opbench.results.records import GateRules
     from opbench.results.regression.two_runs import compare
 
-    catalog, selection = common.load(words), options.selection(words)
-    races = tuple(_recorded(plan(catalog, selection), base))
+    catalog = load(*request.modules)
+    known = {(record.case, record.contender) for record in base.records()}
+    planned = plan(catalog, request.selection)
+    races = tuple(filter_contenders(planned, lambda race, name: (race.case, name) in known))
     if not races:
         raise SelectionError(f"{base.path} has nothing of what is selected")
-    folder = common.create_in(words, supervisor.environment())
+    folder = create_in(request.new, supervisor.environment())
+    begun.folder = folder.path
     anchor(folder, races, supervisor=supervisor)
-    share = min(max(words.budget / len(races), LEAST_S), MOST_S)
-    with progress(words) as observer:
+    share = min(max(request.budget_s / len(races), LEAST_S), MOST_S)
+    with progress(request.output) as observer:
         observer.expect(races)
         run(
             catalog,
@@ -85,34 +108,18 @@ def _measured(words: argparse.Namespace, base: RunFolder, supervisor: Supervisor
             observer=observer,
         )
     cases = {race.case for race in races}
-    whole = compare(base, folder, GateRules(words.alpha, words.min_slowdown))
+    wanted = request.wanted
     # Not only those that were raced: what the run has and the head lacks must not be passed over.
-    picked = common.picks(words)
-    return whole.only(lambda case, name: case in cases and picked(case, name))
+    return compare(base, folder, request.rules).only(
+        lambda case, name: case in cases and wanted.has_contender(case, name)
+    )
 
 
-def _recorded(races: tuple[Race, ...], base: RunFolder) -> Iterator[Race]:
-    """The races with those contenders that the run has too."""
-    from opbench.harness.planning.selection import filter_contenders
-
-    known = {(record.case, record.contender) for record in base.records()}
-    return filter_contenders(races, lambda race, name: (race.case, name) in known)
-
-
-def _summary(found: Comparison) -> str:
-    from opbench.results.report.markdown import escape, render
+def _print(comparison: Comparison, *, as_json: bool) -> None:
     from opbench.results.report.two_runs import headline, tables
 
-    lines = [f"{escape(line)}\n" for line in headline(found).splitlines()]
-    parts = ["## opbench gate, against a recorded run\n", *lines, *map(render, tables(found))]
-    return "\n".join(parts)
-
-
-def _tell(words: argparse.Namespace, found: Comparison) -> None:
-    from opbench.results.report.two_runs import headline, tables
-
-    if words.json:
-        common.print_json(common.plain(found))
+    if as_json:
+        print_json(plain(comparison))
         return
-    draw(tables(found))
-    print(headline(found))
+    draw(tables(comparison))
+    print(headline(comparison))

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from opbench.harness.cli import options
-from opbench.harness.cli.commands import common
+from opbench.harness.cli import arguments, options
 from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.cli.option_types import share
+from opbench.harness.cli.output import complain, plain, print_json
 from opbench.harness.cli.terminal import draw
 from opbench.harness.system.lazy_import import import_lazily
-
-if TYPE_CHECKING:
-    from opbench.results.regression.history import History
+from opbench.results.errors import NothingRecordedError
 
 HELP = "show what contenders took, run after run, and where that changed"
 #: Where the dashboard of a history goes, below the folder of its runs.
 FOLDER = "history"
 
 
-def add(verb: argparse.ArgumentParser) -> None:
-    """Add what the verb understands."""
-    add = verb.add_argument
-    options.add_picks(verb)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
+    add = parser.add_argument
+    arguments.add_filter(parser)
     add("--runs", default="runs", metavar="DIR", help="the folder of runs (default: runs)")
     add(
         "--min-change",
@@ -40,49 +37,47 @@ def add(verb: argparse.ArgumentParser) -> None:
         help="runs of other machines and versions too (default: those made as the latest was)",
     )
     add("--publish", action="store_true", help="write a TensorBoard dashboard of it")
-    options.add_json(verb)
+    arguments.add_json(parser)
 
 
-def main(words: argparse.Namespace) -> Exit:
+def run(args: argparse.Namespace) -> Exit:
     """Print the history of a folder of runs; with --publish, write its dashboard too."""
     from opbench.results.regression.history import history
     from opbench.results.report.history import history_table, remarks
 
-    root, picked = Path(words.runs), common.picks(words)
+    root, wanted, output = Path(args.runs), options.recorded_filter(args), options.output(args)
     found = history(
         root,
-        ops=words.names,
-        keep=lambda record: picked(record.case, record.contender),
-        all_environments=words.all_environments,
-        min_change=words.min_change,
+        ops=wanted.names,
+        keep=lambda record: wanted.has_contender(record.case, record.contender),
+        all_environments=args.all_environments,
+        min_change=args.min_change,
     )
-    _ensure_known(words, found)
-    if words.json:
-        common.print_json(common.plain(found))
+    _ensure_declared(set(wanted.names) - set(found.ops))
+    if output.json:
+        print_json(plain(found))
     elif found.series:
         draw([history_table(found)])
     for remark in remarks(found):
-        print(f"opbench history: {remark}", file=sys.stderr)
+        complain("history", remark)
     if not found.series:
-        print(f"opbench history: no run in {root} measured what is selected", file=sys.stderr)
-        return Exit.NOTHING
-    if words.publish:
+        raise NothingRecordedError(f"no run in {root} measured what is selected")
+    if args.publish:
         from opbench.dashboards.history import publish_history
 
         publish_history(found, root / FOLDER)
-        if not words.json:
+        if not output.json:
             print(f"published; look at it: opbench dashboard {root / FOLDER}")
     return Exit.OK
 
 
-def _ensure_known(words: argparse.Namespace, found: History) -> None:
-    """Of an op that no run has it has to be known that there is one; SelectionError if not."""
-    missing = set(words.names) - set(found.ops)
-    if not missing:
+def _ensure_declared(names: Iterable[str]) -> None:
+    """Raise SelectionError for ops that neither a run has nor the catalogue."""
+    if not names:
         return
     from opbench.harness.catalog import load
 
     import_lazily("torch")
     catalog = load()
-    for name in sorted(missing):
+    for name in sorted(names):
         catalog.op(name)

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from opbench.harness.cli import options
+from opbench.harness.cli import arguments
 from opbench.harness.cli.exit_codes import Exit, worst
+from opbench.harness.cli.output import complain, warn
 
 HELP = "make runs of pytest-benchmark's JSON"
 
 
-def add(verb: argparse.ArgumentParser) -> None:
-    """Add what the verb understands."""
-    verb.add_argument(
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
+    parser.add_argument(
         "files",
         nargs="+",
         metavar="FILE",
         help="what --benchmark-json or an export wrote; a run each",
     )
-    options.add_out(verb)
-    verb.add_argument(
+    arguments.add_out(parser)
+    parser.add_argument(
         "--contender",
         default="",
         metavar="PARAM",
@@ -30,36 +30,36 @@ def add(verb: argparse.ArgumentParser) -> None:
     )
 
 
-def main(words: argparse.Namespace) -> Exit:
+def run(args: argparse.Namespace) -> Exit:
     """Make a run of each file, and say where it is and what of the file isn't in it.
 
-    INCONCLUSIVE where something was left out, USAGE where a file holds nothing that can be read.
+    INCONCLUSIVE if something was left out, USAGE if a file holds nothing that can be read.
     """
     from opbench.results.errors import RunFolderError
 
+    files, out = [Path(name) for name in args.files], Path(args.out)
     codes = []
-    for number, file in enumerate(words.files, start=1):
-        several = words.id and len(words.files) > 1
-        run_id = f"{words.id}-{number}" if several else words.id
+    for number, file in enumerate(files, start=1):
+        run_id = f"{args.id}-{number}" if args.id and len(files) > 1 else args.id or ""
         try:
-            codes.append(_import(words, Path(file), run_id))
+            codes.append(_import(file, out, run_id, contender=args.contender))
         except RunFolderError as error:
-            print(f"opbench import: {error}", file=sys.stderr)
+            complain("import", str(error))
             codes.append(Exit.USAGE)
     return worst(codes)
 
 
-def _import(words: argparse.Namespace, file: Path, run_id: str | None) -> Exit:
+def _import(file: Path, out: Path, run_id: str, *, contender: str) -> Exit:
     from datetime import datetime
 
     from opbench.results.formats.pytest_benchmark_import import read_benchmarks
 
-    found = read_benchmarks(file, contender=words.contender)
+    benchmarks = read_benchmarks(file, contender=contender)
     now = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S-%f")
-    folder = found.create(Path(words.out), run_id or now)
-    for remark in found.remarks:
-        print(f"opbench import: warning: {file}: {remark}", file=sys.stderr)
-    for fault in found.left_out:
-        print(f"opbench import: {file}: left out: {fault}", file=sys.stderr)
+    folder = benchmarks.create(out, run_id or now)
+    for remark in benchmarks.remarks:
+        warn("import", f"{file}: {remark}")
+    for fault in benchmarks.left_out:
+        complain("import", f"{file}: left out: {fault}")
     print(f"run: {folder.path}   leaderboards: opbench show {folder.path}")
-    return Exit.INCONCLUSIVE if found.left_out else Exit.OK
+    return Exit.INCONCLUSIVE if benchmarks.left_out else Exit.OK

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from opbench.harness.cli import options
-from opbench.harness.cli.commands import common
+from opbench.harness.cli import arguments, options
 from opbench.harness.cli.exit_codes import Exit
+from opbench.harness.cli.output import print_json
 from opbench.harness.cli.parsing import listed
 from opbench.harness.cli.terminal import draw
 from opbench.harness.system.lazy_import import import_lazily
@@ -17,36 +17,37 @@ HELP = "list ops, contenders, cases or suites"
 _LISTED = ("ops", "impls", "cases", "suites")
 
 
-def add(verb: argparse.ArgumentParser) -> None:
-    """Add what the verb understands."""
-    verb.add_argument("what", nargs="?", choices=_LISTED, default="ops", help="default: ops")
-    options.add_selection(verb)
-    options.add_json(verb)
-    verb.add_argument(
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
+    parser.add_argument("what", nargs="?", choices=_LISTED, default="ops", help="default: ops")
+    arguments.add_selection(parser)
+    arguments.add_json(parser)
+    parser.add_argument(
         "--markdown", metavar="DIR", help="write a page for every suite into this folder instead"
     )
 
 
-def main(words: argparse.Namespace) -> Exit:
-    """Print what was asked for, or write the pages of the suites."""
+def run(args: argparse.Namespace) -> Exit:
+    """Print a list, or write the pages of the suites."""
+    from opbench.harness.catalog import load
     from opbench.harness.cli.listing import LISTS
 
     import_lazily("torch")
-    catalog = common.load(words)
-    if words.markdown:
+    catalog = load(*options.modules(args))
+    if args.markdown:
         from opbench.harness.cli.catalogue_pages import write_pages
 
-        if ignored := words.given - {"markdown", "what", "names", "load"}:
+        if ignored := args.given - {"markdown", "what", "names", "load"}:
             raise SelectionError(f"{listed(ignored)} would say nothing to --markdown: leave it out")
 
-        for path in write_pages(catalog, options.selection(words).names, Path(words.markdown)):
+        for path in write_pages(catalog, options.selection(args).names, Path(args.markdown)):
             print(f"wrote {path}")
         return Exit.OK
-    columns, rows = LISTS[words.what](catalog, options.selection(words))
-    if words.json:
-        common.print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    columns, rows = LISTS[args.what](catalog, options.selection(args))
+    if args.json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
         from opbench.results.report.table import Table
 
-        draw([Table(words.what, columns, tuple(rows))])
+        draw([Table(args.what, columns, tuple(rows))])
     return Exit.OK

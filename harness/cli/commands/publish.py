@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
-from opbench.harness.cli import options
-from opbench.harness.cli.commands import common
+from opbench.harness.cli import arguments
 from opbench.harness.cli.exit_codes import Exit
+from opbench.harness.cli.run_folder import recorded
+from opbench.results.errors import NothingRecordedError
 
 HELP = "write a run's TensorBoard dashboard"
 
 
-def add(verb: argparse.ArgumentParser) -> None:
-    """Add what the verb understands."""
-    options.add_recorded(verb)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
+    arguments.add_recorded(parser)
 
 
-def main(words: argparse.Namespace) -> Exit:
-    """Write the dashboard into the run's folder, where anything was recorded."""
+def run(args: argparse.Namespace) -> Exit:
+    """Write the dashboard into the run's folder, if anything was recorded."""
     from opbench.dashboards.publish import publish
 
-    folder = common.recorded(words)
+    folder = recorded(args.run)
     if next(folder.lines(), None) is None:
-        print(f"opbench publish: nothing was recorded in {folder.path}", file=sys.stderr)
-        return Exit.NOTHING
+        raise NothingRecordedError(f"nothing was recorded in {folder.path}")
     publish(folder)
     print(f"published {folder.tensorboard}   look at it: opbench dashboard {folder.path}")
     return Exit.OK

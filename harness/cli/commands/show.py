@@ -5,49 +5,54 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from opbench.harness.cli import options
-from opbench.harness.cli.commands import common
+from opbench.harness.cli import arguments, options
 from opbench.harness.cli.exit_codes import Exit, of_gate, of_outcomes
+from opbench.harness.cli.gate_output import print_gate
+from opbench.harness.cli.output import plain, print_json
+from opbench.harness.cli.run_folder import recorded
 from opbench.harness.cli.terminal import draw
+from opbench.results.errors import NothingRecordedError
 
 if TYPE_CHECKING:
-    from opbench.results.records import Case
+    from opbench.harness.cli.filter import Filter
+    from opbench.harness.cli.output import Output
     from opbench.results.records.run_folder import RunFolder
     from opbench.results.regression.report import Report
 
 HELP = "print the leaderboards of a run, or the verdicts of a gate"
 
 
-def add(verb: argparse.ArgumentParser) -> None:
-    """Add what the verb understands."""
-    options.add_recorded(verb)
-    options.add_json(verb)
-    options.add_cases(verb)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
+    arguments.add_recorded(parser)
+    arguments.add_json(parser)
+    arguments.add_cases(parser)
+    parser.add_argument(
+        "--traceback",
+        metavar="CONTENDER",
+        help="print the tracebacks of a contender that failed, instead",
+    )
 
 
-def main(words: argparse.Namespace) -> Exit:
-    """Print the run's leaderboards, operators and what is unfinished; or what a gate found."""
-    from opbench.harness.planning.expression import matches
+def run(args: argparse.Namespace) -> Exit:
+    """Print the run's leaderboards, operators and what is unfinished; or a gate's findings."""
     from opbench.results.regression.report import find_report
 
-    def is_asked(case: Case) -> bool:
-        named = not words.names or case.op in words.names
-        return named and matches(words.expression, case.key)
+    wanted, output = options.recorded_filter(args), options.output(args)
+    folder = recorded(args.run)
+    wanted.ensure_recorded(folder, by_contender=False)
+    if args.traceback:
+        return _show_tracebacks(folder, wanted, args.traceback, output)
+    gate = find_report(folder)
+    if gate is None:
+        return _show_run(folder, wanted, output)
+    return _show_gate(folder, gate.only(wanted.has_case), wanted, output)
 
-    folder = common.recorded(words)
-    common.ensure_recorded(words, folder, picked=lambda case, _: is_asked(case))
-    report = find_report(folder)
-    if report is None:
-        return _show_run(words, folder, is_asked)
-    return _show_gate(words, folder, report.only(is_asked), is_asked)
 
-
-def _show_run(
-    words: argparse.Namespace, folder: RunFolder, is_asked: Callable[[Case], bool]
-) -> Exit:
+def _show_run(folder: RunFolder, wanted: Filter, output: Output) -> Exit:
     from opbench.harness.cli.outlook_text import sentences
     from opbench.harness.pipeline.outlook import outlooks
     from opbench.results.ranking.leaderboard import boards_of
@@ -55,48 +60,70 @@ def _show_run(
     from opbench.results.report.history import anchors_text
     from opbench.results.report.leaderboard import leaderboard_table
 
-    found = [board for board in boards_of(folder) if is_asked(board.case)]
-    profiles = [item for item in folder.profiles() if is_asked(item.case)]
-    open_cases = outlooks(found, folder.records(), folder.info.rules)
-    if words.json:
-        common.print_json(
+    boards = [board for board in boards_of(folder) if wanted.has_case(board.case)]
+    profiles = [item for item in folder.profiles() if wanted.has_case(item.case)]
+    open_cases = outlooks(boards, folder.records(), folder.info.rules)
+    if output.json:
+        print_json(
             {
                 "run": str(folder.path),
-                "boards": [common.plain(board) for board in found],
-                "profiles": [common.plain(item) for item in profiles],
-                "outlook": [common.plain(outlook) for outlook in open_cases],
+                "boards": [plain(board) for board in boards],
+                "profiles": [plain(item) for item in profiles],
+                "outlook": [plain(outlook) for outlook in open_cases],
             }
         )
     else:
-        draw(leaderboard_table(board) for board in found)
+        draw(leaderboard_table(board) for board in boards)
         for outlook in open_cases:
             print(*sentences(outlook, shlex.quote(str(folder.path))), sep="\n")
-        _draw_profiles(folder, is_asked)
+        _draw_profiles(folder, wanted)
         for line in anchors_text(folder.records()):
             print(line)
         for job in folder.unfinished():
-            if is_asked(job.case):
+            if wanted.has_case(job.case):
                 print(f"unfinished: {job.contender} on {job.case.op} {job.case.label}")
-    asked = [r for r in without_anchors(folder.records()) if is_asked(r.case)]
+    records = [r for r in without_anchors(folder.records()) if wanted.has_case(r.case)]
     # A profile is no race, and all that there is to show of it was shown.
-    return of_outcomes(r.outcome for r in asked) if asked or not profiles else Exit.OK
+    return of_outcomes(r.outcome for r in records) if records or not profiles else Exit.OK
 
 
-def _show_gate(
-    words: argparse.Namespace, folder: RunFolder, report: Report, is_asked: Callable[[Case], bool]
-) -> Exit:
-    if not words.json:
-        _draw_profiles(folder, is_asked)
-    common.print_gate(folder, report, as_json=words.json)
+def _show_gate(folder: RunFolder, report: Report, wanted: Filter, output: Output) -> Exit:
+    if not output.json:
+        _draw_profiles(folder, wanted)
+    print_gate(folder, report, as_json=output.json)
     begun_with = json.loads(dict(report.settings).get("names", "[]"))
-    return of_gate(report, words.names or begun_with)
+    return of_gate(report, wanted.names or begun_with)
 
 
-def _draw_profiles(folder: RunFolder, is_asked: Callable[[Case], bool]) -> None:
-    """The operators of what was profiled; of two versions, what grew."""
+def _show_tracebacks(folder: RunFolder, wanted: Filter, contender: str, output: Output) -> Exit:
+    """Print the tracebacks of a contender.
+
+    Raises SelectionError if the run doesn't have it, NothingRecordedError if it didn't fail.
+    """
+    from opbench.harness.cli.tracebacks import failures, text
+    from opbench.results.records import Uncompared
+
+    replace(wanted, impls=(contender,), expression="").ensure_recorded(folder)
+    refused = (line for line in folder.lines() if isinstance(line, Uncompared))
+    found = [
+        failure
+        for failure in failures((*folder.records(), *refused))
+        if failure.contender == contender and wanted.has_case(failure.case)
+    ]
+    if not found:
+        raise NothingRecordedError(f"{contender} did not fail in {folder.path}")
+    if output.json:
+        print_json({"run": str(folder.path), "failures": [plain(failure) for failure in found]})
+    else:
+        print("\n".join(map(text, found)), end="")
+    return of_outcomes(failure.failed for failure in found)
+
+
+def _draw_profiles(folder: RunFolder, wanted: Filter) -> None:
+    """Draw the operators of what was profiled; of two versions, what grew."""
     from opbench.results.regression.profile_diff import differences
     from opbench.results.report.profiles import difference_table, operators_table
 
-    profiles = [item for item in folder.profiles() if is_asked(item.case)]
+    profiles = [item for item in folder.profiles() if wanted.has_case(item.case)]
     draw(operators_table(item) for item in profiles if not item.side)
     draw(map(difference_table, differences(profiles)))
