@@ -1,4 +1,4 @@
-"""TensorBoard's event files: summaries made of plain values, and their writing.
+"""TensorBoard's event files: summaries made of numbers, texts and pictures, and their writing.
 
 Built on TensorBoard's own summary functions, which need neither torch nor TensorFlow.
 """
@@ -23,14 +23,14 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One summary for the page, in the run (a folder of the log, a line of a chart) it is for.
+    """One summary for the page."""
 
-    wall_time: in seconds since 1970; None for that of all.
-    """
-
+    #: A folder of the log, which is a line of a chart.
     run: str
     summary: Summary
+    #: Its place along the line.
     step: int = 0
+    #: In seconds since 1970; None for that of all entries.
     wall_time: float | None = None
 
 

@@ -1,4 +1,4 @@
-"""A gate's pages: what it found as text, and the ratios with their intervals as a picture."""
+"""A gate's pages: its report as text, and the ratios with their intervals as a picture."""
 
 from __future__ import annotations
 

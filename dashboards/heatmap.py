@@ -16,7 +16,7 @@ from opbench.results.report.table import format_ratio
 
 #: Cases in one picture: more would be too small to read in the page.
 _MOST_ROWS = 30
-#: From light to dark in one family of hues: tells more from less whatever the colour vision.
+#: From light to dark in one family of hues, so that more and less differ in every colour vision.
 _COLOURS = colormaps["YlOrBr"]
 _GREY = "#dddddd"
 _INK = "#222222"

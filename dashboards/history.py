@@ -28,7 +28,7 @@ _STEP = "The step is the number of the run, the oldest being 0; the wall time is
 Group = tuple[str, list[Series]]
 
 
-def publish_history(found: History, folder: Path) -> Path:
+def publish_history(history: History, folder: Path) -> Path:
     """Write the pages of a history below `folder`, in place of those that were there.
 
     Returns their folder. Raises RunFolderError where it can't be written, is a run's, or holds
@@ -44,8 +44,8 @@ def publish_history(found: History, folder: Path) -> Path:
             ignore_in_git(folder)
         with tempfile.TemporaryDirectory(prefix=".tensorboard-", dir=folder) as staging:
             new = Path(staging) / "new"
-            last = max((point.created for s in found.series for point in s.points), default=0.0)
-            events.write(new, _entries(found), wall_time=last)
+            last = max((point.created for s in history.series for point in s.points), default=0.0)
+            events.write(new, _entries(history), wall_time=last)
             if target.exists():
                 target.rename(Path(staging) / "old")
             new.rename(target)
@@ -59,21 +59,21 @@ def is_history(folder: Path) -> bool:
     return not (folder / "run.json").exists() and (folder / "tensorboard" / RUN).is_dir()
 
 
-def _entries(found: History) -> Iterator[events.Entry]:
-    for op, groups in _grouped(found).items():
+def _entries(history: History) -> Iterator[events.Entry]:
+    for op, groups in _grouped(history).items():
         for label, group in groups:
             for series in group:
                 yield from _line(f"{op}/{label}", series)
             if any(series.relative_times for series in group):
                 yield as_picture(RUN, f"{op}/{label}", _figure(f"{op}: {label}", group))
-        own = [series for series in found.series if series.case.op == op]
-        yield events.text(RUN, f"history/{op}", _text(found, own))
+        own = [series for series in history.series if series.case.op == op]
+        yield events.text(RUN, f"history/{op}", _text(history, own))
 
 
-def _grouped(found: History) -> dict[str, list[Group]]:
+def _grouped(history: History) -> dict[str, list[Group]]:
     """The series by op and case."""
     ops: dict[str, list[Series]] = {}
-    for series in found.series:
+    for series in history.series:
         ops.setdefault(series.case.op, []).append(series)
     return {
         op: [
@@ -106,15 +106,15 @@ def _line(tag: str, series: Series) -> Iterator[events.Entry]:
             )
 
 
-def _text(found: History, own: list[Series]) -> str:
+def _text(history: History, own: list[Series]) -> str:
     """The changes of an op, then all its series."""
     changed = [
         f"- {series.contender}, {series.case.label}: {change_text(change)}"
         for series in own
         for change in series.changes
     ]
-    table = render(history_table(History(series=tuple(own), runs=found.runs)))
-    notes = [f"- {remark}" for remark in remarks(found)]
+    table = render(history_table(History(series=tuple(own), runs=history.runs)))
+    notes = [f"- {remark}" for remark in remarks(history)]
     return "\n".join([*(changed or ["No change was found."]), "", table, "", *notes])
 
 

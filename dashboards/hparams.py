@@ -28,9 +28,9 @@ METRICS = {
     "ratio": ("ratio to best", "how many times as long as the best contender of the case"),
     "GB_per_s": ("GB/s", "compulsory traffic over the median time"),
     "GFLOP_per_s": ("GFLOP/s", "compulsory arithmetic over the median time"),
-    "ceiling": ("ceiling", "share of the machine's own limit that it reaches"),
+    "ceiling": ("ceiling", "share of the machine's ceiling that it reaches"),
     "peak_MB": ("peak MB", "most memory that a call held at once"),
-    "error": ("error", "largest error found by the check, in units of the tolerance"),
+    "error": ("error", "largest error found by the check, as a multiple of the tolerance"),
     "preparation_s": ("preparation (s)", "seconds of compiling and of the first call"),
     "samples": ("samples", "how many blocks were timed"),
 }
@@ -65,10 +65,10 @@ def _run_of(view: OpView, board: Board, row: Row) -> str:
 
 
 def _settings(case: Case, row: Row) -> dict[str, AxisValue]:
-    known: dict[str, AxisValue] = {"contender": row.contender, "verdict": row.verdict}
-    known |= {name: getattr(case, name) for name in (*_FIRST, *_LAST) if name not in known}
-    axes = {f"axis {name}" if name in known else name: value for name, value in case.axes}
-    return known | axes
+    fields: dict[str, AxisValue] = {"contender": row.contender, "verdict": row.verdict}
+    fields |= {name: getattr(case, name) for name in (*_FIRST, *_LAST) if name not in fields}
+    axes = {f"axis {name}" if name in fields else name: value for name, value in case.axes}
+    return fields | axes
 
 
 def _metrics(row: Row) -> dict[str, float]:
@@ -87,9 +87,9 @@ def _metrics(row: Row) -> dict[str, float]:
 
 
 def _columns(rows: Iterable[Mapping[str, AxisValue]]) -> dict[str, hp.HParam]:
-    """The columns by what the page calls them.
+    """The columns by their names on the page.
 
-    It orders them by their hidden names, which are numbered for that.
+    The page orders them by their hidden names, which are numbered for that.
     """
     values: dict[str, set[AxisValue]] = {name: set() for name in _FIRST}
     for row in rows:

@@ -17,7 +17,7 @@ from opbench.results.regression.report import find_report
 
 
 def publish(run: RunFolder) -> Path:
-    """Write the pages of `run`, in place of those that were there, and return their folder.
+    """Write the pages of `run`, in place of earlier ones, and return their folder.
 
     Raises RunFolderError where the run can't be read or its folder not be written.
     """
@@ -41,12 +41,12 @@ def is_published(run: RunFolder) -> bool:
 def _replace(run: RunFolder, info: RunInfo) -> None:
     """The new pages are complete before the old ones go."""
     with tempfile.TemporaryDirectory(prefix=".tensorboard-", dir=run.path) as staging:
-        fresh = Path(staging) / "new"
+        new = Path(staging) / "new"
         wall_time = start_time(info) or time.time()
-        events.write(fresh, _entries(run, info, wall_time), wall_time=wall_time)
+        events.write(new, _entries(run, info, wall_time), wall_time=wall_time)
         if run.tensorboard.exists():
             run.tensorboard.rename(Path(staging) / "old")
-        fresh.rename(run.tensorboard)
+        new.rename(run.tensorboard)
 
 
 def _entries(run: RunFolder, info: RunInfo, wall_time: float) -> Iterator[events.Entry]:

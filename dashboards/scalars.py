@@ -40,5 +40,5 @@ def entries(views: Iterable[OpView]) -> Iterator[Entry]:
 
 
 def run_of(contender: str) -> str:
-    """The run that is the contender's line."""
+    """The run of the log that is the contender's line."""
     return f"contenders/{slug(contender)}"

@@ -29,9 +29,11 @@ _LINES = "gate%7Cleaderboards%7Ccontenders%7Chistory"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A TensorBoard that answers at `url`. `wait` returns its exit status when it ends."""
+    """A TensorBoard that answers."""
 
+    #: The address of its first page.
     url: str
+    #: Waits until it ends, and returns its exit status.
     wait: Callable[[], int]
 
     def page(self, tab: str) -> str:
@@ -48,12 +50,11 @@ class Server:
 
 @contextlib.contextmanager
 def serve(run_path: str | Path, *, port: int = 6006, host: str = "localhost") -> Iterator[Server]:
-    """TensorBoard on a run, which is published first where that is due, or on a published history.
+    """Serve a run, which is published first where that is due, or a published history.
 
-    It ends on leaving.
-
-    port: 0 for any that is free. Raises OpbenchError where TensorBoard does not start, for
-    instance since the port is taken, RunFolderError where `run_path` is not a run.
+    TensorBoard ends on leaving. port: 0 for any that is free. Raises OpbenchError where TensorBoard
+    does not start, for instance since the port is taken, RunFolderError where `run_path` is not a
+    run.
     """
     folder = Path(run_path)
     if not is_history(folder):
@@ -73,7 +74,7 @@ def _process(
 ) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder.resolve())]
     command += ["--host", host, "--port", str(port), "--reload_interval", "5"]
-    # Every sample of a series is kept, and every picture: by default TensorBoard thins them out.
+    # Every sample of a series is shown, and every picture: by default TensorBoard thins them out.
     command += ["--samples_per_plugin", "scalars=9999,images=99,text=9,histograms=9"]
     process = subprocess.Popen(
         command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | {"NO_COLOR": "1"}
@@ -90,12 +91,12 @@ def _process(
 
 
 def _await(process: subprocess.Popen[bytes], url: str, folder: Path, *, log: IO[bytes]) -> None:
-    """Until every run is there: TensorBoard answers before it has read them."""
-    wanted = {path.parent for path in folder.rglob("events.out.tfevents.*")}
+    """Wait until every run is there: TensorBoard answers before it has read them."""
+    written = {path.parent for path in folder.rglob("events.out.tfevents.*")}
     deadline = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError):
-            if len(_runs(url)) >= len(wanted):
+            if len(_runs(url)) >= len(written):
                 return
         time.sleep(0.1)
     log.seek(0)

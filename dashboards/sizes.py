@@ -14,7 +14,7 @@ from opbench.dashboards.view import OpView
 from opbench.results.report.table import format_bytes, format_time
 from opbench.results.statistics.intervals import Interval, median_interval
 
-#: Okabe and Ito's colours, told apart by every colour vision; yellow is too pale for a line.
+#: Okabe and Ito's colours, distinct in every colour vision; yellow is too pale for a line.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 LINES = ("-", "--", ":", "-.")
@@ -23,15 +23,15 @@ Points = Mapping[int, Interval]
 
 
 def sizes(view: OpView) -> dict[str, Figure]:
-    """A picture per series that was measured at two sizes or more, by the name of the series."""
-    found: dict[str, dict[str, dict[int, Interval]]] = {}
+    """A picture for each series of two sizes or more, by the name of the series."""
+    charts: dict[str, dict[str, dict[int, Interval]]] = {}
     for case, row, measured in view.timed():
-        lines = found.setdefault(view.series[case], {})
+        lines = charts.setdefault(view.series[case], {})
         interval = median_interval(measured.samples_s)
         lines.setdefault(row.contender, {})[measured.bytes] = interval
     return {
         series: _figure(f"{view.op}: {series}", lines, order=view.contenders)
-        for series, lines in found.items()
+        for series, lines in charts.items()
         if len({size for points in lines.values() for size in points}) > 1
     }
 
@@ -49,7 +49,7 @@ def _figure(title: str, lines: Mapping[str, Points], *, order: Sequence[str]) ->
     axes.set_title(title, fontsize=13, loc="left")
     axes.grid(which="major", color="#dddddd")
     axes.set_axisbelow(True)
-    _units(axes)
+    _scales(axes)
     figure.legend(loc="outside right upper", fontsize=10, frameon=False)
     return figure
 
@@ -82,11 +82,11 @@ def _arm(length: float, interval: Interval) -> float:
     return max(length, 0.0) if math.isfinite(interval.high) else 0.0
 
 
-def _units(axes: Axes) -> None:
+def _scales(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(format_bytes(value))))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(format_time(value))))
     for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-        # Within a decade or two, one label per decade would leave an axis nearly bare.
+        # Within a decade or two, one label per decade would leave an axis nearly empty.
         steps = (1.0, 2.0, 5.0) if high / low < 1000 else (1.0,)
         axis.set_major_locator(LogLocator(subs=steps, numticks=12))
         axis.set_minor_formatter(NullFormatter())

@@ -1,4 +1,4 @@
-"""The Text page: a leaderboard per op, the operators of what was profiled, and the run itself."""
+"""The Text page: a leaderboard per op, the operators of profiles, and the run itself."""
 
 from __future__ import annotations
 

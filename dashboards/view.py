@@ -1,4 +1,4 @@
-"""What the pages draw: the boards of a run by op, with names for their cases and their samples."""
+"""The material of the pages: the boards of a run by op, with labels and samples."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from opbench.results.records import Case, Ceilings, Measured, Record, Rules
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpView:
-    """The cases of one op.
-
-    labels: a short name per case. series: the name of the line a case is a point of.
-    measured: what was measured, by case and contender.
-    """
+    """The cases of one op."""
 
     op: str
     boards: tuple[Board, ...]
+    #: A short name for each case.
     labels: Mapping[Case, str]
+    #: The name of the line that each case is a point of.
     series: Mapping[Case, str]
+    #: The samples, by case and contender.
     measured: Mapping[tuple[Case, str], Measured]
 
     @property
@@ -35,7 +34,7 @@ class OpView:
         return tuple(sorted(places, key=lambda name: (sum(places[name]) / len(places[name]), name)))
 
     def timed(self) -> Iterator[tuple[Case, Row, Measured]]:
-        """What was measured, in order."""
+        """The contenders that were measured, board by board."""
         for board in self.boards:
             for row in board.measured:
                 yield board.case, row, self.measured[board.case, row.contender]
@@ -46,13 +45,13 @@ def views(
 ) -> tuple[OpView, ...]:
     """One view per op, by name; as `boards`."""
     records = tuple(records)
-    found: dict[str, list[Board]] = {}
+    by_op: dict[str, list[Board]] = {}
     for board in boards(records, rules=rules, ceilings=ceilings):
-        found.setdefault(board.case.op, []).append(board)
+        by_op.setdefault(board.case.op, []).append(board)
     measured = {
         (r.case, r.contender): r.outcome for r in records if isinstance(r.outcome, Measured)
     }
-    return tuple(_view(op, tuple(group), measured) for op, group in sorted(found.items()))
+    return tuple(_view(op, tuple(group), measured) for op, group in sorted(by_op.items()))
 
 
 def _view(

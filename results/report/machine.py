@@ -18,8 +18,8 @@ def calibration_table(calibration: Calibration) -> Table:
     between = f"; sd between units {spreads}" if spreads else ""
     title = (
         f"sessions of {calibration.subjects} contenders and cases on {calibration.device}, "
-        f"{calibration.threads} threads, resampled{between}; of the unchanged {calibration.void} void, "
-        f"{calibration.inconclusive} inconclusive"
+        f"{calibration.threads} threads, resampled{between}; of the unchanged "
+        f"{calibration.void} void, {calibration.inconclusive} inconclusive"
     )
     return Table(title, ("injected", "failed for it", "of", "95% interval"), tuple(rows))
 
