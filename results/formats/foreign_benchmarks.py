@@ -12,7 +12,7 @@ from opbench.results.errors import RunFolderError
 from opbench.results.formats.pytest_benchmark_file import Benchmark, without_address
 from opbench.results.records import AxisValue, Case, Measured, Record
 
-#: The name of the case where no parameters tell one from another.
+#: The name of the case where there are no parameters.
 _SHAPE = "pytest-benchmark"
 #: How pytest-benchmark writes a parameter that JSON can't hold.
 _UNSERIALIZABLE = "UNSERIALIZABLE["
@@ -64,7 +64,7 @@ def _keys(op: str, group: Sequence[Benchmark], contender: str) -> list[_Key]:
 
 
 def _labels(group: Sequence[Benchmark]) -> Mapping[str, str]:
-    """By full name: the parameters, the name or the path, the first in which all differ."""
+    """A label for each full name: parameters, name or path, the first in which all differ."""
     items = {item.fullname: item for item in group}
     one_function = len({item.function for item in group}) == 1
     for field in ("id", "name") if one_function else ("name",):
@@ -75,7 +75,7 @@ def _labels(group: Sequence[Benchmark]) -> Mapping[str, str]:
 
 
 def _function_names(group: Sequence[Benchmark]) -> Mapping[str, str]:
-    """By path, short names for the functions of a group: "" where it has only one."""
+    """Short names for the functions of a group, by path: "" where it has only one."""
     paths = list(dict.fromkeys(item.function for item in group))
     short = [path.rpartition("::")[2] for path in paths]
     if len(paths) == 1:

@@ -1,4 +1,4 @@
-"""How near a time comes to the ceilings of its machine, and the best ceilings of each machine.
+"""The share of its machine's ceilings that a call reaches, and the best ceilings of each machine.
 
 Ceilings are the best ever measured: a later measurement of the same machine can only raise them.
 """
@@ -44,7 +44,7 @@ def share(
     cache: str,
     ceilings: Ceilings | None,
 ) -> Share | None:
-    """How near a call of `time_s` comes to the ceilings, for its compulsory work.
+    """The share of the ceilings that a call of `time_s` reaches, for its compulsory work.
 
     cache: with "cold" the bytes come from main memory, however few they are. None where there are
     no ceilings, where the time is none, and where there is no ceiling for the work: then the cost

@@ -1,4 +1,4 @@
-"""Leaderboards: who is best on a case, by how much, and who ties. Derived from records."""
+"""Leaderboards: the contenders of a case by their verdicts and ratios, derived from records."""
 
 from __future__ import annotations
 

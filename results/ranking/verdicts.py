@@ -1,4 +1,4 @@
-"""How the contenders of a race stand: best, tied, slower by so much, or undecided.
+"""Verdicts of a race: each contender is best, tied, slower by so much, or undecided.
 
 The race asks while it runs and the leaderboard asks afterwards, both by these functions, so that
 what is reported is what was decided. A verdict holds for the race as a whole: the chance that any
@@ -85,7 +85,7 @@ def best_of(race: Mapping[str, Samples]) -> str:
 
 
 def ratio_to(slower: Samples, faster: Samples, *, contenders: int, rules: Rules) -> Interval:
-    """How many times as long `slower` takes, from the rounds that both were timed in.
+    """The ratio of the time of `slower` to that of `faster`, from the rounds that both share.
 
     contenders: how many race, as their pairs have the error between them.
     """

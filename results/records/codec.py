@@ -1,4 +1,4 @@
-"""Records to JSON and back, for every record type, guided by their annotations.
+"""Records to JSON and back, by the annotations of their classes.
 
 A dataclass becomes an object with its class name under "type". JSON has no NaN or infinity, so a
 float that is not finite is written as a string.
@@ -71,7 +71,7 @@ def _encode(value: object) -> object:
 
 
 def _decode(data: Any, hint: Any) -> Any:
-    """What an annotation makes of JSON. Raises ValueError where it is of another type."""
+    """The value of an annotation's type in JSON. Raises ValueError where it is of another type."""
     if hint in _SCALARS:
         return _SCALARS[hint](data)
     if typing.get_origin(hint) is typing.Literal:
@@ -177,12 +177,12 @@ def _axis_value(data: Any) -> case.AxisValue:
 
 
 def _brief(data: Any) -> str:
-    """A value in a message, which may be of any length."""
+    """A value of any length, cut short for a message."""
     text = repr(data)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 _BEYOND = 1 << 63
 _AXIS = {int, float, str, bool}
-#: What reads a value by its annotation.
+#: Readers of scalars by their annotation.
 _SCALARS = {float: _float, int: _integer, str: _text}

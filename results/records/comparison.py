@@ -123,16 +123,18 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """In how many of so many sessions a slowdown of one contender, as a share, was found."""
+    """The power of a gate: sessions that found a slowdown of one contender."""
 
+    #: As a share.
     slowdown: float
+    #: The sessions that failed for it.
     found: int
     sessions: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """How often gates err on a machine, and what they find: from resampled sessions."""
+    """The error rates of gates on a machine, and their power: from resampled sessions."""
 
     environment_key: str
     device: str

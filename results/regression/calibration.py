@@ -1,4 +1,4 @@
-"""How often a gate errs on a machine, derived from recorded units."""
+"""The calibration of a machine: the error rates of its gates, from recorded units."""
 
 from __future__ import annotations
 

@@ -147,21 +147,21 @@ def history(
     latest = races[-1][1].environment.key if races else ""
     runs = [(f, i) for f, i in races if all_environments or i.environment.key == latest]
     points: dict[tuple[Case, str], list[_Candidate]] = {}
-    bare, known_ops = list[str](), set[str]()
+    without, known_ops = list[str](), set[str]()
     for number, (folder, info) in enumerate(runs):
         records = folder.records(ops={*ops, *ANCHORS} if ops else ())
         if not (anchors := anchor_times(records)):
-            bare.append(info.id)
+            without.append(info.id)
         for record in without_anchors(records):
             known_ops.add(record.case.op)
             if isinstance(record.outcome, Measured) and keep(record):
                 candidate = _candidate(number, info, record, record.outcome, anchors)
                 points.setdefault((record.case, record.contender), []).append(candidate)
     return History(
-        series=tuple(_series(*key, found, min_change=min_change) for key, found in points.items()),
+        series=tuple(_series(*key, run, min_change=min_change) for key, run in points.items()),
         runs=tuple(info.id for _, info in runs),
         other_environments=tuple(info.id for run, info in races if (run, info) not in runs),
-        without_anchors=tuple(bare),
+        without_anchors=tuple(without),
         ops=tuple(sorted(known_ops)),
         copies=copies,
         without_races=raceless,
@@ -177,7 +177,7 @@ def _sorted_out(runs: Sequence[_Run]) -> tuple[list[_Run], tuple[str, ...], tupl
     for folder, info in runs:
         try:
             raced = any(isinstance(line, Record) for line in folder.lines(words=(Record.__name__,)))
-            # What began at one moment may be one run, or two of a writer that only tells the day.
+            # What began at one moment may be one run, or two of a writer that only gives the day.
             moment = _began_as(info)
             held = frozenset(map(dumps, folder.records())) if together[moment] > 1 else frozenset()
         except RunFolderError as error:

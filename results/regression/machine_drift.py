@@ -1,4 +1,4 @@
-"""By how much the machine alone changed between two runs, from contenders that didn't change.
+"""The machine's own change between two runs, from contenders that didn't change.
 
 A contender's reference are the others of its own race where there are enough, which were timed in
 the same minutes in both runs; else the other cases, and the machine's anchors. How far these
@@ -89,7 +89,7 @@ def drift_of(key: Key, changes: Changes) -> Drift:
 
 
 def _scatter(distances: Sequence[float]) -> float:
-    """What the share WITHIN of some distances stays below."""
+    """The quantile WITHIN of some distances; 0 of none."""
     return float(np.quantile(distances, WITHIN)) if distances else 0.0
 
 

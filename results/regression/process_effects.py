@@ -1,4 +1,4 @@
-"""How long contenders took in a run, process by process, without what slowed down a whole race."""
+"""The times of contenders in a run, process by process, without the effects on a whole race."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from opbench.results.statistics.intervals import median, paired_log_ratios
 
 #: A contender on a case.
 Key = tuple[Case, str]
-#: From so many others of a race it can be told what was the race's: any one of them may have
-#: changed.
+#: The fewest others that show an effect on the whole race: any one of them may have changed.
 MIN_OTHERS = 3
 
 

@@ -86,7 +86,7 @@ def difference(base: Profile, head: Profile) -> ProfileDiff:
 
 
 def growth(base: float, head: float) -> float | None:
-    """By which share of the base the head is larger; None where the base is nothing."""
+    """The growth from base to head, as a share of the base; None where that is nothing."""
     return (head - base) / base if base else None
 
 

@@ -24,7 +24,7 @@ from opbench.results.regression.verdicts import Finding
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All that a gate found."""
+    """The report of a gate."""
 
     gate: Gate
     #: Of each contender and case that was compared.

@@ -133,7 +133,9 @@ def ensure_comparable(base: Environment, head: Environment) -> None:
     """
     if base.key == head.key:
         if not base.stable:
-            _LOG.warning("neither run tells its machine: whether it was the same isn't known")
+            _LOG.warning(
+                "neither run names its machine: whether that was the same isn't known"
+            )
         return
     old, new = dict(base.stable), dict(head.stable)
     lines = [
@@ -183,7 +185,7 @@ def _source(old: str, new: str) -> Literal["same", "changed", "unknown"]:
 
 
 def _reach(old: ProcessEstimates, new: ProcessEstimates, drift: Drift, *, error: float) -> float:
-    """How far the interval of a contender's change reaches, as a logarithm."""
+    """The reach of the interval of a contender's change, as a logarithm."""
     several = min(len(old.logs), len(new.logs)) > 1
     return max(
         math.log(_LEAST[drift.of_race, several]),
@@ -193,7 +195,7 @@ def _reach(old: ProcessEstimates, new: ProcessEstimates, drift: Drift, *, error:
 
 
 def _luck(old: Sequence[float], new: Sequence[float], *, error: float) -> float:
-    """How far the difference of means reaches by what differs between processes (Welch's interval).
+    """The reach of the difference of means, from the spread between processes (Welch's interval).
 
     At least two processes each. Either end is wrong with a chance of at most `error`.
     """

@@ -5,7 +5,7 @@ base, since what makes a whole process slow can't be known from inside it. Obser
 taken to be independent, with a normal spread. There are a few interim looks as units come, each of
 which spends a part of the error.
 
-Two errors are kept apart. That a slowdown that matters passes (`GateRules.miss`) counts for each
+Two errors are distinct. That a slowdown that matters passes (`GateRules.miss`) counts for each
 contender and case. That a change which slowed nothing fails (`GateRules.alpha`) counts for all of
 them together: what looks slower is only suspected, and timed again in fresh processes, which have
 the whole of alpha for themselves, divided among the suspects. A contender that is confirmed as
@@ -223,7 +223,7 @@ def control_findings(units: Iterable[Unit], rules: GateRules) -> tuple[Finding, 
 
 def decided_controls(units: Iterable[Unit], rules: GateRules) -> frozenset[Subject]:
     """The A/A controls beside screening that need no more units."""
-    return _decided(found for found in control_findings(units, rules) if found.role == "null")
+    return _decided(f for f in control_findings(units, rules) if f.role == "null")
 
 
 def is_void(controls: Iterable[Finding]) -> bool:
@@ -243,12 +243,12 @@ def findings(units: Iterable[Unit], rules: GateRules) -> tuple[Finding, ...]:
     return tuple(_final(f, again.get(key), pairs.get(key)) for f, key in keys)
 
 
-def _subjects(found: Iterable[Finding]) -> frozenset[Subject]:
-    return frozenset((f.case.key, f.contender) for f in found)
+def _subjects(findings: Iterable[Finding]) -> frozenset[Subject]:
+    return frozenset((f.case.key, f.contender) for f in findings)
 
 
-def _decided(found: Iterable[Finding]) -> frozenset[Subject]:
-    return _subjects(f for f in found if f.verdict != "inconclusive")
+def _decided(findings: Iterable[Finding]) -> frozenset[Subject]:
+    return _subjects(f for f in findings if f.verdict != "inconclusive")
 
 
 def _final(screened: Finding, again: Finding | None, pairs: Finding | None) -> Finding:

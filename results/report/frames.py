@@ -85,7 +85,7 @@ Ranks = Mapping[tuple[Case, str], Row]
 
 
 def _ranks(jobs: Iterable[Record], rules: Rules) -> Ranks:
-    """By case and contender, the row of the leaderboard; anchors are on none."""
+    """The rows of the leaderboard by case and contender; anchors are on none."""
     ranked = boards(without_anchors(jobs), rules=rules)
     return {(board.case, row.contender): row for board in ranked for row in board.rows}
 

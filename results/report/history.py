@@ -50,9 +50,9 @@ def remarks(history: History) -> Iterator[str]:
             f"runs of other environments, left out: {len(others)}, the latest of them "
             f"{others[-1]}; --all-environments takes them in"
         )
-    if bare := history.without_anchors:
+    if without := history.without_anchors:
         yield (
-            f"runs without anchors: {len(bare)}, the latest of them {bare[-1]}; their "
+            f"runs without anchors: {len(without)}, the latest of them {without[-1]}; their "
             "times can't be compared with those of other runs, and no ratio is made of them"
         )
     for which, ids in (

@@ -39,7 +39,7 @@ def format_bytes(count: float | None) -> str:
 
 
 def format_ratio(ratio: float | None) -> str:
-    """How many times as long: "1.23x"."""
+    """A ratio with two decimals: "1.23x"."""
     if ratio is None or not math.isfinite(ratio):
         return NOTHING
     return f"{_digits(ratio)}x"

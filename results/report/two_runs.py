@@ -20,12 +20,12 @@ from opbench.results.report.table import Table
 def tables(comparison: Comparison) -> tuple[Table, ...]:
     """The findings, and what wasn't compared of the cases that both runs have."""
     ordered = sorted(comparison.findings, key=lambda item: urgency(item.finding))
-    found = findings_table([item.finding for item in ordered], title=_title(comparison))
-    rows = zip(found.rows, ordered, strict=True)
+    table = findings_table([item.finding for item in ordered], title=_title(comparison))
+    rows = zip(table.rows, ordered, strict=True)
     parts = [
         replace(
-            found,
-            columns=(*found.columns, "source", "reference"),
+            table,
+            columns=(*table.columns, "source", "reference"),
             rows=tuple((*row, item.source, _reference(item)) for row, item in rows),
         )
     ]
@@ -72,7 +72,7 @@ def _counts(comparison: Comparison) -> Iterator[str]:
 
 
 def _machine(comparison: Comparison) -> Iterator[str]:
-    """How the machine changed, which is taken out of the ratios."""
+    """The machine's own change, which is taken out of the ratios."""
     if comparison.machine is not None:
         ratio = comparison.machine
         yield (

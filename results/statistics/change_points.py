@@ -59,7 +59,7 @@ def steps(values: Sequence[float], *, min_change: float = MIN_CHANGE) -> tuple[S
 
 
 def penalty(runs: int) -> float:
-    """By how much a step has to lower the scatter of so many ranks, in multiples of variance."""
+    """The least by which a step lowers the scatter of so many ranks, in multiples of variance."""
     return _PENALTY + _PENALTY_PER_LOG * math.log(runs)
 
 
@@ -129,7 +129,7 @@ def _ranks(values: Series) -> Series:
 
 
 def _gain(ranks: Series, at: int) -> float:
-    """By how much the scatter about two levels is lower than that about one."""
+    """The scatter about one level less that about two."""
     before, after = ranks[:at], ranks[at:]
     weight = len(before) * len(after) / len(ranks)
     return float(weight * (before.mean() - after.mean()) ** 2)

@@ -108,7 +108,7 @@ def _median_bounds(values: Values, error: float) -> tuple[float, float]:
 
 @cache
 def _rank(count: int, error: float) -> int:
-    """How many values may be left out at either end.
+    """The number of values that may be left out at either end.
 
     The median lies below the k-th smallest of n with the chance that fewer than k of n fair coins
     show heads.
