@@ -57,6 +57,7 @@ def forest(report: Report) -> Figure:
 
 
 def _names(findings: Sequence[Finding]) -> list[str]:
+    """A label for each row: op, contender and case."""
     by_op: dict[str, list[Finding]] = {}
     for finding in findings:
         by_op.setdefault(finding.case.op, []).append(finding)
@@ -88,6 +89,7 @@ def _row(axes: Axes, row: int, finding: Finding, *, ends: tuple[float, float]) -
 
 
 def _ticks(axes: Axes, span: float) -> None:
+    """Ticks of a logarithmic axis; in even steps where it spans less than a factor of three."""
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     if span > 3:
@@ -102,6 +104,7 @@ def _ticks(axes: Axes, span: float) -> None:
 
 
 def _title(figure: Figure, report: Report, *, shown: int, height: float) -> None:
+    """The title, and a line that explains the zone; shown: the number of rows drawn."""
     title = "head against base"
     if report.is_void:
         title += ": void, the base differs from itself"
@@ -113,6 +116,7 @@ def _title(figure: Figure, report: Report, *, shown: int, height: float) -> None
 
 
 def _legend(figure: Figure, findings: Sequence[Finding], *, height: float) -> None:
+    """The verdicts in the picture with their colours and marks."""
     verdicts = {finding.verdict for finding in findings}
     handles = [
         Line2D([], [], color=colour, marker=mark, label=verdict)

@@ -37,6 +37,7 @@ def heat_maps(view: OpView) -> tuple[Figure, ...]:
 
 
 def _heat_map(view: OpView, boards: Sequence[Board], *, norm: LogNorm) -> Figure:
+    """One page: a row per case, a column per contender; sizes are in inches."""
     contenders, labels = view.contenders, [view.labels[board.case] for board in boards]
     left, right, top = 0.4 + 0.085 * max(map(len, labels)), 0.95, 1.0
     width, height = 1.15 * len(contenders), 0.42 * len(boards)
@@ -58,6 +59,7 @@ def _heat_map(view: OpView, boards: Sequence[Board], *, norm: LogNorm) -> Figure
 
 
 def _cell(axes: Axes, at: tuple[int, int], row: Row | None, *, norm: LogNorm) -> None:
+    """The ratio on its colour; hatched where a contender was not timed."""
     if row is None:
         return
     ratio = row.ratio.value if row.ratio else None
@@ -84,6 +86,7 @@ def _cell(axes: Axes, at: tuple[int, int], row: Row | None, *, norm: LogNorm) ->
 
 
 def _frame(axes: Axes, labels: Sequence[str], contenders: Sequence[str], *, slanted: bool) -> None:
+    """Labels on both axes, without lines and ticks."""
     axes.set_xlim(-0.5, len(contenders) - 0.5)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_yticks(range(len(labels)), labels, fontsize=10)
@@ -116,6 +119,7 @@ def _colour_bar(
 
 
 def _title(figure: Figure, op: str, *, at: tuple[float, float]) -> None:
+    """The title and the key, in the upper left; at: the left edge, and the height in inches."""
     left, height = at
     figure.text(left, 1 - 0.34 / height, f"{op}: time relative to the best", fontsize=13)
     key = "outlined: best    =: tied with it    ?: undecided    hatched: not timed"

@@ -60,6 +60,7 @@ def is_history(folder: Path) -> bool:
 
 
 def _entries(history: History) -> Iterator[events.Entry]:
+    """Lines and a picture for each case, and a text for each op."""
     for op, groups in _grouped(history).items():
         for label, group in groups:
             for series in group:
@@ -85,6 +86,7 @@ def _grouped(history: History) -> dict[str, list[Group]]:
 
 
 def _line(tag: str, series: Series) -> Iterator[events.Entry]:
+    """The points of a series: seconds, and the ratio to the anchor where there is one."""
     line = run_of(series.contender)
     for point in series.points:
         yield events.scalar(
@@ -119,6 +121,7 @@ def _text(history: History, own: list[Series]) -> str:
 
 
 def _figure(title: str, group: list[Series]) -> Figure:
+    """The series of one case over the runs, relative to their anchors."""
     figure = Figure(figsize=(8.6, 4.8), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     for number, series in enumerate(group):

@@ -60,11 +60,13 @@ def entries(views: Sequence[OpView], *, wall_time: float) -> Iterator[Entry]:
 
 
 def _run_of(view: OpView, board: Board, row: Row) -> str:
+    """The run of the log that is the row of a contender on a case."""
     parts = (view.op, view.labels[board.case], row.contender)
     return "/".join((RUN, *map(slug, parts)))
 
 
 def _settings(case: Case, row: Row) -> dict[str, AxisValue]:
+    """The columns that a row is filtered by: verdict, the case's fields and axes."""
     fields: dict[str, AxisValue] = {"contender": row.contender, "verdict": row.verdict}
     fields |= {name: getattr(case, name) for name in (*_FIRST, *_LAST) if name not in fields}
     axes = {f"axis {name}" if name in fields else name: value for name, value in case.axes}
@@ -72,6 +74,7 @@ def _settings(case: Case, row: Row) -> dict[str, AxisValue]:
 
 
 def _metrics(row: Row) -> dict[str, float]:
+    """The numbers of a row, without those that aren't known."""
     values = {
         "time_us": row.time_s and row.time_s * 1e6,
         "ratio": row.ratio.value if row.ratio else None,
@@ -104,6 +107,7 @@ def _columns(rows: Iterable[Mapping[str, AxisValue]]) -> dict[str, hp.HParam]:
 
 
 def _domain(values: set[AxisValue]) -> hp.Domain:
+    """The values of a column: a range of many numbers, else a list."""
     kinds = {float if type(value) is int else type(value) for value in values}
     if kinds != {float}:
         return hp.Discrete(sorted(values) if len(kinds) == 1 else sorted(map(str, values)))

@@ -56,11 +56,13 @@ def slug(text: str) -> str:
 
 
 def _series_parts(series: Case, others: list[Case]) -> list[str]:
+    """The parts of a line's name, empty ones included."""
     differing = _differing(series, others, leave_out=("direction", "dtype"))
     return [series.direction, series.dtype, *differing, series.sizes]
 
 
 def _differing(case: Case, cases: list[Case], leave_out: tuple[str, ...] = ()) -> list[str]:
+    """The values of a case's fields that aren't the same in all cases."""
     fields = [name for name in _FIELDS if name not in leave_out and _varies(name, cases)]
     numbers = [name for name in _NUMBERS if _varies(name, cases)]
     return [getattr(case, name) for name in fields] + [
@@ -69,4 +71,5 @@ def _differing(case: Case, cases: list[Case], leave_out: tuple[str, ...] = ()) -
 
 
 def _varies(name: str, cases: list[Case]) -> bool:
+    """Whether a field has several values in some cases."""
     return len({getattr(case, name) for case in cases}) > 1

@@ -30,6 +30,7 @@ def curve(calibration: Calibration) -> bytes:
 
 
 def _figure(calibration: Calibration) -> Figure:
+    """The share of sessions that fail, by slowdown, with 95% intervals."""
     figure = Figure(figsize=(8.6, 4.8), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     points = [(0.0, calibration.failed, calibration.sessions)]

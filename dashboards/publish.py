@@ -50,6 +50,7 @@ def _replace(run: RunFolder, info: RunInfo) -> None:
 
 
 def _entries(run: RunFolder, info: RunInfo, wall_time: float) -> Iterator[events.Entry]:
+    """The entries of all pages of a run."""
     ops = views(without_anchors(run.records()), rules=info.rules, ceilings=run.ceilings())
     report = find_report(run)
     if report is not None:

@@ -72,6 +72,7 @@ def serve(run_path: str | Path, *, port: int = 6006, host: str = "localhost") ->
 def _process(
     folder: Path, host: str, port: int, *, log: IO[bytes]
 ) -> Iterator[subprocess.Popen[bytes]]:
+    """A TensorBoard on a folder, ended on leaving; log: a file for its output."""
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder.resolve())]
     command += ["--host", host, "--port", str(port), "--reload_interval", "5"]
     # Every sample of a series is shown, and every picture: by default TensorBoard thins them out.
@@ -106,6 +107,7 @@ def _await(process: subprocess.Popen[bytes], url: str, folder: Path, *, log: IO[
 
 
 def _runs(url: str) -> list[str]:
+    """The runs that TensorBoard has read. Raises OSError where it doesn't answer."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(f"{url}data/runs", timeout=5) as answer:
         return list(json.load(answer))
@@ -129,4 +131,5 @@ def _usable_port(host: str, port: int) -> int:
 
 
 def _family(host: str) -> socket.AddressFamily:
+    """IPv6 for an address with colons, else IPv4."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -37,6 +37,7 @@ def sizes(view: OpView) -> dict[str, Figure]:
 
 
 def _figure(title: str, lines: Mapping[str, Points], *, order: Sequence[str]) -> Figure:
+    """Time over size for each contender, in their order on the leaderboards."""
     figure = Figure(figsize=(8.6, 4.8), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     for number, contender in enumerate(order):
@@ -55,6 +56,7 @@ def _figure(title: str, lines: Mapping[str, Points], *, order: Sequence[str]) ->
 
 
 def _line(axes: Axes, contender: str, points: Points, *, number: int) -> None:
+    """The line of a contender; number: its place, for its colour and marks."""
     ordered = sorted(points.items())
     middles = [interval.value for _, interval in ordered]
     # One sample has no interval: no bar is drawn then.
@@ -79,10 +81,12 @@ def _line(axes: Axes, contender: str, points: Points, *, number: int) -> None:
 
 
 def _arm(length: float, interval: Interval) -> float:
+    """The length of an error bar to one side; 0 where the interval is unbounded."""
     return max(length, 0.0) if math.isfinite(interval.high) else 0.0
 
 
 def _scales(axes: Axes) -> None:
+    """Sizes in bytes and times in seconds, with a few ticks on each axis."""
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(format_bytes(value))))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(format_time(value))))
     for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
@@ -94,4 +98,5 @@ def _scales(axes: Axes) -> None:
 
 
 def _short(text: str) -> str:
+    """A number without decimals that are zeros."""
     return re.sub(r"\.0+ ", " ", text)

@@ -32,6 +32,7 @@ def entries(views: Iterable[OpView], profiles: Iterable[Profile], info: RunInfo)
 
 
 def _about(info: RunInfo) -> Iterator[Table]:
+    """The run's head, environment, rules and warnings, a table each."""
     head = (("id", info.id), ("created", info.created), ("command", " ".join(info.command)))
     environment = info.environment
     for title, rows in (

@@ -57,6 +57,7 @@ def views(
 def _view(
     op: str, group: tuple[Board, ...], measured: Mapping[tuple[Case, str], Measured]
 ) -> OpView:
+    """The view of one op; measured: of all ops."""
     cases = [board.case for board in group]
     own = {key: outcome for key, outcome in measured.items() if key[0].op == op}
     return OpView(

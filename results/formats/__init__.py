@@ -27,6 +27,8 @@ class Export(Protocol):
 
 
 def _lazy(name: str) -> Export:
+    """An export that imports its module when it is called."""
+
     def export(run: str | Path, target: Path, *, by: str = "job") -> None:
         module: Any = importlib.import_module(f"opbench.results.formats.{name.replace('-', '_')}")
         options = {"by": by} if name in _TABLES else {}

@@ -128,6 +128,7 @@ def _described(value: object) -> str:
 
 
 def _is_scalar(value: Any) -> bool:
+    """Whether JSON holds a parameter as it is."""
     if isinstance(value, str):
         return not value.startswith(_UNSERIALIZABLE)
     return isinstance(value, int | float)
@@ -142,6 +143,7 @@ def _case(op: str, params: Mapping[str, AxisValue] | None = None, function: str 
 
 
 def _measured(item: Benchmark) -> Measured:
+    """A benchmark as a contender that was timed by itself; its error and preparation are NaN."""
     return Measured(
         samples_s=item.samples_s,
         rounds=(),
@@ -155,6 +157,7 @@ def _measured(item: Benchmark) -> Measured:
 
 
 def _ensure_parameter(name: str, items: Iterable[Benchmark]) -> None:
+    """Raises RunFolderError, which lists the parameters, where no benchmark has that one."""
     known = {param for item in items for param in item.params}
     if name not in known:
         raise RunFolderError(

@@ -93,6 +93,7 @@ def _benchmark(entry: object) -> Benchmark:
 
 
 def _name_of(entry: object) -> str:
+    """The full name of an entry, or its name; "" where it has neither."""
     if not isinstance(entry, dict):
         return ""
     return _text(entry.get("fullname")) or _text(entry.get("name"))
@@ -142,10 +143,12 @@ def _id_in(name: str) -> str:
 
 
 def _text(value: object) -> str:
+    """A value as text; "" for null."""
     return "" if value is None else str(value)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
+    """A value where it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 

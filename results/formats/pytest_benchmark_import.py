@@ -69,6 +69,7 @@ def read_benchmarks(source: Path, *, contender: str = "") -> ImportedRun:
 
 
 def _why_empty(left_out: Sequence[str]) -> str:
+    """The message for a file without a benchmark, with the first few reasons."""
     if not left_out:
         return "holds no benchmarks; nothing was timed"
     more = len(left_out) - _MOST_REPORTED
@@ -77,6 +78,7 @@ def _why_empty(left_out: Sequence[str]) -> str:
 
 
 def _document(source: Path) -> Document:
+    """The JSON of a file; RunFolderError where it is not of pytest-benchmark's form."""
     try:
         document = json.loads(source.read_bytes(), parse_int=_integer)
     except OSError as error:
@@ -104,10 +106,12 @@ def _integer(text: str) -> int | str:
 
 
 def _is_timed(entry: object) -> bool:
+    """Whether an entry has statistics."""
     return isinstance(entry, dict) and isinstance(entry.get("stats"), dict)
 
 
 def _imported(document: Document, source: Path, contender: str) -> ImportedRun:
+    """The run in a document; RunFolderError where its version or schema is too new."""
     _ensure_known_version(str(document.get("version")))
     faults: list[str] = []
     head = _own_head(document, faults)
@@ -124,6 +128,7 @@ def _imported(document: Document, source: Path, contender: str) -> ImportedRun:
 
 
 def _ensure_known_version(version: str) -> None:
+    """Raises RunFolderError where a newer pytest-benchmark wrote the file."""
     major = version.partition(".")[0]
     if major.isdecimal() and float(major) > _NEWEST:
         raise RunFolderError(
@@ -228,6 +233,7 @@ def _is_own(item: Benchmark) -> bool:
 
 
 def _own_records(items: Iterable[Benchmark], faults: list[str]) -> Iterable[Record]:
+    """The records that opbench wrote; a fault for each that was changed."""
     for item in items:
         try:
             yield _own(item)
@@ -254,4 +260,5 @@ def _own(item: Benchmark) -> Record:
 
 
 def _record(data: object) -> Any:
+    """The record in a piece of JSON; RunFolderError where it is none."""
     return codec.loads(json.dumps(data))

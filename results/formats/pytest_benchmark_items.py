@@ -62,6 +62,7 @@ def own(**parts: object) -> Mapping[str, Any]:
 
 
 def _as_json(part: object) -> Any:
+    """A record, or a tuple of them, as JSON."""
     if isinstance(part, tuple):
         return [_as_json(item) for item in part]
     return json.loads(codec.dumps(part))

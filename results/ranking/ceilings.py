@@ -116,12 +116,14 @@ def _floor(work: int, rate: float | None) -> float:
 
 
 def _memory_rate(ceilings: Ceilings, size: int, cache: str) -> float | None:
+    """Bytes per second at a size; cold, those of main memory. None where they aren't known."""
     if not ceilings.memory or size <= 0:
         return None
     return ceilings.memory[-1][1] if cache == "cold" else rate_at(ceilings.memory, size)
 
 
 def _compute_rate(ceilings: Ceilings, dtype: str) -> float | None:
+    """FLOP/s in a dtype, or in float32 where a contender may compute in that."""
     names = (dtype, "float32") if dtype in _UPCAST else (dtype,)
     return max((rate for name, rate in ceilings.matmul if name in names), default=None)
 

@@ -140,6 +140,7 @@ def _by_medians(standing: Standing, measured: Measured, best: Measured | None) -
 
 
 def _order(row: Row) -> tuple[bool, float]:
+    """A key that sorts rows: the best first, the others by their ratios."""
     ratio = row.ratio.value if row.ratio else math.nan
     return row.verdict != "best", math.inf if math.isnan(ratio) else ratio
 
@@ -147,6 +148,7 @@ def _order(row: Row) -> tuple[bool, float]:
 def _timed_row(
     record: Record, measured: Measured, standing: Standing, ceilings: Ceilings | None
 ) -> Row:
+    """The row of a contender that was measured."""
     time_s = median(measured.samples_s)
     waits = _waits(record.case, measured)
     return Row(
@@ -176,6 +178,7 @@ def _unless_nan(value: float) -> float | None:
 def _share_of(
     case: Case, measured: Measured, time_s: float, ceilings: Ceilings | None
 ) -> Share | None:
+    """The share of the ceilings; None where they aren't known."""
     if ceilings is None:
         return None
     return share(
@@ -189,6 +192,7 @@ def _share_of(
 
 
 def _waits(case: Case, measured: Measured) -> bool:
+    """Whether a contender's threads waited for cores, as far as its samples show."""
     # An accelerator's times say nothing of the host's threads.
     on_host = case.device == "cpu" and bool(measured.rounds)
     return on_host and threads_waited(
@@ -197,6 +201,7 @@ def _waits(case: Case, measured: Measured) -> bool:
 
 
 def _note(record: Record, measured: Measured, *, waits: bool) -> str:
+    """The parts of a row's note, where they apply."""
     parts = [
         "threads waited for cores: its time is the scheduler's" if waits else "",
         *(f"{kind}: {text}" for kind, text in record.caveats),
@@ -213,6 +218,7 @@ def _printed(record: Record) -> str:
 
 
 def _untimed_row(record: Record) -> Row:
+    """The row of a contender that is wrong, failed or unsupported."""
     outcome = record.outcome
     assert not isinstance(outcome, Measured)
     note = "; ".join(filter(None, (outcome.reason, _printed(record))))

@@ -63,6 +63,7 @@ def standings(race: Mapping[str, Samples], rules: Rules) -> dict[str, Standing]:
 
 
 def _standing(ratio: Interval, *, tie: float) -> Standing:
+    """The standing of a contender that isn't the best, by its ratio to the best."""
     verdict = verdict_of(ratio, tie=tie)
     if verdict != "undecided":
         return Standing(verdict, ratio)
@@ -142,4 +143,5 @@ def _spending(look: int) -> float:
 
 
 def _error_per_pair(contenders: int, rules: Rules) -> float:
+    """The error of one pair of contenders, over all looks."""
     return rules.error / max(1, math.comb(contenders, 2))

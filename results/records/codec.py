@@ -60,6 +60,7 @@ def ensure_known(schema: object) -> None:
 
 
 def _encode(value: object) -> object:
+    """A value as JSON has it."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = ((f.name, _encode(getattr(value, f.name))) for f in dataclasses.fields(value))
         return {"type": type(value).__name__, **dict(fields)}
@@ -84,6 +85,7 @@ def _decode(data: Any, hint: Any) -> Any:
 
 
 def _decode_union(data: Any, kinds: tuple[Any, ...]) -> Any:
+    """The value of one of several types. Raises ValueError where it is of none."""
     if set(kinds) == _AXIS:
         return _axis_value(data)
     if data is None and types.NoneType in kinds:
@@ -97,6 +99,7 @@ def _decode_union(data: Any, kinds: tuple[Any, ...]) -> Any:
 
 
 def _decode_tuple(data: Any, parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A tuple, of one type throughout or of a type for each place."""
     if not isinstance(data, list):
         raise ValueError(f"{_brief(data)} is no list")
     if len(parts) == 2 and parts[1] is Ellipsis:
@@ -132,16 +135,19 @@ def _decode_record(data: Any, kinds: tuple[Any, ...] = ()) -> Any:
 
 
 def _class_of(data: Any) -> type | None:
+    """The class that an object names; None where there is none."""
     kind = data.get("type") if isinstance(data, dict) else None
     return _CLASSES.get(kind) if isinstance(kind, str) else None
 
 
 @functools.cache
 def _hints(cls: type) -> dict[str, Any]:
+    """The types of a class's fields."""
     return typing.get_type_hints(cls)
 
 
 def _float(data: Any) -> float:
+    """A number, or a text as "inf" and "nan" that stands for one."""
     if isinstance(data, bool) or not isinstance(data, int | float | str):
         raise ValueError(f"{_brief(data)} is no number")
     return float(data)
@@ -157,18 +163,21 @@ def _integer(data: Any) -> int:
 
 
 def _text(data: Any) -> str:
+    """A text, its lone surrogates escaped."""
     if not isinstance(data, str):
         raise ValueError(f"{_brief(data)} is no text")
     return data if data.isascii() else data.encode("utf-8", "backslashreplace").decode()
 
 
 def _choice(data: Any, choices: tuple[str, ...]) -> str:
+    """One of the values of a Literal."""
     if data not in choices:
         raise ValueError(f"{_brief(data)} is none of {', '.join(map(repr, choices))}")
     return str(data)
 
 
 def _axis_value(data: Any) -> case.AxisValue:
+    """The value of an axis, of any of its types."""
     if isinstance(data, bool | float):
         return data
     if isinstance(data, int):

@@ -71,6 +71,7 @@ CALIBRATIONS = MachineCache(Calibration, "calibrations", "the gate's calibration
 
 
 def _default_root() -> Path:
+    """The folder of all caches: below $XDG_CACHE_HOME or ~/.cache."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "opbench"
 

@@ -60,6 +60,7 @@ def ignore_in_git(folder: Path) -> None:
 
 
 def _runs_around(place: Path) -> Iterator[Path]:
+    """The runs that a place lies in, the innermost first."""
     return (folder for folder in (place, *place.parents) if _is_run(folder))
 
 

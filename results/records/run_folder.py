@@ -243,10 +243,12 @@ def _line(text: bytes) -> Line:
 
 
 def _looks_whole(text: bytes) -> bool:
+    """Whether a line begins and ends as a record does."""
     return text.startswith(b'{"type":') and text.endswith(b"}")
 
 
 def _report(path: Path, faults: Mapping[int, RunFolderError]) -> None:
+    """Warn of the lines that can't be read: of the first few each, of the others their number."""
     for number, error in list(faults.items())[:_MOST_REPORTED]:
         _LOG.warning("%s:%d: %s; this line is left out", path, number, error)
     if len(faults) > _MOST_REPORTED:
@@ -254,6 +256,7 @@ def _report(path: Path, faults: Mapping[int, RunFolderError]) -> None:
 
 
 def _bytes(path: Path) -> bytes:
+    """The content of a file; RunFolderError where it is none or can't be read."""
     try:
         # A pipe or a device may never end.
         if path.exists() and not path.is_file():
@@ -264,4 +267,5 @@ def _bytes(path: Path) -> bytes:
 
 
 def _ends_with_newline(descriptor: int, size: int) -> bool:
+    """Whether an open file of some size ends with a line break."""
     return os.pread(descriptor, 1, size - 1) == b"\n"

@@ -65,6 +65,7 @@ def ensure_usable(info: RunInfo) -> None:
 
 
 def _is_option(name: str, value: object) -> bool:
+    """Whether a value is of the type that an option of that name has."""
     if name in _LISTS:
         return value is None or (isinstance(value, list) and all(isinstance(v, str) for v in value))
     if name in _NUMBERS:
@@ -74,6 +75,7 @@ def _is_option(name: str, value: object) -> bool:
 
 
 def _conditions(line: Line) -> Iterable[tuple[bool, str]]:
+    """The conditions of a line, each with the fault where it isn't met."""
     match line:
         case Record(outcome=Measured() as measured):
             return _of_measured(measured)
@@ -98,6 +100,7 @@ def _conditions(line: Line) -> Iterable[tuple[bool, str]]:
 
 
 def _of_measured(measured: Measured) -> Iterable[tuple[bool, str]]:
+    """A value for each sample, all of them times; calls and work that can be."""
     count = len(measured.samples_s)
     per_sample = (measured.rounds, measured.units, measured.device_s)
     return (
@@ -110,6 +113,7 @@ def _of_measured(measured: Measured) -> Iterable[tuple[bool, str]]:
 
 
 def _of_paired(times: Paired) -> Iterable[tuple[bool, str]]:
+    """As many times of the base as of the head, one at least."""
     return (
         (0 < len(times.base_s) == len(times.head_s), "its rounds aren't pairs"),
         (all(map(is_time, (*times.base_s, *times.head_s))), "a sample is no time"),
@@ -117,11 +121,13 @@ def _of_paired(times: Paired) -> Iterable[tuple[bool, str]]:
 
 
 def _of_gate_rules(rules: GateRules) -> Iterable[tuple[bool, str]]:
+    """Probabilities between 0 and 1, and a slowdown above 0."""
     chances = 0 < rules.alpha < 1 and 0 < rules.miss < 1
     return ((chances and 0 < rules.min_slowdown < math.inf, f"no gate decides by {rules}"),)
 
 
 def _of_ceilings(ceilings: Ceilings) -> Iterable[tuple[bool, str]]:
+    """Rising sizes, and rates that can be divided by."""
     sizes = [size for size, _ in ceilings.memory]
     rates = [rate for _, rate in (*ceilings.memory, *ceilings.matmul)]
     numbers = (ceilings.dispatch_s, *sizes, *rates)
@@ -132,6 +138,7 @@ def _of_ceilings(ceilings: Ceilings) -> Iterable[tuple[bool, str]]:
 
 
 def _of_calibration(calibration: Calibration) -> Iterable[tuple[bool, str]]:
+    """Counts that are parts of their totals, and finite numbers."""
     counts = (
         (calibration.sessions, (calibration.failed, calibration.void, calibration.inconclusive)),
         *((power.sessions, (power.found,)) for power in calibration.powers),

@@ -138,6 +138,7 @@ def unused_entries(
 
 
 def _tables(path: Path) -> Sequence[Mapping[str, Any]]:
+    """The [[accepted]] tables of a file; TriageError where it is no such file."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -154,6 +155,7 @@ def _tables(path: Path) -> Sequence[Mapping[str, Any]]:
 
 
 def _accepted(table: Mapping[str, Any], where: str) -> AcceptedChange:
+    """The entry of a table; TriageError where a key is missing, unknown or of another type."""
     strange = sorted(table.keys() - set(_KEYS))
     if strange:
         raise TriageError(f"{where}: unknown key {strange[0]!r}; keys: {', '.join(_KEYS)}")
@@ -176,6 +178,7 @@ def _accepted(table: Mapping[str, Any], where: str) -> AcceptedChange:
 
 
 def _at_most(values: Mapping[str, Any], where: str) -> float | None:
+    """The largest accepted slowdown of an entry, as a share; None for any."""
     given = values.get("at_most")
     if given is None:
         return None
@@ -189,4 +192,5 @@ def _at_most(values: Mapping[str, Any], where: str) -> float | None:
 
 
 def _text(entry: AcceptedChange) -> str:
+    """An entry in a few words: its change, contender, op and case."""
     return f"{entry.change} {entry.contender} of {entry.op} on {entry.case}"

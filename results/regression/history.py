@@ -194,6 +194,7 @@ def _sorted_out(runs: Sequence[_Run]) -> tuple[list[_Run], tuple[str, ...], tupl
 
 
 def _began_as(info: RunInfo) -> tuple[str, str]:
+    """The date and the environment, by which copies of a run are found."""
     return info.created, info.environment.key
 
 
@@ -204,6 +205,7 @@ def _candidate(
     measured: Measured,
     anchors: Mapping[tuple[str, int], AnchorTimes],
 ) -> _Candidate:
+    """A contender in one run, with the run's anchors."""
     point = Point(
         run=info.id,
         number=number,
@@ -220,6 +222,7 @@ def _candidate(
 def _series(
     case: Case, contender: str, candidates: Sequence[_Candidate], *, min_change: float
 ) -> Series:
+    """The series of a contender, relative to the anchor of its first run."""
     anchor = candidates[0].nearest
     points = tuple(
         replace(item.point, relative=item.point.time_s / item.anchors.time_s(anchor))
@@ -237,6 +240,7 @@ def _series(
 
 
 def _changes(points: Iterable[Point], min_change: float) -> Iterator[Change]:
+    """The steps of a series, each between the two runs around it."""
     known = [(point, point.relative) for point in points if point.relative is not None]
     for step in steps([value for _, value in known], min_change=min_change):
         before, after = known[step.at - 1][0], known[step.at][0]

@@ -94,4 +94,5 @@ def _scatter(distances: Sequence[float]) -> float:
 
 
 def _others(race: Mapping[str, float], name: str) -> list[float]:
+    """The changes of the other contenders of a race."""
     return [value for other, value in race.items() if other != name]

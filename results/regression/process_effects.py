@@ -45,6 +45,7 @@ def process_estimates(records: Iterable[Record]) -> dict[Key, ProcessEstimates]:
 
 
 def _of_race(group: Iterable[Record]) -> dict[str, ProcessEstimates]:
+    """The estimates of one case, by contender."""
     estimates: dict[str, ProcessEstimates] = {}
     processes: dict[int, dict[str, dict[int, float]]] = {}
     for record in group:

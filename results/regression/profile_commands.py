@@ -57,6 +57,7 @@ def profile_commands(
 
 
 def _arguments(finding: Finding, options: Mapping[str, object]) -> Iterator[str]:
+    """The words of a command line that profiles a finding's contender on its case."""
     case = finding.case
     yield from ("opbench", "profile")
     yield from _passed_on(_VERSIONS, options)
@@ -66,6 +67,7 @@ def _arguments(finding: Finding, options: Mapping[str, object]) -> Iterator[str]
 
 
 def _passed_on(names: Sequence[tuple[str, str]], options: Mapping[str, object]) -> Iterator[str]:
+    """Options as the gate had them, without those at their defaults."""
     for name, option in names:
         value = options.get(name)
         for one in value if isinstance(value, list) else [value]:

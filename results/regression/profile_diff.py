@@ -91,10 +91,12 @@ def growth(base: float, head: float) -> float | None:
 
 
 def _by_name(profile: Profile) -> Mapping[str, OperatorRow]:
+    """The operators of a profile by their names."""
     return {row.name: row for row in profile.operators}
 
 
 def _change(name: str, base: OperatorRow | None, head: OperatorRow | None) -> OperatorChange:
+    """The change of an operator; None stands for a version that doesn't call it."""
     base_s, head_s = (row.self_time_s if row else 0.0 for row in (base, head))
     return OperatorChange(
         name=name,

@@ -124,6 +124,7 @@ def copy_accepted(folder: RunFolder, path: Path) -> None:
 
 
 def _copied(folder: RunFolder) -> Sequence[AcceptedChange]:
+    """The accepted changes in a gate's folder; none where there is no list."""
     path = folder.path / NAME
     return read(path) if path.exists() else ()
 
@@ -131,6 +132,7 @@ def _copied(folder: RunFolder) -> Sequence[AcceptedChange]:
 def _entry_for(
     item: Finding | Uncompared, entries: Sequence[AcceptedChange]
 ) -> AcceptedChange | None:
+    """The entry that accepts a finding or an uncompared contender; None where none does."""
     change, slowdown = (
         (item.verdict, item.ratio.value - 1) if isinstance(item, Finding) else (item.status, None)
     )

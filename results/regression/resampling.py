@@ -177,6 +177,7 @@ def rate(count: int, trials: int, *, error: float = 0.05) -> Interval:
 
 
 def _one_round(log_ratios: Sequence[float]) -> Paired:
+    """A round whose ratio is the median of several."""
     return Paired((1.0,), (math.exp(median(log_ratios)),))
 
 
@@ -253,6 +254,7 @@ class _Sample:
 
 
 def _screen(sample: _Sample, rules: GateRules, subjects: frozenset[Subject]) -> None:
+    """Screen all subjects until each is decided or the processes are used up."""
     for turn in verdicts.screening_turns(sample.units, rules):
         left = subjects - turn.decided
         if not left or not sample.draw_twins(left, turn.seconds, "screen"):

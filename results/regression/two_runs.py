@@ -133,9 +133,7 @@ def ensure_comparable(base: Environment, head: Environment) -> None:
     """
     if base.key == head.key:
         if not base.stable:
-            _LOG.warning(
-                "neither run names its machine: whether that was the same isn't known"
-            )
+            _LOG.warning("neither run names its machine: whether that was the same isn't known")
         return
     old, new = dict(base.stable), dict(head.stable)
     lines = [
@@ -179,6 +177,7 @@ def _finding(key: Key, changes: Changes, rules: GateRules, *, error: float) -> U
 
 
 def _source(old: str, new: str) -> Literal["same", "changed", "unknown"]:
+    """Whether two fingerprints are the same; unknown where one is missing."""
     if not (old and new):
         return "unknown"
     return "same" if old == new else "changed"
@@ -210,6 +209,7 @@ def _luck(old: Sequence[float], new: Sequence[float], *, error: float) -> float:
 
 
 def _extremes(logs: Sequence[float]) -> Interval:
+    """The median of some ratios between the smallest and the largest, from their logarithms."""
     return Interval(math.exp(median(logs)), math.exp(min(logs)), math.exp(max(logs)))
 
 
@@ -221,6 +221,7 @@ def _only_in(records: Iterable[Record], others: Iterable[Record]) -> tuple[Key, 
 
 
 def _uncompared(base: Iterable[Record], head: Iterable[Record]) -> Iterator[Uncompared]:
+    """The contenders of common cases that weren't measured in both runs."""
     old, new = ({(r.case, r.contender): r.outcome for r in records} for records in (base, head))
     shared = {case for case, _ in old} & {case for case, _ in new}
     absent = Unsupported("not in this run")

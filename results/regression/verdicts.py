@@ -244,14 +244,17 @@ def findings(units: Iterable[Unit], rules: GateRules) -> tuple[Finding, ...]:
 
 
 def _subjects(findings: Iterable[Finding]) -> frozenset[Subject]:
+    """The contenders and cases of some findings."""
     return frozenset((f.case.key, f.contender) for f in findings)
 
 
 def _decided(findings: Iterable[Finding]) -> frozenset[Subject]:
+    """The contenders and cases whose verdict is not inconclusive."""
     return _subjects(f for f in findings if f.verdict != "inconclusive")
 
 
 def _final(screened: Finding, again: Finding | None, pairs: Finding | None) -> Finding:
+    """The finding that counts, of those of screening, confirming and verifying."""
     if screened.verdict != "slower":
         return screened
     if again is None:
@@ -266,6 +269,7 @@ def _final(screened: Finding, again: Finding | None, pairs: Finding | None) -> F
 def _findings(
     units: Iterable[Unit], role: Role, rules: GateRules, *, error: float
 ) -> tuple[Finding, ...]:
+    """A finding for each contender, case and method with units of a role."""
     grouped: dict[tuple[str, Case, Method], list[Unit]] = {}
     for unit in units:
         if unit.role == role:

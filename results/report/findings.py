@@ -56,6 +56,7 @@ def reason_of(item: Uncompared) -> str:
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
+    """The cells of a finding; "-" for a number that isn't known."""
     ratio = finding.ratio
     bounded = ratio.low > 0 and math.isfinite(ratio.high)
     return (
@@ -72,4 +73,5 @@ def _row(finding: Finding) -> tuple[str, ...]:
 
 
 def _reason(outcome: Outcome | None) -> str:
+    """The reason of an outcome; "runs" where a version runs."""
     return "runs" if outcome is None else str(getattr(outcome, "reason", "runs"))

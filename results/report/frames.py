@@ -91,6 +91,7 @@ def _ranks(jobs: Iterable[Record], rules: Rules) -> Ranks:
 
 
 def _sample_rows(record: Record, ranks: Ranks) -> Iterator[dict[str, object]]:
+    """A row for each sample of a job; none where it wasn't measured."""
     outcome = record.outcome
     if isinstance(outcome, Measured):
         row = _job_row(record, ranks)
@@ -106,6 +107,7 @@ def _sample_rows(record: Record, ranks: Ranks) -> Iterator[dict[str, object]]:
 
 
 def _job_row(record: Record, ranks: Ranks) -> dict[str, object]:
+    """The row of a job: its case, its outcome's fields and its verdict."""
     outcome = record.outcome
     rank = ranks.get((record.case, record.contender))
     ratio = rank.ratio if rank else None
@@ -131,6 +133,7 @@ def _job_row(record: Record, ranks: Ranks) -> dict[str, object]:
 
 
 def _gate_rows(report: Report) -> list[dict[str, object]]:
+    """A row for each finding and each uncompared contender of a gate."""
     accepted = [item for item, _ in report.accepted]
     items: Iterable[Finding | Uncompared] = (*report.findings, *report.uncompared)
     return [
@@ -145,6 +148,7 @@ def _gate_rows(report: Report) -> list[dict[str, object]]:
 
 
 def _compared(finding: Finding) -> dict[str, object]:
+    """The columns of a finding."""
     return {
         "verdict": finding.verdict,
         "ratio": finding.ratio.value,
@@ -159,6 +163,7 @@ def _compared(finding: Finding) -> dict[str, object]:
 
 
 def _uncompared(item: Uncompared) -> dict[str, object]:
+    """The columns of a contender that wasn't compared."""
     sides = {"base": item.outcome.base, "head": item.outcome.head}
     reasons = {name: getattr(outcome, "reason", None) for name, outcome in sides.items()}
     given = (f"{name}: {reason}" for name, reason in reasons.items() if reason)
@@ -166,6 +171,7 @@ def _uncompared(item: Uncompared) -> dict[str, object]:
 
 
 def _unit_rows(folder: RunFolder) -> list[dict[str, object]]:
+    """A row for each round of each unit of a gate."""
     return [
         {
             "contender": unit.contender,
@@ -183,10 +189,12 @@ def _unit_rows(folder: RunFolder) -> list[dict[str, object]]:
 
 
 def _rounds(times: Paired) -> Iterator[dict[str, object]]:
+    """The columns of each round: seconds of base and head."""
     for number, (base_s, head_s) in enumerate(zip(times.base_s, times.head_s, strict=True)):
         yield {"round": number, "base_s": base_s, "head_s": head_s}
 
 
 def _case_columns(case: Case) -> dict[str, object]:
+    """The columns of a case: its fields, and one for each axis."""
     columns = {name: getattr(case, name) for name in Case.__slots__ if name != "axes"}
     return columns | {f"axis_{name}": value for name, value in case.axes}

@@ -75,11 +75,13 @@ def markdown(report: Report, folder: Path) -> str:
 
 
 def _of_sides(gate: Gate) -> str:
+    """The versions, the method, and why it isn't the other."""
     how = gate.method + (f" ({gate.note})" if gate.note else "")
     return f"{_side(gate.head)} against {_side(gate.base)}, as {how}"
 
 
 def _side(side: Side) -> str:
+    """A version as people call it, with the beginning of its commit."""
     if not side.commit:
         return side.label
     if side.commit.startswith(side.label):
@@ -89,6 +91,7 @@ def _side(side: Side) -> str:
 
 
 def _of_findings(report: Report) -> tuple[str, ...]:
+    """The number of each verdict and status, and the detectable slowdown; or that it is void."""
     if report.is_void:
         return ("void: the base differs from itself, so that nothing here is to be believed",)
     counts = Counter(finding.verdict for finding in report.findings)
@@ -163,6 +166,7 @@ _STATUS: Mapping[Status, str] = {
 
 
 def _of_calibration(report: Report) -> tuple[str, ...]:
+    """The error rates of gates by these rules on this machine, where they are known."""
     calibration = report.calibration
     if calibration is None:
         return ()
@@ -178,6 +182,7 @@ def _of_calibration(report: Report) -> tuple[str, ...]:
 
 
 def _of_accepted(report: Report) -> tuple[str, ...]:
+    """The accepted changes that apply, and the entries that don't."""
     accepted = tuple(
         f"accepted until {entry.until}: {item.case.op} {item.contender} on {item.case.label}: "
         f"{entry.reason} ({entry.by})"

@@ -97,6 +97,7 @@ def sparkline(values: Sequence[float], *, width: int = _WIDTH) -> str:
 
 
 def _row(series: Series) -> tuple[str, ...]:
+    """The cells of a series."""
     times = series.relative_times
     return (
         series.case.op,
@@ -124,4 +125,5 @@ def change_text(change: Change) -> str:
 
 
 def _short(anchor: str) -> str:
+    """The name of an anchor without its prefix."""
     return anchor.removeprefix("anchor_")

@@ -53,6 +53,7 @@ def winners_table(boards: Sequence[Board], *, title: str) -> Table:
 
 
 def _leaderboard_row(row: Row, *, tie: bool) -> tuple[str, ...]:
+    """The cells of a contender; tie: whether others tie with the best."""
     verdict = {
         "best": "best (tied)" if tie else "best",
         "tied": "tied with best",
@@ -75,6 +76,7 @@ def _leaderboard_row(row: Row, *, tie: bool) -> tuple[str, ...]:
 
 
 def _winners_row(board: Board) -> tuple[str, ...]:
+    """The cells of a case; "-" where no contender was measured."""
     start = (board.case.label, board.case.sizes)
     if not board.measured:
         return (*start, *[NOTHING] * 6)
@@ -93,6 +95,7 @@ def _winners_row(board: Board) -> tuple[str, ...]:
 
 
 def _at_ratio(row: Row) -> str:
+    """A contender's name with its ratio to the best."""
     return f"{row.contender} {format_ratio(row.ratio.value if row.ratio else None)}"
 
 

@@ -25,6 +25,7 @@ def calibration_table(calibration: Calibration) -> Table:
 
 
 def _row(count: int, trials: int) -> tuple[str, str, str]:
+    """A count of trials, their number, and the share with its 95% interval."""
     share = resampling.rate(count, trials)
     return str(count), str(trials), f"{share.low:.1%} to {share.high:.1%}"
 

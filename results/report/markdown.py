@@ -43,6 +43,7 @@ def render(table: Table) -> str:
 
 
 def _notes(table: Table) -> Iterator[str]:
+    """A line of a list for each row that has a note."""
     if "note" in table.columns:
         column = table.columns.index("note")
         for row in table.rows:
@@ -57,4 +58,5 @@ def escape(text: str) -> str:
 
 
 def _line(cells: Iterable[str]) -> str:
+    """A line of a table."""
     return "| " + " | ".join(cells) + " |"

@@ -42,6 +42,7 @@ def summary(diff: ProfileDiff) -> str:
 
 
 def _row(change: OperatorChange) -> tuple[str, ...]:
+    """The cells of an operator's change."""
     return (
         change.name,
         "" if change.status == "both" else change.status,
@@ -55,6 +56,7 @@ def _row(change: OperatorChange) -> tuple[str, ...]:
 
 
 def _percent(share: float | None) -> str:
+    """A signed share in percent; "-" for None."""
     return NOTHING if share is None else f"{share:+.1%}"
 
 

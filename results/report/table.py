@@ -73,10 +73,12 @@ def format_number(value: float | None) -> str:
 
 
 def _digits(value: float) -> str:
+    """Two decimals, none from 100 on."""
     return f"{value:.2f}" if value < 100 else f"{value:.0f}"
 
 
 def _scaled(value: float | None, scales: tuple[tuple[float, str], ...]) -> str:
+    """A value in the largest scale that it reaches; scales: (factor, name) by falling factor."""
     if value is None or math.isnan(value):
         return NOTHING
     if value == 0:

@@ -48,14 +48,17 @@ def markdown(comparison: Comparison) -> str:
 
 
 def _title(comparison: Comparison) -> str:
+    """The title of the table: which run against which."""
     return f"{comparison.head} against {comparison.base}, unpaired"
 
 
 def _reference(item: UnpairedFinding) -> str:
+    """The contenders or cases that the machine's own change was estimated from."""
     return f"{item.others} of its race" if item.of_race else f"{item.others} other cases"
 
 
 def _counts(comparison: Comparison) -> Iterator[str]:
+    """The number of each verdict and status, and of the cases that only one run has."""
     verdicts = Counter(item.finding.verdict for item in comparison.findings)
     counts = ", ".join(f"{verdicts[name]} {name}" for name in VERDICTS if verdicts[name])
     yield f"{len(comparison.findings)} compared: {counts}" if counts else "nothing was compared"
@@ -84,6 +87,7 @@ def _machine(comparison: Comparison) -> Iterator[str]:
 
 
 def _worth(comparison: Comparison) -> Iterator[str]:
+    """The detectable slowdowns, and advice for runs that show more."""
     if not comparison.findings:
         return
     all_of_them = [item.finding.detectable for item in comparison.findings]
@@ -110,4 +114,5 @@ def _worth(comparison: Comparison) -> Iterator[str]:
 
 
 def _listed(comparison: Comparison) -> tuple[Uncompared, ...]:
+    """The uncompared contenders that run in one version at least."""
     return tuple(item for item in comparison.uncompared if not is_idle(item))

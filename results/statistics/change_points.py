@@ -85,6 +85,7 @@ def _beginnings(logs: Series) -> list[int]:
 
 
 def _segmented(ranks: Series) -> list[int]:
+    """The beginnings of levels among ranks, by their means."""
     # Imported where it is needed: that takes longer than all else that reads a run.
     from ruptures import KernelCPD
 
@@ -110,6 +111,7 @@ def _placed(logs: Series, begin: Sequence[int]) -> list[int]:
 
 
 def _steps(values: Sequence[float], begin: Sequence[int]) -> tuple[Step, ...]:
+    """The step at each beginning, from the level before to the level after."""
     edges = (0, *begin, len(values))
     return tuple(
         Step(

@@ -99,6 +99,7 @@ def rounds_needed(error: float) -> int:
 
 
 def _median_bounds(values: Values, error: float) -> tuple[float, float]:
+    """The order statistics around the median; infinite where there are too few values."""
     rank = _rank(len(values), error)
     if rank == 0:
         return -math.inf, math.inf
