@@ -35,13 +35,11 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """All verdicts of a check, and how far right contenders are from each other.
-
-    faults: of the ops themselves, a line each; nobody is judged on their cases.
-    """
+    """All verdicts of a check, and the differences of right contenders."""
 
     checked: tuple[Checked, ...]
     pairs: tuple[Pair, ...]
+    #: Faults of ops themselves, a line each; no contender is judged on their cases.
     faults: tuple[str, ...] = ()
 
 
@@ -52,27 +50,27 @@ def check(
     supervisors: Sequence[Supervisor] = (),
     observer: Observer | None = None,
 ) -> CheckReport:
-    """Examine every contender of every race against the oracle, and right ones pairwise.
+    """Check every contender of every race against the oracle, and right ones pairwise.
 
-    A contender that admits a weakness which should show, and does on none of its cases, is Wrong,
-    at the stage "caveat", on the first of them.
-    supervisors: in whose child processes the contenders run, several at a time; in this process
+    A contender with a caveat that has to show, and does on none of its cases, is Wrong, at the
+    stage "caveat", on the first of them.
+    supervisors: run the contenders in child processes, several at a time; they run in this process
         where there are none.
     """
     machine = _machine(supervisors)
     checker = _Checker(catalog, observer or NullObserver(), machine)
     if supervisors:
-        found = _side_by_side(checker, _shares(races), supervisors)
+        collectors = _side_by_side(checker, _shares(races), supervisors)
     else:
-        found = [checker.check(races, _checks_here(catalog))]
-    checked = [item for collected in found for item in collected.checked]
-    pairs = tuple(pair for collected in found for pair in collected.pairs)
+        collectors = [checker.check(races, _in_process(catalog))]
+    checked = [item for collector in collectors for item in collector.checked]
+    pairs = tuple(pair for collector in collectors for pair in collector.pairs)
     return CheckReport(
         tuple(enforce_caveats(catalog, checked, machine)), pairs, checker.faults.texts
     )
 
 
-#: Checks the contenders of a case, and tells how far the right ones are from each other.
+#: Checks the contenders of a case; returns the largest difference of each two right ones.
 CheckCase = Callable[[Race, Observer], Mapping[tuple[str, str], float]]
 
 
@@ -87,7 +85,7 @@ def _shares(races: Iterable[Race]) -> list[list[Race]]:
 def _side_by_side(
     checker: _Checker, shares: list[list[Race]], supervisors: Sequence[Supervisor]
 ) -> list[_Collector]:
-    """Every share checked by one of the supervisors, whichever is free."""
+    """Check every share in one of the supervisors, whichever is free."""
     free: SimpleQueue[Supervisor] = SimpleQueue()
     for supervisor in supervisors:
         free.put(supervisor)
@@ -112,25 +110,29 @@ class _Checker:
     """Checks races one after the other."""
 
     catalog: Catalog
+    #: Draws the progress.
     observer: Observer
     machine: MachineFacts
     faults: OpFaults = field(default_factory=OpFaults)
 
     def check(self, races: Iterable[Race], check_case: CheckCase) -> _Collector:
-        """What was found out about the races."""
-        collector = _Collector(self.catalog, self.observer, self.machine)
+        """Check the races, and return the verdicts collected."""
+        collector = _Collector(catalog=self.catalog, observer=self.observer, machine=self.machine)
         for race in races:
             collector.begin_case(race)
             with self.faults.collect(race.case):
-                apart = check_case(race, collector)
-                collector.pairs += [Pair(*pair, race.case, units) for pair, units in apart.items()]
+                differences = check_case(race, collector)
+                collector.pairs += [
+                    Pair(one, other, race.case, units)
+                    for (one, other), units in differences.items()
+                ]
             collector.end_case(race)
         return collector
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Collector(NullObserver):
-    """Collects verdicts, with what excuses those of contenders that admit to be wrong."""
+    """Collects verdicts, with the caveats that make some of them expected."""
 
     catalog: Catalog
     observer: Observer
@@ -162,7 +164,7 @@ class _Collector(NullObserver):
 
 
 def _machine(supervisors: Sequence[Supervisor]) -> MachineFacts:
-    """The machine that contenders are checked on."""
+    """The facts of the machine that contenders are checked on."""
     if supervisors:
         return machine_facts(supervisors[0].environment())
     from opbench.harness.machine.environment import describe
@@ -170,8 +172,8 @@ def _machine(supervisors: Sequence[Supervisor]) -> MachineFacts:
     return machine_facts(describe())
 
 
-def _checks_here(catalog: Catalog) -> CheckCase:
-    """Checks cases in this process."""
+def _in_process(catalog: Catalog) -> CheckCase:
+    """The function that checks cases in this process."""
     from opbench.harness.execution.check_case import CaseChecker
     from opbench.harness.execution.ready import TaintedError
 

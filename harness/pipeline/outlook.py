@@ -1,6 +1,6 @@
-"""What would decide a race that left contenders undecided: how many rounds, and which budget.
+"""The outlook of a race that left contenders undecided: the rounds and the budget to decide it.
 
-Pure functions of what was recorded; the budget is an estimate from the time that a round takes.
+Pure functions of records; the budget is an estimate from the time that a round takes.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ from opbench.results.ranking.verdicts import Samples, errors, looks
 from opbench.results.records import Case, Measured, Record, Rules
 from opbench.results.statistics.intervals import median, paired_log_ratios
 
-#: Of the spread of a median over that of what it is taken of, and of a median deviation.
+#: The spread of a median over that of its samples; a standard deviation over a median deviation.
 _OF_MEDIAN, _OF_DEVIATION = math.sqrt(math.pi / 2), 1.4826
-#: By how many deviations of its median a contender is to lie beyond: five in six then do.
+#: The reserve, in standard deviations of a median, with which five contenders in six are decided.
 _POWER = 1.0
-#: Rounds vary, and so does what is estimated of them.
+#: Rounds vary, and so do estimates from them.
 _RESERVE = 1.25
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What is known of a case on which contenders are undecided.
-
-    rounds: that they shared with the best; first_look: how many it takes until a verdict is
-    possible at all. needed: how many would decide those who can be decided, 0 where none can.
-    close: the undecided who are so close to the best, or scatter so much, that no race in one
-    process would decide them. round_s: seconds that a round takes, budget_s: what to give for the
-    rounds that are needed; None where that isn't known. processes: how many the case was raced in,
-    where these are the units of evidence; it is they, then, that there are too few of.
-    nothing: whether nobody is decided.
-    """
+    """A case on which contenders are undecided, and what would decide them."""
 
     case: Case
+    #: The names of all that are undecided.
     undecided: tuple[str, ...]
+    #: Those of them that no race in one process would decide: too close to the best, or too noisy.
     close: tuple[str, ...]
+    #: The rounds that they shared with the best.
     rounds: int
+    #: The rounds until a verdict is possible at all.
     first_look: int
+    #: The rounds that would decide those that can be decided; 0 if none can.
     needed: int
+    #: Seconds that a round takes; None where that isn't known.
     round_s: float | None
+    #: The budget for the rounds that are needed, in seconds; None where that isn't known.
     budget_s: float | None
+    #: The processes that the case was raced in, if these are the units of evidence, and too few.
     processes: int
+    #: Whether no contender is decided.
     nothing: bool
 
 
@@ -59,7 +59,7 @@ def outlooks(
     *,
     raced_s: Mapping[Case, float] | None = None,
 ) -> tuple[Outlook, ...]:
-    """What would decide each board that has undecided contenders which met in rounds.
+    """The outlook of each board with undecided contenders that met in rounds.
 
     raced_s: seconds that the race of a case took, where they were measured.
     """
@@ -97,16 +97,16 @@ def _outlook(
     round_s = _round_s(board.case, timed, samples, raced_s)
     most = max(reachable, default=0)
     return Outlook(
-        board.case,
-        tuple(names),
-        tuple(name for name in names if not needed[name]),
-        min(len(found) for found in ratios.values()),
-        next(looks(len(timed), rules)),
-        most,
-        round_s,
-        most * round_s * _RESERVE if most and round_s is not None else None,
-        max(len(set(measured.units)) for measured in timed.values()),
-        all(row.verdict in ("best", "undecided") for row in board.measured),
+        case=board.case,
+        undecided=tuple(names),
+        close=tuple(name for name in names if not needed[name]),
+        rounds=min(len(found) for found in ratios.values()),
+        first_look=next(looks(len(timed), rules)),
+        needed=most,
+        round_s=round_s,
+        budget_s=most * round_s * _RESERVE if most and round_s is not None else None,
+        processes=max(len(set(measured.units)) for measured in timed.values()),
+        nothing=all(row.verdict in ("best", "undecided") for row in board.measured),
     )
 
 

@@ -28,7 +28,7 @@ def profile(
     supervisor: as in `run`. Returns a Profile for each contender that ran, a Record for each that
     did not. Raises DeclarationError as `run`.
     """
-    recorder = ProfileRecorder(catalog, folder, observer or NullObserver())
+    recorder = ProfileRecorder(catalog=catalog, folder=folder, observer=observer or NullObserver())
     faults = OpFaults()
     for race in races:
         recorder.begin_case(race)

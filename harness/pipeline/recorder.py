@@ -27,14 +27,14 @@ from opbench.results.records.run_folder import RunFolder
 
 
 def ensure_none(faults: OpFaults, folder: RunFolder) -> None:
-    """Tell of the faults of ops, and where the rest is."""
+    """Raise DeclarationError for faults of ops, which says where the rest of the run is."""
     if faults.texts:
         raise DeclarationError(
             "\n".join((*faults.texts, f"what was done of the rest is in {folder.path}"))
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Recorder(NullObserver):
     """Writes the lines of a run as its jobs begin and end, and passes every notification on."""
 
@@ -92,7 +92,7 @@ class Recorder(NullObserver):
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ProfileRecorder(Recorder):
     """Writes profiles, and the outcome of each contender that couldn't be profiled."""
 

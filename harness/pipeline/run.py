@@ -1,4 +1,4 @@
-"""The pipeline over all cases: what is missing of a run is done and recorded, job by job.
+"""The pipeline over all cases: race and record what is missing of a run, job by job.
 
 Contenders run in the processes of a supervisor, or in this one. Torch isn't imported here.
 """
@@ -46,18 +46,20 @@ def run(
 ) -> tuple[Record, ...]:
     """Race every case that `folder` has no full result of, recording job by job.
 
-    supervisor: in whose child processes the contenders run; in this process where None.
-    processes: in how many fresh processes each case is raced one after another, which then are the
-    units of evidence; each gets its share of the policy's budget. anew: cases that are raced
-    again though the folder has them; what is recorded then counts instead.
+    supervisor: runs the contenders in child processes; they run in this process where None.
+    processes: the number of fresh processes that each case is raced in, one after another, which
+    then are the units of evidence; each gets its share of the policy's budget. anew: cases that are
+    raced again though the folder has them; the new records count instead.
+
     Returns the records of all races, those that were there already included. Raises ValueError for
-    several processes without a supervisor; DeclarationError, at the end, where ops are at fault.
+    several processes without a supervisor; DeclarationError, at the end, if ops are at fault.
     """
     if processes > 1 and supervisor is None:
         raise ValueError("several processes need a supervisor")
     races, policy = tuple(races), policy or Policy()
     done = {(r.case, r.contender): r.outcome for r in folder.records()}
-    recorder, faults = Recorder(catalog, folder, observer or NullObserver()), OpFaults()
+    recorder = Recorder(catalog=catalog, folder=folder, observer=observer or NullObserver())
+    faults = OpFaults()
     for race in races:
         outcomes = [done.get((race.case, name)) for name in race.contenders]
         if race.case not in anew and all(outcome is not None for outcome in outcomes):
@@ -68,15 +70,15 @@ def run(
             _race(_affordable(race, recorder), policy, supervisor, recorder, processes)
         recorder.end_case(race)
     ensure_none(faults, folder)
-    wanted = {(race.case, name) for race in races for name in race.contenders}
-    return tuple(r for r in folder.records() if (r.case, r.contender) in wanted)
+    raced = {(race.case, name) for race in races for name in race.contenders}
+    return tuple(r for r in folder.records() if (r.case, r.contender) in raced)
 
 
 def _beyond(outcomes: Iterable[Outcome | None]) -> int:
     """The first number of a round that none of the outcomes has.
 
-    Rounds of two races never have a number in common: should this one be broken off while its
-    outcomes are recorded, nobody is compared with who was timed at another hour.
+    Rounds of two races never have a number in common: should this one be interrupted while its
+    outcomes are recorded, no contender is compared with one that was timed at another hour.
     """
     timed = (outcome for outcome in outcomes if isinstance(outcome, Measured))
     return max((number + 1 for outcome in timed for number in outcome.rounds), default=0)
@@ -126,7 +128,7 @@ def _race_here(catalog: Catalog, race: Race, policy: Policy, recorder: Recorder)
 
 
 def _affordable(race: Race, recorder: Recorder) -> Race:
-    """The race without those that ran out of memory on a case no larger, which is recorded."""
+    """The race without contenders that ran out of memory on a case no larger; that is recorded."""
     hungry: dict[str, list[Case]] = {}
     for record in recorder.folder.records():
         if isinstance(record.outcome, Failed) and record.outcome.cause == "memory":

@@ -131,7 +131,16 @@ def test_one_that_raises_is_5_and_the_others_are_measured(here, capsys):
     assert main(words) == Exit.FAILED
     text = capsys.readouterr().out
     assert "RuntimeError: no luck today" in text
+    assert "Traceback" not in text
     assert re.search(r"summed .*(µs|ms)", text)
+
+
+def test_a_verbose_run_prints_the_tracebacks_of_what_failed(here, capsys):
+    words = ["run", "row_sum", "-k", "small and planted_raise", *TROUBLE, *HERE, "-v"]
+    assert main(words) == Exit.FAILED
+    text = capsys.readouterr().out
+    assert "planted_raise on row_sum small normal float32 forward: prepare:" in text
+    assert 'raise RuntimeError("no luck today")' in text
 
 
 def test_a_precision_that_was_asked_for_and_not_reached_is_3(here, capsys):
