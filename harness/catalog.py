@@ -1,4 +1,11 @@
-"""Find ops and contenders in modules, join them, and name the culprit of what doesn't fit."""
+"""Find ops and contenders in modules, join them, and name the culprit of what doesn't fit.
+
+A catalogue is a value: loading twice gives two, and nothing is registered anywhere. Modules come
+from the entry points of installed packages and from the caller. Each is scanned for `Op` values and
+for functions that `impl` tagged, whatever they are called and wherever they came from; what is
+found is joined by the names of ops. A declaration that fits no op, or fits two, is an error with
+its place.
+"""
 
 from __future__ import annotations
 
@@ -95,6 +102,7 @@ def load(
 
 
 def _refuse_empty(imported: Iterable[tuple[str, ModuleType]], requested: set[str]) -> None:
+    """Raise DeclarationError where a requested module declares nothing."""
     for label, module in imported:
         if label in requested and not any(ops_in(module)) and not any(impls_in(module)):
             raise DeclarationError(
@@ -104,6 +112,7 @@ def _refuse_empty(imported: Iterable[tuple[str, ModuleType]], requested: set[str
 
 
 def _installed() -> Iterator[Source]:
+    """The modules that installed packages name, in an order that doesn't depend on installation."""
     points = importlib.metadata.entry_points(group=GROUP)
     for point in sorted(points, key=lambda point: (point.value, point.name)):
         owner = point.dist.name if point.dist else "unknown"
@@ -113,6 +122,7 @@ def _installed() -> Iterator[Source]:
 def _collect_ops(
     modules: Iterable[ModuleType],
 ) -> tuple[dict[str, Op], dict[str, tuple[str, ...]]]:
+    """The ops by name, and the names of the ops of each suite."""
     ops: dict[str, Op] = {}
     homes: dict[str, str] = {}
     suites: dict[str, tuple[str, ...]] = {}
@@ -150,6 +160,7 @@ def _values_in(module: ModuleType) -> Iterator[object]:
 def _collect_impls(
     modules: Iterable[ModuleType], ops: Mapping[str, Op]
 ) -> dict[str, dict[str, Impl]]:
+    """The contenders of each op, by name."""
     impls: dict[str, dict[str, Impl]] = {name: {} for name in ops}
     for module in modules:
         for contender in impls_in(module):
@@ -164,6 +175,7 @@ def _collect_impls(
 
 
 def _validate(contender: Impl, ops: Mapping[str, Op]) -> None:
+    """Raise DeclarationError where a contender doesn't fit its op."""
     where = f"contender {contender.name!r} of {contender.op!r} ({contender.origin})"
     if contender.op not in ops:
         raise DeclarationError(f"{where}: there is no op {contender.op!r}{near(contender.op, ops)}")
@@ -196,6 +208,7 @@ def _condition_names(contender: Impl) -> tuple[str, ...]:
 
 
 def _find(name: str, known: Mapping[str, T], *, what: str) -> T:
+    """The value of that name. Raises SelectionError, with near names, where there is none."""
     if name not in known:
         raise SelectionError(
             f"there is no {what} named {name!r}{near(name, known)}; known: {listed(known)}"

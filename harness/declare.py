@@ -207,6 +207,7 @@ def _calling(frame: FrameType) -> tuple[str, str]:
 
 
 def _name_of(op: str, function: Callable[..., Any]) -> str:
+    """The name of a tagged function. Raises DeclarationError where it has none."""
     name = getattr(function, "__name__", None)
     if not isinstance(name, str):
         raise DeclarationError(
@@ -323,6 +324,7 @@ class Op:
 
 
 def _caveat(given: str | Caveat) -> Caveat:
+    """A caveat, where it was given as text alone."""
     return given if isinstance(given, Caveat) else Caveat(given)
 
 

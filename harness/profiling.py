@@ -1,4 +1,9 @@
-"""Profile a call, in a pass of its own so that no profiler taints a timing."""
+"""Profile a call, in a pass of its own so that no profiler taints a timing.
+
+A profile is a trace (for Chrome's viewer and torch-tb-profiler), a table of operators, and the peak
+of the memory that a call holds. All are taken of the very call that is timed, after it has been
+called once, so that neither compiling nor the first allocation shows.
+"""
 
 from __future__ import annotations
 
@@ -91,6 +96,7 @@ def _seconds(call: Callable[[], object], device: str) -> float:
 
 
 def _profiler(device: str) -> torch.profiler.profile:
+    """A profiler of the CPU and of the device, if that is another."""
     activities = [ProfilerActivity.CPU]
     kind = torch.device(device).type.upper()
     if kind != "CPU" and hasattr(ProfilerActivity, kind):
@@ -119,6 +125,7 @@ def _median_times(events: Any) -> Mapping[str, tuple[float, float]]:
 def _operator(
     event: Any, device: str, calls: int, medians: Mapping[str, tuple[float, float]]
 ) -> OperatorRow:
+    """The row of one operator, with all its calls during the profile divided by `calls`."""
     where = "cpu" if torch.device(device).type == "cpu" else "device"
     totals = (getattr(event, f"{name}_time_total") for name in (f"self_{where}", where))
     own, total = medians.get(event.key) or (time / calls for time in totals)
@@ -132,6 +139,7 @@ def _operator(
 
 
 def _wait(device: str) -> None:
+    """Wait for the device."""
     from opbench.harness.machine.device import waiter
 
     waiter(device)()

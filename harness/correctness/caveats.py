@@ -1,4 +1,10 @@
-"""Caveats: failures that a contender declares, which are expected and have to show."""
+"""Caveats: failures that a contender declares, which are expected and have to show.
+
+A caveat is pytest's strict xfail, per input kind or layout and, if it has a condition, per dtype,
+device and machine. A failure that no caveat covers is Wrong. A caveat that should show and doesn't
+is Wrong too, so that caveats are removed once they are out of date. A contender isn't timed on a
+case on which it is expected to fail.
+"""
 
 from __future__ import annotations
 

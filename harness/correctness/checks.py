@@ -1,4 +1,9 @@
-"""Check contenders against the oracle: values, gradients, and forbidden side effects."""
+"""Check contenders against the oracle: values, gradients, and forbidden side effects.
+
+Of each contender are checked: outputs on two sets of inputs in the same memory, their shapes,
+dtypes, device and memory, inputs left unchanged, no caching, and gradients. The first check that
+fails gives the verdict `Wrong`, with its name; what the contender raises gives `Failed`.
+"""
 
 from __future__ import annotations
 
@@ -115,6 +120,7 @@ def check_form(
 
 
 def _check_memory(mode: str, output: Tensor, given: Inputs) -> None:
+    """Raise WrongError where an output lies on memory that its mode forbids."""
     aliases = any(shares_storage(output, tensor) for tensor in given.tensors())
     if mode == "view":
         if not aliases and output.numel():

@@ -20,12 +20,11 @@ def cost_of(reference: Reference) -> Cost:
     """
     if reference.case.board == "view":
         return Cost(0, 0)
-    size = torch.empty((), dtype=getattr(torch, reference.case.dtype)).element_size()
     values: Mapping[str, object] = {
         **dict(reference.case.axes),
         **reference.op.defaults,
         **reference.first.values,
-        "e": size,
+        "e": getattr(torch, reference.case.dtype).itemsize,
         "dtype": reference.case.dtype,
         "device": reference.case.device,
         "direction": reference.case.direction,

@@ -1,4 +1,9 @@
-"""The truth of a case's outputs and gradients: the op's oracle, evaluated in float64."""
+"""The truth of a case's outputs and gradients: the op's oracle, evaluated in float64.
+
+The magnitude of an element, the sum of the absolute values that it was summed from, is evaluated
+beside its value: by the same oracle on absolute inputs, unless the op declares another way. Errors
+are relative to it, so that a small result of large terms, where digits cancel, is judged fairly.
+"""
 
 from __future__ import annotations
 
@@ -129,11 +134,13 @@ def upstream_of(
 
 
 def _widen(tensor: Tensor) -> Tensor:
+    """A copy in float64, or in the same integer type."""
     # A copy in any case: an oracle that works in place must not change the contenders' inputs.
     return tensor.to(torch.float64 if tensor.is_floating_point() else tensor.dtype, copy=True)
 
 
 def _absolute(tensor: Tensor) -> Tensor:
+    """Absolute values; 0 for values that aren't finite."""
     if not tensor.is_floating_point():
         return tensor.clone()
     return tensor.abs().nan_to_num(nan=0.0, posinf=0.0)

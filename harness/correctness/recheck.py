@@ -1,4 +1,9 @@
-"""Check a contender again while it is raced, on inputs that it has not seen."""
+"""Check a contender again while it is raced, on inputs that it has not seen.
+
+A contender may pass the check before the race and go wrong, or begin to cache, after more calls. So
+the timed call itself is given other values from time to time, in the memory that it reads, and its
+result is compared with their truth.
+"""
 
 from __future__ import annotations
 
@@ -58,6 +63,7 @@ def recheck(reference: Reference, function: Callable[..., Any], timed: TimedCall
 
 
 def _recheck_fresh(reference: Reference, function: Callable[..., Any], timed: TimedCall) -> float:
+    """The largest error of a call of the function itself on the unseen inputs."""
     error = output_error(reference, function, reference.first.map(clone), reference.expected_first)
     if reference.expected_first.gradients:
         error = max(error, gradient_error(reference, function))
@@ -65,6 +71,7 @@ def _recheck_fresh(reference: Reference, function: Callable[..., Any], timed: Ti
 
 
 def _recheck_timed(reference: Reference, function: Callable[..., Any], timed: TimedCall) -> float:
+    """The largest error of the timed call, with the unseen inputs in its memory."""
     before = timed.inputs.map(clone)
     try:
         refilled(timed.inputs, reference.first)
@@ -75,6 +82,7 @@ def _recheck_timed(reference: Reference, function: Callable[..., Any], timed: Ti
 
 
 def _error_of_timed(reference: Reference, timed: TimedCall) -> float:
+    """The largest error of what the timed call returns now."""
     result, expected = timed.call(), reference.expected_first
     if reference.case.direction == "forward":
         outputs = as_tuple(result)

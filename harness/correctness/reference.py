@@ -1,4 +1,9 @@
-"""The reference that the contenders of a case are checked against: inputs and their truth."""
+"""The reference that the contenders of a case are checked against: inputs and their truth.
+
+Evaluating an oracle in float64 takes longer than most contenders; it is done once per case. Two
+sets of inputs have the same shapes but other values, so that a result that was remembered is a
+wrong one.
+"""
 
 from __future__ import annotations
 
@@ -49,8 +54,8 @@ class WrongError(Exception):
 def build_reference(op: Op, case: Case, *, gradients: bool = True) -> Reference:
     """Build the inputs of a case and evaluate the oracle on them.
 
-    gradients: whether gradients are evaluated as well.
-    Raises OpFaultError where one of the op's own functions doesn't work, or refuses these inputs.
+    gradients: whether these are evaluated as well. Raises OpFaultError where one of the op's own
+    functions doesn't work, or refuses these inputs.
     """
     op = op_in_mode(op, case.board)
     gradients = gradients and case.inputs not in op.ungraded

@@ -1,4 +1,8 @@
-"""The error of a tensor relative to its tolerance. Pure functions of tensors."""
+"""The error of a tensor relative to its tolerance. Pure functions of tensors.
+
+The allowed error of an element is the op's tolerance for the dtype times the element's magnitude.
+An error of 1 is as much as is allowed.
+"""
 
 from __future__ import annotations
 

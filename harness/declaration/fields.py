@@ -1,4 +1,10 @@
-"""Check the fields of a declaration, and name the field that isn't what it should be."""
+"""Check the fields of a declaration, and name the field that isn't what it should be.
+
+Checks run when a value is made, so that an error has the line of the declaration in its traceback,
+long before anything is planned. They cover types, names that functions ask for, references among
+fields (kinds, dtypes, arguments), and the axes of shapes. What needs a call of the op's functions
+is found when a case is prepared, and is an OpFaultError then.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +28,7 @@ Test = Callable[[object], bool]
 
 
 def _is_name(value: object) -> bool:
+    """Whether it can be a name: on the command line, in paths and in keys of cases."""
     return isinstance(value, str) and bool(value) and not any(c in value for c in " ,/\n\t")
 
 
@@ -46,10 +53,12 @@ def _mapping(test: Test) -> Test:
 
 
 def _optional(test: Test) -> Test:
+    """A test of values that pass `test`, and None."""
     return lambda value: value is None or test(value)
 
 
 def _names(value: object) -> bool:
+    """Whether it is a tuple of texts."""
     return isinstance(value, tuple) and all(isinstance(name, str) for name in value)
 
 
@@ -126,6 +135,7 @@ def _check_oracle(op: Any) -> None:
 
 
 def _check_callables(op: Any) -> None:
+    """The op's functions may ask only for the names that they are called with."""
     own = {*op.arguments, *op.options}
     for what, function, allowed in (
         ("cost", op.cost, {*op.axes, *own, *CASE_NAMES, "e"}),
@@ -139,6 +149,7 @@ def _check_callables(op: Any) -> None:
 
 
 def _check_names(op: str, what: str, function: NamedCallable, allowed: set[str]) -> None:
+    """Raise DeclarationError where a function asks for a name that isn't allowed."""
     try:
         names = parameter_names(function)
     except (TypeError, ValueError) as error:
@@ -154,6 +165,7 @@ def _check_names(op: str, what: str, function: NamedCallable, allowed: set[str])
 
 
 def _check_values(op: Any) -> None:
+    """Fields that mustn't be empty, and names that have to be known."""
     for what in ("inputs", "quick", "boards", "dtypes"):
         if not getattr(op, what):
             raise DeclarationError(f"op {op.name!r}: {what} is empty; declare at least one")
@@ -173,6 +185,7 @@ def _check_values(op: Any) -> None:
 
 
 def _check_shapes(op: Any) -> None:
+    """Every shape has the axes of the op."""
     for grid in ("quick", "full", "edge"):
         for shape, axes in getattr(op, grid).items():
             if set(axes) != set(op.axes):

@@ -1,4 +1,9 @@
-"""Import the modules that declare ops and contenders, whatever they do while they are imported."""
+"""Import the modules that declare ops and contenders, whatever they do while they are imported.
+
+A module that raises, prints, ends the process or forks must not take the command down with it, nor
+look like a success. One file is imported once, whether it is given by name, by path or as a module;
+files get names of their own among the modules, so that two `ops.py` can be loaded together.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +51,7 @@ def _is_path(source: str | Path) -> bool:
 
 
 def _import(label: str, source: str | Path | ModuleType) -> ModuleType:
+    """Import one module, contained. Raises DeclarationError where it can't be imported."""
     if isinstance(source, ModuleType):
         return source
     name = name_of_file(Path(source)) if _is_path(source) else str(source)
@@ -68,6 +74,7 @@ def _import_name(name: str) -> ModuleType:
 
 
 def _import_file(path: Path) -> ModuleType:
+    """Import a file under a name that no other file has."""
     if not path.is_file():
         raise DeclarationError(f"there is no file {path}")
     spec = importlib.util.spec_from_file_location(name_of_file(path), path)
@@ -94,6 +101,7 @@ def _message(label: str, name: str, error: BaseException) -> str:
 
 
 def _origin(name: str) -> str:
+    """The file of a module; "" where it can't be found."""
     with contextlib.suppress(ImportError, ValueError):
         spec = importlib.util.find_spec(name)
         return (spec.origin or "") if spec else ""

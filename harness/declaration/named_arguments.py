@@ -1,4 +1,9 @@
-"""Call functions with those values, of many, that their parameters name."""
+"""Call functions with those values, of many, that their parameters name.
+
+The functions of an op (inputs, cost, predicates of support, conditions of caveats) take any subset
+of the axes, arguments and options of a case, in any order. A parameter with a default isn't asked
+for: it stays as the function declares it.
+"""
 
 from __future__ import annotations
 

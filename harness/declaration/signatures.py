@@ -1,4 +1,9 @@
-"""Check that a contender's function can be called as its op is: by position, options by name."""
+"""Check that a contender's function can be called as its op is: by position, options by name.
+
+Arguments are given by position, in the op's order, so that a contender may call them anything;
+options are given by name, where they aren't at their default, so that a contender may lack some. A
+mistake found here is an error when modules are loaded, and not a failure of each case.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +66,7 @@ def _wrong_number(
     arguments: tuple[str, ...],
     options: Mapping[str, object],
 ) -> str | None:
+    """The reason why it can't take the op's arguments by position."""
     needed = [p for p in by_position if p.default is Parameter.empty]
     endless = any(p.kind is Parameter.VAR_POSITIONAL for p in parameters)
     if len(needed) <= len(arguments) and (endless or len(arguments) <= len(by_position)):
@@ -82,6 +88,7 @@ def _wrong_order(first: list[Parameter], arguments: tuple[str, ...]) -> str | No
 def _wrong_option(
     named: list[Parameter], first: list[Parameter], options: Mapping[str, object]
 ) -> str | None:
+    """The reason why its options aren't the op's."""
     taken = {p.name for p in named}
     for parameter in first:
         if parameter.name in options:

@@ -1,4 +1,8 @@
-"""Predicates that say which cases a contender supports, and for what reason not others."""
+"""Predicates that say which cases a contender supports, and for what reason not others.
+
+A predicate names what it needs to know of a case and gets that alone. Contenders that refuse a case
+are `Unsupported` on it, with the predicate's reason; they are neither checked nor timed.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,13 @@
 """Measure the ceilings of a machine: memory rates by size, matrix products, an empty dispatch.
 
+- Memory: the best of `copy_`, `sum`, `fill_` and `zero_`, on memory allocated beforehand; a copy
+  reads half of the bytes and writes the other. Sizes beyond an eighth of the free memory are left
+  out.
+- Matrix products: a square `torch.mm` of a few milliseconds, in the precision that torch is set to
+  (`torch.set_float32_matmul_precision`); dtypes that it can't multiply are left out.
+- Dispatch: `Tensor.resolve_conj` of an empty tensor, which goes through the dispatcher once and
+  returns the tensor. No op that does anything takes less.
+
 Each rate is that of the fastest of many short blocks. All rates are measured in rounds until the
 budget is spent, so that a slow moment of a shared machine doesn't spoil one of them alone.
 """
@@ -68,14 +76,7 @@ def measure(
 ) -> Ceilings:
     """The ceilings of this machine with a number of threads (None: as torch is set).
 
-    - Memory: the best of `copy_`, `sum`, `fill_` and `zero_`, on memory allocated beforehand; a
-      copy reads half of the bytes and writes the other. Sizes beyond an eighth of the free memory
-      are left out.
-    - Matrix products: a square `torch.mm` of a few milliseconds, in the precision that torch is set
-      to (`torch.set_float32_matmul_precision`); dtypes that it can't multiply are left out.
-    - Dispatch: `Tensor.resolve_conj` of an empty tensor, which goes through the dispatcher once and
-      returns the tensor. No op that does anything takes less.
-
+    dtypes: of matrix products. sizes: bytes moved by a call.
     budget_s: about the seconds that it takes; more of them find faster moments.
     environment_key: by default that of this machine.
     Raises UnsupportedError where there is no such device, SelectionError for a dtype that doesn't
@@ -101,6 +102,7 @@ def measure(
 
 
 def _probes(device: str, *, dtypes: Sequence[str], sizes: Sequence[int]) -> list[_Probe]:
+    """All probes, each with its block size."""
     wait = waiter(device)
     empty = torch.empty(0, device=device)
     probes = (
@@ -126,6 +128,7 @@ def _memory_probes(device: str, sizes: Sequence[int]) -> Iterator[_Probe]:
 
 
 def _moves(memory: Tensor, total: Tensor) -> tuple[Call, ...]:
+    """The ways of moving the bytes of `memory`; `total` takes its sum."""
     source, target = memory.chunk(2)
     return (
         lambda: target.copy_(source),
@@ -137,6 +140,7 @@ def _moves(memory: Tensor, total: Tensor) -> tuple[Call, ...]:
 
 
 def _matmul_probes(device: str, dtypes: Sequence[str], wait: Call) -> Iterator[_Probe]:
+    """A matrix product for each dtype that the device can multiply."""
     for name in dtypes:
         dtype = getattr(torch, name, None)
         if not isinstance(dtype, torch.dtype):
@@ -185,6 +189,7 @@ def _is_long(took: float, before: float) -> bool:
 
 
 def _product(device: str, dtype: torch.dtype, side: int) -> Call:
+    """A product of two square matrices, into memory allocated beforehand."""
     # A generator of its own: measuring must not change the numbers that others draw.
     generator = torch.Generator(device).manual_seed(0)
     one, other = (
@@ -233,6 +238,7 @@ def _round(probe: _Probe, wait: Call) -> float:
 
 
 def _seconds(call: Call, calls: int, wait: Call) -> float:
+    """Seconds that a number of calls take, waiting for the device included."""
     start = time.perf_counter()
     for _ in range(calls):
         call()
@@ -250,6 +256,7 @@ def _rates(probes: Sequence[_Probe], times: Sequence[float]) -> dict[str, dict[i
 
 
 def _free_bytes(device: str) -> int:
+    """The free memory of the device."""
     if torch.device(device).type == "cpu":
         return int(psutil.virtual_memory().available)
     return int(torch.accelerator.get_memory_info(device)[0])

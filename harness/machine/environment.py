@@ -54,6 +54,7 @@ def describe() -> Environment:
 
 
 def _hardware() -> dict[str, str]:
+    """Stable facts of the processor, memory and accelerator."""
     facts = {
         "cpu": _cpu_model(),
         "isa": torch.backends.cpu.get_cpu_capability(),
@@ -69,6 +70,7 @@ def _hardware() -> dict[str, str]:
 
 
 def _software() -> dict[str, str]:
+    """Stable facts of Python, torch and the compiler."""
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
@@ -83,11 +85,13 @@ def _software() -> dict[str, str]:
 
 
 def _allocator() -> dict[str, str]:
+    """Stable facts of memory allocation."""
     facts = {name.lower(): os.environ.get(name, "") for name in _ALLOCATOR_VARIABLES}
     return {"huge_pages": _read(_THP), **facts}
 
 
 def _volatile() -> dict[str, str]:
+    """Facts that change from minute to minute."""
     times = psutil.cpu_times()
     return {
         "load": " ".join(f"{value:.2f}" for value in os.getloadavg()),
@@ -136,6 +140,7 @@ def _cpu_model() -> str:
 
 @functools.cache
 def _compiler() -> str:
+    """The first line of the version of the C++ compiler; "none" where there is none."""
     command = os.environ.get("CXX", "c++")
     try:
         done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
@@ -145,6 +150,7 @@ def _compiler() -> str:
 
 
 def _read(path: Path) -> str:
+    """The text of a file of the system; "unknown" where it can't be read."""
     try:
         return path.read_text(encoding="utf-8").strip()
     except OSError:

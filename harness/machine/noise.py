@@ -26,6 +26,7 @@ def diagnose(facts: Facts) -> tuple[str, ...]:
 
 
 def _of_software(facts: Facts) -> Iterator[str]:
+    """Warnings of builds, instrumentation and libraries."""
     if facts.debug_builds:
         yield (
             f"Debug build of {' and '.join(facts.debug_builds)}: overheads are far too large. "
@@ -44,6 +45,7 @@ def _of_software(facts: Facts) -> Iterator[str]:
 
 
 def _of_cores(facts: Facts) -> Iterator[str]:
+    """Warnings of more threads than cores, or other numbers of threads."""
     if facts.threads > facts.usable_cores:
         yield (
             f"{facts.threads} threads for {facts.usable_cores} usable cores would wait for each "
@@ -67,6 +69,7 @@ def _of_cores(facts: Facts) -> Iterator[str]:
 
 
 def _of_machine(facts: Facts) -> Iterator[str]:
+    """Warnings of other processes, the host, the clock and memory."""
     if facts.others_cores > _OTHERS_CORES:
         busiest = f", {facts.busiest[0]} alone {facts.busiest[1]:.0%}" if facts.busiest else ""
         yield (

@@ -90,6 +90,7 @@ def probe(*, threads: int, watch_s: float = 0.25) -> Facts:
 
 
 def _governors() -> tuple[str, ...]:
+    """The frequency governors of all cores, each once."""
     return tuple(sorted({_text(f) for f in _CPUS.glob("cpu*/cpufreq/scaling_governor")} - {""}))
 
 
@@ -110,6 +111,7 @@ def quota(root: Path, groups: str) -> float | None:
 
 
 def _quota_of(folder: Path) -> float | None:
+    """The cores that one control group allows, by version 2 or 1 of control groups."""
     text = _text(folder / "cpu.max")
     text = text or f"{_text(folder / 'cpu.cfs_quota_us')} {_text(folder / 'cpu.cfs_period_us')}"
     allowed, _, period = text.partition(" ")
@@ -141,6 +143,7 @@ def _debug_builds() -> tuple[str, ...]:
 
 
 def _instrumentation() -> tuple[str, ...]:
+    """Everything that watches Python code while it runs."""
     active = []
     if sys.gettrace() is not None:
         active.append("a tracer (debugger or coverage)")
@@ -160,6 +163,7 @@ def _instrumentation() -> tuple[str, ...]:
 
 
 def _text(path: Path) -> str:
+    """The text of a file of the system; "" where it can't be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

@@ -1,4 +1,9 @@
-"""The processor time that this process and others use. No torch."""
+"""The processor time that this process and others use. No torch.
+
+Times of processes and of the whole machine are read twice, and the difference is compared: whatever
+this process and its descendants didn't use, others did. In a container, where processes of others
+can't be seen, the machine's total still shows them.
+"""
 
 from __future__ import annotations
 

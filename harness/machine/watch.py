@@ -1,4 +1,8 @@
-"""Watch how other processes use the cores while contenders are raced. No torch."""
+"""Watch how other processes use the cores while contenders are raced. No torch.
+
+A probe before the races can't see what begins during them. The watch compares the usage at its
+begin with that at its end, and warns where threads on every core had to share with other processes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Plan races: the contenders and cases that a selection stands for. No torch."""
+"""Plan races: the contenders and cases that a selection stands for. No torch.
+
+Timed cases are those of the selected grid, on one input kind and dtype by default. Checked cases
+are more and smaller: every kind, dtype, layout and edge shape, but not in all combinations, which
+would be thousands. Contenders enter a case by their output mode and the selection's expression.
+"""
 
 from __future__ import annotations
 
@@ -60,6 +65,7 @@ def _select(
     cases_of: Callable[[Op, Selection], Iterator[Case]],
     enters: Callable[[Op, Impl, Case], bool],
 ) -> tuple[Race, ...]:
+    """The races of the selected ops: each case with the contenders that enter it."""
     races = []
     ops = selected_ops(catalog, selection.names)
     ensure_known(selection.dtypes, {name for op in ops for name in op.dtypes}, "dtype")
@@ -104,6 +110,7 @@ def _cases_of(
 
 
 def _contenders(catalog: Catalog, op: Op, selection: Selection) -> tuple[str, ...]:
+    """The selected contenders of an op."""
     known = catalog.impls[op.name]
     if selection.names == (op.name,):
         return tuple(catalog.impl(op.name, name).name for name in selection.impls or known)
@@ -120,6 +127,7 @@ def _timed_cases(op: Op, selection: Selection) -> Iterator[Case]:
 
 
 def _checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
+    """The cases of an op that are checked."""
     shapes = tuple((op.edge or op.quick).items())
     first = next(iter(op.inputs))
     kinds = _known(selection.inputs or tuple(op.inputs), tuple(op.inputs), op, "input kind")
@@ -174,6 +182,7 @@ def _variants(
     *,
     dtypes: tuple[str, ...],
 ) -> Iterator[Case]:
+    """A case of one shape in each selected device, dtype, layout and pass."""
     mode, kind = mode_and_kind
     base = Case(
         op=op.name,
@@ -203,6 +212,7 @@ def _bits(dtype: str) -> int:
 
 
 def _known(names: tuple[str, ...], allowed: tuple[str, ...], op: Op, what: str) -> tuple[str, ...]:
+    """The names themselves. Raises SelectionError where the op lacks one."""
     for name in names:
         if name not in allowed:
             raise SelectionError(

@@ -27,6 +27,7 @@ def matches(expression: str, text: str) -> bool:
 
 
 def _evaluate(node: ast.expr, text: str) -> bool:
+    """The value of a part of an expression."""
     if isinstance(node, ast.BoolOp):
         results = (_evaluate(value, text) for value in node.values)
         return all(results) if isinstance(node.op, ast.And) else any(results)

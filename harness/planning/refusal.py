@@ -1,4 +1,8 @@
-"""Explain why a selection is empty, by the options that were given and the names there are."""
+"""Explain why a selection is empty, by the options that were given and the names there are.
+
+A selection may be empty for many reasons at once. The message repeats the options that narrow it,
+and names the words of the expression that occur nowhere, with the nearest that do.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Inputs of a case: seeded from the case, cast, laid out and placed, equal for all contenders."""
+"""Inputs of a case: seeded from the case, cast, laid out and placed, equal for all contenders.
+
+All contenders of a case, in all processes and versions, get the same values: drawn from generators
+that the case seeds, whatever the device, dtype or pass. Each kind makes float tensors; casting,
+layout and device are applied here, so that an op declares its inputs once.
+"""
 
 from __future__ import annotations
 
@@ -132,6 +137,7 @@ def map_tensors(change: Callable[[Tensor], Tensor], value: Any) -> Any:
 
 
 def _seed(case: Case, variant: int) -> int:
+    """The seed of a case's inputs."""
     # Neither the device, the dtype nor the direction, so that their cases share their values.
     text = f"{case.op}/{case.shape}/{case.axes}/{case.inputs}/{case.seed}/{variant}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7])
@@ -163,6 +169,7 @@ _GARBAGE: Mapping[str, float | int | bool] = {"float": float("nan"), "int": 99, 
 
 
 def _kind(tensor: Tensor) -> str:
+    """The key of a tensor's garbage."""
     if tensor.is_floating_point():
         return "float"
     return "bool" if tensor.dtype == torch.bool else "int"

@@ -1,4 +1,10 @@
-"""Output modes: what is checked and timed of an op and its contenders in each."""
+"""Output modes: what is checked and timed of an op and its contenders in each.
+
+- compute: new memory, in any layout.
+- view: a view of an argument.
+- materialise: new contiguous memory; views are copied to it, and the copy is timed.
+- consume: any result; the op's consumer reads it, and is timed with it.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +47,8 @@ def contiguous_copy(view: Tensor) -> Tensor:
 
 
 def _then(first: Callable[..., Any], second: Callable[[Any], Any]) -> Callable[..., Any]:
+    """A function that calls the second on the result of the first."""
+
     # Wrapped, so that the signature still names the arguments.
     @functools.wraps(first)
     def both(*args: Any, **options: Any) -> Any:

@@ -1,4 +1,9 @@
-"""From a declared contender to a callable that is ready to be called, outside any timed region."""
+"""From a declared contender to a callable that is ready to be called, outside any timed region.
+
+Imports, compiling and preparing happen here. What a contender lacks (a module, a compiler, an
+option, a dtype) is an UnsupportedError with its reason; a target that doesn't exist is a
+DeclarationError.
+"""
 
 from __future__ import annotations
 
@@ -106,6 +111,7 @@ def _source(function: Callable[..., Any]) -> str:
 
 
 def _attribute(contender: Impl, text: str) -> Any:
+    """Import "module:attribute". Raises DeclarationError where it doesn't exist."""
     module, _, name = text.partition(":")
     try:
         return getattr(importlib.import_module(module), name)

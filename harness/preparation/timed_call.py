@@ -63,6 +63,7 @@ def _written_out(call: Callable[[], tuple[Tensor | None, ...]]) -> Callable[[], 
 
 
 def _is_expanded(tensor: Tensor) -> bool:
+    """Whether several elements of a tensor share their memory."""
     return any(
         stride == 0 and size > 1 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
     )

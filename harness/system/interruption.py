@@ -1,4 +1,9 @@
-"""Requests to end: Ctrl-C, a signal of the system, a terminal that is closed."""
+"""Requests to end: Ctrl-C, a signal of the system, a terminal that is closed.
+
+All of them raise one KeyboardInterrupt, at which workers are ended, worktrees removed and folders
+released. A cleanup that is under way is not interrupted by an impatient second request, and steps
+that mustn't be torn apart defer signals until they are done.
+"""
 
 from __future__ import annotations
 

@@ -120,6 +120,7 @@ def _owner(folder: Path) -> Owner | None:
 
 
 def _this_process() -> Owner:
+    """This process, as an owner."""
     return Owner(
         machine=_hash(platform.node(), _text("/etc/machine-id")),
         boot=_hash(_text("/proc/sys/kernel/random/boot_id") or platform.node()),

@@ -1,4 +1,9 @@
-"""Missing compilers and libraries, read from the error that compiling raised. No torch."""
+"""Missing compilers and libraries, read from the error that compiling raised. No torch.
+
+A contender that can't be compiled here is unsupported; one with an error in its own source has
+failed. Both arrive as exceptions of torch's compiler, in a chain of wrappers, and are told apart by
+the types and texts in it.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +48,7 @@ def missing_toolchain(error: BaseException) -> str | None:
 
 
 def _missing(chain: tuple[BaseException, ...]) -> str | None:
+    """The reason, by the first error that says what is missing; None where none does."""
     for link in chain:
         fatal = _FATAL.search(str(link))
         if fatal is not None:

@@ -1,4 +1,9 @@
-"""Blocks: how many calls one holds, and how it is timed after warm-up calls."""
+"""Blocks: how many calls one holds, and how it is timed after warm-up calls.
+
+A block is some calls in a row, timed together. It is short (0.2 ms), because noise on shared
+machines comes in hits: of short blocks most are clean. Its size in calls comes from a pilot, once
+per contender, so that all blocks of one contender are alike.
+"""
 
 from __future__ import annotations
 

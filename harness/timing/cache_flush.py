@@ -1,4 +1,8 @@
-"""Flush the caches, so that the next call finds its inputs in memory: what `--cache cold` times."""
+"""Flush the caches, so that the next call finds its inputs in memory: what `--cache cold` times.
+
+Writing a buffer twice as large as the last cache replaces its lines with those of the buffer. It
+is done before each timed call, and isn't timed itself.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Clocks, by which the race times blocks. The fake one is public, for tests of decisions."""
+"""Clocks, by which the race times blocks. The fake one is public, for tests of decisions.
+
+What a race needs of the world is three methods: the time, waiting for the device, and timing a
+block. That seam is where tests put a clock of their own, and accelerators their events.
+"""
 
 from __future__ import annotations
 

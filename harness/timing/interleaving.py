@@ -144,6 +144,7 @@ def measure(
 
 
 def _run_rounds(race: _Race) -> None:
+    """Time a block of every undecided contender per round, until none is left or time is up."""
     order: list[str] = list(race.entries)
     upcoming: Iterator[int] = looks(len(order), race.policy.rules)
     first = look = next(upcoming)
@@ -164,6 +165,7 @@ def _run_rounds(race: _Race) -> None:
 
 
 def _decided(race: _Race) -> dict[str, str]:
+    """The contenders that need no more samples, with their verdicts."""
     samples = {name: entry.samples for name, entry in race.running.items()}
     return dict(decided(samples, race.policy)) if samples else {}
 
@@ -195,6 +197,7 @@ def _recheck_at_random(race: _Race, active: Sequence[str], spent_s: float) -> No
 
 
 def _recheck(race: _Race, name: str) -> None:
+    """Check a contender's result again, and exclude it where it is wrong."""
     start = race.clock.now()
     race.monitor.begin(name)
     outcome = race.monitor.recheck(name)
@@ -220,6 +223,7 @@ def _warm_up(race: _Race, name: str, call: Call) -> None:
 
 
 def _timing(race: _Race, name: str) -> Timing:
+    """The times of a contender as they are reported."""
     entry = race.entries[name]
     return Timing(
         samples_s=tuple(entry.samples.values()),

@@ -1,4 +1,9 @@
-"""When the race stops timing a contender. Pure functions of the samples taken so far."""
+"""When the race stops timing a contender. Pure functions of the samples taken so far.
+
+Verdicts come from the ranking of results, so that a race ends by the same rules by which it is
+read. Looking at it while it runs has its price, which these rules account for: see the looks of
+`results.ranking.verdicts`.
+"""
 
 from __future__ import annotations
 
