@@ -70,11 +70,18 @@ def versions_of(
     relative = tuple(_relative(module, home) for module in modules)
     here = Path.cwd()
     folder = here.relative_to(home) if here.is_relative_to(home) else Path()
-    is_one = base == head
-    return (
-        Version(labels[0], base, home, relative, folder, is_one),
-        Version(labels[1], head, home, relative, folder, is_one),
+    old, new = (
+        Version(
+            label=label,
+            root=root,
+            home=home,
+            modules=relative,
+            folder=folder,
+            with_copies=base == head,
+        )
+        for label, root in zip(labels, (base, head), strict=True)
     )
+    return old, new
 
 
 def common(base: Version, head: Version, selection: Selection) -> Common:

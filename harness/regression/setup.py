@@ -32,7 +32,7 @@ from opbench.harness.versions.worktrees import (
     Checkout,
     checked_out,
     ensure_different,
-    submodules_in_mind,
+    naming_missing_submodules,
     toplevel,
 )
 from opbench.results.errors import SelectionError, VersionError
@@ -125,7 +125,7 @@ def _two_versions(
     old, new = versions_of(
         base.root, head.root, home=home, modules=request.modules, labels=(base.label, head.label)
     )
-    with submodules_in_mind((base, head)):
+    with naming_missing_submodules((base, head)):
         shared = common(old, new, request.selection)
     ensure_different(home, base, head)
     method, note, environment = _method(request.method, old, new, limits)

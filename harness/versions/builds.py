@@ -1,4 +1,4 @@
-"""Building a version that was checked out, without leaving this environment pointing into it."""
+"""Build a version that was checked out, without leaving this environment pointing into it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from opbench.harness.versions.git import run_to_end, without_local
 from opbench.harness.versions.worktrees import Checkout
 from opbench.results.errors import SelectionError, VersionError
 
-#: Commands that put a project into the environment that they run in: from where it lies, or a copy.
+#: Commands that install a project into the environment that they run in, for editing or a copy.
 _INSTALLS = re.compile(
     r"""
     \b(pip[\d.]*|uv)\b [^;&|\n]* \binstall\b
@@ -25,18 +25,17 @@ _INSTALLS = re.compile(
     """,
     re.VERBOSE,
 )
-#: What says where an installed project lies.
+#: Files that say where an installed project lies.
 _POINTERS = ("*.pth", "*.egg-link", "__editable__*.py", "*.dist-info/direct_url.json")
 _IN_PLACE = "build in place (`python setup.py build_ext --inplace`, `make`)"
 
 
 def ensure_builds_in_place(command: str) -> None:
-    """Raises SelectionError where a command installs what it builds.
+    """Raise SelectionError if a command installs what it builds.
 
-    The environment would then hold the base, from a folder that is removed, and so would the head.
+    Both versions would then run the installed one, from a folder that is removed.
     """
-    found = _INSTALLS.search(command)
-    if found:
+    if _INSTALLS.search(command):
         raise SelectionError(
             f"--build {command!r} installs a version into this environment, which both share and "
             f"which outlives it: {_IN_PLACE}, and have both versions' needs installed beforehand"
@@ -48,18 +47,18 @@ def build(checkout: Checkout, command: str) -> None:
 
     Raises VersionError if it fails, or has installed the version into this environment.
     """
-    done = run_to_end(
+    process = run_to_end(
         command,
         shell=True,
         cwd=checkout.root,
         env=without_local(os.environ),
         stderr=subprocess.STDOUT,
     )
-    if done.returncode != 0:
-        printed = done.stdout.decode(errors="replace")
+    if process.returncode != 0:
+        printed = process.stdout.decode(errors="replace")
         last = "\n".join(printed.strip().splitlines()[-5:])
         raise VersionError(
-            f"{checkout.label} does not build: {command!r} ended with {done.returncode}:\n{last}"
+            f"{checkout.label} does not build: {command!r} ended with {process.returncode}:\n{last}"
         )
     pointers = pointing_into(checkout.root, _places())
     if pointers:
@@ -71,7 +70,7 @@ def build(checkout: Checkout, command: str) -> None:
 
 
 def pointing_into(root: Path, places: Iterable[Path]) -> tuple[Path, ...]:
-    """The files in folders of installed packages that say that one lies below `root`."""
+    """The files in folders of installed packages that point below `root`."""
     files = (file for place in places for form in _POINTERS for file in sorted(place.glob(form)))
     return tuple(file for file in files if os.fsencode(root) in file.read_bytes())
 

@@ -25,7 +25,7 @@ def relocate_finders(relocate: Relocate) -> None:
     """Make the finders of this process look where `relocate` says, unless they already do."""
     sys.meta_path[:] = [_relocating(finder, relocate) for finder in sys.meta_path]
     sys.path_hooks[:] = [_relocating_hook(hook, relocate) for hook in sys.path_hooks]
-    # What was found for a place before would be asked again.
+    # Finders cached for a place would be used again.
     for place in [p for p, f in sys.path_importer_cache.items() if _is_foreign(f)]:
         del sys.path_importer_cache[place]
 
@@ -39,8 +39,8 @@ class _RelocatingFinder:
 
     def find_spec(self, name: str, *args: Any, **named: Any) -> ModuleSpec | None:
         """The spec that the finder finds, relocated into the active version."""
-        found = self.finder.find_spec(name, *args, **named)
-        return None if found is None else relocated_spec(found, self.relocate)
+        spec = self.finder.find_spec(name, *args, **named)
+        return None if spec is None else relocated_spec(spec, self.relocate)
 
     def find_distributions(self, *args: Any, **named: Any) -> Iterable[Any]:
         """The distributions that the finder knows."""
@@ -66,25 +66,25 @@ class _RelocatingHook:
         return _RelocatingFinder(self.hook(place), self.relocate)
 
 
-def relocated_spec(found: ModuleSpec, relocate: Relocate) -> ModuleSpec | None:
+def relocated_spec(spec: ModuleSpec, relocate: Relocate) -> ModuleSpec | None:
     """The spec of a module, relocated into the active version; None if it isn't there."""
-    folders = found.submodule_search_locations
-    if found.origin is None or not found.has_location:
+    folders = spec.submodule_search_locations
+    if spec.origin is None or not spec.has_location:
         if folders is None:
-            return found
+            return spec
         there = [place for place in map(relocate, folders) if place is not None]
         if there == list(folders):
-            return found
-        package = ModuleSpec(found.name, None, is_package=True)
+            return spec
+        package = ModuleSpec(spec.name, None, is_package=True)
         package.submodule_search_locations = there
         return package if there else None
-    file = relocate(found.origin)
-    if file == found.origin:
-        return found
+    file = relocate(spec.origin)
+    if file == spec.origin:
+        return spec
     if file is None or not Path(file).is_file():
         return None
     inside = None if folders is None else [p for p in map(relocate, folders) if p is not None]
-    return spec_from_file_location(found.name, file, submodule_search_locations=inside)
+    return spec_from_file_location(spec.name, file, submodule_search_locations=inside)
 
 
 def _relocating(finder: Any, relocate: Relocate) -> Any:

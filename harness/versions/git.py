@@ -1,7 +1,7 @@
-"""git, as it finds a repository by itself: nothing of a caller's git, no programs of hooks.
+"""Run git without hooks, and without the variables that a calling git has set.
 
-A command in a git hook inherits variables that say which repository, index and options git was
-called with. Whoever hands them on to git in another folder has it write there.
+A command in a git hook inherits variables with the repository, index and options that git was
+called with. With them, git in another folder would write there.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from opbench.results.errors import VersionError
 
 #: Hooks and monitors of the file system are programs that expect a developer's machine.
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=")
-#: Values of GIT_CONFIG_COUNT, and what belongs to GIT_OBJECT_DIRECTORY while a push is received.
+#: Companions of GIT_CONFIG_COUNT, and of GIT_OBJECT_DIRECTORY while a push is received.
 _MORE_LOCAL = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_QUARANTINE_PATH")
-#: Seconds that a program which is told to end has for clearing up.
+#: Seconds that a terminated program has for clearing up.
 _PATIENCE_S = 5.0
 
 
-def git(folder: Path, *words: str, otherwise: str = "") -> str:
-    """What git prints, without the line break at its end.
+def git(folder: Path, *args: str, otherwise: str = "") -> str:
+    """Run git in a folder, and return its output without the line break at its end.
 
-    Raises VersionError with what `otherwise` says, and with git's own words.
+    Raises VersionError with the text of `otherwise`, and git's own message.
     """
-    command = ("git", "-C", str(folder), *_NO_HOOKS, *words)
-    # What only looks takes no lock: somebody may be committing meanwhile.
+    command = ("git", "-C", str(folder), *_NO_HOOKS, *args)
+    # Commands that only read take no lock: somebody may be committing meanwhile.
     env = without_local(os.environ) | {"GIT_OPTIONAL_LOCKS": "0"}
     try:
-        done = run_to_end(command, env=env, stdin=subprocess.DEVNULL)
+        process = run_to_end(command, env=env, stdin=subprocess.DEVNULL)
     except FileNotFoundError as error:
         raise VersionError("git is not installed, and versions are compared by it") from error
-    if done.returncode != 0:
-        failed = otherwise or f"git {' '.join(words)} failed in {folder}"
-        told = os.fsdecode(done.stderr).strip()
-        raise VersionError(f"{failed}: {told}" if told else failed)
-    return os.fsdecode(done.stdout).removesuffix("\n")
+    if process.returncode != 0:
+        failed = otherwise or f"git {' '.join(args)} failed in {folder}"
+        message = os.fsdecode(process.stderr).strip()
+        raise VersionError(f"{failed}: {message}" if message else failed)
+    return os.fsdecode(process.stdout).removesuffix("\n")
 
 
 def without_local(environment: Mapping[str, str]) -> dict[str, str]:
@@ -48,18 +48,18 @@ def without_local(environment: Mapping[str, str]) -> dict[str, str]:
     if not any(name.startswith("GIT_") for name in environment):
         return dict(environment)
     local = _local_variables()
-    kept = {
+    others = {
         name: value
         for name, value in environment.items()
         if name not in local and not name.startswith(_MORE_LOCAL)
     }
-    return kept | _trusting(environment)
+    return others | _trusted(environment)
 
 
-def _trusting(environment: Mapping[str, str]) -> dict[str, str]:
-    """Whose repositories are trusted, said anew: nothing else of what a caller configured.
+def _trusted(environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables with the trusted folders (safe.directory) of a caller's configuration alone.
 
-    In a container that is often said by variables alone, and ties git to no repository.
+    In a container these are often set by variables only, and they tie git to no repository.
     """
     count = environment.get("GIT_CONFIG_COUNT", "")
     numbers = range(int(count)) if count.isdecimal() else range(0)
@@ -68,28 +68,29 @@ def _trusting(environment: Mapping[str, str]) -> dict[str, str]:
         for number in numbers
         if environment.get(f"GIT_CONFIG_KEY_{number}", "").lower() == "safe.directory"
     ]
-    told = {"GIT_CONFIG_COUNT": str(len(folders))} if folders else {}
+    variables = {"GIT_CONFIG_COUNT": str(len(folders))} if folders else {}
     for number, folder in enumerate(folders):
-        told |= {f"GIT_CONFIG_KEY_{number}": "safe.directory", f"GIT_CONFIG_VALUE_{number}": folder}
-    return told
+        variables[f"GIT_CONFIG_KEY_{number}"] = "safe.directory"
+        variables[f"GIT_CONFIG_VALUE_{number}"] = folder
+    return variables
 
 
 def forget_caller() -> None:
-    """Take what ties git to one repository out of the environment of this process."""
+    """Remove the variables that tie git to one repository from the environment of this process."""
     for name in os.environ.keys() - without_local(os.environ).keys():
         del os.environ[name]
 
 
 @functools.cache
 def _local_variables() -> frozenset[str]:
-    """What git itself calls local; nothing where there is no git, which then can't be misled."""
+    """The variables that git itself calls local; none if there is no git."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ("git", "rev-parse", "--local-env-vars")
     try:
-        done = subprocess.run(command, env=bare, capture_output=True, text=True, check=True)
+        process = subprocess.run(command, env=bare, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return frozenset()
-    return frozenset(done.stdout.split())
+    return frozenset(process.stdout.split())
 
 
 def run_to_end(
@@ -101,9 +102,9 @@ def run_to_end(
     stdin: int | None = None,
     stderr: int = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program, apart from the terminal's signals, and return what it printed.
+    """Run a program, apart from the terminal's signals, and return its output.
 
-    Whoever is interrupted meanwhile leaves nobody behind: neither it nor what it started.
+    An interruption ends the program and all processes that it started.
     """
     with subprocess.Popen(
         command,
@@ -124,7 +125,7 @@ def run_to_end(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a program and all of its session: asked first, as git then removes what it had begun."""
+    """End a program and its session: by SIGTERM first, so that git removes its unfinished work."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""What git ignores and Python would load: only the working tree has it, and no version of a ref."""
+"""Files that git ignores and Python would load: only the working tree has them, no ref does."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from pathlib import Path
 
 from opbench.harness.versions.git import git
 
-#: Files that can be imported, or loaded as a library or kernel by one who is imported.
+#: Suffixes of files that can be imported, or loaded as a library or kernel by an import.
 _LOADABLE = tuple({*all_suffixes(), ".so", ".pyd", ".dll", ".dylib", ".cubin", ".ptx", ".hsaco"})
-#: Folders of what is installed, built to be packed, or kept for speed: nobody imports from there.
+#: Folders of installed packages, packages to be built, or caches: nothing is imported from there.
 _SET_ASIDE = ("__pycache__", "build", "dist", "node_modules", "site-packages")
-#: What marks a folder as an environment.
+#: Files that mark a folder as an environment.
 _ENVIRONMENT = ("pyvenv.cfg", "conda-meta")
-#: So many are named, and so many are looked at in a folder, which may hold a set of data.
+#: How many files are named, and how many are looked at in a folder, which may hold a data set.
 _NAMED, _LOOKED_AT = 3, 100_000
 
 
 def warnings(root: Path, base: str) -> Iterator[str]:
-    """What to tell of the files in a working tree that Python can load and git ignores.
+    """A warning of the files in a working tree that Python can load and git ignores.
 
-    base: what the other version is called, which hasn't got them.
+    base: the label of the other version, which lacks them.
     """
-    found = sorted(set(ignored(root)))
-    if not found:
+    files = sorted(set(ignored(root)))
+    if not files:
         return
-    named = ", ".join(found[:_NAMED])
-    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    named = ", ".join(files[:_NAMED])
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
     yield (
         f"git ignores {named}{more} in the working tree: {base} doesn't have that, and may run "
         "other code for want of it; have it made in each version with --build"
@@ -39,10 +39,10 @@ def warnings(root: Path, base: str) -> Iterator[str]:
 def ignored(root: Path) -> Iterator[str]:
     """Files that git ignores and Python can load, relative to the root.
 
-    Raises VersionError where the root is of no repository.
+    Raises VersionError if the root is in no repository.
     """
-    words = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
-    for name in filter(None, git(root, *words).split("\0")):
+    listing = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
+    for name in filter(None, git(root, *listing).split("\0")):
         if not any(_is_set_aside(part) for part in Path(name).parts):
             files = islice(_files(root / name), _LOOKED_AT)
             yield from (str(file.relative_to(root)) for file in files if _is_loadable(file.name))

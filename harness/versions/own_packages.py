@@ -8,33 +8,33 @@ from pathlib import Path
 from types import ModuleType
 
 NAME = "opbench"
-#: What a version of opbench itself has of its own; to the projects of others it is as installed.
+#: The parts that a version of opbench itself has of its own; other projects use the installed.
 DECLARED = (f"{NAME}.impls", f"{NAME}.suites")
 
 
 def folder() -> Path:
-    """Where this package lies. Not resolved: in a checkout its parts are links."""
+    """The folder of this package. Not resolved: in a checkout its parts are links."""
     return Path(__file__).parent.parent.parent
 
 
 def is_own(name: str, *, declared: bool = True) -> bool:
-    """Whether a module is opbench's; with or without what it declares."""
+    """Whether a module is opbench's. declared: its contenders and suites included."""
     if name.partition(".")[0] != NAME:
         return False
     return declared or not any(f"{name}.".startswith(f"{part}.") for part in DECLARED)
 
 
 def release() -> None:
-    """Let imports find what is declared anew."""
+    """Unload opbench's contenders and suites, so that imports find them anew."""
     for name in [name for name in sys.modules if is_own(name)]:
         if not is_own(name, declared=False):
             del sys.modules[name]
 
 
 def show(modules: Mapping[str, ModuleType], root: Path | None) -> None:
-    """Let imports find what the version in `root` declares, of which these modules are loaded.
+    """Make imports find the contenders and suites of the version in `root`.
 
-    None stands for what is installed.
+    modules: those of them that are loaded. root: None for what is installed.
     """
     package = sys.modules[NAME]
     package.__path__ = [*([str(root / NAME)] if root else []), str(folder())]

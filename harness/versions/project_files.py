@@ -1,4 +1,4 @@
-"""What a project says of itself in its files, read without running any of them."""
+"""A project's name and entry points, read from its files without running any of them."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """folder: where its files lie. name: "" where they don't say it.
+    """A project, as its files describe it."""
 
-    declared: the values of an entry-point group; None where the files leave that to a program.
-    """
-
+    #: The folder of the files.
     folder: Path
+    #: "" if they don't give it.
     name: str
+    #: The values of an entry-point group; None if the files leave them to a program.
     declared: tuple[str, ...] | None
 
 
 def nearest(folder: Path, root: Path, group: str) -> Project:
-    """The project that a folder belongs to: the first with files of one, from there up to the root.
+    """The project of a folder: the first whose files are found from there up to the root.
 
-    An empty one at the root where there is none. Raises VersionError where a file can't be read.
+    An empty one at the root if there is none. Raises VersionError if a file can't be read.
     """
     for place in (folder, *folder.parents):
         if not place.is_relative_to(root):
             break
-        found = project_at(place, group)
-        if found is not None:
-            return found
+        project = project_at(place, group)
+        if project is not None:
+            return project
     return Project(root, "", None)
 
 
 def project_at(folder: Path, group: str) -> Project | None:
     """The project whose files lie in a folder, if there is one.
 
-    Raises VersionError where a file can't be read.
+    Raises VersionError if a file can't be read.
     """
     parts = [part for part in (_pyproject(folder, group), *_setup(folder, group)) if part]
     if not parts:
@@ -59,7 +59,7 @@ def project_at(folder: Path, group: str) -> Project | None:
 
 
 def source_of(distribution: Distribution) -> Path | None:
-    """The folder or file that a distribution was installed from, where that was on this disk."""
+    """The folder or file that a distribution was installed from, if that was on this disk."""
     text = distribution.read_text("direct_url.json")
     try:
         url = urlparse(json.loads(text)["url"]) if text else None
@@ -68,8 +68,8 @@ def source_of(distribution: Distribution) -> Path | None:
     return Path(unquote(url.path)) if url is not None and url.scheme == "file" else None
 
 
-def plain(name: str) -> str:
-    """A project's name as it is compared."""
+def normalized(name: str) -> str:
+    """A project's name in the form in which names are compared."""
     return name.lower().replace("_", "-").replace(".", "-")
 
 
@@ -90,19 +90,19 @@ def _pyproject(folder: Path, group: str) -> Project | None:
         **_table(_table(poetry, "plugins"), group),
     }
     declared = tuple(sorted(str(value) for value in values.values()))
-    # Else another file, or a program, tells the entry points.
+    # Else another file, or a program, has the entry points.
     is_whole = declared or (project and "entry-points" not in project.get("dynamic", ()))
     name = str(project.get("name") or poetry.get("name") or "")
     return Project(folder, name, declared if is_whole else None)
 
 
 def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = data.get(name)
-    return found if isinstance(found, dict) else {}
+    table = data.get(name)
+    return table if isinstance(table, dict) else {}
 
 
 def _setup(folder: Path, group: str) -> Iterator[Project]:
-    """What setup.cfg and setup.py say, as far as it stands there word for word."""
+    """The project by setup.cfg, and by setup.py, as far as it is written out there."""
     config = configparser.ConfigParser(interpolation=None, strict=False)
     path = folder / "setup.cfg"
     if path.is_file():
@@ -120,15 +120,15 @@ def _setup(folder: Path, group: str) -> Iterator[Project]:
 
 
 def _called(path: Path, group: str) -> Project:
-    """The words of the call of setup() in a setup.py that are written out there."""
+    """The project by the literal arguments of the call of setup() in a setup.py."""
     try:
         nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, SyntaxError):
-        # Of another Python, perhaps: what is installed may still tell.
+        # Of another Python, perhaps: the installed entry points may still be read.
         return Project(path.parent, "", None)
     calls = (n for n in nodes if isinstance(n, ast.Call) and _is_setup(n.func))
-    words = {word.arg: word.value for call in calls for word in call.keywords}
-    name, points = _literal(words.get("name")), _literal(words.get("entry_points"))
+    given = {keyword.arg: keyword.value for call in calls for keyword in call.keywords}
+    name, points = _literal(given.get("name")), _literal(given.get("entry_points"))
     declared = None
     if isinstance(points, dict):
         lines = points.get(group, ())
@@ -141,7 +141,7 @@ def _is_setup(function: ast.expr) -> bool:
 
 
 def _literal(node: ast.expr | None) -> object:
-    """What is written there; None where it has to be computed."""
+    """The value of a literal; None if it has to be computed."""
     try:
         return None if node is None else ast.literal_eval(node)
     except ValueError:
@@ -150,5 +150,5 @@ def _literal(node: ast.expr | None) -> object:
 
 def _values(lines: str) -> tuple[str, ...]:
     """The modules of lines like `name = module`."""
-    given = (line.partition("=")[2].strip() for line in lines.splitlines() if "=" in line)
-    return tuple(sorted(given))
+    values = (line.partition("=")[2].strip() for line in lines.splitlines() if "=" in line)
+    return tuple(sorted(values))

@@ -1,7 +1,7 @@
-"""Who registered an op with torch: code of a project, or torch and what else is installed.
+"""Ops that versions of a project register with torch, apart from those of installed packages.
 
-An installed package registers its ops once for the process, whoever imports it first: that is no
-version's doing. What a version registers itself the other version would have to register again.
+An installed package registers its ops once for the process, in whatever version it is imported
+first. An op that a version registers itself the other version would have to register again.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from torch._library.custom_ops import OPDEFS
 
 from opbench.harness.versions.trees import Trees, is_installed
 
-#: A namespace of ops that ends in a hash of their source: who has the same name is the same.
+#: A namespace of ops that ends in a hash of their source: equal names are equal ops.
 _CONTENT_NAMED = re.compile(r"[0-9a-f]{8,}::")
-#: How torch tells where an op was registered.
+#: The place of a registration in torch's dump of an op.
 _PLACE = re.compile(r"^debug: registered at (.*):\d+$", re.MULTILINE)
-#: Those of torch's files that register in the name of who calls them.
+#: Files of torch that register ops for their callers.
 _CALLED = ("torch/library.py", "torch/_library/", "torch/_custom_op/")
-#: Of files that libraries are compiled from.
+#: Suffixes of files that libraries are compiled from.
 _COMPILED = (".cpp", ".cc", ".cxx", ".c", ".cu", ".h", ".hpp", ".cuh", ".mm")
 _MAPS = Path("/proc/self/maps")
-#: Where libraries of the system lie.
+#: Folders of the system's libraries.
 _SYSTEM = ("/usr/lib", "/lib", "/usr/local/lib", "/opt", sys.base_prefix)
 
 
@@ -39,12 +39,12 @@ class Registered:
 
     @classmethod
     def now(cls) -> Registered:
-        """Those of this process."""
+        """The registered ops and mapped libraries of this process."""
         return cls(frozenset(torch._C._dispatch_get_all_op_names()), frozenset(_libraries()))
 
 
 def by_versions(before: Registered, after: Registered, trees: Trees) -> list[str]:
-    """Ops that versions registered meanwhile under names that say nothing of the ops' source."""
+    """Ops that versions registered in between, under names without a hash of their source."""
     libraries = after.libraries - before.libraries
     is_compiled_in = any(not _is_shared(Path(library), trees) for library in libraries)
     return sorted(
@@ -55,9 +55,9 @@ def by_versions(before: Registered, after: Registered, trees: Trees) -> list[str
 
 
 def _is_versions(name: str, trees: Trees, is_compiled_in: bool) -> bool:
-    """Whether a version registered an op. Where nobody can tell, it may have.
+    """Whether a version registered an op, as far as that can be told; else it may have.
 
-    is_compiled_in: whether libraries were loaded meanwhile that may be a version's.
+    is_compiled_in: whether libraries were loaded in between that may be a version's.
     """
     place = _place_of(name)
     if not place or any(part in place.as_posix() for part in _CALLED):
@@ -69,12 +69,12 @@ def _is_versions(name: str, trees: Trees, is_compiled_in: bool) -> bool:
 
 
 def _place_of(name: str) -> Path | None:
-    """The file that registered an op, or where it was called to do so."""
+    """The file that registered an op, or that called for it."""
     declared = OPDEFS.get(name) or OPDEFS.get(name.partition(".")[0])
     if declared is not None:
         return Path(declared._init_fn.__code__.co_filename)
-    found = _PLACE.search(torch._C._dispatch_dump(name))
-    return Path(found[1]) if found else None
+    place = _PLACE.search(torch._C._dispatch_dump(name))
+    return Path(place[1]) if place else None
 
 
 def _is_shared(place: Path, trees: Trees) -> bool:
@@ -85,7 +85,7 @@ def _is_shared(place: Path, trees: Trees) -> bool:
 
 def _libraries() -> Iterator[str]:
     if not _MAPS.exists():
-        # Nobody knows then what was loaded: a name of its own for every look.
+        # It can't be told what was loaded: a name of its own for every call.
         yield f"unknown {len(sys.modules)}"
         return
     for line in _MAPS.read_text(encoding="utf-8", errors="replace").splitlines():

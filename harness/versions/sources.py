@@ -1,4 +1,4 @@
-"""What of a version is to be loaded, where it is searched for, and what is a mere copy of it."""
+"""The modules of a version to load, its search path, and installed copies of its packages."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ from pathlib import Path
 from types import ModuleType
 
 from opbench.harness.catalog import GROUP, load
-from opbench.harness.versions.project_files import Project, nearest, plain, source_of
+from opbench.harness.versions.project_files import Project, nearest, normalized, source_of
 from opbench.harness.versions.trees import Trees, places_of, resolved
 from opbench.results.errors import DeclarationError, VersionError
 
 #: Part of the names of the folders of links that an editable install in "strict" mode makes.
 _STRICT = "__editable__"
-#: Where projects keep their packages, besides their own folder.
+#: Folders in which projects keep their packages, besides their own.
 _LAYOUTS = ("src", "python", "lib")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """Where one version of a project lies.
+    """The place of one version of a project, and the modules to load of it."""
 
-    label: what messages call it. root: of its repository. home: the root whose places are in
-    `sys.path` already; this version has the same places below its own root. modules: as `--load`
-    takes them, files relative to the root. folder: the working directory, relative to the root.
-    with_copies: whether an installed copy of the project will do: where there is no other version.
-    """
-
+    #: Its name in messages.
     label: str
+    #: The root of its repository.
     root: Path
+    #: The root whose places are in `sys.path`; this version has the same places below its own root.
     home: Path
+    #: As given by --load, files relative to the root.
     modules: tuple[str, ...] = ()
+    #: The working directory, relative to the root.
     folder: Path = Path()
+    #: Whether an installed copy of the project will do, as there is no other version.
     with_copies: bool = False
 
     @property
     def directory(self) -> Path:
-        """Its working directory: the folder, or the nearest one above it that the version has."""
+        """The working directory: the folder, or the nearest one above it that the version has."""
         places = (self.root / self.folder, *(self.root / self.folder).parents)
         return next(place for place in places if place.is_dir())
 
     def project(self) -> Project:
-        """The project of its working directory. Raises VersionError where it can't be read."""
+        """The project of its working directory. Raises VersionError if it can't be read."""
         return nearest(resolved(self.directory), resolved(self.root), GROUP)
 
     def relocated(self, place: str, trees: Trees) -> str:
-        """The same place in this version, where it is one of the installed tree; others as is."""
+        """The place in this version of a place in the installed tree; other places as they are."""
         home = resolved(self.home)
         if trees.of(place) != home:
             return place
@@ -57,11 +57,11 @@ class Version:
 
 def is_opbench(project: Project) -> bool:
     """Whether a project is opbench itself, whose suites and contenders are its own."""
-    return plain(project.name) == "opbench"
+    return normalized(project.name) == "opbench"
 
 
 def search_path(entries: Iterable[str], version: Version, trees: Trees) -> list[str]:
-    """The search path of a version: its root, and its own places instead of the installed ones."""
+    """The search path of a version: its root, and its places instead of the installed ones."""
     # Relative places are meant from where the command was called.
     here = version.home / version.folder
     places = (place for entry in entries for place in _followed(entry, here, trees))
@@ -72,31 +72,31 @@ def search_path(entries: Iterable[str], version: Version, trees: Trees) -> list[
 def to_load(
     version: Version, project: Project, trees: Trees
 ) -> tuple[list[str | Path], tuple[str, ...]]:
-    """What the version declares, what is installed, what was asked for; and what it doesn't have.
+    """The modules to load: of its entry points, of installed suites, of --load; and those absent.
 
-    Modules of a repository come and go with its versions, so that it is no error where one isn't
-    there. Call it in the version's world. Raises VersionError where a project can't be read.
+    Modules of a repository come and go with its versions, so that it is no error if one isn't
+    there. The version has to be active. Raises VersionError if a project can't be read.
     """
-    wanted: list[str | Path] = list(project.declared or ())
+    there: list[str | Path] = list(project.declared or ())
     absent: list[str] = []
     for value, is_own in _installed(version, project, trees):
-        (absent if is_own and _is_absent(value) else wanted).append(value)
+        (absent if is_own and _is_absent(value) else there).append(value)
     for module in version.modules:
         _ensure_checked_out(version, module)
         path = version.root / module
         if not module.endswith(".py"):
-            (absent if _is_absent(module) else wanted).append(module)
+            (absent if _is_absent(module) else there).append(module)
         elif path.is_file():
-            wanted.append(path)
+            there.append(path)
         else:
             absent.append(module)
-    return list(dict.fromkeys(wanted)), tuple(absent)
+    return list(dict.fromkeys(there)), tuple(absent)
 
 
 def _ensure_checked_out(version: Version, module: str) -> None:
-    """Raises VersionError where the place of a module is there, and empty.
+    """Raise VersionError if a folder of a module is empty.
 
-    git keeps no empty folders: it is a submodule's, and nobody knows what the version has there.
+    git keeps no empty folders: it is a submodule's that isn't checked out.
     """
     parts = Path(module).parts if module.endswith(".py") else tuple(module.split("."))
     for length in range(1, len(parts)):
@@ -108,7 +108,7 @@ def _ensure_checked_out(version: Version, module: str) -> None:
 def copies(
     version: Version, modules: Mapping[str, ModuleType], trees: Trees
 ) -> Iterator[tuple[str, str]]:
-    """Those of the modules that are copies of the project's own, and of what they are copies."""
+    """The modules that are installed copies of the project's own, and of what they are copies."""
     if version.with_copies:
         return
     project = version.project()
@@ -122,24 +122,21 @@ def copies(
         if trees.of_module(module) is not None or not places:
             continue
         top = name.partition(".")[0]
-        known = files.get(str(resolved(Path(places[0])))) or _kept_at(top, project, version)
+        known = files.get(str(resolved(Path(places[0])))) or _own_place(top, project, version)
         if known:
             yield name, known
 
 
 def _followed(entry: str, here: Path, trees: Trees) -> Iterator[str]:
-    """The places that an entry of the search path stands for.
-
-    Links in it lead to where a package really lies, as its modules are to be found there.
-    """
+    """The places that an entry of the search path stands for, links followed."""
     path = here / entry
     if not path.exists():
-        # No place, then: import hooks have names of their own in the search path.
+        # Not a place: import hooks have names of their own in the search path.
         path = Path(entry)
     is_inside = trees.of(str(path)) is not None
     if path.is_dir() and (_STRICT in path.name or not is_inside):
-        found = path.glob("**/*" if _STRICT in path.name else "*")
-        for link in sorted(place for place in found if place.is_symlink()):
+        inside = path.glob("**/*" if _STRICT in path.name else "*")
+        for link in sorted(place for place in inside if place.is_symlink()):
             parts, target = link.relative_to(path).parts, resolved(link)
             if trees.of(str(target)) is not None and target.parts[-len(parts) :] == parts:
                 yield str(target.parents[len(parts) - 1])
@@ -147,9 +144,9 @@ def _followed(entry: str, here: Path, trees: Trees) -> Iterator[str]:
 
 
 def _installed(version: Version, project: Project, trees: Trees) -> Iterator[tuple[str, bool]]:
-    """Modules of the entry points of what is installed, and whether they are the repository's own.
+    """The modules of installed entry points, and whether they are the repository's own.
 
-    Of a project in the repository those that the version's files say: it may have others than the
+    For a project in the repository, those of the version's files: it may have others than the
     version that is installed.
     """
     points = importlib.metadata.entry_points(group=GROUP)
@@ -162,21 +159,21 @@ def _installed(version: Version, project: Project, trees: Trees) -> Iterator[tup
         if trees.of(source) is None:
             yield point.value, False
             continue
-        found = nearest(
+        own = nearest(
             resolved(Path(version.relocated(source, trees))), resolved(version.root), GROUP
         )
-        if found.declared is None:
+        if own.declared is None:
             yield point.value, True
-        elif found.folder != project.folder:
-            yield from ((value, True) for value in found.declared)
+        elif own.folder != project.folder:
+            yield from ((value, True) for value in own.declared)
 
 
 def _is_of(distribution: Distribution, project: Project) -> bool:
-    return bool(project.name) and plain(distribution.name) == plain(project.name)
+    return bool(project.name) and normalized(distribution.name) == normalized(project.name)
 
 
 def _is_absent(module: str) -> bool:
-    """Whether a module isn't there, whatever else may be wrong with it."""
+    """Whether a module isn't there; one that is there and doesn't load is not absent."""
     try:
         load(module, entry_points=False)
     except DeclarationError as error:
@@ -189,7 +186,7 @@ def _is_absent(module: str) -> bool:
 
 
 def _own_distributions(project: Project, trees: Trees) -> Iterator[Distribution]:
-    """What is installed of the repository: by its name, or by where it was installed from."""
+    """The distributions installed from the repository: by name, or by their source."""
     for distribution in importlib.metadata.distributions():
         source = source_of(distribution)
         if source is not None and trees.of(str(source)) is not None:
@@ -198,8 +195,8 @@ def _own_distributions(project: Project, trees: Trees) -> Iterator[Distribution]
             yield distribution
 
 
-def _kept_at(top: str, project: Project, version: Version) -> str:
-    """Where the version keeps a package of that name, if it does where projects usually do."""
+def _own_place(top: str, project: Project, version: Version) -> str:
+    """The place of a package in the version, by the layouts of projects; "" if it has none."""
     for folder in dict.fromkeys((project.folder, resolved(version.root))):
         for layout in _LAYOUTS:
             for place in (folder / layout / top / "__init__.py", folder / layout / f"{top}.py"):

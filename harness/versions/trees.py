@@ -1,4 +1,4 @@
-"""Whose a file is: of which version's tree, or of what is installed."""
+"""The tree that a file belongs to: that of a version, or of an installed package."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
-#: Folders by these names hold what is installed, wherever they lie.
+#: Names of folders of installed packages, wherever they lie.
 _PACKAGES = ("site-packages", "dist-packages")
 _INSTALLED = tuple(
     {Path(os.path.realpath(sysconfig.get_path(n))) for n in ("stdlib", "purelib", "platlib")}
@@ -16,29 +16,29 @@ _INSTALLED = tuple(
 
 
 class Trees:
-    """The trees of a project's versions. Links are followed: a file is where it really lies."""
+    """The trees of a project's versions; links are followed."""
 
     def __init__(self) -> None:
         self._roots: tuple[Path, ...] = ()
         self._known: dict[str, Path | None] = {}
 
     def add(self, roots: Iterable[Path]) -> None:
-        """Tell files of these trees too."""
+        """Add the trees of these roots."""
         self._roots = tuple(dict.fromkeys((*self._roots, *map(resolved, roots))))
         self._known.clear()
 
     def of(self, place: str) -> Path | None:
-        """The root of the tree that a place lies in: the innermost, as one may hold another.
+        """The root of the innermost tree that a place lies in, as one may contain another.
 
-        None where it lies in none, or in an environment inside of one. A place that isn't absolute
-        is the name of something else.
+        None if it lies in none, or in an environment inside of one. A place that isn't absolute is
+        a name, not a path.
         """
         if place not in self._known:
             self._known[place] = self._of(Path(place))
         return self._known[place]
 
     def of_module(self, module: ModuleType) -> Path | None:
-        """The root of the tree that a module comes from; None where it is of none."""
+        """The root of the tree that a module comes from; None if it comes from none."""
         return next((tree for p in places_of(module) if (tree := self.of(p)) is not None), None)
 
     def _of(self, place: Path) -> Path | None:
@@ -52,7 +52,7 @@ class Trees:
 
 def places_of(module: ModuleType) -> list[str]:
     """The file of a module, or the folders of a package without one."""
-    # Looked up without asking the module, which may be a lazy one that mustn't be woken up.
+    # Without attribute access: the module may be a lazy one, which that would execute.
     known = getattr(module, "__dict__", {})
     spec = known.get("__spec__")
     file = known.get("__file__") or (spec.origin if spec and spec.has_location else None)
@@ -60,12 +60,12 @@ def places_of(module: ModuleType) -> list[str]:
 
 
 def resolved(path: Path) -> Path:
-    """Where a path leads to, whatever links are on it."""
+    """The path with all links followed."""
     return Path(os.path.realpath(path))
 
 
 def is_installed(path: Path) -> bool:
-    """Whether a path is of Python's own, or of what is installed somewhere."""
+    """Whether a path belongs to Python's library or to an installed package."""
     path = resolved(path)
     return any(path.is_relative_to(place) for place in _INSTALLED) or not set(_PACKAGES).isdisjoint(
         path.parts
@@ -73,7 +73,7 @@ def is_installed(path: Path) -> bool:
 
 
 def _is_in_environment(path: Path, root: Path) -> bool:
-    """Whether a path below a root is of an environment that lies there."""
+    """Whether a path below a root belongs to an environment that lies there."""
     below = path.relative_to(root)
     if any(path.is_relative_to(place) for place in _INSTALLED) or not set(_PACKAGES).isdisjoint(
         below.parts

@@ -1,4 +1,4 @@
-"""Two versions of a repository side by side: git worktrees, made for a while and removed."""
+"""Versions of a repository side by side: temporary git worktrees."""
 
 from __future__ import annotations
 
@@ -15,32 +15,33 @@ from opbench.harness.system.interruption import uninterrupted
 from opbench.harness.versions.git import git
 from opbench.results.errors import SelectionError, VersionError
 
-#: How the working tree as it is, changes that are not committed included, is called.
+#: The ref that stands for the working tree, uncommitted changes included.
 HERE = "."
 
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """A version of a repository on disk. commit: its full name; with "+" where it was changed."""
+    """A version of a repository on disk."""
 
+    #: Its name in messages.
     label: str
     root: Path
+    #: The full name of its commit; with "+" if it was changed since.
     commit: str
 
 
 def toplevel(folder: Path) -> Path:
-    """The root of the repository that `folder` is in. Raises VersionError where it is in none."""
+    """The root of the repository that `folder` is in. Raises VersionError if it is in none."""
     missing = f"{folder} is in no git repository, and versions are compared of one"
     return Path(git(folder, "rev-parse", "--show-toplevel", otherwise=missing))
 
 
 @contextmanager
 def checked_out(repository: Path, ref: str) -> Iterator[Checkout]:
-    """The version `ref` of `repository`, in a worktree that is removed at the end.
+    """Check out the version `ref` of `repository` in a worktree, which is removed at the end.
 
-    ref: a commit, branch or tag; "." stands for the working tree as it is, which is left alone.
-    What processes that were killed left of theirs is removed as well. Raises SelectionError where
-    there is no such version.
+    ref: a commit, branch or tag; "." stands for the working tree, which is left as it is. Worktrees
+    left by killed processes are removed as well. Raises SelectionError if there is no such version.
     """
     if ref == HERE:
         changed = "+" if _is_changed(repository) else ""
@@ -60,7 +61,7 @@ def checked_out(repository: Path, ref: str) -> Iterator[Checkout]:
 
 
 def ensure_different(repository: Path, base: Checkout, head: Checkout) -> None:
-    """Raises VersionError where two versions are one and the same tree."""
+    """Raise VersionError if two versions are one and the same tree."""
     commits = (base.commit, head.commit)
     if any(commit.endswith("+") for commit in commits):
         return
@@ -72,8 +73,8 @@ def ensure_different(repository: Path, base: Checkout, head: Checkout) -> None:
 
 
 @contextmanager
-def submodules_in_mind(checkouts: Sequence[Checkout]) -> Iterator[None]:
-    """VersionErrors that are raised meanwhile tell which submodules aren't checked out, if any."""
+def naming_missing_submodules(checkouts: Sequence[Checkout]) -> Iterator[None]:
+    """Add the submodules that aren't checked out to VersionErrors that are raised meanwhile."""
     try:
         yield
     except VersionError as error:
@@ -98,7 +99,7 @@ def _missing_submodules(root: Path) -> list[str]:
 
 
 def remove_abandoned(repository: Path) -> None:
-    """Remove what ended processes left: worktrees of this repository, and folders of any."""
+    """Remove the leftovers of ended processes: worktrees of this repository, folders of any."""
     shared = repository / git(repository, "rev-parse", "--git-common-dir")
     for pointer in shared.glob("worktrees/*/gitdir"):
         with contextlib.suppress(OSError):
@@ -120,13 +121,13 @@ def _remove(repository: Path, root: Path, owned: owned_folders.Owned) -> None:
 
 
 def _forget(repository: Path, root: Path) -> None:
-    """Have git forget a worktree whose folder is gone; also one that was only half made."""
+    """Make git forget a worktree whose folder is gone; also one that was only half made."""
     with contextlib.suppress(VersionError):
         git(repository, "worktree", "remove", "--force", "--force", str(root))
 
 
 def _commit(repository: Path, ref: str) -> str:
-    """The full name of a commit. Raises SelectionError, which says what may be meant."""
+    """The full name of a commit. Raises SelectionError, with suggestions."""
     try:
         return git(repository, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
     except VersionError as error:
@@ -142,16 +143,16 @@ def _commit(repository: Path, ref: str) -> str:
 
 
 def _is_changed(repository: Path) -> bool:
-    """Whether the working tree differs from its commit; what Python compiled is no difference.
+    """Whether the working tree differs from its commit; files of __pycache__ are no difference.
 
-    What git was told not to look at (`git update-index --assume-unchanged`) counts as changed.
+    Files that git is to ignore changes of (`git update-index --assume-unchanged`) count as changed.
     """
     listing = ("--porcelain", "-z", "--untracked-files=all", "--ignore-submodules=none")
     # Two letters and a blank precede each path.
-    found = (
+    changed = (
         line[3:].split("/") for line in git(repository, "status", *listing).split("\0") if line
     )
-    if any("__pycache__" not in parts[:-1] for parts in found):
+    if any("__pycache__" not in parts[:-1] for parts in changed):
         return True
     tagged = git(repository, "ls-files", "-v", "-z").split("\0")
     unseen = (line[2:] for line in tagged if line[:1].islower() or line[:1] == "S")

@@ -90,7 +90,7 @@ def sides(tmp_path_factory):
     for side, text in (("base", BASE), ("head", HEAD)):
         (folder / side).mkdir()
         (folder / side / "ops.py").write_text(text)
-        version = Version(side, folder / side, folder / "head", ("ops.py",))
+        version = Version(label=side, root=folder / side, home=folder / "head", modules=("ops.py",))
         found[side] = WorkerConfig((), LIMITS.memory, ((side, version),))
     return found
 

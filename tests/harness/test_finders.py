@@ -88,7 +88,10 @@ from opbench.harness.versions.loaded import LoadedVersions
 home, roots = pathlib.Path(sys.argv[1]), [pathlib.Path(root) for root in sys.argv[2:]]
 loaded_versions = LoadedVersions()
 here = pathlib.Path("sourced")
-loaded = [loaded_versions.load(Version(root.parent.name, root, home, (), here)) for root in roots]
+loaded = [
+    loaded_versions.load(Version(label=root.parent.name, root=root, home=home, folder=here))
+    for root in roots
+]
 said = {}
 for side in (*loaded, *loaded):
     loaded_versions.activate(side)

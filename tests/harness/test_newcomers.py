@@ -46,7 +46,7 @@ def refuses(x):
 def side(tmp_path):
     """A side that has contenders of every kind."""
     (tmp_path / "ops.py").write_text(OPS + MORE)
-    version = Version("theirs", tmp_path, tmp_path, ("ops.py",))
+    version = Version(label="theirs", root=tmp_path, home=tmp_path, modules=("ops.py",))
     return WorkerConfig((), LIMITS.memory, (("one", version),))
 
 

@@ -6,7 +6,7 @@ from opbench.harness.versions.worktrees import (
     HERE,
     checked_out,
     ensure_different,
-    submodules_in_mind,
+    naming_missing_submodules,
     toplevel,
 )
 from opbench.results.errors import SelectionError, VersionError
@@ -215,12 +215,12 @@ def test_a_submodule_that_is_not_checked_out_is_hinted_at(project, tmp_path):
     commit(project, {})
     with checked_out(project, "HEAD") as old, checked_out(project, "main") as new:
         with pytest.raises(VersionError, match=r"^no luck; HEAD has .*\(third party/in\): --build"):
-            with submodules_in_mind((old, new)):
+            with naming_missing_submodules((old, new)):
                 raise VersionError("no luck")
-        with pytest.raises(VersionError, match=r"^no luck$"), submodules_in_mind((new,)):
+        with pytest.raises(VersionError, match=r"^no luck$"), naming_missing_submodules((new,)):
             raise VersionError("no luck")
     with checked_out(project, HERE) as here:
-        with pytest.raises(VersionError, match=r"^no luck$"), submodules_in_mind((here,)):
+        with pytest.raises(VersionError, match=r"^no luck$"), naming_missing_submodules((here,)):
             raise VersionError("no luck")
     assert is_clean(project)
 

@@ -26,4 +26,4 @@ def version(root, value, *, home=None, below="", modules=("ops.py",)):
     (root / "ops.py").write_text(OPS_OF)
     for name in ("inner_module", "late_module"):
         (root / below / f"{name}.py").write_text(f"VALUE = {value!r}\n")
-    return Version(root.name, root, home or root, modules)
+    return Version(label=root.name, root=root, home=home or root, modules=modules)
