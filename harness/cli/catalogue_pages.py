@@ -14,16 +14,17 @@ from opbench.results.records.output_paths import ensure_apart_from_runs
 from opbench.results.report.markdown import escape, render
 from opbench.results.report.table import Table
 
-#: Shapes of these grids are told, in this order.
+#: The grids whose shapes are listed, in this order.
 _GRIDS = ("quick", "full", "edge")
-#: By which a page is known again.
+#: The text by which a page is recognised.
 _SIGNATURE = "written by `opbench list --markdown`"
 
 
 def write_pages(catalog: Catalog, names: tuple[str, ...], folder: Path) -> tuple[Path, ...]:
-    """Write a page for every suite that has one of the named ops or suites; where they are.
+    """Write a page for every suite that has one of the named ops or suites; return their paths.
 
-    Raises RunFolderError, before anything is written, where that would overwrite what isn't a page.
+    Raises RunFolderError, before anything is written, if a file that isn't a page would be
+    overwritten.
     """
     chosen = {op.name for op in selected_ops(catalog, names)}
     pages = {}
@@ -40,7 +41,7 @@ def write_pages(catalog: Catalog, names: tuple[str, ...], folder: Path) -> tuple
 
 
 def _ensure_replaceable(path: Path) -> None:
-    """Raises RunFolderError where there is a file that the command didn't write, or a run's."""
+    """Raise RunFolderError if there is a file that the command didn't write, or a run's."""
     ensure_apart_from_runs(path)
     if path.exists() and _SIGNATURE.encode() not in path.read_bytes():
         raise RunFolderError(f"{path} isn't a page that opbench wrote; name another folder")
@@ -133,5 +134,5 @@ def _counted(number: int, what: str) -> str:
 
 
 def _without(cells: tuple[str, ...]) -> tuple[str, ...]:
-    """Without the column of boards, which says nothing where there is one."""
+    """The cells without the column of boards, which says nothing if there is only one."""
     return (*cells[:2], *cells[3:])

@@ -1,4 +1,4 @@
-"""What a check found, for people: a table per op, and a line per trouble. Pure functions."""
+"""The report of a check: a table per op, and a line per problem. Pure functions."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ def _pair_table(report: CheckReport, op: str) -> Table:
 
 def problems(checked: Sequence[Checked]) -> Iterator[str]:
     """A line for each thing wrong, failed or unsupported, and one for the total."""
-    seen: dict[tuple[str, ...], list[Checked]] = {}
+    groups: dict[tuple[str, ...], list[Checked]] = {}
     for item in checked:
         if not isinstance(item.verdict, Right) and not item.admitted:
             stage = getattr(item.verdict, "stage", "")
             kind = type(item.verdict).__name__.upper()
             # Numbers in a wrong value differ from case to case; one line for all of them will do.
             reason = "" if stage in ("value", "gradient") else item.verdict.reason
-            seen.setdefault((kind, item.contender, item.case.op, stage, reason), []).append(item)
-    for (kind, contender, op, stage, _), items in sorted(seen.items()):
+            groups.setdefault((kind, item.contender, item.case.op, stage, reason), []).append(item)
+    for (kind, contender, op, stage, _), items in sorted(groups.items()):
         verdict, case = items[0].verdict, items[0].case
         assert not isinstance(verdict, Right)
         where = f"{len(items)} cases, first {case.label} ({case.sizes})"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Exit(IntEnum):
-    """What the exit code of the command means."""
+    """The exit codes of the command."""
 
     OK = 0
     REGRESSION = 1
@@ -39,16 +39,16 @@ PRECEDENCE = (
 
 
 def worst(codes: Iterable[Exit]) -> Exit:
-    """The one that counts of several exit codes."""
+    """The first in precedence of several exit codes."""
     given = set(codes)
     return next((code for code in PRECEDENCE if code in given), Exit.OK)
 
 
 def of_outcomes(outcomes: Iterable[Outcome | Verdict]) -> Exit:
-    """The exit code of what became of contenders, raced, checked or profiled.
+    """The exit code of the outcomes of contenders that were raced, checked or profiled.
 
-    What is wrong was found out, and so was what fails: nothing could be done only where there is no
-    outcome, or each is that the contender doesn't run here.
+    NOTHING only if there is no outcome, or each is that the contender doesn't run here: wrong and
+    failed contenders were at least judged.
     """
     outcomes = tuple(outcomes)
     judged = any(not isinstance(outcome, Unsupported) for outcome in outcomes)
@@ -56,43 +56,42 @@ def of_outcomes(outcomes: Iterable[Outcome | Verdict]) -> Exit:
 
 
 def of_boards(boards: Iterable[Board], rules: Rules) -> Exit:
-    """Inconclusive where a contender was timed and its ratio isn't known as precisely as asked."""
+    """INCONCLUSIVE if the ratio of a timed contender isn't known to the requested precision."""
     ratios = (row.ratio for board in boards for row in board.measured)
-    told = all(ratio is None or ratio.relative_width <= rules.precision for ratio in ratios)
-    return Exit.OK if told else Exit.INCONCLUSIVE
+    is_known = all(ratio is None or ratio.relative_width <= rules.precision for ratio in ratios)
+    return Exit.OK if is_known else Exit.INCONCLUSIVE
 
 
 def of_gate(report: Report, named: Iterable[str]) -> Exit:
     """The exit code of a gate.
 
-    named: ops that were asked for by name: where one of them could not be compared at all, nothing
-    was measured of what was asked. A head that is wrong or broken where the base runs is told as
-    that, compared or not; and what is new has nothing that it could be compared with.
+    named: ops that were selected by name; if one of them could not be compared at all, NOTHING. A
+    head that is wrong or broken where the base runs counts as that, compared or not; and a new
+    contender has nothing that it could be compared with.
     """
     from opbench.results.records.comparison import is_broken, is_wrong
 
     if report.is_void:
         return Exit.NOTHING
     codes = [_VERDICTS.get(found.verdict, Exit.OK) for found in report.open_findings]
-    told = {found.case.op for found in report.findings}
+    judged = {found.case.op for found in report.findings}
     if all(item.status != "vanished" for item in report.open_uncompared):
         # There is nothing to compare them with; else one of them may be what has vanished.
-        told |= {i.case.op for i in report.uncompared if i.status == "new" and not i.outcome.head}
+        judged |= {i.case.op for i in report.uncompared if i.status == "new" and not i.outcome.head}
     for item in report.open_uncompared:
         wrong, broken = is_wrong(item), is_broken(item)
         undecided = Exit.NOTHING if item.status == "mixed" else Exit.INCONCLUSIVE
         codes.append(Exit.WRONG if wrong else Exit.FAILED if broken else undecided)
         if wrong or broken:
-            told.add(item.case.op)
-    missing = {item.case.op for item in report.uncompared if item.case.op in set(named)} - told
-    return worst((*codes, Exit.NOTHING if missing or not told else Exit.OK))
+            judged.add(item.case.op)
+    missing = {item.case.op for item in report.uncompared if item.case.op in set(named)} - judged
+    return worst((*codes, Exit.NOTHING if missing or not judged else Exit.OK))
 
 
 def of_comparison(comparison: Comparison, named: Iterable[str]) -> Exit:
     """The exit code of comparing two runs.
 
-    named: ops that were asked for by name: where one of them could not be compared at all, nothing
-    was compared of what was asked.
+    named: ops that were selected by name; if one of them could not be compared at all, NOTHING.
     """
     from opbench.results.records.comparison import is_idle
 
@@ -104,7 +103,7 @@ def of_comparison(comparison: Comparison, named: Iterable[str]) -> Exit:
     return worst((*codes, Exit.INCONCLUSIVE if lost or comparison.only_in_base else Exit.OK))
 
 
-#: Of a gate's findings; whatever else is found is well.
+#: Of the verdicts of a gate; all others are OK.
 _VERDICTS = {"slower": Exit.REGRESSION, "inconclusive": Exit.INCONCLUSIVE}
 
 

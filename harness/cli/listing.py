@@ -1,4 +1,4 @@
-"""What there is: ops, contenders, cases and suites, as columns and rows."""
+"""Lists of ops, contenders, cases and suites, as columns and rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _ops(catalog: Catalog, selection: Selection) -> Listing:
             ", ".join(op.inputs),
             op.doc.partition("\n\n")[0].replace("\n", " "),
         )
-        for op in _ops_asked(catalog, selection)
+        for op in _selected_ops(catalog, selection)
     ]
 
 
@@ -38,8 +38,8 @@ def _impls(catalog: Catalog, selection: Selection) -> Listing:
             ", ".join(contender.requires),
             "; ".join(f"{kind}: {caveat.text}" for kind, caveat in contender.caveats.items()),
         )
-        for op in _ops_asked(catalog, selection)
-        for contender in _contenders_asked(catalog, selection, op)
+        for op in _selected_ops(catalog, selection)
+        for contender in _selected_contenders(catalog, selection, op)
     ]
 
 
@@ -51,16 +51,16 @@ def _cases(catalog: Catalog, selection: Selection) -> Listing:
 
 
 def _suites(catalog: Catalog, selection: Selection) -> Listing:
-    asked = {op.name for op in _ops_asked(catalog, selection)}
+    selected = {op.name for op in _selected_ops(catalog, selection)}
     return ("suite", "ops"), [
-        (name, ", ".join(op for op in ops if op in asked))
+        (name, ", ".join(op for op in ops if op in selected))
         for name, ops in catalog.suites.items()
-        if asked & set(ops)
+        if selected & set(ops)
     ]
 
 
-def _ops_asked(catalog: Catalog, selection: Selection) -> tuple[Op, ...]:
-    """Those that are named, of which only those with a case that is selected."""
+def _selected_ops(catalog: Catalog, selection: Selection) -> tuple[Op, ...]:
+    """The named ops; of these only those with a selected case."""
     named = selected_ops(catalog, selection.names)
     if _is_whole(selection):
         return named
@@ -68,18 +68,18 @@ def _ops_asked(catalog: Catalog, selection: Selection) -> tuple[Op, ...]:
     return tuple(op for op in named if op.name in raced)
 
 
-def _contenders_asked(catalog: Catalog, selection: Selection, op: Op) -> tuple[Impl, ...]:
-    """Those of an op, of which only those that are selected on a case."""
+def _selected_contenders(catalog: Catalog, selection: Selection, op: Op) -> tuple[Impl, ...]:
+    """The contenders of an op; of these only those selected on a case."""
     known = tuple(catalog.impls[op.name].values())
     if _is_whole(selection):
         return known
-    asked = replace(selection, names=(op.name,))
-    raced = {name for race in plan(catalog, asked) for name in race.contenders}
+    of_op = replace(selection, names=(op.name,))
+    raced = {name for race in plan(catalog, of_op) for name in race.contenders}
     return tuple(contender for contender in known if contender.name in raced)
 
 
 def _is_whole(selection: Selection) -> bool:
-    """Whether nothing but ops is asked for: one without a contender is then listed too."""
+    """Whether nothing but ops is selected: ops without a contender are then listed too."""
     return selection == Selection(names=selection.names)
 
 

@@ -1,7 +1,7 @@
-"""The values that options take: durations, sizes, numbers, shares, names. No torch.
+"""Types of options: durations, sizes, numbers, shares, names. No torch.
 
-Each parser takes the text of one value and raises argparse.ArgumentTypeError, which says what is
-valid, where it is none.
+Each parser takes the text of a value, and raises argparse.ArgumentTypeError, which says what is
+valid, if it isn't one.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from collections.abc import Callable
 from opbench.harness.system.cores import usable_cores
 
 _SECONDS = {"ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-#: Of a duration: what a timer can tell, and a week.
+#: The least duration that a timer resolves, and a week.
 _SHORTEST_S, _LONGEST_S = 1e-3, 7 * 24 * 3600.0
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-#: Of memory: less holds no tensor, and more no machine has.
+#: Sizes of memory: less holds no tensor, and more no machine has.
 _SMALLEST, _LARGEST = 1 << 20, 1 << 50
 _NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
 _DURATION = re.compile(rf"{_NUMBER}(?:e(-?\d+))?\s*([a-z]*)", re.IGNORECASE | re.ASCII)
 _SIZE = re.compile(rf"{_NUMBER}\s*([kmgt]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
-#: Torch keeps seeds in 64 bits with a sign, and one more is drawn from each.
+#: torch keeps seeds in 64 bits with a sign, and adds 1 for another generator.
 LARGEST_SEED = 2**63 - 2
 
 
 def duration(text: str) -> float:
     """Seconds, from "90", "90s", "500ms", "10m" or "1h"."""
-    found = _DURATION.fullmatch(text.strip())
-    unit = _SECONDS.get(found[3].lower()) if found else None
-    value = float(f"{found[1]}e{found[2] or 0}") * unit if found and unit else math.nan
+    parts = _DURATION.fullmatch(text.strip())
+    unit = _SECONDS.get(parts[3].lower()) if parts else None
+    value = float(f"{parts[1]}e{parts[2] or 0}") * unit if parts and unit else math.nan
     if not _SHORTEST_S <= value <= _LONGEST_S:
         raise _invalid(text, "a duration such as 500ms, 90s, 10m or 1h, from 1ms to 168h")
     return value
 
 
 def as_duration(seconds: float) -> str:
-    """At least so many seconds, as an option takes them: "8s", "25s", "3m"."""
+    """A duration of at least so many seconds, as an option takes it: "8s", "25s", "3m"."""
     if seconds < 1:
         return f"{math.ceil(seconds * 1000)}ms"
     if seconds > 60:
@@ -48,8 +48,8 @@ def as_duration(seconds: float) -> str:
 
 def size(text: str) -> int:
     """Bytes, from "8G", "512MiB", "1.5GiB" or a number of bytes; units are powers of 1024."""
-    found = _SIZE.fullmatch(text.strip())
-    value = float(found[1]) * _BYTES[found[2].lower()] if found else 0.0
+    parts = _SIZE.fullmatch(text.strip())
+    value = float(parts[1]) * _BYTES[parts[2].lower()] if parts else 0.0
     if not _SMALLEST <= value <= _LARGEST:
         raise _invalid(text, "a size such as 512M, 8G or 1.5GiB, from 1M to 1024T")
     return int(value)
@@ -86,7 +86,7 @@ def count(least: int, most: int) -> Callable[[str], int]:
 
 
 def threads(text: str) -> int:
-    """A number of threads: more than cores may be asked for, but not absurdly many."""
+    """A number of threads: more than cores are allowed, but not absurdly many."""
     return count(1, max(64, 4 * usable_cores()))(text)
 
 
@@ -97,10 +97,10 @@ def jobs(text: str) -> int:
 
 def names(text: str) -> tuple[str, ...]:
     """Names by commas, each once, without the spaces around them."""
-    found = [name.strip() for name in text.split(",")]
-    if not all(found):
+    parts = [name.strip() for name in text.split(",")]
+    if not all(parts):
         raise _invalid(text, "names by commas, none of them empty")
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(parts))
 
 
 def _invalid(text: str, valid: str) -> argparse.ArgumentTypeError:

@@ -1,4 +1,4 @@
-"""What would decide a race that left contenders undecided: sentences, with the command to type."""
+"""The outlook of an undecided race in sentences, with the command that would decide it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
 
 
 def sentences(outlook: Outlook, run: str) -> tuple[str, ...]:
-    """What to tell of a case, and what to do; `run`: the folder that it would go on in."""
-    who, rounds = ", ".join(outlook.undecided), f"{outlook.rounds} rounds"
+    """The sentences of a case. run: the folder to go on with."""
+    names, rounds = ", ".join(outlook.undecided), f"{outlook.rounds} rounds"
     if outlook.rounds < outlook.first_look:
         rounds = f"{outlook.rounds} of the {outlook.first_look} rounds that a first look takes"
-    began = f"{outlook.case.op} {outlook.case.label}: "
-    began += "nothing is decided" if outlook.nothing else f"{who} undecided"
+    begin = f"{outlook.case.op} {outlook.case.label}: "
+    begin += "nothing is decided" if outlook.nothing else f"{names} undecided"
     if outlook.processes > 1:
-        return (f"{began} in {outlook.processes} processes: race with more --processes",)
-    told = [f"{began} after {rounds}"]
+        return (f"{begin} in {outlook.processes} processes: race with more --processes",)
+    lines = [f"{begin} after {rounds}"]
     if outlook.needed:
-        told[0] += f"; about {outlook.needed} rounds would decide"
+        lines[0] += f"; about {outlook.needed} rounds would decide"
     if outlook.budget_s is not None:
-        told[0] += f": opbench run --resume {run} --budget {as_duration(outlook.budget_s)}"
+        lines[0] += f": opbench run --resume {run} --budget {as_duration(outlook.budget_s)}"
     if outlook.close:
-        told.append(
-            f"{began}: no longer race would tell {', '.join(outlook.close)} from the best; "
+        lines.append(
+            f"{begin}: no longer race would tell {', '.join(outlook.close)} from the best; "
             "--processes 5 may, or the difference doesn't matter"
         )
-    return tuple(told)
+    return tuple(lines)

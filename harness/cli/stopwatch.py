@@ -1,4 +1,4 @@
-"""What the time of a run is spent on. No torch."""
+"""The time that a run spends, by phase. No torch."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from opbench.results.records import Case, Measured, Record
 
 #: The stage in which all contenders of a case are timed.
 RACE = "race"
-#: In the order in which they come.
+#: The phases, in their order.
 PHASES = ("loading", "anchors", "preparing", "checking", "racing")
 
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Seconds by phase, one after the other. now: the clock, in seconds."""
+    """Seconds by phase, one after the other."""
 
+    #: The clock, in seconds.
     now: Callable[[], float] = time.monotonic
     spent_s: dict[str, float] = field(default_factory=dict)
     _phase: str = ""
     _since: float = 0.0
 
     def begin(self, phase: str) -> None:
-        """A phase begins, which ends the one before; "" is none."""
+        """Begin a phase, or with "" none, and end the one before."""
         moment = self.now()
         if self._phase:
             before = self.spent_s.get(self._phase, 0.0)
@@ -76,8 +77,8 @@ class PhaseTimer(NullObserver):
             for record in records
             if record.case in self.raced_s and isinstance(record.outcome, Measured)
         )
-        found = self.watch.spent_s
-        whole = found.get("preparing", 0.0)
+        spent = self.watch.spent_s
+        whole = spent.get("preparing", 0.0)
         compiled_s = min(compiled_s, whole)
-        apart = {**found, "preparing": compiled_s, "checking": whole - compiled_s}
+        apart = {**spent, "preparing": compiled_s, "checking": whole - compiled_s}
         return {phase: apart[phase] for phase in PHASES if phase in apart}

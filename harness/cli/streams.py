@@ -1,4 +1,4 @@
-"""Standard output and standard error: text that they can't hold, and what reading runs warns of."""
+"""Standard output and standard error: characters that they lack, and logged warnings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from opbench import results
 
 
 def escape_what_cannot_be_shown() -> None:
-    """From now on, text that an output's encoding lacks comes out as escapes: "\\u03bc"."""
+    """From now on, print characters that an output's encoding lacks as escapes: "\\u03bc"."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -20,7 +20,7 @@ def escape_what_cannot_be_shown() -> None:
 
 @contextmanager
 def warnings_shown(verb: str) -> Iterator[None]:
-    """What reading runs warns of, on standard error, each warning once."""
+    """Print the warnings that reading runs logs on standard error, each of them once."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(f"opbench {verb}: warning: %(message)s"))
     shown: set[str] = set()

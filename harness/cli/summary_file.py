@@ -10,11 +10,11 @@ from opbench.results.records.output_paths import ensure_apart_from_runs
 
 
 def appender(name: str) -> Callable[[str], None]:
-    """What appends a text to the file; with "" for its name, a text goes nowhere.
+    """A function that appends a text to the file; with "" for its name, it does nothing.
 
-    A file that isn't there is made with the first text only: until then it would be a change of the
-    working tree, and whoever finds it takes it for a verdict. Raises RunFolderError, now or when a
-    text is appended, where the file can't be written or is a run's.
+    A file that isn't there is created with the first text only: until then it would be a change of
+    the working tree, and could be taken for a verdict. Raises RunFolderError, now or when a text is
+    appended, if the file can't be written or is a run's.
     """
     if not name:
         return lambda _: None

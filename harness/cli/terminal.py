@@ -231,7 +231,7 @@ def _escaped(text: str) -> str:
 
 
 def _elapsed(seconds: float) -> str:
-    """Whole seconds for people: "12s", "1m 05s", "2h 03m"."""
+    """A duration in whole seconds: "12s", "1m 05s", "2h 03m"."""
     minutes, rest = divmod(round(seconds), 60)
     if minutes >= 60:
         return f"{minutes // 60}h {minutes % 60:02d}m"

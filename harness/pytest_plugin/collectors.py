@@ -1,4 +1,4 @@
-"""What the pytest plugin collects: contenders on cases, of one file or of the whole catalogue."""
+"""Collectors of the pytest plugin: contenders on cases, of a file or of the whole catalogue."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class Contender(pytest.Function):
     """An item: a contender on a case."""
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Where it was collected from, rather than where opbench defines what all items do."""
+        """The place that it was collected from, rather than that of the function of all items."""
         return self.config.rootpath / self.nodeid.partition("::")[0], None, self.name
 
 
 class Declarations(pytest.Module):
-    """A file: the ops it declares, and the contenders that it declares of other ops.
+    """A file, with the ops that it declares, and the contenders that it declares of other ops.
 
     It is imported as pytest imports a test module.
     """
 
     def collect(self) -> Iterator[Contender]:
-        """Yield an item for each. Raises CollectError where something doesn't fit."""
+        """Yield an item for each. Raises CollectError if a declaration doesn't fit."""
         ops = {op.name for op in ops_in(self.obj)}
         contenders = {(contender.op, contender.name) for contender in impls_in(self.obj)}
         if not ops and not contenders:
@@ -43,7 +43,7 @@ class Declarations(pytest.Module):
 
 
 class Catalogue(pytest.Collector):
-    """All that is installed and loaded; or only the ops that --opbench-load adds."""
+    """The installed and loaded suites, or only the ops that --opbench-load adds."""
 
     everything: bool
 
@@ -55,7 +55,7 @@ class Catalogue(pytest.Collector):
         return made
 
     def collect(self) -> Iterator[Contender]:
-        """Yield an item for each. Raises CollectError where something doesn't fit."""
+        """Yield an item for each. Raises CollectError if a declaration doesn't fit."""
         jobs = _jobs(self)
         installed = set() if self.everything else set(load().ops)
         for job in jobs:

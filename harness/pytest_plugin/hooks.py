@@ -1,7 +1,7 @@
 """The pytest plugin: the contenders of ops as pytest-benchmark items, without code of the user's.
 
-It is active in every pytest of an environment that opbench is installed in: until it is asked for
-something it imports nothing, and its options all begin with --opbench.
+It is active in every pytest of an environment that opbench is installed in. It imports nothing
+until one of its options is given, and these all begin with --opbench.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Look for nothing else where the whole catalogue is asked for."""
+    """Collect nothing else if the whole catalogue is requested."""
     if _is_everything(config):
         config.args = []
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """A file that was named with --opbench, or that the project's `opbench_files` match."""
+    """Collect a file that was named with --opbench, or that the project's `opbench_files` match."""
     if not _declares(file_path, parent):
         return None
     from opbench.harness.pytest_plugin.collectors import Declarations
@@ -70,15 +70,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Put the catalogue, or the ops of --opbench-load, beside what was found in files."""
+    """Add the catalogue, or the ops of --opbench-load, to what was collected from files."""
     report = yield
     config = collector.config
     loaded = _is_everything(config) or config.getoption("opbench_load")
     if isinstance(collector, pytest.Session) and report.result is not None and loaded:
         from opbench.harness.pytest_plugin.collectors import Catalogue
 
-        found = Catalogue.of(collector, everything=_is_everything(config))
-        report.result.append(found)
+        report.result.append(Catalogue.of(collector, everything=_is_everything(config)))
     return report
 
 
@@ -86,7 +85,7 @@ def pytest_make_collect_report(
 def pytest_benchmark_update_json(
     config: pytest.Config, benchmarks: Sequence[Metadata], output_json: dict[str, Any]
 ) -> None:
-    """Write what `opbench import` makes a run's head of beside the benchmarks."""
+    """Add the head of a run, for `opbench import`, to the benchmarks."""
     from opbench.results.formats.pytest_benchmark_items import OWN, own
 
     if any(OWN in benchmark.extra_info for benchmark in benchmarks):

@@ -44,12 +44,12 @@ class Job:
 
     @property
     def id(self) -> str:
-        """The item's name; what -k selects on."""
+        """The item's name, which -k selects by."""
         return name_of(self.case, self.contender)
 
 
 def mark(job: Job) -> pytest.MarkDecorator:
-    """The benchmark mark of an item, by which its device is waited for."""
+    """The benchmark mark of an item, whose timer waits for its device."""
     return pytest.mark.benchmark(timer=timer(job.case.device))
 
 
@@ -67,7 +67,7 @@ def timer(device: str) -> Callable[[], float]:
 def bench(benchmark: BenchmarkFixture, job: Job) -> None:
     """Check the job's contender and hand its call to pytest-benchmark.
 
-    Skips with the reason what doesn't run here, fails with the reason what is wrong.
+    Skips the test if the contender doesn't run here, and fails it if it is wrong, with the reason.
     """
     try:
         _bench(benchmark, job)
@@ -88,7 +88,7 @@ def _bench(benchmark: BenchmarkFixture, job: Job) -> None:
             pytest.fail(why, pytrace=False)
         assert isinstance(ready, Ready)
         assert isinstance(reference, Reference)
-        # Known by what it is, and not by the file or folder that pytest was given.
+        # Identified by op, case and contender, not by the file or folder that pytest was given.
         benchmark.group, benchmark.name = group_of(case), job.id
         benchmark.fullname = fullname_of(case, job.contender)
         benchmark.param, benchmark.params = job.id, params_of(case, job.contender)
@@ -97,14 +97,14 @@ def _bench(benchmark: BenchmarkFixture, job: Job) -> None:
 
 
 def head(created: str, arguments: Iterable[object]) -> RunInfo:
-    """What `opbench import` makes the head of the run of."""
+    """The head of a run, for `opbench import`."""
     return RunInfo(
         id="", created=created, command=("pytest", *map(str, arguments)), environment=_environment()
     )
 
 
 def _record(contender: Impl, case: Case, ready: Ready, cost: Cost) -> Record:
-    """All of a record but the samples, which pytest-benchmark keeps."""
+    """The record without the samples, which pytest-benchmark keeps."""
     outcome = Measured(
         samples_s=(),
         rounds=(),
