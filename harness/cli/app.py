@@ -51,13 +51,13 @@ exit codes:
   0  all well
   1  a regression is confirmed
   2  wrong command line
-  3  inconclusive: the asked precision wasn't reached
+  3  inconclusive: the requested precision wasn't reached
   4  a contender gave a wrong result
   5  a contender crashed, hung or ran out of memory
   6  nothing could be measured, or the environments can't be compared
  70  a bug in opbench: please report it with its traceback
 130  interrupted
-141  whoever read the output has gone
+141  the reader of the output has gone
 """
 
 

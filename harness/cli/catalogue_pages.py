@@ -115,8 +115,8 @@ def _kinds(op: Op) -> Iterable[tuple[str, str]]:
             *(["gradients not compared"] if kind in op.ungraded else []),
         ]
         # Of anything else the doc is that of its class.
-        told = _summary(inspect.getdoc(make) or "") if inspect.isfunction(make) else ""
-        yield kind, "; ".join([*([told] if told else []), *marks])
+        text = _summary(inspect.getdoc(make) or "") if inspect.isfunction(make) else ""
+        yield kind, "; ".join([*([text] if text else []), *marks])
 
 
 def _shapes(op: Op) -> Iterable[tuple[str, ...]]:

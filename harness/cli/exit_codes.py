@@ -73,8 +73,8 @@ def of_gate(report: Report, named: Iterable[str]) -> Exit:
 
     if report.is_void:
         return Exit.NOTHING
-    codes = [_VERDICTS.get(found.verdict, Exit.OK) for found in report.open_findings]
-    judged = {found.case.op for found in report.findings}
+    codes = [_VERDICTS.get(finding.verdict, Exit.OK) for finding in report.open_findings]
+    judged = {finding.case.op for finding in report.findings}
     if all(item.status != "vanished" for item in report.open_uncompared):
         # There is nothing to compare them with; else one of them may be what has vanished.
         judged |= {i.case.op for i in report.uncompared if i.status == "new" and not i.outcome.head}
@@ -95,10 +95,10 @@ def of_comparison(comparison: Comparison, named: Iterable[str]) -> Exit:
     """
     from opbench.results.records.comparison import is_idle
 
-    found = [compared.finding for compared in comparison.findings]
-    if not found or set(named) - {finding.case.op for finding in found}:
+    findings = [compared.finding for compared in comparison.findings]
+    if not findings or set(named) - {finding.case.op for finding in findings}:
         return Exit.NOTHING
-    codes = [_VERDICTS.get(finding.verdict, Exit.OK) for finding in found]
+    codes = [_VERDICTS.get(finding.verdict, Exit.OK) for finding in findings]
     lost = any(item.status != "new" and not is_idle(item) for item in comparison.uncompared)
     return worst((*codes, Exit.INCONCLUSIVE if lost or comparison.only_in_base else Exit.OK))
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which recorded cases, and contenders on them, are wanted; empty fields filter nothing."""
+    """Which recorded cases, and contenders on them, are selected; empty fields filter nothing."""
 
     #: Names of ops.
     names: tuple[str, ...] = ()
@@ -26,17 +26,17 @@ class Filter:
     impls: tuple[str, ...] = ()
 
     def has_op(self, case: Case) -> bool:
-        """Whether the op of a case is wanted."""
+        """Whether the op of a case is selected."""
         return not self.names or case.op in self.names
 
     def has_case(self, case: Case) -> bool:
-        """Whether a case is wanted. Raises SelectionError if the expression isn't one."""
+        """Whether a case is selected. Raises SelectionError if the expression isn't one."""
         from opbench.harness.planning.expression import matches
 
         return self.has_op(case) and matches(self.expression, case.key)
 
     def has_contender(self, case: Case, contender: str) -> bool:
-        """Whether a contender is wanted, whatever the op of its case.
+        """Whether a contender is selected, whatever the op of its case.
 
         Raises SelectionError if the expression isn't one.
         """

@@ -1,1 +1,1 @@
-"""One case in one process, the worker processes, and what they tell their supervisor."""
+"""One case in one process, the worker processes, and their supervisor."""

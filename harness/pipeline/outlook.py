@@ -67,17 +67,17 @@ def outlooks(
     for record in records:
         if isinstance(record.outcome, Measured) and record.outcome.rounds:
             timed.setdefault(record.case, {})[record.contender] = record.outcome
-    found = (
+    candidates = (
         _outlook(board, timed.get(board.case, {}), rules, (raced_s or {}).get(board.case))
         for board in boards
     )
-    return tuple(outlook for outlook in found if outlook is not None)
+    return tuple(outlook for outlook in candidates if outlook is not None)
 
 
 def raced_for(records: Iterable[Record]) -> float:
-    """Seconds that the race took in which contenders were recorded, as far as samples tell.
+    """Seconds that the race of these records took, as far as samples show.
 
-    What was done between the blocks is missing: flushing caches, checking results again.
+    The time between the blocks is missing: flushing caches, checking results again.
     """
     measured = [r.outcome for r in records if isinstance(r.outcome, Measured)]
     return sum(len(m.samples_s) * _block_s(m) for m in measured)
@@ -100,7 +100,7 @@ def _outlook(
         case=board.case,
         undecided=tuple(names),
         close=tuple(name for name in names if not needed[name]),
-        rounds=min(len(found) for found in ratios.values()),
+        rounds=min(len(values) for values in ratios.values()),
         first_look=next(looks(len(timed), rules)),
         needed=most,
         round_s=round_s,

@@ -39,7 +39,7 @@ def profile(
                 _profile_here(catalog, race, folder, recorder)
         recorder.end_case(race)
     ensure_none(faults, folder)
-    return tuple(recorder.found)
+    return tuple(recorder.written)
 
 
 def _profile_here(

@@ -96,7 +96,7 @@ class Recorder(NullObserver):
 class ProfileRecorder(Recorder):
     """Writes profiles, and the outcome of each contender that couldn't be profiled."""
 
-    found: list[Profile | Record] = field(default_factory=list)
+    written: list[Profile | Record] = field(default_factory=list)
 
     def begin(self, name: str, stage: str) -> None:
         """Write no line: profiling anew loses nothing."""
@@ -107,11 +107,11 @@ class ProfileRecorder(Recorder):
         self.observer.done(name, result, output)
         if isinstance(result, Profile):
             self.folder.append(result)
-            self.found.append(result)
+            self.written.append(result)
             return
         assert isinstance(result, Measured | Wrong | Unsupported | Failed)
         record = self.record(name, result, output)
-        self.found.append(record)
+        self.written.append(record)
         measured = {(r.case, r.contender) for r in self.folder.records()}
         if (self._case, name) not in measured:
             self.folder.append(record)

@@ -53,10 +53,12 @@ def record(
             f"what runs on {', '.join(sorted(devices))} can't be slowed down by a known share: its "
             "calls return before they are through; calibrate the gate on the cpu"
         )
-    slowed = [replace(comparison, null=(), injected=_all(comparison, share)) for share in slowdowns]
+    slowed = [
+        replace(comparison, control=(), injected=_all(comparison, share)) for share in slowdowns
+    ]
     alike: dict[Method, ComparisonPlan] = {
         "twins": comparison,
-        "pairs": replace(comparison, null=()),
+        "pairs": replace(comparison, control=()),
     }
     done = {(u.method, u.number) for u in folder.lines() if isinstance(u, Unit)}
     # In turn, so that a recording that is broken off can be used, and none had a better hour.

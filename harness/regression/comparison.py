@@ -22,7 +22,7 @@ from opbench.results.errors import SelectionError, VersionError
 from opbench.results.records import NULL_ROLES, Case, Uncompared, Unpaired, Unsupported
 
 #: How many of its own cases the base is raced against itself on, beside the machine's anchors.
-NULL_RACES = 2
+CONTROL_RACES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Common:
     #: The contenders that one of them lacks.
     alone: tuple[Uncompared, ...]
     #: The races of the A/A control: machine anchors, and a few contenders of the base.
-    null: tuple[Race, ...]
+    control: tuple[Race, ...]
     #: Packages from outside of both that either uses, and where they lie.
     shared: tuple[tuple[str, str], ...] = ()
 
@@ -47,7 +47,7 @@ class ComparisonPlan:
     sides: Mapping[str, WorkerConfig]
     races: tuple[Race, ...]
     #: The races of the A/A control, in which the base meets itself.
-    null: tuple[Race, ...]
+    control: tuple[Race, ...]
     limits: Limits
     #: By key of the case and contender, the share of its own time by which the head is slowed down
     #: on purpose, to learn what a gate detects.
@@ -135,24 +135,24 @@ def _against(old: Survey, head: LoadedVersion, selection: Selection) -> Common:
             "installed packages are the same in both versions"
         )
     shared = tuple(sorted({**old.shared, **new.shared}.items()))
-    return Common(races, (*only_head, *only_base), null_races(races, selection), shared)
+    return Common(races, (*only_head, *only_base), control_races(races, selection), shared)
 
 
 def everything(version: Version, selection: Selection) -> Common:
     """All selected contenders of a project, which runs in two environments."""
     with LoadedVersions().restored_at_end() as loaded:
         project = loaded.load(version)
-        found = survey(project, selection)
-        _ensure_there(version.modules, found, found)
+        surveyed = survey(project, selection)
+        _ensure_there(version.modules, surveyed, surveyed)
         races = plan(project.catalog, selection)
-        return Common(races, (), null_races(races, selection))
+        return Common(races, (), control_races(races, selection))
 
 
-def null_races(races: tuple[Race, ...], selection: Selection) -> tuple[Race, ...]:
+def control_races(races: tuple[Race, ...], selection: Selection) -> tuple[Race, ...]:
     """The races of the base against itself: the anchors, and one contender of a few cases."""
     anchors = anchoring.races(devices=selection.devices[:1], threads=selection.threads)
-    step = max(1, len(races) // NULL_RACES)
-    own = (race.only(race.contenders[:1]) for race in races[::step][:NULL_RACES])
+    step = max(1, len(races) // CONTROL_RACES)
+    own = (race.only(race.contenders[:1]) for race in races[::step][:CONTROL_RACES])
     return (*anchors, *own)
 
 
@@ -181,12 +181,12 @@ def _alone(
     races: Iterable[Race], other: Survey, one: Survey, *, status: Literal["new", "vanished"]
 ) -> tuple[Uncompared, ...]:
     """The contenders of one version that the other lacks, each with the first of its cases."""
-    found: dict[tuple[str, str], Case] = {}
+    cases: dict[tuple[str, str], Case] = {}
     for race in races:
         for name in race.contenders:
             if name not in other.contenders.get(race.case.op, ()):
-                found.setdefault((race.case.op, name), race.case)
-    lacking = {key: _lacking(other, one.origins[key]) for key in found}
+                cases.setdefault((race.case.op, name), race.case)
+    lacking = {key: _lacking(other, one.origins[key]) for key in cases}
     return tuple(
         Uncompared(
             key[1],
@@ -194,7 +194,7 @@ def _alone(
             status,
             Unpaired(lacking[key]) if status == "new" else Unpaired(None, lacking[key]),
         )
-        for key, case in found.items()
+        for key, case in cases.items()
     )
 
 

@@ -81,7 +81,7 @@ def sample(
         )
         unit = UnitKey("screen" if method == "twins" else "verify", number, method)
         _announce(session, unit, comparison.races)
-        take(session, comparison.races, comparison.null, unit, verdicts.SUSPECT_S)
+        take(session, comparison.races, comparison.control, unit, verdicts.SUSPECT_S)
 
 
 def _screen(session: Session, method: Method) -> None:
@@ -94,7 +94,7 @@ def _screen(session: Session, method: Method) -> None:
         _announce(session, unit, left)
         # The base is raced against itself until that is decided too, and as often as any other.
         decided = verdicts.decided_controls(session.units, session.rules)
-        take(session, left, races_without(session.comparison.null, decided), unit, turn.seconds)
+        take(session, left, races_without(session.comparison.control, decided), unit, turn.seconds)
 
 
 def _confirm(session: Session, method: Method, budget_s: float) -> None:

@@ -23,13 +23,13 @@ def try_alone(
     A contender of the head that is wrong or fails isn't "new", but has the status "head". Raises
     WorkerError if a version doesn't load.
     """
-    alone, found = tuple(alone), []
+    alone, items_tried = tuple(alone), []
     for status, side in _SIDES.items():
         items = [item for item in alone if item.status == status]
         refused = _refused(items, side, sides[side], limits) if items else {}
         for item in items:
-            found.append(_with(item, side, refused.get((item.case, item.contender))))
-    return tuple(found)
+            items_tried.append(_with(item, side, refused.get((item.case, item.contender))))
+    return tuple(items_tried)
 
 
 def _with(item: Uncompared, side: str, outcome: Outcome | None) -> Uncompared:

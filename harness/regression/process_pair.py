@@ -100,19 +100,19 @@ class ProcessPair:
             refused = {side: self._prepare(side, job) for side in pair}
             for side in pair:
                 self._workers[side].suspend()
-            found: dict[str, Paired | Unpaired] = {}
+            results: dict[str, Paired | Unpaired] = {}
             rng = random.Random(f"{race.case.key}/{order}")
             for name in race.contenders:
                 outcomes = [refused[side].get(name) for side in pair]
                 if any(outcomes):
-                    found[name] = Unpaired(*outcomes)
+                    results[name] = Unpaired(*outcomes)
                 else:
-                    found[name] = self._rounds(name, race, pair, seconds, rng)
+                    results[name] = self._rounds(name, race, pair, seconds, rng)
             for side in pair:
                 self._workers[side].resume()
                 self._workers[side].send(TimeRequest(""))
                 self._expect(side, race, JobEnd)
-        return found
+        return results
 
     def refused(self, side: str, race: Race) -> dict[str, Outcome]:
         """The outcomes of those contenders of a case that a side can't check and call.
@@ -120,10 +120,10 @@ class ProcessPair:
         Raises SideDiedError if its process dies.
         """
         self.environments()
-        found = self._prepare(side, _blocks_job(race, checked=True, injected={}))
+        refused = self._prepare(side, _blocks_job(race, checked=True, injected={}))
         self._workers[side].send(TimeRequest(""))
         self._expect(side, race, JobEnd)
-        return found
+        return refused
 
     @contextmanager
     def _suspended_but(self, pair: tuple[str, str]) -> Iterator[None]:

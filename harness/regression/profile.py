@@ -36,7 +36,7 @@ def profile_versions(
     case that did not run in both. Raises WorkerError if a version doesn't load.
     """
     observer = observer or NullObserver()
-    found: list[Profile | Uncompared] = []
+    lines: list[Profile | Uncompared] = []
     # A gate has recorded itself what it couldn't compare, and its report is made of that.
     is_of_gate = any(isinstance(line, Gate) for line in folder.lines())
     with ExitStack() as stack:
@@ -46,9 +46,9 @@ def profile_versions(
             for line in _profiled(race, workers, folder, observer):
                 if isinstance(line, Profile) or not is_of_gate:
                     folder.append(line)
-                found.append(line)
+                lines.append(line)
             observer.end_case(race)
-    return tuple(found)
+    return tuple(lines)
 
 
 def _supervisor(comparison: ComparisonPlan, side: str) -> Supervisor:

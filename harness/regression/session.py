@@ -40,7 +40,7 @@ class UnitKey:
     method: Method
 
     @property
-    def null_role(self) -> NullRole:
+    def control_role(self) -> NullRole:
         """The role of the A/A control that goes with it."""
         return "beside" if self.role == "confirm" else "null"
 

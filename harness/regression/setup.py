@@ -197,7 +197,7 @@ def _method(
 
 def _plan(shared: Common, base: WorkerConfig, head: WorkerConfig, limits: Limits) -> ComparisonPlan:
     sides = {"base": base, "head": head}
-    return ComparisonPlan(sides=sides, races=shared.races, null=shared.null, limits=limits)
+    return ComparisonPlan(sides=sides, races=shared.races, control=shared.control, limits=limits)
 
 
 def _config(side: str, version: Version, limits: Limits, *, python: str = "") -> WorkerConfig:

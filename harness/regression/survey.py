@@ -63,14 +63,14 @@ def _own(loaded: LoadedVersion, selection: Selection) -> tuple[Race, ...]:
 
 
 def _origins(loaded: LoadedVersion) -> dict[tuple[str, str], tuple[str, str]]:
-    root, found = resolved(loaded.version.root), {}
+    root, origins = resolved(loaded.version.root), {}
     for op, impls in loaded.catalog.impls.items():
         for name, contender in impls.items():
             if loaded.owns(contender):
                 module = contender.function.__module__
                 file = resolved(Path(places_of(loaded.modules[module])[0]))
-                found[op, name] = (module, str(file.relative_to(root)))
-    return found
+                origins[op, name] = (module, str(file.relative_to(root)))
+    return origins
 
 
 def _shared(loaded: LoadedVersion) -> Iterator[tuple[str, str]]:

@@ -16,27 +16,35 @@ from opbench.results.records import NULL_ROLES, Failed, Paired, Rules, Unpaired
 
 
 def take(
-    session: Session, races: tuple[Race, ...], null: tuple[Race, ...], unit: UnitKey, seconds: float
+    session: Session,
+    races: tuple[Race, ...],
+    control: tuple[Race, ...],
+    unit: UnitKey,
+    seconds: float,
 ) -> None:
     """Take one unit of everything by its method.
 
-    null: the races of the A/A control. seconds: for each contender. Of a unit of twins, those
+    control: the races of the A/A control. seconds: for each contender. Of a unit of twins, those
     contenders are timed in pairs whose versions can't share a process.
     """
     if unit.method == "pairs":
-        _take_in_pair(session, races, null, unit, seconds)
+        _take_in_pair(session, races, control, unit, seconds)
         return
     _take_in_one_process(
-        session, races_without(races, frozenset(session.in_pairs)), null, unit, seconds
+        session, races_without(races, frozenset(session.in_pairs)), control, unit, seconds
     )
     in_pairs = frozenset(session.in_pairs)
     if in_pairs:
-        pairs, nulls = races_with(races, in_pairs), races_with(null, in_pairs)
-        _take_in_pair(session, pairs, nulls, replace(unit, method="pairs"), seconds)
+        pairs, controls = races_with(races, in_pairs), races_with(control, in_pairs)
+        _take_in_pair(session, pairs, controls, replace(unit, method="pairs"), seconds)
 
 
 def _take_in_one_process(
-    session: Session, races: tuple[Race, ...], null: tuple[Race, ...], unit: UnitKey, seconds: float
+    session: Session,
+    races: tuple[Race, ...],
+    control: tuple[Race, ...],
+    unit: UnitKey,
+    seconds: float,
 ) -> None:
     """Take one unit of everything in one fresh process, which both versions share."""
     if not races:
@@ -45,7 +53,7 @@ def _take_in_one_process(
     # Which of them is loaded first must not tell them apart.
     order = (head, base) if unit.number % 2 else (base, head)
     versions = tuple(version for config in order for version in config.versions)
-    again = tuple(("again", version) for _, version in base.versions) if null else ()
+    again = tuple(("again", version) for _, version in base.versions) if control else ()
     policy = Policy(
         rules=Rules(precision=1e-9), budget_s=seconds, order=unit.number, warmup_calls=1
     )
@@ -53,7 +61,7 @@ def _take_in_one_process(
     with Supervisor(base.modules, limits=limits, versions=(*versions, *again)) as supervisor:
         for role, sides, batch in (
             (unit.role, ("base", "head"), races),
-            (unit.null_role, ("base", "again"), null),
+            (unit.control_role, ("base", "again"), control),
         ):
             for race in batch:
                 session.observer.begin_case(race)
@@ -68,13 +76,17 @@ def _take_in_one_process(
 
 
 def _take_in_pair(
-    session: Session, races: tuple[Race, ...], null: tuple[Race, ...], unit: UnitKey, seconds: float
+    session: Session,
+    races: tuple[Race, ...],
+    control: tuple[Race, ...],
+    unit: UnitKey,
+    seconds: float,
 ) -> None:
     """Take one unit of everything in a fresh process each for the base, the head, the base."""
     sides = dict(session.comparison.sides)
-    if null:
+    if control:
         sides["again"] = sides["base"]
-    batches = ((unit, races), (replace(unit, role=unit.null_role), null))
+    batches = ((unit, races), (replace(unit, role=unit.control_role), control))
     waiting = [(part, race) for part, batch in batches for race in batch]
     while waiting:
         with ProcessPair(sides, session.comparison.limits) as processes:

@@ -150,7 +150,7 @@ def test_words_that_make_no_sense_are_refused(words, capsys):
 
 def test_what_cannot_be_slowed_by_a_known_share_is_refused(tmp_path):
     races = (Race(replace(CASE, device="cuda:0"), ("cpp",)),)
-    comparison = ComparisonPlan(sides={}, races=races, null=(), limits=Limits())
+    comparison = ComparisonPlan(sides={}, races=races, control=(), limits=Limits())
     with pytest.raises(SelectionError, match="what runs on cuda:0 can't be slowed down by a known"):
         record(comparison, new_run(tmp_path), slowdowns=(0.03,), twins=1, pairs=1)
 

@@ -166,10 +166,10 @@ def test_what_neither_version_has_is_an_error_that_names_it(compare, selection, 
 
 def test_the_base_is_raced_against_itself_on_anchors_and_on_contenders(compare):
     found = compare([OPS], [OPS])
-    ops = [race.case.op for race in found.null]
+    ops = [race.case.op for race in found.control]
     assert {anchor_dispatch.name, "row_sum"} < set(ops)
-    assert all(race.case.threads == 1 for race in found.null)
-    (own,) = (race for race in found.null if race.case.op == "row_sum")
+    assert all(race.case.threads == 1 for race in found.control)
+    (own,) = (race for race in found.control if race.case.op == "row_sum")
     assert own.contenders == ("summed",)
 
 

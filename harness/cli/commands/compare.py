@@ -38,17 +38,17 @@ def run(args: argparse.Namespace) -> Exit:
     from opbench.results.report.two_runs import headline, tables
 
     rules = GateRules(min_slowdown=args.min_slowdown)
-    wanted, output = options.recorded_filter(args), options.output(args)
+    selector, output = options.recorded_filter(args), options.output(args)
     base, head = open_run(args.base), open_run(args.head)
     if base.path.resolve() == head.path.resolve():
         raise SelectionError(f"{args.base} and {args.head} are the same run: give two")
-    wanted.ensure_recorded(base, head)
+    selector.ensure_recorded(base, head)
     comparison = compare(base, head, rules).only(
-        lambda case, name: wanted.has_op(case) and wanted.has_contender(case, name)
+        lambda case, name: selector.has_op(case) and selector.has_contender(case, name)
     )
     if output.json:
         print_json(plain(comparison))
     else:
         draw(tables(comparison))
         print(headline(comparison))
-    return of_comparison(comparison, wanted.names)
+    return of_comparison(comparison, selector.names)

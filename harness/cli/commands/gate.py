@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=duration,
         default=600.0,
         metavar="TIME",
-        help="after which nobody new is looked at: 90s, 10m (default: 10m)",
+        help="after which no new contender is looked at: 90s, 10m (default: 10m)",
     )
     add("--method", choices=("auto", "twins", "pairs"), default="auto")
     add("--accepted", metavar="FILE", help="accepted changes (default: the head's own list)")
@@ -102,7 +102,7 @@ def _against_run(args: argparse.Namespace) -> gate_against_run.Request:
     return gate_against_run.Request(
         base=Path(args.base_run),
         selection=options.selection(args),
-        wanted=options.recorded_filter(args),
+        selector=options.recorded_filter(args),
         modules=options.modules(args),
         limits=options.limits(args),
         rules=options.gate_rules(args),

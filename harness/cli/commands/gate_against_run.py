@@ -41,7 +41,7 @@ class Request:
     #: The folder of the run.
     base: Path
     selection: Selection
-    wanted: Filter
+    selector: Filter
     #: As given by --load.
     modules: tuple[str, ...]
     limits: Limits
@@ -108,10 +108,10 @@ def _measured(
             observer=observer,
         )
     cases = {race.case for race in races}
-    wanted = request.wanted
+    selector = request.selector
     # Not only those that were raced: what the run has and the head lacks must not be passed over.
     return compare(base, folder, request.rules).only(
-        lambda case, name: case in cases and wanted.has_contender(case, name)
+        lambda case, name: case in cases and selector.has_contender(case, name)
     )
 
 

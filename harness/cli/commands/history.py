@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=share,
         default=0.05,
         metavar="P",
-        help="the smallest change that is told (default: 5%%)",
+        help="the smallest change that is shown (default: 5%%)",
     )
     add(
         "--all-environments",
@@ -45,27 +45,27 @@ def run(args: argparse.Namespace) -> Exit:
     from opbench.results.regression.history import history
     from opbench.results.report.history import history_table, remarks
 
-    root, wanted, output = Path(args.runs), options.recorded_filter(args), options.output(args)
-    found = history(
+    root, selector, output = Path(args.runs), options.recorded_filter(args), options.output(args)
+    trend = history(
         root,
-        ops=wanted.names,
-        keep=lambda record: wanted.has_contender(record.case, record.contender),
+        ops=selector.names,
+        keep=lambda record: selector.has_contender(record.case, record.contender),
         all_environments=args.all_environments,
         min_change=args.min_change,
     )
-    _ensure_declared(set(wanted.names) - set(found.ops))
+    _ensure_declared(set(selector.names) - set(trend.ops))
     if output.json:
-        print_json(plain(found))
-    elif found.series:
-        draw([history_table(found)])
-    for remark in remarks(found):
+        print_json(plain(trend))
+    elif trend.series:
+        draw([history_table(trend)])
+    for remark in remarks(trend):
         complain("history", remark)
-    if not found.series:
+    if not trend.series:
         raise NothingRecordedError(f"no run in {root} measured what is selected")
     if args.publish:
         from opbench.dashboards.history import publish_history
 
-        publish_history(found, root / FOLDER)
+        publish_history(trend, root / FOLDER)
         if not output.json:
             print(f"published; look at it: opbench dashboard {root / FOLDER}")
     return Exit.OK

@@ -88,9 +88,9 @@ def _profile_contenders(
             folder = _open(place.run) if place.run else create(place.new, supervisor)
             begun.folder = folder.path
             observer.expect(races)
-            found = profile(catalog, races, folder, supervisor=supervisor, observer=observer)
-        profiles = [item for item in found if isinstance(item, Profile)]
-        refused = [item for item in found if isinstance(item, Record)]
+            lines = profile(catalog, races, folder, supervisor=supervisor, observer=observer)
+        profiles = [item for item in lines if isinstance(item, Profile)]
+        refused = [item for item in lines if isinstance(item, Record)]
         _print_contenders(folder, profiles, refused, place)
     code = of_outcomes(record.outcome for record in refused)
     return worst(code_of(record.outcome) for record in refused) if profiles else code
@@ -129,9 +129,9 @@ def _profile_versions(request: ComparisonRequest, limits: Limits, place: _Place)
                 warn("profile", warning)
             folder = _folder(place, setup, begun)
             observer.expect(setup.plan.races)
-            found = profile_versions(setup.plan, folder, observer=observer)
-        profiles = [item for item in found if isinstance(item, Profile)]
-        refused = [item for item in (*setup.common.alone, *found) if isinstance(item, Uncompared)]
+            lines = profile_versions(setup.plan, folder, observer=observer)
+        profiles = [item for item in lines if isinstance(item, Profile)]
+        refused = [item for item in (*setup.common.alone, *lines) if isinstance(item, Uncompared)]
         _print_versions(folder, profiles, refused, place)
     outcomes = [o for item in refused for o in (item.outcome.base, item.outcome.head) if o]
     return worst(map(code_of, outcomes)) if differences(profiles) else of_outcomes(outcomes)

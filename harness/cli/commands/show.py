@@ -41,18 +41,18 @@ def run(args: argparse.Namespace) -> Exit:
     """Print the run's leaderboards, operators and what is unfinished; or a gate's findings."""
     from opbench.results.regression.report import find_report
 
-    wanted, output = options.recorded_filter(args), options.output(args)
+    selector, output = options.recorded_filter(args), options.output(args)
     folder = recorded(args.run)
-    wanted.ensure_recorded(folder, by_contender=False)
+    selector.ensure_recorded(folder, by_contender=False)
     if args.traceback:
-        return _show_tracebacks(folder, wanted, args.traceback, output)
+        return _show_tracebacks(folder, selector, args.traceback, output)
     gate = find_report(folder)
     if gate is None:
-        return _show_run(folder, wanted, output)
-    return _show_gate(folder, gate.only(wanted.has_case), wanted, output)
+        return _show_run(folder, selector, output)
+    return _show_gate(folder, gate.only(selector.has_case), selector, output)
 
 
-def _show_run(folder: RunFolder, wanted: Filter, output: Output) -> Exit:
+def _show_run(folder: RunFolder, selector: Filter, output: Output) -> Exit:
     from opbench.harness.cli.outlook_text import sentences
     from opbench.harness.pipeline.outlook import outlooks
     from opbench.results.ranking.leaderboard import boards_of
@@ -60,8 +60,8 @@ def _show_run(folder: RunFolder, wanted: Filter, output: Output) -> Exit:
     from opbench.results.report.history import anchors_text
     from opbench.results.report.leaderboard import leaderboard_table
 
-    boards = [board for board in boards_of(folder) if wanted.has_case(board.case)]
-    profiles = [item for item in folder.profiles() if wanted.has_case(item.case)]
+    boards = [board for board in boards_of(folder) if selector.has_case(board.case)]
+    profiles = [item for item in folder.profiles() if selector.has_case(item.case)]
     open_cases = outlooks(boards, folder.records(), folder.info.rules)
     if output.json:
         print_json(
@@ -76,26 +76,26 @@ def _show_run(folder: RunFolder, wanted: Filter, output: Output) -> Exit:
         draw(leaderboard_table(board) for board in boards)
         for outlook in open_cases:
             print(*sentences(outlook, shlex.quote(str(folder.path))), sep="\n")
-        _draw_profiles(folder, wanted)
+        _draw_profiles(folder, selector)
         for line in anchors_text(folder.records()):
             print(line)
         for job in folder.unfinished():
-            if wanted.has_case(job.case):
+            if selector.has_case(job.case):
                 print(f"unfinished: {job.contender} on {job.case.op} {job.case.label}")
-    records = [r for r in without_anchors(folder.records()) if wanted.has_case(r.case)]
+    records = [r for r in without_anchors(folder.records()) if selector.has_case(r.case)]
     # A profile is no race, and all that there is to show of it was shown.
     return of_outcomes(r.outcome for r in records) if records or not profiles else Exit.OK
 
 
-def _show_gate(folder: RunFolder, report: Report, wanted: Filter, output: Output) -> Exit:
+def _show_gate(folder: RunFolder, report: Report, selector: Filter, output: Output) -> Exit:
     if not output.json:
-        _draw_profiles(folder, wanted)
+        _draw_profiles(folder, selector)
     print_gate(folder, report, as_json=output.json)
     begun_with = json.loads(dict(report.settings).get("names", "[]"))
-    return of_gate(report, wanted.names or begun_with)
+    return of_gate(report, selector.names or begun_with)
 
 
-def _show_tracebacks(folder: RunFolder, wanted: Filter, contender: str, output: Output) -> Exit:
+def _show_tracebacks(folder: RunFolder, selector: Filter, contender: str, output: Output) -> Exit:
     """Print the tracebacks of a contender.
 
     Raises SelectionError if the run doesn't have it, NothingRecordedError if it didn't fail.
@@ -103,27 +103,27 @@ def _show_tracebacks(folder: RunFolder, wanted: Filter, contender: str, output: 
     from opbench.harness.cli.tracebacks import failures, text
     from opbench.results.records import Uncompared
 
-    replace(wanted, impls=(contender,), expression="").ensure_recorded(folder)
+    replace(selector, impls=(contender,), expression="").ensure_recorded(folder)
     refused = (line for line in folder.lines() if isinstance(line, Uncompared))
-    found = [
+    failed = [
         failure
         for failure in failures((*folder.records(), *refused))
-        if failure.contender == contender and wanted.has_case(failure.case)
+        if failure.contender == contender and selector.has_case(failure.case)
     ]
-    if not found:
+    if not failed:
         raise NothingRecordedError(f"{contender} did not fail in {folder.path}")
     if output.json:
-        print_json({"run": str(folder.path), "failures": [plain(failure) for failure in found]})
+        print_json({"run": str(folder.path), "failures": [plain(failure) for failure in failed]})
     else:
-        print("\n".join(map(text, found)), end="")
-    return of_outcomes(failure.failed for failure in found)
+        print("\n".join(map(text, failed)), end="")
+    return of_outcomes(failure.failed for failure in failed)
 
 
-def _draw_profiles(folder: RunFolder, wanted: Filter) -> None:
+def _draw_profiles(folder: RunFolder, selector: Filter) -> None:
     """Draw the operators of what was profiled; of two versions, what grew."""
     from opbench.results.regression.profile_diff import differences
     from opbench.results.report.profiles import difference_table, operators_table
 
-    profiles = [item for item in folder.profiles() if wanted.has_case(item.case)]
+    profiles = [item for item in folder.profiles() if selector.has_case(item.case)]
     draw(operators_table(item) for item in profiles if not item.side)
     draw(map(difference_table, differences(profiles)))
