@@ -133,7 +133,7 @@ def ensure_comparable(base: Environment, head: Environment) -> None:
     """
     if base.key == head.key:
         if not base.stable:
-            _LOG.warning("neither run names its machine: whether that was the same isn't known")
+            _LOG.warning("neither run names its machine: whether it was the same isn't known")
         return
     old, new = dict(base.stable), dict(head.stable)
     lines = [

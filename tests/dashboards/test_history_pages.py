@@ -87,7 +87,7 @@ def test_a_folder_that_cannot_be_written(runs, tmp_path):
         publish_history(history(runs), tmp_path / "file")
 
 
-def test_what_is_no_history_is_not_replaced(runs, tmp_path):
+def test_a_folder_that_is_no_history_is_not_replaced(runs, tmp_path):
     found = history(runs)
     make_run(tmp_path, "history")
     (tmp_path / "theirs" / "tensorboard").mkdir(parents=True)

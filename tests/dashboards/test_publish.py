@@ -140,7 +140,7 @@ def test_texts(published):
     assert "aten::bmm" in texts["operators/patch_pooling"]
 
 
-def test_pictures_are_png_of_the_size_they_tell(published):
+def test_pictures_are_png_of_the_stated_size(published):
     found = of_plugin(published, "images")
 
     assert {tag for _, tag in found} == {

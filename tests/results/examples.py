@@ -22,6 +22,8 @@ from opbench.results.records import (
     run_folder,
 )
 
+#: Runs as the first opbench of each schema wrote them.
+STORED = Path(__file__).parent / "runs"
 ENVIRONMENT = Environment(
     "cpu-1234",
     (("cpu", "Example | 2 cores"), ("torch", "2.13.0")),

@@ -20,7 +20,7 @@ def only(raw):
 
 @pytest.mark.parametrize("lacking", [*NAMES, "all"])
 @pytest.mark.parametrize("value", [..., None])
-def test_what_is_left_out_is_told_from_the_rest(lacking, value):
+def test_missing_fields_are_inferred_from_the_rest(lacking, value):
     """As version 2.5 and other writers do."""
     raw = entry("d[1]/t.py::TestA::test_a[a::b]", params={"n": 1}, name="test_a[a::b]")
     gone = NAMES if lacking == "all" else (lacking,)
@@ -42,7 +42,7 @@ def test_what_is_left_out_is_told_from_the_rest(lacking, value):
         ({"median": None, "min": 1e-9}, (1e-9,), "only the min of its rounds was saved"),
     ],
 )
-def test_samples_or_what_stands_for_them(stats, samples, note):
+def test_samples_or_a_statistic_in_their_place(stats, samples, note):
     found = only(entry(stats=stats))
     assert (found.samples_s, found.note, found.calls) == (samples, note, 1)
 

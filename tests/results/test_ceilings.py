@@ -55,19 +55,19 @@ def changed(**fields):
 # Shares
 
 
-def test_memory_binds_what_moves_much():
+def test_memory_is_the_bound_of_much_traffic():
     found = share(2e-3, bytes=1 << 20, flops=1000)
 
     assert found == C.Share((1 << 20) / 64e9 / 2e-3, "memory")
 
 
-def test_compute_binds_what_computes_much():
+def test_compute_is_the_bound_of_much_arithmetic():
     found = share(2.0, bytes=1 << 20, flops=2 * 10**11)
 
     assert found == C.Share(0.5, "compute")
 
 
-def test_a_dispatch_binds_what_does_little():
+def test_a_dispatch_is_the_bound_of_little_work():
     assert share(4e-6, bytes=64, flops=64) == C.Share(0.25, "dispatch")
 
 
@@ -107,7 +107,7 @@ def test_where_the_rate_of_a_dtype_is_unknown_memory_is_left():
         {"bytes": 1 << 20, "time_s": math.nan},
     ],
 )
-def test_nothing_is_told_where_nothing_is_known(case):
+def test_without_ceilings_or_work_there_is_no_share(case):
     assert share(**case) is None
 
 
@@ -213,7 +213,7 @@ def find(root, key=MADE.environment_key, device=MADE.device, threads=MADE.thread
     return CACHE.find(Machine(key, device, threads), root=root)
 
 
-def test_what_is_saved_is_found(tmp_path):
+def test_saved_ceilings_are_found(tmp_path):
     assert find(tmp_path) is None
     assert C.save(MADE, root=tmp_path / "new" / "folder") == MADE
     assert find(tmp_path / "new" / "folder") == MADE
@@ -221,7 +221,7 @@ def test_what_is_saved_is_found(tmp_path):
 
 
 @given(made=CEILINGS)
-def test_whatever_is_saved_is_found(tmp_path_factory, made):
+def test_any_saved_ceilings_are_found(tmp_path_factory, made):
     root = tmp_path_factory.mktemp("ceilings")
     C.save(made, root=root)
 
@@ -235,7 +235,7 @@ def test_ceilings_of_other_machines_are_not_found(tmp_path, field):
     assert find(tmp_path, **field) is None
 
 
-def test_names_that_make_one_file_are_told_apart(tmp_path):
+def test_names_that_make_one_file_do_not_mix(tmp_path):
     C.save(changed(device="cuda:0"), root=tmp_path)
 
     assert find(tmp_path, device="cuda:0") is not None
@@ -248,7 +248,7 @@ def test_no_name_leaves_the_folder(tmp_path):
     assert path.parent == tmp_path
 
 
-def test_saving_keeps_the_best_ever_seen(tmp_path):
+def test_saving_keeps_the_best_of_both(tmp_path):
     slow = changed(memory=((1 << 12, 1e9), (1 << 21, 5e9)), matmul=(), dispatch_s=2e-6)
     C.save(MADE, root=tmp_path)
 
@@ -291,7 +291,7 @@ def test_a_spoilt_file_is_as_if_it_were_not_there(tmp_path, content):
     assert find(tmp_path) == MADE
 
 
-def test_where_nothing_can_be_written_people_are_told(tmp_path):
+def test_a_cache_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
 
     with pytest.raises(OpbenchError, match=r"cannot be kept in .*set XDG_CACHE_HOME"):

@@ -9,7 +9,7 @@ from opbench.results.statistics.change_points import SHORTEST, fewest, steps
 from tests.results.histories import noisy
 
 
-def test_a_step_is_found_where_it_is_and_told_by_its_size():
+def test_a_step_is_found_at_its_place_and_of_its_size():
     (step,) = steps(noisy([1e-4] * 20 + [1.2e-4] * 10))
 
     assert step.at == 20
@@ -53,7 +53,7 @@ def test_runs_that_were_slowed_down_are_no_change(slow):
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [1.0] * 30, [1.0, 2.0] * 2])
-def test_a_series_that_cannot_tell(values):
+def test_a_series_too_short_has_no_steps(values):
     assert steps(values) == ()
 
 

@@ -133,7 +133,7 @@ def test_booleans_of_axes_stay_booleans():
 
 
 @pytest.mark.parametrize("text", ['{"type":"Record","conten', '{"type":"Rig', "{"])
-def test_a_cut_off_line_is_told_apart(text):
+def test_a_cut_off_line_is_an_error_of_its_own(text):
     with pytest.raises(TruncatedLineError):
         codec.loads(text)
 
@@ -148,7 +148,7 @@ def test_a_cut_off_line_is_told_apart(text):
         ('{"type":"Right","error":"much"}', "Right cannot be read"),
     ],
 )
-def test_what_is_no_record_is_an_error(text, message):
+def test_text_that_is_no_record_is_an_error(text, message):
     with pytest.raises(RunFolderError, match=message):
         codec.loads(text)
 
@@ -187,14 +187,14 @@ def test_json_that_python_itself_refuses_is_an_error(text):
         codec.loads(text)
 
 
-def test_a_newer_schema_is_told_though_its_fields_are_unknown():
+def test_a_newer_schema_is_named_though_its_fields_are_unknown():
     text = codec.dumps(info(schema=99)).replace('"warnings"', '"remarks"')
 
     with pytest.raises(RunFolderError, match=r"schema 99; .*install a newer opbench"):
         codec.loads(text)
 
 
-def test_what_no_file_or_table_takes_is_read_as_text():
+def test_values_beyond_files_and_tables_are_read_as_text():
     written = codec.dumps(job("\ud83d", on=case(axes=(("n", 10**30), ("m", -(2**63))))))
 
     found = codec.loads(written)

@@ -95,7 +95,7 @@ def slower(comparison):
     seed=st.integers(0, 10_000),
     cases=st.integers(1, 3),
 )
-def test_a_machine_that_drifts_makes_nobody_slower(tmp_path_factory, drift, seed, cases):
+def test_a_machine_that_drifts_makes_no_contender_slower(tmp_path_factory, drift, seed, cases):
     root = tmp_path_factory.mktemp("runs")
     base = run_of(root, "base", cases=cases, seed=seed)
     head = run_of(root, "head", cases=cases, seed=seed + 1, drift=drift)
@@ -160,7 +160,7 @@ def test_a_whole_process_that_was_slow_for_all_is_no_spread():
     assert all(np.ptp(level.logs) > 0.6 for level in pair.values())
 
 
-def test_who_left_the_race_early_is_told_by_the_rounds_it_was_in():
+def test_a_contender_that_left_early_is_judged_by_its_own_rounds():
     slowing = np.exp(np.linspace(0, 1, 40))
     stays = measured()
     stays = dataclasses.replace(stays, samples_s=tuple((1e-4 * slowing).tolist()))
@@ -171,7 +171,7 @@ def test_who_left_the_race_early_is_told_by_the_rounds_it_was_in():
     assert found[case(), "leaves"].log - found[case(), "stays"].log == pytest.approx(math.log(2))
 
 
-def test_changed_sources_do_not_tell_how_the_machine_changed(tmp_path):
+def test_changed_sources_are_no_reference(tmp_path):
     changed = dict.fromkeys("abcd", "beef")
     base = run_of(tmp_path, "base", names=tuple("abcdefgh"))
     factors = {(n, c): 1.6 for n in range(3) for c in "abcd"}
@@ -184,7 +184,7 @@ def test_changed_sources_do_not_tell_how_the_machine_changed(tmp_path):
     assert found.machine.value == pytest.approx(1, rel=0.05)
 
 
-def test_where_the_unchanged_differ_too_much_nothing_is_told(tmp_path):
+def test_scattered_references_show_nothing(tmp_path):
     wild = {(n, c): 3.0**k for n in range(3) for k, c in enumerate("abcdef", start=-3)}
     base = run_of(tmp_path, "base")
     found = compare(base, run_of(tmp_path, "head", seed=1, changes=wild))
@@ -193,7 +193,7 @@ def test_where_the_unchanged_differ_too_much_nothing_is_told(tmp_path):
     assert "of 18 nothing can be shown" in headline(found)
 
 
-def test_one_by_itself_is_told_by_other_cases_and_anchors(tmp_path):
+def test_a_lone_contender_has_other_cases_and_anchors_for_reference(tmp_path):
     def lone(name, factor, **how):
         folder = run_of(tmp_path, name, names=("a",), cases=1, **how)
         add_anchors(folder, factor)
@@ -214,7 +214,7 @@ def test_one_by_itself_is_told_by_other_cases_and_anchors(tmp_path):
     assert (compared.finding.verdict, compared.others) == ("inconclusive", 0)
 
 
-def test_those_timed_one_after_the_other_are_not_beside_each_other(tmp_path):
+def test_contenders_timed_one_after_the_other_are_no_reference(tmp_path):
     folders = []
     for name in ("base", "head"):
         folder = run_folder.create(tmp_path, info(name))
@@ -226,7 +226,7 @@ def test_those_timed_one_after_the_other_are_not_beside_each_other(tmp_path):
     assert {(c.of_race, c.finding.verdict) for c in found.findings} == {(False, "inconclusive")}
 
 
-def test_who_is_new_gone_or_broken_is_listed(tmp_path):
+def test_new_vanished_and_broken_contenders_are_listed(tmp_path):
     base = run_of(tmp_path, "base", cases=2)
     head = run_of(tmp_path, "head", cases=1, names=tuple("bcdefg"))
     folder_case = case_of(0)
@@ -253,7 +253,7 @@ def test_a_selection_is_judged_by_all(tmp_path):
     assert compared.finding.verdict == "slower"
 
 
-def test_the_table_has_the_slowest_first_and_says_what_it_is_told_by(tmp_path):
+def test_the_table_has_the_slowest_first_and_the_reference(tmp_path):
     base = run_of(tmp_path, "base", sources={"c": ""})
     head = run_of(
         tmp_path,
@@ -288,7 +288,7 @@ def test_other_environments_are_refused(tmp_path):
         compare(run_of(tmp_path, "base"), head)
 
 
-def test_of_machines_that_nobody_told_it_is_said_that_they_may_differ(tmp_path, caplog):
+def test_unknown_machines_get_a_warning(tmp_path, caplog):
     unknown = dataclasses.replace(ENVIRONMENT, stable=())
     runs = [
         run_folder.create(
@@ -298,5 +298,5 @@ def test_of_machines_that_nobody_told_it_is_said_that_they_may_differ(tmp_path, 
     ]
     compare(*runs)
 
-    (told,) = caplog.messages
-    assert "whether it was the same isn't known" in told
+    (message,) = caplog.messages
+    assert "whether it was the same isn't known" in message

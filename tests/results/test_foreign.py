@@ -103,7 +103,7 @@ def test_objects_are_called_by_their_names_and_never_by_addresses(value, name):
     assert keys(raw, contender="f") == [("t.py::test", "g", name)]
 
 
-def test_two_objects_that_are_called_alike_are_told_apart_by_their_ids():
+def test_two_objects_of_one_name_get_their_ids():
     lambdas = [function("<lambda>", "0x7f00000a0000"), function("<lambda>", "0x7f00000a0001")]
     entries = [
         entry(f"t.py::test[{id_}-small]", params={"f": value, "n": 10})
@@ -112,7 +112,7 @@ def test_two_objects_that_are_called_alike_are_told_apart_by_their_ids():
     assert [name for _, _, name in keys(*entries, contender="f")] == ["one-small", "two-small"]
 
 
-def test_names_that_do_not_tell_apart_become_paths():
+def test_names_that_are_the_same_become_paths():
     """Two files with a test of one name, in one group."""
     found = keys(entry(group="g"), entry("u.py::test_a", group="g"))
 

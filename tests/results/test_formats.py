@@ -88,7 +88,7 @@ def test_cells_are_taken_literally_and_empty_notes_left_out():
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_what_was_written_has_something_in_it(tmp_path, name):
+def test_no_export_is_empty(tmp_path, name):
     """Of a run that holds nothing of what a format tells, there is no file."""
     empty, gate = run_folder.create(tmp_path, info("empty")), make_gate(tmp_path)
     profiled = run_folder.create(tmp_path, info("profiled"))

@@ -66,7 +66,7 @@ def test_a_run_without_lines_is_an_empty_frame(run):
     assert frames.read(run.path, by="sample").empty
 
 
-def test_rows_carry_what_the_leaderboard_says(tmp_path):
+def test_rows_carry_the_verdicts_of_the_leaderboard(tmp_path):
     run = make_run(tmp_path)
     frame = read(run.path).set_index(["op", "shape", "direction", "dtype", "contender"])
 
@@ -82,7 +82,7 @@ def test_rows_carry_what_the_leaderboard_says(tmp_path):
             assert (found["ratio"], found["low"], found["high"]) == ratio
 
 
-def test_anchors_are_told_apart_and_have_no_verdict(run):
+def test_anchors_are_marked_and_have_no_verdict(run):
     run.append(record("anchor", on=case(ANCHORS[0])), record("mine"))
     frame = read(run.path)
 

@@ -21,13 +21,13 @@ def look(tmp_path, on=None, **settings):
     return line
 
 
-def test_the_plain_case(tmp_path):
+def test_defaults_are_left_out(tmp_path):
     line = look(tmp_path)
 
     assert line == ("opbench profile --base main patch_pooling --impl copies -k small --threads 1")
 
 
-def test_it_stands_in_what_people_read(tmp_path):
+def test_the_command_stands_in_headline_and_markdown(tmp_path):
     folder = make_gate(tmp_path)
     report = report_of(folder)
 
@@ -35,7 +35,7 @@ def test_it_stands_in_what_people_read(tmp_path):
     assert commands(report)[0] in markdown(report, folder.path)
 
 
-def test_all_that_selects_the_case_is_said(tmp_path):
+def test_the_command_selects_the_case_by_all_its_fields(tmp_path):
     on = case(
         shape="a-b",
         dtype="bfloat16",

@@ -133,7 +133,7 @@ def report(tmp_path):
         (SAME + VOID + slower(), Exit.NOTHING),
     ],
 )
-def test_the_exit_code_of_what_was_found(report, lines, code):
+def test_the_exit_code_of_findings(report, lines, code):
     assert of_gate(report(lines), ()) == code
 
 
@@ -152,11 +152,11 @@ def test_the_exit_code_of_what_was_found(report, lines, code):
         (TWICE, TWICE, "registered"),
     ],
 )
-def test_the_status_of_what_was_not_compared(base, head, status):
+def test_the_status_of_uncompared_contenders(base, head, status):
     assert status_of(Unpaired(base, head)) == status
 
 
-def test_a_new_op_is_told_though_another_was_compared(report):
+def test_a_new_op_passes_beside_a_compared_one(report):
     found = report(SAME + uncompared(LACKING, None, "new", on=case("row_sum")))
     assert of_gate(found, ["row_sum", ON.op]) == Exit.OK
 
@@ -170,7 +170,7 @@ def test_an_op_that_was_named_and_could_not_be_compared_is_not_passed(report):
     assert of_gate(found, ["reductions"]) == Exit.OK
 
 
-def test_an_op_whose_only_contender_turned_wrong_is_told_as_that(report):
+def test_an_op_whose_only_contender_turned_wrong_is_reported_as_wrong(report):
     found = report(SAME + uncompared(None, WRONG, "head", on=case("row_sum")))
     assert of_gate(found, ["row_sum", ON.op]) == Exit.WRONG
 
@@ -194,7 +194,7 @@ def test_an_op_whose_only_contender_turned_wrong_is_told_as_that(report):
         (slower() + VOID, entry(), Exit.NOTHING),
     ],
 )
-def test_what_is_accepted_fails_nobody(report, lines, accepted, code):
+def test_accepted_changes_do_not_fail(report, lines, accepted, code):
     found = report(lines, [accepted])
     assert of_gate(found, ()) == code
     covered = {item.contender for item, by in found.accepted if by == accepted}
@@ -212,7 +212,7 @@ def test_null_arms_are_no_findings(report):
     assert not found.is_void
 
 
-def test_what_each_kind_of_failure_is():
+def test_idle_wrong_and_broken_are_distinct():
     def kinds(base, head):
         (item,) = uncompared(base, head, "")
         return is_idle(item), is_wrong(item), is_broken(item)

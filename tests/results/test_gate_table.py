@@ -27,7 +27,7 @@ def finding(contender="cpp", verdict="same", ratio=RATIO, on=None, **changes):
     )
 
 
-def test_a_row_tells_the_ratio_its_interval_and_what_it_rests_on():
+def test_a_row_has_ratio_interval_units_and_spread():
     (row,) = findings_table([finding(verdict="slower")]).rows
     assert dict(zip(COLUMNS, row, strict=True)) == {
         "op": "patch_pooling",
@@ -52,7 +52,7 @@ def test_those_that_need_a_look_come_first():
     assert [row[2] for row in rows] == ["first", "second"]
 
 
-def test_what_is_not_known_is_not_shown():
+def test_unknown_numbers_are_dashes():
     unbounded = Interval(1.2, 0.0, math.inf)
     (row,) = findings_table([finding(ratio=unbounded, spread=math.nan, detectable=math.inf)]).rows
     shown = dict(zip(COLUMNS, row, strict=True))

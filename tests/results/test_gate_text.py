@@ -57,7 +57,7 @@ def titles(report):
     return [table.title for table in tables(report)]
 
 
-def test_the_versions_and_the_counts_are_told(report):
+def test_the_headline_has_versions_and_counts(report):
     lines = slower() + units("steady", ON, 1.0) + units("improved", ON, 0.8)
     first, second, third, *_ = headline(report(lines)).splitlines()
     assert first == "the working tree (fedcba987, changed) against main (012345678), as twins"
@@ -65,7 +65,7 @@ def test_the_versions_and_the_counts_are_told(report):
     assert third.startswith("those that passed would have shown a slowdown of ")
 
 
-def test_what_fresh_pairs_say_of_the_confirmed_is_told(report):
+def test_the_headline_has_the_verified_pairs(report):
     bears_out, acquits = slower(), slower("other")[:18] + units("other", ON, 0.9, role="verify")
     found = headline(report([*bears_out, *acquits])).splitlines()
     pairs = [line for line in found if line.startswith("in 9 fresh pairs: ")]
@@ -76,7 +76,7 @@ def test_what_fresh_pairs_say_of_the_confirmed_is_told(report):
     assert "2 compared: 1 slower, 1 inconclusive" in found
 
 
-def test_too_few_fresh_pairs_are_told_as_what_they_are(report):
+def test_too_few_fresh_pairs_are_called_so(report):
     few = slower()[:18] + units("copies", ON, 1.25, role="verify")[:2]
     found = headline(report(few)).splitlines()
     (pairs,) = (line for line in found if line.startswith("in 2 fresh pairs: "))
@@ -84,14 +84,14 @@ def test_too_few_fresh_pairs_are_told_as_what_they_are(report):
     assert "1 compared: 1 inconclusive" in found
 
 
-def test_why_versions_were_no_twins_is_told(report):
+def test_the_headline_says_why_versions_were_no_twins(report):
     other = Side("/opt/python", "", "/opt/python", ENVIRONMENT)
     gate = Gate(base=other, head=HEAD, method="pairs", rules=GateRules(), note="two environments")
     text = headline(report(units("steady", ON, 1.0), gate=gate))
     assert "against /opt/python, as pairs (two environments)" in text
 
 
-def test_what_could_not_be_compared_is_counted_and_listed_with_its_reasons(report):
+def test_uncompared_contenders_are_counted_and_listed_with_reasons(report):
     crash = Failed("race", "killed by SIGSEGV")
     lines = [
         *units("steady", ON, 1.0),
@@ -106,7 +106,7 @@ def test_what_could_not_be_compared_is_counted_and_listed_with_its_reasons(repor
     assert ("broken", "head", "runs", crash.reason) in rows
 
 
-def test_who_runs_in_neither_version_is_not_passed_silently(report):
+def test_a_contender_that_runs_in_neither_version_is_reported(report):
     """A Triton contender where there is no GPU: nobody knows what its change did."""
     lines = [*units("steady", ON, 1.0), idle(), idle(on=case(shape="large")), idle("nested")]
     found = report(lines)
@@ -117,7 +117,7 @@ def test_who_runs_in_neither_version_is_not_passed_silently(report):
     assert titles(found) == TITLES[:1]
 
 
-def test_each_reason_for_running_in_neither_version_is_told(report):
+def test_each_reason_for_running_in_neither_version_is_reported(report):
     other = Uncompared("cpp", ON, "both", Unpaired(NO_GPU, Unsupported("no compiler")))
     found = report([*units("steady", ON, 1.0), idle(), idle("nested"), other])
     lines = [line for line in headline(found).splitlines() if "run in neither version" in line]
@@ -127,7 +127,7 @@ def test_each_reason_for_running_in_neither_version_is_told(report):
     ]
 
 
-def test_in_which_way_the_versions_may_be_unlike_is_told_everywhere(report):
+def test_warnings_of_unlike_versions_stand_in_every_report(report):
     gate = Gate(
         base=BASE,
         head=HEAD,
@@ -141,14 +141,14 @@ def test_in_which_way_the_versions_may_be_unlike_is_told_everywhere(report):
         assert "warning: git ignores a.so in the working tree" in text
 
 
-def test_who_was_timed_in_pairs_beside_twins_is_told(report):
+def test_contenders_timed_in_pairs_beside_twins_are_reported(report):
     pairs = [dataclasses.replace(unit, method="pairs") for unit in units("lazy", ON, 1.0)]
     text = headline(report([*units("steady", ON, 1.0), *pairs]))
     assert "as pairs, since they register ops with torch" in text
     assert text.splitlines()[3].endswith("in a process: lazy")
 
 
-def test_where_all_were_timed_in_pairs_nobody_is_named_for_it(report):
+def test_a_session_of_pairs_names_no_contender_for_it(report):
     pairs = [dataclasses.replace(unit, method="pairs") for unit in units("steady", ON, 1.0)]
     gate = Gate(base=BASE, head=HEAD, method="pairs", rules=GateRules(), note="as asked")
     assert "since they register" not in headline(report(pairs, gate=gate))
@@ -163,7 +163,7 @@ def test_where_nothing_was_compared_that_is_all(report):
     assert "nothing was compared" in headline(report([idle()])).splitlines()
 
 
-def test_a_void_session_shows_what_the_base_did(report):
+def test_a_void_session_shows_its_controls(report):
     found = report(slower() + units("steady", ON, 1.05, role="null"))
     assert "void: the base differs from itself" in headline(found)
     assert "slower" not in headline(found)
@@ -173,7 +173,7 @@ def test_a_void_session_shows_what_the_base_did(report):
     assert TITLES[2] in markdown(found, Path("runs/gate"))
 
 
-def test_what_is_accepted_is_told_by_whom_and_until_when(report):
+def test_accepted_changes_have_their_person_and_their_day(report):
     until = date(2999, 12, 31)
     entries = [
         AcceptedChange(
@@ -208,7 +208,7 @@ def test_what_is_accepted_is_told_by_whom_and_until_when(report):
     assert "not passed" not in markdown(found, Path("runs/gate"))
 
 
-def test_the_markdown_begins_with_what_failed_and_folds_the_rest(report):
+def test_the_markdown_begins_with_failures_and_folds_the_rest(report):
     text = markdown(report(slower() + units("steady", ON, 1.0)), Path("runs/gate"))
     assert text.startswith("## opbench gate\n")
     assert text.index("### not passed") < text.index("| copies | slower |")

@@ -92,7 +92,7 @@ def most_of(count, chance):
 
 
 @pytest.mark.parametrize("noise", NOISES)
-def test_what_did_not_change_hardly_ever_fails(noise):
+def test_unchanged_contenders_hardly_ever_fail(noise):
     rng = np.random.default_rng(7)
     shifts = dict.fromkeys("abcdefgh", 0.0)
     sessions = [session(rng, shifts, noise=noise) for _ in range(80)]
@@ -153,7 +153,7 @@ def test_a_unit_is_the_median_of_its_rounds():
     assert gating.observation(times) == pytest.approx(math.log(1.1))
 
 
-def test_what_scatters_beyond_all_bounds_is_unbounded():
+def test_scatter_beyond_a_float_is_unbounded():
     """As of a machine on which so much else runs that a process stood still for minutes."""
     found = gating.interval((0.0, 40.0, -40.0, 300.0), error=0.001)
     assert (found.low, found.high) == (0.0, math.inf)
@@ -192,7 +192,7 @@ def test_one_odd_process_decides_nothing(role, off):
         (0.5, 0.6, "faster"),
     ],
 )
-def test_what_an_interval_says(low, high, verdict):
+def test_the_verdict_of_an_interval(low, high, verdict):
     assert gating.verdict_of(Interval(math.sqrt(low * high), low, high), RULES) == verdict
     assert verdict in gating.VERDICTS
 
@@ -218,7 +218,7 @@ def test_each_look_has_its_share_of_the_error(count, part):
     assert bounds(found) == bounds_of(logs, RULES.miss / part)
 
 
-def test_those_who_are_flagged_share_the_chance_of_a_false_alarm():
+def test_suspects_divide_the_chance_of_a_false_alarm():
     logs = [0.05, 0.06, 0.055, 0.052]
     (alone,) = gating.confirming_findings(units(logs, role="confirm"), RULES)
     five = [unit for name in "abcde" for unit in units(logs, name, "confirm")]
@@ -266,21 +266,21 @@ def test_fresh_processes_have_the_last_word(logs, verdict, method):
         ([-0.2, -0.21, -0.2, -0.21], "inconclusive"),
     ],
 )
-def test_fresh_pairs_may_acquit_whom_twins_confirm(pairs, verdict):
+def test_fresh_pairs_may_refute_a_confirmed_contender(pairs, verdict):
     taken = units([0.2, 0.21, 0.2, 0.21]) + units([0.2, 0.21, 0.2, 0.21], role="confirm")
     assert gating.confirmed_twins(taken, RULES) == {(ON.key, "cpp")}
     (found,) = gating.findings(taken + units(pairs, role="verify"), RULES)
     assert (found.verdict, found.role, found.method) == (verdict, "confirm", "twins")
 
 
-def test_only_whom_twins_confirm_is_timed_in_pairs_besides():
+def test_only_confirmed_twins_are_verified_in_pairs():
     steady = units([0.0, 0.001, 0.0, 0.001]) + units([0.0, 0.001, 0.0, 0.001], role="confirm")
     assert not gating.confirmed_twins(steady, RULES)
     found = units([0.2, 0.21, 0.2, 0.21], role="confirm", method="pairs")
     assert not gating.confirmed_twins(units([0.2, 0.21, 0.2, 0.21], method="pairs") + found, RULES)
 
 
-def test_cases_of_one_contender_are_told_apart():
+def test_cases_of_one_contender_have_verdicts_of_their_own():
     other = case(shape="large")
     taken = units([0.0, 0.001, 0.0, 0.001]) + units([0.5, 0.5, 0.5, 0.51], on=other)
     found = {f.case: f.verdict for f in gating.screening_findings(taken, RULES)}

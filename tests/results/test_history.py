@@ -69,7 +69,7 @@ def test_which_anchor_is_nearest(bytes, flops, anchor):
     assert nearest_anchor(timed(1.0, bytes=bytes, flops=flops)) == anchor
 
 
-def test_runs_without_anchors_are_told_and_not_compared(tmp_path):
+def test_runs_without_anchors_are_reported_and_not_compared(tmp_path):
     make_runs(tmp_path, {"index_add": [6e-6, 6e-3, 9e-6]}, bare=(1,))
 
     found = history(tmp_path)
@@ -93,7 +93,7 @@ def test_a_history_without_any_anchor(tmp_path):
     assert "none were timed" in line
 
 
-def test_other_environments_are_left_out_unless_asked_for(tmp_path):
+def test_other_environments_are_left_out_by_default(tmp_path):
     keys = ["old"] * 13 + ["new"] * 13
     make_runs(tmp_path, {"cpp": noisy([1e-4] * 13 + [2e-4] * 13)}, environments=keys)
 
@@ -107,7 +107,7 @@ def test_other_environments_are_left_out_unless_asked_for(tmp_path):
     assert change.ratio == pytest.approx(2, rel=0.03)
 
 
-def test_only_what_is_asked_for(tmp_path):
+def test_ops_and_contenders_select_series(tmp_path):
     make_runs(tmp_path, {"index_add": [1e-4] * 3, "einsum": [1e-4] * 3})
 
     found = history(tmp_path, ops=("patch_pooling",), keep=lambda r: r.contender == "einsum")
@@ -227,7 +227,7 @@ def test_only_gates_make_an_empty_history(tmp_path):
     assert history(tmp_path).series == ()
 
 
-def test_a_damaged_run_is_told_and_the_others_are_a_history(tmp_path, caplog):
+def test_a_damaged_run_is_reported_and_the_others_are_a_history(tmp_path, caplog):
     make_runs(tmp_path, {"cpp": [1e-4] * 4})
     (tmp_path / "run-001" / "run.json").write_bytes(b"")
     (tmp_path / "run-002" / "records.jsonl").write_bytes(b"\x00" * 99)

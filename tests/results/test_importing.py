@@ -165,7 +165,7 @@ def test_a_foreign_suite(foreign, tmp_path):
     }
 
 
-def test_a_parameter_may_tell_the_contender(foreign, tmp_path):
+def test_a_parameter_may_name_the_contender(foreign, tmp_path):
     found = import_run(foreign[0], tmp_path, run_id="by parameter", contender="way")
 
     sizes = {b.case.axes: b for b in boards_of(found) if b.case.op.endswith("test_sort")}
@@ -247,7 +247,7 @@ def test_a_record_that_was_changed_by_hand(exported, tmp_path):
     assert len(found.lines) == len(whole.lines) - 1
 
 
-def test_what_is_damaged_in_an_own_export_is_named_and_the_rest_is_read(exported, tmp_path):
+def test_damaged_parts_of_an_export_are_named_and_the_rest_is_read(exported, tmp_path):
     changed = json.loads(exported.read_text("utf-8"))
     changed["benchmarks"][0]["extra_info"]["opbench"]["record"]["contender"] = 7
     del changed["benchmarks"][1]["extra_info"]["opbench"]["record"]
@@ -272,7 +272,7 @@ def test_a_key_called_opbench_may_be_somebody_elses(tmp_path, own):
     "machine",
     [..., None, [], "a laptop", {"cpu": "Some CPU"}, {"cpu": None}, {"cpu": {"brand": "Some CPU"}}],
 )
-def test_a_machine_that_is_told_in_another_way_or_not(tmp_path, machine):
+def test_a_machine_in_another_form_or_none(tmp_path, machine):
     found = read(tmp_path, entry(), machine_info=machine)
 
     assert len(found.lines) == 1
@@ -285,7 +285,7 @@ def test_a_machine_that_is_told_in_another_way_or_not(tmp_path, machine):
     assert bool(found.remarks) == (not known)
 
 
-def test_facts_that_a_hook_tells_are_the_environment_where_there_are_no_others(tmp_path):
+def test_facts_of_a_hook_are_the_environment_where_there_are_no_others(tmp_path):
     """Two machines must not be taken for one."""
     keys = {
         read(tmp_path, entry(), machine_info={"host": host}).info.environment.key
@@ -341,7 +341,7 @@ def test_a_missing_file_and_a_run_that_is_there(exported, tmp_path):
         import_run(exported, tmp_path, run_id="x")
 
 
-def test_who_was_not_measured_is_there_though_nobody_was(tmp_path):
+def test_contenders_that_were_not_measured_come_back_too(tmp_path):
     folder = run_folder.create(tmp_path, info("wrong"))
     wrong = [r for r in records() if not isinstance(r.outcome, Measured)]
     for item in wrong:

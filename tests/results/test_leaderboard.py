@@ -42,8 +42,8 @@ def test_drift_of_the_machine_does_not_count():
     """The one that left early only saw quiet rounds: its median is smaller, its ratio is not."""
     slow_later = [1e-4] * 12 + [2e-4] * 28
     steady = measured(1e-4, range(40))
-    best = steady.__class__(tuple(slow_later), tuple(range(40)), *fields(steady))
-    early = steady.__class__((1.1e-4,) * 12, tuple(range(12)), *fields(steady))
+    best = replace(steady, samples_s=tuple(slow_later))
+    early = replace(steady, samples_s=(1.1e-4,) * 12, rounds=tuple(range(12)))
 
     found = board(case(), [record("early", early), record("stayed", best)])
 
@@ -51,10 +51,6 @@ def test_drift_of_the_machine_does_not_count():
     assert found.rows[0].verdict == "best"
     assert found.rows[0].time_s > found.rows[1].time_s
     assert found.rows[1].verdict == "slower"
-
-
-def fields(value):
-    return [getattr(value, name) for name in value.__slots__[2:]]
 
 
 def test_contenders_that_share_no_round_are_undecided_and_last():
@@ -90,7 +86,7 @@ def test_of_contenders_timed_by_themselves_nothing_is_decided():
     assert (found.rows[2].error, found.rows[2].preparation_s) == (None, None)
 
 
-def test_what_was_not_measured_comes_last_with_its_reason():
+def test_contenders_that_were_not_measured_come_last_with_reasons():
     found = board(
         case(),
         [
@@ -121,7 +117,7 @@ def test_what_was_not_measured_comes_last_with_its_reason():
     assert len(found.measured) == 1
 
 
-def test_nobody_was_measured():
+def test_a_case_without_measurements_has_no_best():
     assert verdicts(record("a", Unsupported("no"))) == {"a": "unsupported"}
 
 

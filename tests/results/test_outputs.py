@@ -96,7 +96,7 @@ def test_an_export_beside_the_runs_is_written_and_written_anew(tmp_path):
     assert "index_add" in (tmp_path / "run.csv").read_text()
 
 
-def test_what_other_programs_call_run_json_is_no_run(tmp_path):
+def test_run_json_of_another_program_is_no_run(tmp_path):
     (tmp_path / "run.json").write_text('{"script": "make"}')
 
     ensure_apart_from_runs(tmp_path / "here.csv")

@@ -30,7 +30,7 @@ HEAD = side(
 )
 
 
-def test_who_grew_most_is_first_and_who_shrank_last():
+def test_the_operator_that_grew_most_is_first():
     diff = difference(BASE, HEAD)
 
     assert [change.name for change in diff.operators] == ["add", "clone", "mm", "gather"]
@@ -58,7 +58,7 @@ def test_the_numbers_of_all_operators_together():
     )
 
 
-def test_of_equal_growth_who_is_called_more_often_is_first():
+def test_of_equal_growth_the_one_called_more_often_is_first():
     quiet, new = operator("quiet", 0.0), operator("new", 0.0)
 
     diff = difference(side("base", quiet), side("head", quiet, new))
@@ -75,7 +75,7 @@ def test_the_table():
     assert gather == ("gather", "vanished", "3.00", "0", "10.0 µs", "-", "-10.0 µs", "-100.0%")
 
 
-def test_a_short_table_shows_what_changed_most_either_way():
+def test_a_short_table_has_the_largest_changes_either_way():
     rows = difference_table(difference(BASE, HEAD), top=2).rows
 
     assert [row[0] for row in rows] == ["add", "gather"]

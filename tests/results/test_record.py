@@ -24,7 +24,7 @@ def test_sizes_key_and_label():
     st.sampled_from(["shape", "inputs", "layout", "dtype", "device", "direction", "cache"]),
     st.text(min_size=1),
 )
-def test_each_field_is_told_by_the_key(name, value):
+def test_the_key_differs_with_each_field(name, value):
     changed = dataclasses.replace(case(), **{name: value})
 
     assert (changed.key == case().key) == (changed == case())

@@ -53,7 +53,7 @@ def replicates():
     return resampling.replicates_of(recording(shares=(0.01, 0.03)))
 
 
-def test_who_did_not_change_does_not_fail_and_a_slowdown_that_matters_is_found(replicates):
+def test_unchanged_sessions_pass_and_slowdowns_that_matter_are_found(replicates):
     assert resampling.simulate_unchanged(replicates, RULES, sessions=40) == {"passed": 40}
     # One is told to be surely less than 3%: that may happen as often as a slowdown may be missed.
     assert resampling.simulate_slowed(replicates, RULES, 0.03, sessions=25) == {
@@ -92,7 +92,7 @@ def test_a_recording_that_is_used_up_leaves_the_rest_undecided():
     assert (session.outcome, session.processes) == ("inconclusive", 3)
 
 
-def test_what_was_not_recorded_is_told():
+def test_a_kind_that_was_not_recorded_is_an_error():
     twins = resampling.replicates_of(u for u in recording(twins=4, pairs=4) if u.method == "twins")
     with pytest.raises(RunFolderError, match="no pairs were recorded with 0% injected"):
         resampling.simulate_unchanged(twins, RULES, sessions=1)
@@ -119,7 +119,7 @@ def test_a_unit_that_was_recorded_for_longer_stands_for_the_beginning_of_it():
         assert dataclasses.replace(after, times=unit.times) == unit
 
 
-def test_the_spread_between_units_and_what_was_injected_are_told(replicates):
+def test_spread_between_units_and_measured_slowdown(replicates):
     assert replicates.slowdowns == (0.01, 0.03)
     for method, usual in SPREAD.items():
         spread = resampling.spread(replicates, method)
@@ -148,7 +148,7 @@ def test_sessions_grow_the_time_of_a_process_at_each_look():
     assert [turn.number for turn in turns if turn.may_end] == list(range(4, 10))
 
 
-def test_a_calibration_is_derived_kept_and_found_again(replicates, tmp_path):
+def test_a_calibration_is_derived_cached_and_found_again(replicates, tmp_path):
     made = calibration.calibration_of(
         replicates,
         RULES,
@@ -169,7 +169,7 @@ def test_a_calibration_is_derived_kept_and_found_again(replicates, tmp_path):
     assert CALIBRATIONS.find(Machine("key", "cpu", 2), root=tmp_path) is None
 
 
-def test_a_calibration_is_told_with_its_intervals():
+def test_the_table_of_a_calibration_has_intervals():
     made = Calibration(
         environment_key="key",
         device="cpu",

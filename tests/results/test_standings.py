@@ -39,7 +39,7 @@ def test_best_tied_and_slower():
     }
 
 
-def test_undecided_with_what_could_have_been_seen():
+def test_undecided_has_a_detectable_ratio():
     found = standings(race(30, noise=0.05, a=1.0, b=1.02), RULES)
     loser = next(standing for standing in found.values() if standing.verdict != "best")
 
@@ -50,7 +50,7 @@ def test_undecided_with_what_could_have_been_seen():
     assert verdict_of(Interval(moved.value, moved.low * 1.0001, moved.high), tie=0.01) == "slower"
 
 
-def test_nothing_can_be_seen_in_a_few_rounds():
+def test_nothing_is_detectable_in_a_few_rounds():
     (_, b) = standings(race(5, a=1.0, b=9.0), RULES).values()
 
     assert (b.verdict, b.detectable) == ("undecided", math.inf)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 import pytest
 
 from opbench.results.errors import RunFolderError
-from opbench.results.records import Failed, Rules, Started, Unsupported, codec, run_folder
-from tests.results.examples import case, info, measured, profile, record
+from opbench.results.ranking.leaderboard import boards_of
+from opbench.results.records import Rules, Started, Unsupported, codec, run_folder
+from opbench.results.regression.report import report_of
+from tests.results.examples import STORED, case, info, measured, profile, record
 
 
 @pytest.fixture
@@ -66,8 +67,8 @@ def test_a_line_that_cannot_be_read_is_named_and_the_others_are_read(run, caplog
     run.append(record("next"))
 
     assert [r.contender for r in run.records()] == ["first", "next"]
-    (told,) = caplog.messages
-    assert told.startswith(f"{run.path / 'records.jsonl'}:2: ")
+    (message,) = caplog.messages
+    assert message.startswith(f"{run.path / 'records.jsonl'}:2: ")
 
 
 def test_many_such_lines_are_counted(run, caplog):
@@ -148,7 +149,7 @@ def test_profiles_are_read(run):
     assert run.profiles() == (profile(),)
 
 
-def test_what_was_begun_and_left_no_record_is_unfinished(run):
+def test_a_job_without_a_record_is_unfinished(run):
     for line in (Started("a", case()), record("a"), Started("b", case())):
         run.append(line)
 
@@ -190,8 +191,8 @@ def test_a_damaged_run_is_named_and_the_others_are_read(tmp_path, caplog, head):
     with pytest.raises(RunFolderError, match=rf"{damaged.path / 'run.json'} cannot be read: "):
         _ = damaged.info
     assert run_folder.runs_in(tmp_path) == (whole,)
-    (told,) = caplog.messages
-    assert f"{damaged.path / 'run.json'} cannot be read" in told
+    (message,) = caplog.messages
+    assert f"{damaged.path / 'run.json'} cannot be read" in message
 
 
 def test_no_run_that_can_be_read(tmp_path):
@@ -202,8 +203,8 @@ def test_no_run_that_can_be_read(tmp_path):
 
 
 @pytest.mark.parametrize("created", ["", "yesterday", "0001-01-01", "9999-12-31T23:59:59-23:59"])
-def test_a_head_that_does_not_tell_when_it_began(created):
-    assert isinstance(run_folder.began(info(created=created)), float)
+def test_a_head_without_a_date_counts_as_oldest(created):
+    assert isinstance(run_folder.start_time(info(created=created)), float)
 
 
 def test_an_existing_run_is_not_overwritten(tmp_path, run):
@@ -218,7 +219,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
         run_folder.create(tmp_path / "file", info())
 
 
-def test_what_is_not_a_run_is_refused(tmp_path):
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(RunFolderError, match=r"is not a run: it has no run\.json"):
         run_folder.open_run(tmp_path)
 
@@ -257,22 +258,63 @@ def test_a_run_that_cannot_be_read_is_not_the_latest_and_hides_no_other(tmp_path
     os.utime(good.path / "run.json", (1e9, 1e9))
 
     assert run_folder.latest(tmp_path).path == good.path
-    (told,) = caplog.messages
-    assert str(broken.path / "run.json") in told
+    (message,) = caplog.messages
+    assert str(broken.path / "run.json") in message
 
 
-def test_a_run_of_schema_1_is_read(tmp_path):
-    """As it was written before failures had a cause and runs had rules."""
-    folder = run_folder.create(tmp_path, info())
-    head = json.loads((folder.path / "run.json").read_text())
-    del head["rules"], head["warnings"]
-    (folder.path / "run.json").write_text(json.dumps(head | {"schema": 1}))
-    line = json.loads(codec.dumps(record("a", Failed("measure", "crashed"))))
-    del line["output"], line["outcome"]["cause"]
-    (folder.path / "records.jsonl").write_text(json.dumps(line) + "\n")
+@pytest.mark.parametrize("name", ["schema-1", "schema-2", "schema-3", "schema-3-calibrated"])
+def test_a_stored_run_of_each_schema_is_read_whole(name, caplog):
+    run = run_folder.open_run(STORED / name)
 
-    assert folder.info.rules == Rules()
-    assert folder.records() == (record("a", Failed("measure", "crashed")),)
+    lines = (run.path / "records.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(list(run.lines())) == len(lines)
+    assert caplog.messages == []
+    assert run.info.schema == int(name.split("-")[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "rules", "verdict", "cause", "printed"),
+    [
+        ("schema-1", Rules(), "undecided", "raised", ""),
+        # Of two processes, which schema 1 did not have.
+        ("schema-2", Rules(tie=0.02), "slower", "crashed", "compiling …"),
+    ],
+)
+def test_a_stored_run_of_races_has_its_leaderboard(name, rules, verdict, cause, printed):
+    """What a schema lacks is at its default."""
+    run = run_folder.open_run(STORED / name)
+
+    assert run.info.rules == rules
+    first, second = boards_of(run)
+    assert [(row.contender, row.verdict) for row in first.rows] == [
+        ("index_add", "best"),
+        ("loop", verdict),
+        ("einsum", "wrong"),
+        ("triton", "unsupported"),
+    ]
+    assert [row.verdict for row in second.rows] == ["failed"]
+    by_name = {record.contender: record for record in run.records()}
+    assert by_name["cpp"].outcome.cause == cause
+    assert by_name["index_add"].output == printed
+    assert [s.contender for s in run.unfinished()] == ["unfinished"]
+    assert len(run.ceilings()) == (run.info.schema > 1)
+    (profile,) = run.profiles()
+    assert profile.side == ""
+
+
+@pytest.mark.parametrize("name", ["schema-3", "schema-3-calibrated"])
+def test_a_stored_gate_has_its_report(name):
+    report = report_of(run_folder.open_run(STORED / name))
+
+    # No pairs verified what twins confirmed: a gate of today would have timed them.
+    verdicts = {finding.contender: finding.verdict for finding in report.findings}
+    assert verdicts == {"index_add": "same", "loop": "inconclusive"}
+    assert {item.contender: item.status for item in report.uncompared} == {
+        "cpp": "head",
+        "fresh": "new",
+    }
+    assert not report.is_void
+    assert (report.calibration is not None) == (name == "schema-3-calibrated")
 
 
 def test_whether_a_run_can_be_added_to(run):

@@ -127,7 +127,7 @@ def test_shares_of_a_ceiling_and_those_that_cannot_be_true():
     assert format_share(Share(1.2, "compute")) == "120% compute!"
 
 
-def test_a_tie_is_told_on_both_sides():
+def test_a_tie_is_shown_on_both_sides():
     found = leaderboard_table(
         board(
             case(),

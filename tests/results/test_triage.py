@@ -126,7 +126,7 @@ def test_a_file_may_accept_nothing(tmp_path):
         (SHORT + "until", r"is not TOML: "),
     ],
 )
-def test_what_is_wrong_is_named_with_the_file_and_the_entry(tmp_path, text, wrong):
+def test_a_fault_is_named_with_file_and_entry(tmp_path, text, wrong):
     path = written(tmp_path, text)
 
     with pytest.raises(TriageError, match=wrong) as error:
@@ -197,7 +197,7 @@ def test_a_limit_accepts_no_more_than_it_says():
     assert covering(entry(), slowdown=float("nan")) == entry()
 
 
-def test_what_has_no_size_is_accepted_without_one():
+def test_a_change_without_a_size_is_accepted_without_one():
     gone = entry(change="vanished")
 
     assert covering(gone, change="vanished", slowdown=None) == gone
@@ -213,7 +213,7 @@ def test_the_first_that_fits_counts():
 
 
 @given(st.sampled_from([*VERDICTS, "new", "head", "both"]))
-def test_only_what_an_entry_can_name_is_ever_accepted(change):
+def test_only_changes_that_an_entry_can_name_are_accepted(change):
     found = covering(*(entry(change=known) for known in CHANGES), change=change)
 
     assert (found is not None) == (change in CHANGES)
@@ -226,7 +226,7 @@ def test_patterns_are_those_of_fnmatch(pattern, contender):
     assert (found is not None) == fnmatchcase(contender, pattern)
 
 
-def test_entries_that_accepted_nothing_are_told():
+def test_entries_that_accepted_nothing_are_reported():
     first, second = entry(), entry(op="softmax")
 
     assert unused_entries((first, second), (first, first)) == (second,)

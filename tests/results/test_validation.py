@@ -71,7 +71,7 @@ SOUND = (
 
 
 @pytest.mark.parametrize("line", SOUND, ids=lambda line: type(line).__name__)
-def test_what_opbench_writes(line):
+def test_lines_that_opbench_writes_are_sound(line):
     ensure_sound(line)
 
 
@@ -106,7 +106,7 @@ def timed(**changes):
         (Uncompared("a", case(), "both", Unpaired(measured(calls=0), None)), "no calls"),
     ],
 )
-def test_what_cannot_be(line, fault):
+def test_impossible_lines_are_refused(line, fault):
     assert not is_sound(line)
     with pytest.raises(RunFolderError, match=f"{type(line).__name__} cannot be used: .*{fault}"):
         ensure_sound(line)
@@ -131,7 +131,7 @@ def test_rules(changes):
         *(("names", "7"), ("names", "[7]"), ("load", '"x"'), ("grid", "{}"), ("grid", "[[]]")),
     ],
 )
-def test_options_that_are_kept(name, text):
+def test_settings_are_options(name, text):
     kept = (("names", '["a"]'), ("load", "[]"), ("threads", "2"), ("precision", "null"))
     ensure_usable(dataclasses.replace(info(), settings=(*kept, ("base_commit", '"12ab"'))))
     with pytest.raises(RunFolderError, match=f"its setting '{name}' can't be "):

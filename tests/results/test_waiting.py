@@ -38,7 +38,7 @@ def test_threads_that_waited(name):
 
 
 @pytest.mark.parametrize("name", WAITING)
-def test_one_thread_waits_for_nobody(name):
+def test_one_thread_never_waits(name):
     assert not threads_waited(WAITING[name], calls=1, threads=1)
 
 
@@ -47,13 +47,13 @@ def test_threads_that_did_not_wait(name):
     assert not threads_waited(QUIET[name], calls=1, threads=2)
 
 
-def test_it_is_the_block_that_takes_whole_ticks():
+def test_blocks_of_whole_ticks_show_waiting():
     blocks = samples((20, 0.008, 8e-6))
     assert threads_waited(tuple(time_s / 7 for time_s in blocks), calls=7, threads=8)
     assert not threads_waited(tuple(time_s / 7 for time_s in blocks), calls=1, threads=8)
 
 
-def test_few_samples_tell_nothing():
+def test_few_samples_show_nothing():
     assert not threads_waited(samples((7, 0.008, 1e-6)), calls=1, threads=2)
 
 
