@@ -65,7 +65,7 @@ def decided(samples: Mapping[str, Samples], policy: Policy) -> Mapping[str, str]
     done = {
         name: standing.verdict
         for name, standing in ranked.items()
-        if standing.settled(policy.rules, futile_ratio=policy.futile_ratio)
+        if standing.is_settled(policy.rules, futile_ratio=policy.futile_ratio)
     }
     if len(done) < len(ranked):
         done = {name: verdict for name, verdict in done.items() if verdict != "best"}

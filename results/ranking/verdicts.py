@@ -41,7 +41,7 @@ class Standing:
     #: Of the undecided, the smallest ratio that would have been shown to be slower.
     detectable: float | None = None
 
-    def settled(self, rules: Rules, *, futile_ratio: float = math.inf) -> bool:
+    def is_settled(self, rules: Rules, *, futile_ratio: float = math.inf) -> bool:
         """Whether nothing is left to learn: the verdict is there and the ratio precise enough.
 
         A contender that surely takes `futile_ratio` times as long need not be known precisely.

@@ -1,8 +1,8 @@
 """The machine's own change between two runs, from contenders that didn't change.
 
-A contender's reference are the others of its own race where there are enough, which were timed in
-the same minutes in both runs; else the other cases, and the machine's anchors. How far these
-scatter is how far the machine alone may move a contender.
+It is estimated from the others of a contender's own race where there are enough, which were timed
+in the same minutes in both runs; else from the other cases, and the machine's anchors. How far
+these scatter is how far the machine alone may move a contender.
 """
 
 from __future__ import annotations

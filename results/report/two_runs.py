@@ -25,8 +25,8 @@ def tables(comparison: Comparison) -> tuple[Table, ...]:
     parts = [
         replace(
             table,
-            columns=(*table.columns, "source", "reference"),
-            rows=tuple((*row, item.source, _reference(item)) for row, item in rows),
+            columns=(*table.columns, "source", "drift from"),
+            rows=tuple((*row, item.source, _drift_from(item)) for row, item in rows),
         )
     ]
     listed = _listed(comparison)
@@ -52,7 +52,7 @@ def _title(comparison: Comparison) -> str:
     return f"{comparison.head} against {comparison.base}, unpaired"
 
 
-def _reference(item: UnpairedFinding) -> str:
+def _drift_from(item: UnpairedFinding) -> str:
     """The contenders or cases that the machine's own change was estimated from."""
     return f"{item.others} of its race" if item.of_race else f"{item.others} other cases"
 

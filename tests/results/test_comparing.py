@@ -171,7 +171,7 @@ def test_a_contender_that_left_early_is_judged_by_its_own_rounds():
     assert found[case(), "leaves"].log - found[case(), "stays"].log == pytest.approx(math.log(2))
 
 
-def test_changed_sources_are_no_reference(tmp_path):
+def test_drift_is_not_estimated_from_changed_sources(tmp_path):
     changed = dict.fromkeys("abcd", "beef")
     base = run_of(tmp_path, "base", names=tuple("abcdefgh"))
     factors = {(n, c): 1.6 for n in range(3) for c in "abcd"}
@@ -184,7 +184,7 @@ def test_changed_sources_are_no_reference(tmp_path):
     assert found.machine.value == pytest.approx(1, rel=0.05)
 
 
-def test_scattered_references_show_nothing(tmp_path):
+def test_where_drift_scatters_nothing_is_shown(tmp_path):
     wild = {(n, c): 3.0**k for n in range(3) for k, c in enumerate("abcdef", start=-3)}
     base = run_of(tmp_path, "base")
     found = compare(base, run_of(tmp_path, "head", seed=1, changes=wild))
@@ -193,7 +193,7 @@ def test_scattered_references_show_nothing(tmp_path):
     assert "of 18 nothing can be shown" in headline(found)
 
 
-def test_a_lone_contender_has_other_cases_and_anchors_for_reference(tmp_path):
+def test_the_drift_of_a_lone_contender_is_from_other_cases_and_anchors(tmp_path):
     def lone(name, factor, **how):
         folder = run_of(tmp_path, name, names=("a",), cases=1, **how)
         add_anchors(folder, factor)
@@ -214,7 +214,7 @@ def test_a_lone_contender_has_other_cases_and_anchors_for_reference(tmp_path):
     assert (compared.finding.verdict, compared.others) == ("inconclusive", 0)
 
 
-def test_contenders_timed_one_after_the_other_are_no_reference(tmp_path):
+def test_drift_is_not_estimated_from_contenders_timed_one_after_the_other(tmp_path):
     folders = []
     for name in ("base", "head"):
         folder = run_folder.create(tmp_path, info(name))
@@ -253,7 +253,7 @@ def test_a_selection_is_judged_by_all(tmp_path):
     assert compared.finding.verdict == "slower"
 
 
-def test_the_table_has_the_slowest_first_and_the_reference(tmp_path):
+def test_the_table_has_the_slowest_first_and_where_drift_is_from(tmp_path):
     base = run_of(tmp_path, "base", sources={"c": ""})
     head = run_of(
         tmp_path,
@@ -265,11 +265,11 @@ def test_the_table_has_the_slowest_first_and_the_reference(tmp_path):
     found = compare(base, head)
     (table,) = tables(found)
     assert table.title == "head against base, unpaired"
-    assert table.columns[-2:] == ("source", "reference")
+    assert table.columns[-2:] == ("source", "drift from")
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     assert [row["verdict"] for row in rows[:3]] == ["slower", "slower", "inconclusive"]
     assert [row["source"] for row in rows[:2]] == ["unknown", "changed"]
-    assert (rows[0]["units"], rows[0]["reference"]) == ("1 unpaired", "4 of its race")
+    assert (rows[0]["units"], rows[0]["drift from"]) == ("1 unpaired", "4 of its race")
     assert "18 compared: 2 slower, 16 inconclusive" in headline(found)
     assert "race both with --processes 10" in headline(found)
 

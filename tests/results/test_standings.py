@@ -82,9 +82,9 @@ def test_settled_needs_a_verdict_and_a_precise_ratio_unless_hopeless():
     found = standings(race(40, noise=0.2, a=1.0, b=20.0), RULES)["b"]
 
     assert found.verdict == "slower"
-    assert not found.settled(RULES)
-    assert found.settled(RULES, futile_ratio=3.0)
-    assert found.settled(Rules(precision=1.0))
+    assert not found.is_settled(RULES)
+    assert found.is_settled(RULES, futile_ratio=3.0)
+    assert found.is_settled(Rules(precision=1.0))
 
 
 def test_looks_begin_when_a_verdict_is_possible_and_grow_apart():
