@@ -30,7 +30,7 @@ def one_hot_fold(
     padding: Size = 0,
     dilation: Size = 1,
 ) -> Tensor:
-    """By hand: columns that hold the slope at their maximum and zeros elsewhere, folded."""
+    """Columns that hold the gradient at their maximum and zeros elsewhere, folded by hand."""
     where = windows(kernel_size, stride, padding, dilation)
     return maximum_back(grad_out, x, maximum(x, where)[1], where)
 

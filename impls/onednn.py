@@ -1,4 +1,4 @@
-"""What oneDNN, which convolves for torch on the CPU, gets wrong on some processors."""
+"""Errors of oneDNN, which convolves for torch on the CPU, on some processors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from opbench import Caveat
 
-#: The instruction sets beyond those on which it was seen or not seen.
+#: Newer instruction sets, on which nobody has tried yet.
 _UNTRIED = ("AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX512_CORE_AMX_FP16")
 
 

@@ -1,4 +1,4 @@
-"""Where each token of a ragged batch goes: the integer arithmetic that the contenders share.
+"""The place of each token of a ragged batch: the integer arithmetic that the contenders share.
 
 A batch of B sequences with P patches each has B * P slots, sequence by sequence, followed by B
 spare slots: one per sequence for the tokens that belong to no patch. The means are therefore a

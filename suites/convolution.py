@@ -141,7 +141,7 @@ def _col2im(
 
 
 def _taps(x: Tensor, kernel: Size, steps: Steps) -> Iterator[Tensor]:
-    """What each tap of the windows sees of the image, padded with zeros: [N, C, Oh, Ow].
+    """The elements of the zero-padded image under each tap of the windows: [N, C, Oh, Ow].
 
     Views of the image itself where there is no padding.
     """

@@ -1,4 +1,4 @@
-"""What is outside the contracts of convolution and pooling, and the work that cannot be avoided."""
+"""Limits of the contracts of convolution and pooling, and their compulsory work."""
 
 from __future__ import annotations
 

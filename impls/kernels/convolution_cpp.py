@@ -86,7 +86,7 @@ def _flat(*sizes: Size) -> list[int]:
     return [n for size in sizes for n in ((size, size) if isinstance(size, int) else size)]
 
 
-# --- what torch has to be told ---------------------------------------------------------------
+# --- registration with torch -----------------------------------------------------------------
 
 
 def _grid(height: int, width: int, options: tuple[int, ...]) -> tuple[int, int]:
