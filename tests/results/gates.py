@@ -46,7 +46,7 @@ def units(contender: str, on: Case, factor: float, *, role="screen", number=9, s
 
 
 def lines(on: Case) -> list[Unit | Uncompared]:
-    """Those that CHANGES tells of, the flagged confirmed; one that nobody decides, one that is new.
+    """Those of CHANGES, the suspects confirmed; one undecided, one that is new.
 
     The base against itself shows no difference.
     """

@@ -66,8 +66,8 @@ def test_the_headline_has_versions_and_counts(report):
 
 
 def test_the_headline_has_the_verified_pairs(report):
-    bears_out, acquits = slower(), slower("other")[:18] + units("other", ON, 0.9, role="verify")
-    found = headline(report([*bears_out, *acquits])).splitlines()
+    bears_out, refutes = slower(), slower("other")[:18] + units("other", ON, 0.9, role="verify")
+    found = headline(report([*bears_out, *refutes])).splitlines()
     pairs = [line for line in found if line.startswith("in 9 fresh pairs: ")]
     assert len(pairs) == 2
     assert pairs[0].startswith(f"in 9 fresh pairs: {ON.op} copies on {ON.label}: 1.25")

@@ -1,4 +1,4 @@
-"""What a gate decides of units: intervals, looks, flags that are confirmed, and null arms."""
+"""What a gate decides of units: intervals, looks, suspects that are confirmed, and A/A controls."""
 
 import itertools
 import math
@@ -53,7 +53,7 @@ def session(rng, shifts, *, noise="normal", spread=0.005, most=24):
         ("screen", gating.screening_findings),
         ("confirm", gating.confirming_findings),
     ):
-        left = set(shifts) if role == "screen" else flags(taken)
+        left = set(shifts) if role == "screen" else suspects(taken)
         before = 0
         for look in itertools.takewhile(lambda number: number <= most, gating.looks()):
             for name in sorted(left):
@@ -69,7 +69,7 @@ def session(rng, shifts, *, noise="normal", spread=0.005, most=24):
     return verdicts(gating.findings(taken, RULES))
 
 
-def flags(taken):
+def suspects(taken):
     """Those whom the screening takes for slower."""
     found = verdicts(gating.screening_findings(taken, RULES))
     return {name for name, verdict in found.items() if verdict == "slower"}
@@ -229,9 +229,9 @@ def test_suspects_divide_the_chance_of_a_false_alarm():
 
 
 def test_a_flag_alone_is_not_believed():
-    flagged = units([0.2, 0.21, 0.2, 0.21])
-    assert verdicts(gating.screening_findings(flagged, RULES)) == {"cpp": "slower"}
-    assert verdicts(gating.findings(flagged, RULES)) == {"cpp": "inconclusive"}
+    suspected = units([0.2, 0.21, 0.2, 0.21])
+    assert verdicts(gating.screening_findings(suspected, RULES)) == {"cpp": "slower"}
+    assert verdicts(gating.findings(suspected, RULES)) == {"cpp": "inconclusive"}
 
 
 @pytest.mark.parametrize(
