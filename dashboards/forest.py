@@ -26,6 +26,7 @@ _STYLES: Mapping[GateVerdict, tuple[str, str]] = {
     "no slower": ("#56b4e9", "v"),
     "same": ("#0072b2", "o"),
 }
+#: The background of ratios that count as equal.
 _ZONE = "#e4e4e4"
 
 

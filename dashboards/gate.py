@@ -11,6 +11,7 @@ from opbench.results.regression.report import Report
 from opbench.results.report.gate import headline, tables
 from opbench.results.report.markdown import escape, render
 
+#: The folder of the log that holds the pages.
 RUN = "gate"
 
 

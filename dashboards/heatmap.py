@@ -18,13 +18,16 @@ from opbench.results.report.table import format_ratio
 _MOST_ROWS = 30
 #: From light to dark in one family of hues, so that more and less differ in every colour vision.
 _COLOURS = colormaps["YlOrBr"]
+#: Of contenders that were not timed; of text; of the frame around the best.
 _GREY = "#dddddd"
 _INK = "#222222"
 _BEST = "#0072b2"
+#: Marks of the colour bar: where it is tall, and where it is short.
 _TICKS = (1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100)
 _FEW_TICKS = (1, 2, 5, 20, 100)
 #: Ratios beyond this are drawn in the darkest colour.
 _DARKEST = 100.0
+#: How a ratio is written by its verdict.
 _MARKS = {"tied": "= {}", "undecided": "{} ?"}
 
 

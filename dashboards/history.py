@@ -22,7 +22,9 @@ from opbench.results.report.history import change_text, history_table, remarks
 from opbench.results.report.markdown import render
 from opbench.results.report.table import format_ratio
 
+#: The folder of the log that holds pictures and texts.
 RUN = "history"
+#: What TensorBoard's step and wall time stand for.
 _STEP = "The step is the number of the run, the oldest being 0; the wall time is when it began."
 #: The series of one case, and the case's name.
 Group = tuple[str, list[Series]]

@@ -15,6 +15,7 @@ from opbench.dashboards.view import OpView
 from opbench.results.ranking.leaderboard import Board, Row
 from opbench.results.records import AxisValue, Case
 
+#: The folder of the log that holds the rows.
 RUN = "hparams"
 #: The tilde sorts these charts of single points after the charts that are worth a look.
 _PREFIX = "~hparams"
@@ -23,6 +24,7 @@ _MOST_TICKS = 20
 #: Columns that come first, and so are shown from the beginning; the axes follow, then the last.
 _FIRST = ("op", "contender", "verdict", "shape", "direction", "dtype")
 _LAST = ("inputs", "layout", "device", "cache", "threads")
+#: The columns of numbers: title and description.
 METRICS = {
     "time_us": ("time (µs)", "median time of a call in microseconds"),
     "ratio": ("ratio to best", "how many times as long as the best contender of the case"),

@@ -12,6 +12,7 @@ from opbench.results.records import Case
 
 #: The fields in which cases of an op may differ, in the order of a label.
 _FIELDS = ("inputs", "direction", "dtype", "layout", "device", "cache", "board")
+#: Fields that stand in a label with their names.
 _NUMBERS = ("threads", "seed")
 #: Longest name of a folder that is left as it is; file systems allow 255 bytes.
 _LONGEST = 80

@@ -15,6 +15,7 @@ from opbench.dashboards.heatmap import heat_maps
 from opbench.dashboards.sizes import sizes
 from opbench.dashboards.view import OpView
 
+#: The folder of the log that holds the pictures.
 RUN = "leaderboards"
 #: How a logarithmic axis begins its numbers, which are formulas.
 _POWER = r"$\mathdefault"

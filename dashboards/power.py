@@ -13,6 +13,7 @@ from opbench.dashboards.sizes import COLOURS
 from opbench.results.records import Calibration
 from opbench.results.regression.resampling import rate
 
+#: The folder of the log that holds the picture.
 RUN = "gate"
 
 

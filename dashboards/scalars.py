@@ -8,6 +8,7 @@ from opbench.dashboards.events import Entry, histogram, scalar
 from opbench.dashboards.labels import slug
 from opbench.dashboards.view import OpView
 
+#: What TensorBoard's step stands for.
 _STEP = "The step is the compulsory traffic of a call in bytes: inputs read and outputs written."
 
 

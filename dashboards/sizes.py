@@ -16,6 +16,7 @@ from opbench.results.statistics.intervals import Interval, median_interval
 
 #: Okabe and Ito's colours, distinct in every colour vision; yellow is too pale for a line.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+#: Marks and dashes, so that lines differ without their colours.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 LINES = ("-", "--", ":", "-.")
 

@@ -13,6 +13,7 @@ from opbench.results.report.markdown import leaderboards, render
 from opbench.results.report.profiles import difference_table, operators_table
 from opbench.results.report.table import Table
 
+#: The folder of the log that holds the texts.
 RUN = "leaderboards"
 
 

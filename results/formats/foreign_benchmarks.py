@@ -16,6 +16,7 @@ from opbench.results.records import AxisValue, Case, Measured, Record
 _SHAPE = "pytest-benchmark"
 #: How pytest-benchmark writes a parameter that JSON can't hold.
 _UNSERIALIZABLE = "UNSERIALIZABLE["
+#: The repr of a function, a method or a class, with its name.
 _OBJECT = re.compile(r"<(?:built-in |bound )?(?:function|method|class) '?(.+?)'?(?: of .*)?>")
 #: An id with more ways to split it isn't tried.
 _MOST_WAYS = 10_000

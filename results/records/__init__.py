@@ -6,7 +6,6 @@ from opbench.results.records.case import AxisValue, Case, Direction
 from opbench.results.records.comparison import (
     METHODS,
     NULL_ROLES,
-    ROLES,
     SIDES,
     Calibration,
     Gate,
@@ -50,7 +49,6 @@ __all__ = [
     "INCOMPARABLE",
     "METHODS",
     "NULL_ROLES",
-    "ROLES",
     "SCHEMA",
     "SIDES",
     "AxisValue",

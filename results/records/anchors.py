@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from opbench.results.records.outcome import Measured, Record
 from opbench.results.statistics.intervals import median
 
+#: Bound by memory, by arithmetic, and by the dispatch of a call.
 MEMORY = "anchor_memory"
 ARITHMETIC = "anchor_arithmetic"
 DISPATCH = "anchor_dispatch"

@@ -18,6 +18,7 @@ from opbench.results import records
 from opbench.results.errors import RunFolderError, TruncatedLineError
 from opbench.results.records import case, run
 
+#: The record classes by their names, which are the file format.
 _CLASSES: dict[str, type] = {
     name: value
     for name, value in vars(records).items()
@@ -191,7 +192,9 @@ def _brief(data: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+#: The first integer that 64 bits don't hold.
 _BEYOND = 1 << 63
+#: The types of an axis value.
 _AXIS = {int, float, str, bool}
 #: Readers of scalars by their annotation.
 _SCALARS = {float: _float, int: _integer, str: _text}

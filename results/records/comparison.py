@@ -33,8 +33,6 @@ Role = Literal[GateStage, NullRole]
 Status = Literal["new", "vanished", "base", "head", "both", Incomparable]
 METHODS: tuple[Method, ...] = get_args(Method)
 NULL_ROLES: tuple[NullRole, ...] = get_args(NullRole)
-ROLES: tuple[Role, ...] = get_args(Role)
-STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,9 @@ class MachineCache(Generic[T]):
             ) from error
 
 
+#: The best ceilings of each machine.
 CEILINGS = MachineCache(Ceilings, "ceilings", "the ceilings")
+#: The latest calibration of each machine.
 CALIBRATIONS = MachineCache(Calibration, "calibrations", "the gate's calibration")
 
 

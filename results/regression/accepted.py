@@ -33,9 +33,11 @@ CHANGES: tuple[Change, ...] = get_args(Change)
 
 #: The changes that have a size.
 _SIZED = ("slower", "inconclusive")
+#: The keys of an entry: those it must have, the defaults of others, and all.
 _REQUIRED = ("op", "reason", "by", "until")
 _DEFAULTS = {"contender": "*", "case": "*", "change": "slower"}
 _KEYS = ("op", "contender", "case", "change", "at_most", "reason", "by", "until")
+#: A share as it is written in the file.
 _PERCENT = re.compile(r"[0-9]+(\.[0-9]+)?%")
 
 

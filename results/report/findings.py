@@ -9,6 +9,7 @@ from opbench.results.records import Outcome, Uncompared
 from opbench.results.regression.verdicts import VERDICTS, Finding
 from opbench.results.report.table import NOTHING, Table
 
+#: Columns of the findings.
 COLUMNS = (
     "op",
     "case",

@@ -13,6 +13,7 @@ from opbench.results.report.table import NOTHING, Table, format_number, format_r
 from opbench.results.statistics.change_points import fewest
 from opbench.results.statistics.intervals import median
 
+#: Columns of the table.
 COLUMNS = (
     "op",
     "case",
@@ -28,6 +29,7 @@ COLUMNS = (
 )
 #: Characters of a series; longer ones are drawn by the medians of so many parts.
 _WIDTH = 30
+#: The blocks of a drawing, from low to high.
 _BLOCKS = "▁▂▃▄▅▆▇█"
 #: The least factor that a drawing spans, so that noise doesn't look like changes.
 _SPAN = 1.25

@@ -16,6 +16,7 @@ from opbench.results.report.table import (
     format_time,
 )
 
+#: Columns of a leaderboard.
 COLUMNS = (
     "contender",
     "time",

@@ -8,6 +8,7 @@ from opbench.results.records import Profile
 from opbench.results.regression.profile_diff import OperatorChange, ProfileDiff, growth
 from opbench.results.report.table import NOTHING, Table, format_bytes, format_number, format_time
 
+#: Columns of a difference.
 COLUMNS = (
     "operator",
     "change",

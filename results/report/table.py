@@ -13,6 +13,7 @@ from opbench.results.statistics.intervals import Interval
 
 #: Shown where there is nothing to show.
 NOTHING = "-"
+#: Factors and names, the largest first.
 _TIME_SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _BYTE_SCALES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
