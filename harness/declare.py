@@ -333,9 +333,9 @@ def board_of(op: Op, contender: Impl) -> str:
     return contender.board or ("materialise" if "materialise" in op.boards else op.boards[0])
 
 
-def races_on(op: Op, contender: Impl, board: str) -> bool:
+def races_on(op: Op, contender: Impl, mode: str) -> bool:
     """Whether a contender is raced in an output mode: its own, or one that its result can serve."""
     own = board_of(op, contender)
-    if board == "consume" and op.consumer is not None:
+    if mode == "consume" and op.consumer is not None:
         return True
-    return own == board or (own == "view" and board == "materialise")
+    return own == mode or (own == "view" and mode == "materialise")

@@ -23,10 +23,10 @@ adjacent = supported("the heads of a token don't lie side by side, so no view me
     _adjacent
 )
 # Where the heads aren't adjacent, reshape copies: no view, and a copy that would be copied again
-# on the materialise board, where `clone` is the same work.
+# in the output mode materialise, where `clone` is the same work.
 adjacent_or_read = supported(
-    "the heads of a token don't lie side by side: it copies, which is no view, and is `clone` on "
-    "the materialise board"
+    "the heads of a token don't lie side by side: it copies, which is no view, and is `clone` "
+    "in the output mode materialise"
 )(lambda x, board: board == "consume" or _adjacent(x))
 
 wide = supported("unfold takes steps of one column and more")(lambda x: x.shape[2] > 0)

@@ -124,10 +124,10 @@ def _check_memory(mode: str, output: Tensor, given: Inputs) -> None:
     aliases = any(shares_storage(output, tensor) for tensor in given.tensors())
     if mode == "view":
         if not aliases and output.numel():
-            raise WrongError("aliasing", "copies, where this board is for views")
+            raise WrongError("aliasing", "copies, where the output mode is view")
         return
     if aliases:
-        raise WrongError("aliasing", f"aliases an input, on the {mode} board")
+        raise WrongError("aliasing", f"aliases an input, in the output mode {mode}")
     if mode == "materialise" and not output.is_contiguous():
         raise WrongError("contiguity", f"strides {output.stride()} are not contiguous")
 

@@ -48,14 +48,14 @@ def worst(report, op, name):
         ("signs", "compare"),
     ],
 )
-def test_right(report, op, name):
+def test_right_contenders_pass_in_every_output_mode(report, op, name):
     assert not worst(report, op, name)
 
 
 @pytest.mark.parametrize(
     ("op", "name", "stage", "reason"),
     [
-        ("turned", "copy_on_the_view_board", "aliasing", "copies, where this board is for views"),
+        ("turned", "copy_on_the_view_board", "aliasing", "copies, where the output mode is view"),
         ("turned", "view_on_the_materialise_board", "aliasing", "aliases an input"),
         ("turned", "gaps_on_the_materialise_board", "contiguity", "not contiguous"),
         ("top", "wrong_places", "value", "elements are off"),
@@ -63,16 +63,16 @@ def test_right(report, op, name):
         ("signs", "in_the_inputs_dtype", "dtype", "instead of torch.float32"),
     ],
 )
-def test_wrong(report, op, name, stage, reason):
+def test_wrong_contenders_fail_at_the_expected_stage(report, op, name, stage, reason):
     assert any(stage == s and reason in r for s, r in worst(report, op, name))
 
 
-def test_tied_answers_differ_and_agree(report):
+def test_different_right_answers_count_as_equal(report):
     pairs = {(p.one, p.other, p.case.inputs): p.units for p in report.pairs if p.case.op == "top"}
     assert pairs["topk", "last_of_the_tied", "ties"] == 0
 
 
-def test_who_races_where(catalog):
+def test_contenders_race_in_the_output_modes_that_they_can_serve(catalog):
     races = plan(catalog, Selection(names=("turned",)))
     views = ("transpose", "copy_on_the_view_board")
     others = ("view_on_the_materialise_board", "gaps_on_the_materialise_board")
@@ -86,17 +86,17 @@ def test_who_races_where(catalog):
     assert len({race.case.label for race in races}) == 3
 
 
-def test_boards_can_be_selected(catalog):
+def test_output_modes_can_be_selected(catalog):
     races = plan(catalog, Selection(names=("turned",), boards=("view", "consume")))
     assert [race.case.board for race in races] == ["view", "consume"]
 
 
-def test_no_gradient_is_asked_of_integers(catalog):
+def test_integers_are_raced_on_the_forward_pass_only(catalog):
     chosen = Selection(names=("turned",), dtypes=("int64",), directions=("forward", "both"))
     assert {race.case.direction for race in plan(catalog, chosen)} == {"forward"}
 
 
-def test_a_race_on_every_board(catalog, tmp_path):
+def test_race_in_every_output_mode_is_recorded(catalog, tmp_path):
     chosen = Selection(names=("turned",), impls=("transpose", "stack"), threads=1)
     run = new_run(tmp_path)
     opbench.run(catalog, plan(catalog, chosen), run, policy=opbench.Policy(budget_s=0.05))
@@ -112,14 +112,14 @@ def test_a_race_on_every_board(catalog, tmp_path):
     assert not read(run.path).empty
 
 
-def test_a_race_without_tensors(catalog, tmp_path):
+def test_race_without_tensor_arguments_is_measured(catalog, tmp_path):
     run = new_run(tmp_path)
     chosen = Selection(names=("ramp",), impls=("arange",), threads=1)
     opbench.run(catalog, plan(catalog, chosen), run, policy=opbench.Policy(budget_s=0.05))
     assert [type(record.outcome) for record in run.records()] == [Measured]
 
 
-def test_a_board_that_the_op_lacks():
+def test_output_mode_that_the_op_lacks_raises():
     from opbench.harness.declare import impl
 
     def flat(n):
@@ -131,5 +131,5 @@ def test_a_board_that_the_op_lacks():
         opbench.load(TURNED, module, entry_points=False)
 
 
-def test_unsupported_is_not_asked(report):
+def test_contenders_are_not_checked_in_other_output_modes(report):
     assert not [item for item in report.checked if isinstance(item.verdict, Unsupported)]

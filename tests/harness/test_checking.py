@@ -55,7 +55,7 @@ def report(wrong_catalog):
     return check(wrong_catalog, plan_checks(wrong_catalog, selection))
 
 
-def test_every_wrong_contender_is_listed(wrong_catalog):
+def test_every_known_wrong_contender_has_an_expected_stage(wrong_catalog):
     planted = {
         name
         for name, contender in wrong_catalog.impls["patch_pooling"].items()
@@ -65,7 +65,7 @@ def test_every_wrong_contender_is_listed(wrong_catalog):
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_known_wrong_is_caught(report, name):
+def test_known_wrong_contender_fails_at_the_expected_stage(report, name):
     verdicts = [c.verdict for c in report.checked if c.contender == name]
     stages = {verdict.stage for verdict in verdicts if isinstance(verdict, Wrong)}
     assert STAGES[name] in stages
@@ -79,7 +79,7 @@ TIMED += [("backward", name) for name in sorted(set(STAGES) - RIGHT_ON_NORMAL)]
 
 
 @pytest.mark.parametrize(("direction", "name"), TIMED)
-def test_no_known_wrong_is_ever_timed(wrong_catalog, tmp_path, direction, name):
+def test_known_wrong_contender_is_not_timed(wrong_catalog, tmp_path, direction, name):
     selection = Selection(
         names=("patch_pooling",),
         impls=(name,),
@@ -92,7 +92,7 @@ def test_no_known_wrong_is_ever_timed(wrong_catalog, tmp_path, direction, name):
     assert [type(r.outcome) for r in records] == [Wrong]
 
 
-def test_an_admitted_weakness_that_shows_is_excused(catalog):
+def test_expected_failure_that_shows_is_admitted(catalog):
     selection = Selection(
         names=("patch_pooling",), impls=("einsum",), dtypes=("float32",), inputs=("nonfinite",)
     )
@@ -101,7 +101,7 @@ def test_an_admitted_weakness_that_shows_is_excused(catalog):
     assert "leak" in checked.admitted
 
 
-def test_a_weak_contender_is_not_timed_on_what_it_is_weak_at(catalog, tmp_path):
+def test_contender_is_not_timed_where_it_is_expected_to_fail(catalog, tmp_path):
     selection = Selection(
         names=("patch_pooling",),
         impls=("einsum", "index_add"),
@@ -114,7 +114,7 @@ def test_a_weak_contender_is_not_timed_on_what_it_is_weak_at(catalog, tmp_path):
     assert "admits" in outcomes["einsum"].reason
 
 
-def test_pairs_are_measured_in_units_of_the_tolerance(catalog):
+def test_differences_of_pairs_are_multiples_of_the_tolerance(catalog):
     selection = Selection(
         names=("patch_pooling",),
         impls=("index_add", "scatter_add", "loop"),
@@ -129,7 +129,7 @@ def test_pairs_are_measured_in_units_of_the_tolerance(catalog):
     assert all(0 <= pair.units < 1 for pair in report.pairs)
 
 
-def test_compiling_for_unseen_shapes_is_not_taken_for_a_memory(catalog):
+def test_compiling_for_new_shapes_is_not_taken_for_caching(catalog):
     """The groups that boundaries make follow from their values, and so do shapes."""
     shapes = set()
 
@@ -148,7 +148,7 @@ def test_compiling_for_unseen_shapes_is_not_taken_for_a_memory(catalog):
     assert isinstance(checks.check(reference, compiles_anew), Right)
 
 
-def test_side_by_side_as_one_after_the_other(wrong_catalog, report):
+def test_parallel_checks_give_the_verdicts_of_serial_ones(wrong_catalog, report):
     chosen = Selection(
         names=("patch_pooling",),
         impls=("first_token", "changes_input", "no_gradient"),
@@ -165,7 +165,7 @@ def test_side_by_side_as_one_after_the_other(wrong_catalog, report):
     }
 
 
-def test_work_that_is_broken_off_ends(wrong_catalog):
+def test_interrupted_parallel_checks_end(wrong_catalog):
     races = plan_checks(wrong_catalog, Selection(names=("patch_pooling",), impls=("first_token",)))
 
     class Impatient(NullObserver):
@@ -179,7 +179,7 @@ def test_work_that_is_broken_off_ends(wrong_catalog):
         supervisor.environment()
 
 
-def test_who_has_no_gradient_is_held_to_its_values():
+def test_contender_without_gradient_is_checked_on_its_values():
     catalog = opbench.load(LOADED / "row_sum.py", entry_points=False)
     found = check(catalog, plan_checks(catalog, Selection(impls=("without_gradient",))))
     verdicts = {type(item.verdict) for item in found.checked if item.case.inputs == "normal"}

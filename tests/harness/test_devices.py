@@ -11,7 +11,7 @@ from opbench.results.errors import SelectionError
 from tests.harness.projects import COMMAND
 
 
-def test_what_torch_knows_is_a_device_whether_it_is_here_or_not():
+def test_devices_that_torch_knows_are_accepted():
     ensure_devices(("cpu", "cuda", "cuda:0", "cuda:99", "xpu", "mps:1", "vulkan"))
 
 
@@ -35,13 +35,13 @@ def test_what_torch_knows_is_a_device_whether_it_is_here_or_not():
         ("", "there is no device ''"),
     ],
 )
-def test_what_is_no_device(word, message):
+def test_other_names_of_devices_raise(word, message):
     with pytest.raises(SelectionError, match=message):
         Selection(devices=(word,))
 
 
 @pytest.mark.parametrize("verb", ["list cases", "check", "run", "profile", "gate --base main"])
-def test_a_word_that_is_no_device_is_told_before_anything_is_made(tmp_path, verb):
+def test_unknown_device_ends_every_verb_before_any_work(tmp_path, verb):
     quiet = ("--quiet",) if verb in ("check", "run", "profile") else ()
     command = (*COMMAND, *verb.split(), "--device", "nosuch", *quiet)
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
@@ -62,7 +62,7 @@ def test_a_word_that_is_no_device_is_told_before_anything_is_made(tmp_path, verb
         "calibrate --ceilings --seconds 0.1",
     ],
 )
-def test_a_device_that_is_not_here_is_unsupported_by_every_verb(tmp_path, words):
+def test_missing_device_is_unsupported_in_every_verb(tmp_path, words):
     command = (*COMMAND, *words.split(), "--device", "cuda")
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 6

@@ -14,15 +14,15 @@ pytestmark = pytest.mark.alone
 @pytest.mark.parametrize(
     ("text", "size"), [("48M\n", 48 << 20), ("1280K", 1280 << 10), ("1G", 1 << 30), ("512", 512)]
 )
-def test_sizes_as_the_system_writes_them(text, size):
+def test_sizes_are_parsed_as_the_system_writes_them(text, size):
     assert _size(text) == size
 
 
-def test_the_last_cache_is_the_largest():
+def test_cache_bytes_are_those_of_the_largest_cache():
     assert 1 << 16 <= cache_bytes("cpu") <= 1 << 32
 
 
-def test_what_was_in_cache_is_slow_to_read_again():
+def test_reading_after_a_flush_is_slow():
     """A megabyte fits into any last-level cache; ratios within one run, with room."""
     data, flush = torch.ones(1 << 18), cache_flush("cpu")
 

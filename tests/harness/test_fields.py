@@ -47,16 +47,16 @@ from tests.harness.test_declare import declare
         ("timed", ("norml",), r"timed 'norml' is not one of normal \(did you mean 'normal'\?\)"),
     ],
 )
-def test_a_field_of_an_op(field, value, message):
+def test_invalid_field_of_an_op_raises(field, value, message):
     with pytest.raises(DeclarationError, match=message):
         declare(**{field: value})
 
 
-def test_lists_of_names_are_taken():
+def test_lists_of_names_become_tuples():
     assert declare(dtypes=["float32"], grad=["x"]).dtypes == ("float32",)
 
 
-def test_callables_may_have_defaults_and_take_all():
+def test_functions_may_have_defaults_and_take_everything():
     double = [lambda N, rng, by=by: {"x": by} for by in (1, 2)]
     op = declare(inputs={"one": double[0], "two": double[1]}, cost=lambda **axes: Cost(0, 0))
     assert op.inputs["two"](1, None) == {"x": 2}
@@ -77,7 +77,7 @@ def test_callables_may_have_defaults_and_take_all():
         ({"board": "surf"}, "board is 'surf' .*one of compute, materialise, view, consume"),
     ],
 )
-def test_a_field_of_a_contender(words, message):
+def test_invalid_field_of_a_contender_raises(words, message):
     with pytest.raises(DeclarationError, match=message):
         impl("double", **words)(lambda x: x)
 
@@ -90,12 +90,12 @@ def test_a_field_of_a_contender(words, message):
         (int, "<class 'int'> can't be tagged"),
     ],
 )
-def test_what_can_not_be_a_contender(tagged, message):
+def test_tagging_something_else_than_a_function_raises(tagged, message):
     with pytest.raises(DeclarationError, match=message):
         impl("double", name="mine")(tagged)
 
 
-def test_what_has_no_name_needs_one():
+def test_function_without_a_name_needs_one():
     class Nameless:
         def __call__(self, x):
             return x

@@ -53,7 +53,7 @@ def scripted(a, b):
         F.softmax,
     ],
 )
-def test_these_can_be_called_so(function):
+def test_functions_that_fit_the_op_are_accepted(function):
     assert misfit(function, ARGUMENTS, OPTIONS) is None
 
 
@@ -78,14 +78,14 @@ BOTH = r"; the op gives it \(tokens, lengths\) by position and by name fill"
         (lambda x, y, fil=1: 0, "'fil', which is not one of fill .did you mean"),
     ],
 )
-def test_these_cannot(function, message):
+def test_functions_that_do_not_fit_the_op_are_refused(function, message):
     found = misfit(function, ARGUMENTS, OPTIONS)
     assert found is not None
     with pytest.raises(AssertionError, match=message):
         raise AssertionError(found)
 
 
-def test_which_options_it_takes():
+def test_accepted_options_are_those_of_the_signature():
     assert accepts(lambda x, fill=1: x, "fill")
     assert accepts(lambda x, **options: x, "fill")
     assert accepts(torch.softmax, "fill")
@@ -107,7 +107,7 @@ def declared(function, *, oracle=lambda x, *, mask=None: x):
 
 
 @pytest.mark.parametrize("function", [functools.partial(torch.mul, 2), scripted, Callable()])
-def test_what_is_no_function_has_a_fingerprint_and_is_called(function):
+def test_callable_objects_have_a_fingerprint_and_can_be_called(function):
     oracle = (lambda a, b: a) if function is not torch.mul else None
     if isinstance(function, functools.partial):
         catalog = declared(function)
@@ -118,7 +118,7 @@ def test_what_is_no_function_has_a_fingerprint_and_is_called(function):
     assert len(fingerprint(catalog.impl("same", "mine"))) == 16
 
 
-def test_an_option_may_be_a_tensor():
+def test_tensor_option_is_the_default_only_as_the_same_object():
     catalog = declared(lambda x, *, mask=None: x if mask is None else x * mask)
     mask = torch.tensor([0.0, 1.0])
     assert catalog.call("same", torch.ones(2), impl="mine", mask=mask).tolist() == [0, 1]
@@ -127,7 +127,7 @@ def test_an_option_may_be_a_tensor():
         without.call("same", torch.ones(2), impl="mine", mask=mask)
 
 
-def test_a_wrong_number_names_the_contender_and_its_place(tmp_path, monkeypatch):
+def test_wrong_number_of_arguments_names_the_contender_and_its_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ops.py").write_text(
         "from opbench import impl\n\n\n@impl('patch_pooling')\ndef mine(tokens): ...\n"

@@ -81,7 +81,7 @@ def command_in(folder, *words):
 
 
 @pytest.mark.parametrize(("fault", "told"), FAULTS.items(), ids=FAULTS)
-def test_a_fault_of_an_op_is_told_once_with_its_place(tmp_path, monkeypatch, fault, told):
+def test_fault_of_an_op_is_reported_once_with_its_line(tmp_path, monkeypatch, fault, told):
     monkeypatch.chdir(tmp_path)
     project(tmp_path, fault)
     catalog = opbench.load("./ops.py", entry_points=False)
@@ -92,7 +92,7 @@ def test_a_fault_of_an_op_is_told_once_with_its_place(tmp_path, monkeypatch, fau
     assert not report.checked
 
 
-def test_check_ends_as_a_wrong_command_line(tmp_path):
+def test_check_with_a_fault_of_an_op_ends_with_code_2(tmp_path):
     project(tmp_path, "validate=lambda x: foo")
     done = command_in(tmp_path, "check", "times", "--jobs", "2", "--quiet")
     assert done.returncode == 2, done.stdout
@@ -102,7 +102,7 @@ def test_check_ends_as_a_wrong_command_line(tmp_path):
     assert "FAILED" not in done.stdout
 
 
-def test_inputs_that_name_no_generator_are_drawn_from_the_seed_all_the_same(tmp_path):
+def test_inputs_without_a_generator_parameter_are_seeded_too(tmp_path):
     project(tmp_path, "inputs={'normal': lambda N: {'x': torch.randn(N), 'weight': torch.ones(N)}}")
     code = (
         "import opbench, torch; from opbench.harness.preparation.inputs import build\n"
@@ -116,7 +116,7 @@ def test_inputs_that_name_no_generator_are_drawn_from_the_seed_all_the_same(tmp_
 
 
 @pytest.mark.parametrize("words", ["run --budget 0.1", "run --budget 0.1 --in-process", "profile"])
-def test_the_other_ops_are_raced_all_the_same(tmp_path, words):
+def test_other_ops_are_raced_after_a_fault_of_one(tmp_path, words):
     project(tmp_path, "oracle=lambda x, weight: foo")
     verb, *rest = words.split()
     wanted = ("times", "patch_pooling", "-k", "times or tiny", "--impl", "one,other,index_add")
@@ -131,7 +131,7 @@ def test_the_other_ops_are_raced_all_the_same(tmp_path, words):
     assert not any(json.loads(line).get("contender") == "one" for line in lines)
 
 
-def test_a_gate_tells_a_fault_of_an_op(tmp_path):
+def test_gate_reports_a_fault_of_an_op(tmp_path):
     root = repository(tmp_path / "project", {"ops.py": OPS.replace("FAULT", "")})
     (root / "ops.py").write_text(OPS.replace("FAULT", "oracle=lambda x, weight: foo"))
     words = ("--base", "main", "--load", "ops.py", "--threads", "1", "--budget", "1s")
@@ -141,7 +141,7 @@ def test_a_gate_tells_a_fault_of_an_op(tmp_path):
     assert "Traceback" not in done.error
 
 
-def test_pytest_tells_a_fault_of_an_op(tmp_path):
+def test_pytest_reports_a_fault_of_an_op(tmp_path):
     project(tmp_path, "oracle=lambda x, weight: foo")
     command = (COMMAND[0], "-m", "pytest", "-p", "no:cacheprovider", "--opbench", "ops.py")
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
@@ -149,7 +149,7 @@ def test_pytest_tells_a_fault_of_an_op(tmp_path):
     assert "one of times" not in done.stdout
 
 
-def test_what_is_tried_of_a_contender():
+def test_catch_returns_results_and_outcomes_and_passes_faults_of_ops():
     def refuse():
         raise UnsupportedError("needs more")
 
@@ -168,7 +168,7 @@ def test_what_is_tried_of_a_contender():
         catch("check", blame)
 
 
-def test_an_exception_in_a_line():
+def test_exception_is_shown_in_one_line():
     assert one_line(ValueError("one\ntwo")) == "ValueError: one"
     assert one_line(ValueError("\n\n  one:\n\n  two\n")) == "ValueError: one: two"
     assert one_line(ValueError()) == "ValueError: no message"

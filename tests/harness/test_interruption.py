@@ -23,14 +23,14 @@ def handlers():
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_each_of_them_interrupts_and_is_then_what_it_was(number):
+def test_each_signal_raises_keyboard_interrupt_and_handlers_are_restored(number):
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt), as_interrupt():
         signal.raise_signal(number)
     assert signal.getsignal(number) is before
 
 
-def test_those_that_follow_interrupt_no_clearing_up():
+def test_repeated_signals_do_not_interrupt_the_cleanup():
     cleared = []
 
     def work():
@@ -46,7 +46,7 @@ def test_those_that_follow_interrupt_no_clearing_up():
     assert len(cleared) == 2 * len(SIGNALS)
 
 
-def test_who_is_not_heard_may_say_it_again_later(monkeypatch):
+def test_signal_after_the_patience_interrupts_again(monkeypatch):
     times = iter([0.0, 1.0, 60.0])
     monkeypatch.setattr("time.monotonic", lambda: next(times))
     heard = 0
@@ -59,7 +59,7 @@ def test_who_is_not_heard_may_say_it_again_later(monkeypatch):
     assert heard == 2
 
 
-def test_what_is_ignored_stays_so():
+def test_ignored_signals_stay_ignored():
     """As SIGHUP is under nohup, and SIGINT in the background of a shell."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with as_interrupt():
@@ -70,7 +70,7 @@ def test_what_is_ignored_stays_so():
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_waits_and_is_not_lost(number):
+def test_deferred_signal_has_its_effect_at_the_end(number):
     done = []
 
     def work():
@@ -84,7 +84,7 @@ def test_a_signal_waits_and_is_not_lost(number):
     assert done == ["cleared up"]
 
 
-def test_a_signal_that_waited_ends_a_process_that_does_not_handle_it():
+def test_deferred_signal_without_a_handler_ends_the_process():
     program = (
         "import os, signal\n"
         "from opbench.harness.system.interruption import uninterrupted\n"
@@ -97,7 +97,7 @@ def test_a_signal_that_waited_ends_a_process_that_does_not_handle_it():
     assert (done.returncode, done.stdout) == (-signal.SIGTERM, "cleared up\n")
 
 
-def test_a_process_whose_terminal_is_closed_clears_up_and_ends_as_interrupted(tmp_path):
+def test_process_with_a_closed_terminal_cleans_up_and_ends_as_interrupted(tmp_path):
     """Nothing can be printed then, and an exit code of 1 would say that something is slower."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-c", PRINTER, str(tmp_path / "cleared")]
@@ -129,7 +129,7 @@ with as_interrupt():
 """
 
 
-def test_another_thread_does_without():
+def test_handlers_are_left_alone_in_other_threads():
     found = []
 
     def work():

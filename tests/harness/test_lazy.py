@@ -84,7 +84,7 @@ def by_hand(x):
 
 
 @pytest.mark.parametrize("beginning", BEGINNINGS.values(), ids=BEGINNINGS)
-def test_torch_is_executed_once_however_a_file_begins(beginning):
+def test_torch_executes_once_whatever_is_imported_first(beginning):
     program = f"{IMPORT_LAZILY}import_lazily('torch')\n{beginning}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -101,7 +101,7 @@ def test_torch_is_executed_once_however_a_file_begins(beginning):
     ],
     ids=" ".join,
 )
-def test_every_verb_takes_a_file_that_begins_with_a_submodule(words, tmp_path):
+def test_every_verb_loads_a_file_that_imports_a_submodule_first(words, tmp_path):
     (tmp_path / "ops.py").write_text(OPS)
     command = (*COMMAND, *words, "--load", "./ops.py")
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
@@ -109,7 +109,7 @@ def test_every_verb_takes_a_file_that_begins_with_a_submodule(words, tmp_path):
     assert "by_hand" in done.stdout or words[0] == "profile"
 
 
-def test_a_gate_takes_a_file_that_begins_with_a_submodule(tmp_path):
+def test_gate_loads_a_file_that_imports_a_submodule_first(tmp_path):
     root = repository(tmp_path / "project", {"ops.py": OPS})
     (root / "notes").write_text("a change")
     words = ("--base", "main", "--load", "ops.py", "--threads", "1")
@@ -118,7 +118,7 @@ def test_a_gate_takes_a_file_that_begins_with_a_submodule(tmp_path):
     assert {*done.verdicts, *done.uncompared} == {"by_hand"}
 
 
-def test_a_lazy_module_wakes_up_when_it_is_used():
+def test_lazy_module_executes_at_its_first_use():
     code = (
         f"import sys\n{IMPORT_LAZILY}"
         "import_lazily('colorsys')\nimport colorsys\nimport colorsys as again\n"
@@ -133,7 +133,7 @@ def test_a_lazy_module_wakes_up_when_it_is_used():
     assert "a_module_that_nobody_has" not in sys.modules
 
 
-def test_a_module_that_fails_is_tried_again(tmp_path):
+def test_lazy_module_that_fails_is_executed_again(tmp_path):
     (tmp_path / "fails_at_first.py").write_text(
         "import os\nif os.environ.setdefault('TRIED', '') == '':\n"
         "    os.environ['TRIED'] = '1'\n    raise RuntimeError('not yet')\nvalue = 3\n"

@@ -36,7 +36,7 @@ ENDINGS = {
 
 
 @pytest.mark.parametrize(("text", "message"), ENDINGS.items(), ids=range(len(ENDINGS)))
-def test_what_a_file_does_is_told_of_that_file(tmp_path, recwarn, text, message):
+def test_file_that_raises_or_exits_is_named_with_its_line(tmp_path, recwarn, text, message):
     path, out, leave = tmp_path / "mine.py", sys.stdout, os._exit
     path.write_text(text)
     with pytest.raises(DeclarationError, match=message) as caught:
@@ -46,7 +46,7 @@ def test_what_a_file_does_is_told_of_that_file(tmp_path, recwarn, text, message)
     assert (name_of_file(path) in sys.modules) == (text == "x = 1")
 
 
-def test_ctrl_c_while_a_file_is_loaded_is_no_fault_of_the_file(tmp_path):
+def test_ctrl_c_while_a_file_is_loaded_interrupts(tmp_path):
     path = tmp_path / "waits.py"
     path.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nfor i in range(9): i")
     with pytest.raises(KeyboardInterrupt):
@@ -54,7 +54,7 @@ def test_ctrl_c_while_a_file_is_loaded_is_no_fault_of_the_file(tmp_path):
 
 
 @pytest.mark.parametrize("verb", ["list", "check", "run", "profile"])
-def test_a_file_that_exits_is_a_wrong_command_line(tmp_path, verb):
+def test_file_that_exits_ends_the_command_with_code_2(tmp_path, verb):
     (tmp_path / "e.py").write_text("import os\nos._exit(0)")
     quiet = () if verb == "list" else ("--quiet",)
     command = (*COMMAND, verb, "--load", "./e.py", *quiet)
@@ -65,7 +65,7 @@ def test_a_file_that_exits_is_a_wrong_command_line(tmp_path, verb):
     assert os.listdir(tmp_path) == ["e.py"]  # noqa: PTH208
 
 
-def test_what_a_file_prints_is_not_in_the_json(tmp_path):
+def test_output_of_a_loaded_file_is_not_in_the_json(tmp_path):
     noise = "print('by print')\nimport os\nos.write(1, b'by write\\n')\nos.system('echo by echo')\n"
     (tmp_path / "ops.py").write_text(OPS + noise)
     command = (*COMMAND, "list", "impls", "row_sum", "--load", "./ops.py", "--json")
@@ -76,7 +76,7 @@ def test_what_a_file_prints_is_not_in_the_json(tmp_path):
         assert f"by {how}" in done.stderr
 
 
-def test_it_loads_without_standard_streams(tmp_path):
+def test_files_load_without_standard_streams(tmp_path):
     (tmp_path / "ops.py").write_text(OPS)
     code = "import opbench; assert opbench.load('ops.py').ops"
     for closed in (">&-", "2>&-", ">&- 2>&-"):
@@ -84,7 +84,7 @@ def test_it_loads_without_standard_streams(tmp_path):
         subprocess.run(command, shell=True, cwd=tmp_path, check=True)
 
 
-def test_one_file_under_several_names_is_one(tmp_path, monkeypatch):
+def test_file_given_by_several_names_is_loaded_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     path = tmp_path / "one_of_several_names.py"
@@ -97,7 +97,7 @@ def test_one_file_under_several_names_is_one(tmp_path, monkeypatch):
     del sys.modules[path.stem]
 
 
-def test_files_are_called_by_their_paths(tmp_path, monkeypatch):
+def test_messages_name_files_by_their_paths(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("one.py").write_text(OPS)
     Path("other.py").write_text(OPS)
@@ -122,7 +122,7 @@ def test_files_are_called_by_their_paths(tmp_path, monkeypatch):
         (Path("text.txt"), "is not a Python file"),
     ],
 )
-def test_what_is_no_module(tmp_path, monkeypatch, name, message):
+def test_name_of_no_module_raises(tmp_path, monkeypatch, name, message):
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text(OPS)
     Path("text.txt").write_text("text")

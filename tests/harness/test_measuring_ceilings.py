@@ -27,7 +27,7 @@ def quick(**changes):
     return measure(**(usual | changes))
 
 
-def test_every_figure_is_there():
+def test_all_ceilings_are_measured():
     found = quick(dtypes=("float64", "float32"), threads=2, sizes=MEASURED[::-1])
 
     assert (found.environment_key, found.device, found.threads) == ("test", "cpu", 2)
@@ -39,7 +39,7 @@ def test_every_figure_is_there():
     assert C.better_of(found, found) == found
 
 
-def test_a_copy_lies_below_its_ceiling():
+def test_copy_is_slower_than_its_ceiling():
     size = 1 << 22
     found = quick(sizes=(size,), dtypes=(), budget_s=0.3)
     source, target = torch.ones(size // 8), torch.zeros(size // 8)
@@ -61,7 +61,7 @@ def seconds(call):
     return time.perf_counter() - begun
 
 
-def test_what_was_set_is_put_back():
+def test_settings_of_torch_are_restored():
     before = torch.get_num_threads()
     torch.manual_seed(3)
     drawn = torch.rand(4)
@@ -74,7 +74,7 @@ def test_what_was_set_is_put_back():
     assert not torch.is_inference_mode_enabled()
 
 
-def test_what_was_set_is_put_back_after_an_error():
+def test_settings_of_torch_are_restored_after_an_error():
     before = torch.get_num_threads()
     with pytest.raises(SelectionError, match="no dtype 'float31'"):
         quick(threads=before + 1, dtypes=("float31",))
@@ -82,7 +82,7 @@ def test_what_was_set_is_put_back_after_an_error():
     assert torch.get_num_threads() == before
 
 
-def test_left_to_itself_it_takes_the_machine_as_it_is():
+def test_defaults_are_the_threads_and_environment_of_the_process():
     found = quick(threads=None, environment_key=None, sizes=(), dtypes=(), budget_s=0.0)
 
     assert found.environment_key == describe().key
@@ -91,14 +91,14 @@ def test_left_to_itself_it_takes_the_machine_as_it_is():
     assert math.isfinite(found.dispatch_s)
 
 
-def test_what_the_device_does_not_do_is_left_out():
+def test_dtypes_that_the_device_cannot_multiply_are_left_out():
     found = quick(dtypes=("bool", "float32"), sizes=(4, 1 << 12, 1 << 60))
 
     assert [name for name, _ in found.matmul] == ["float32"]
     assert [size for size, _ in found.memory] == [1 << 12]
 
 
-def test_a_device_that_is_not_there_is_unsupported():
+def test_ceilings_of_a_missing_device_are_unsupported():
     absent = "cuda:99" if torch.cuda.is_available() else "cuda"
     with pytest.raises(UnsupportedError, match=r"this machine has no cuda|there is no cuda:99"):
         quick(device=absent)
@@ -106,7 +106,7 @@ def test_a_device_that_is_not_there_is_unsupported():
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_an_accelerator_has_ceilings():
+def test_ceilings_of_an_accelerator_are_measured():
     found = quick(device="cuda", dtypes=("float32", "bfloat16"))
 
     assert len(found.memory) == len(MEASURED)
@@ -124,5 +124,5 @@ def test_an_accelerator_has_ceilings():
         (6e-2, 1e-4, True),
     ],
 )
-def test_a_product_that_waited_for_its_threads_is_not_taken_for_a_long_one(took, before, long):
+def test_product_that_waited_for_its_threads_is_not_long(took, before, long):
     assert _is_long(took, before) is long

@@ -14,13 +14,13 @@ def bound(function, direction, *, args=None):
     return bind(function, given, direction=direction, grad=("matrix",), upstream=upstream)
 
 
-def test_the_forward_pass_returns_what_the_function_returns():
+def test_forward_call_returns_the_result_of_the_function():
     call = bound(lambda matrix: matrix.sum(1), "forward")
     assert call().tolist() == [3, 12]
 
 
 @pytest.mark.parametrize("direction", ["backward", "both"])
-def test_a_gradient_is_returned_and_not_accumulated(direction):
+def test_gradients_are_returned_and_not_accumulated(direction):
     call = bound(lambda matrix: (matrix**2).sum(1), direction)
     for _ in range(2):
         (gradient,) = call()
@@ -28,7 +28,7 @@ def test_a_gradient_is_returned_and_not_accumulated(direction):
 
 
 @pytest.mark.parametrize("direction", ["backward", "both"])
-def test_a_gradient_that_is_an_expanded_view_is_written_out(direction):
+def test_expanded_gradients_are_written_out(direction):
     # The gradient of a sum is its own, expanded: no memory was touched.
     (raw,) = torch.autograd.grad(
         (x := torch.ones(2, 3, requires_grad=True)).sum(1), x, torch.ones(2)
@@ -39,6 +39,6 @@ def test_a_gradient_that_is_an_expanded_view_is_written_out(direction):
     assert gradient.tolist() == [[1, 1, 1], [1, 1, 1]]
 
 
-def test_an_argument_that_the_output_does_not_depend_on_has_no_gradient():
+def test_unused_argument_has_no_gradient():
     call = bound(lambda matrix: torch.ones(2, requires_grad=True) * 1, "both")
     assert call() == (None,)

@@ -27,14 +27,14 @@ def labels(races):
     return [race.case.label for race in races]
 
 
-def test_the_usual_choice(strangers):
+def test_default_selection_times_one_kind_and_dtype(strangers):
     races = plan(strangers, Selection())
     assert labels(races) == ["small normal float32 forward", "tall normal float32 forward"]
     assert races[0].contenders == ("summed", "loop", "without_gradient", "elsewhere")
     assert races[0].case.axes == (("N", 64), ("M", 64))
 
 
-def test_everything_multiplies(strangers):
+def test_selected_values_are_combined(strangers):
     races = plan(
         strangers,
         Selection(
@@ -53,14 +53,14 @@ def test_everything_multiplies(strangers):
     assert {race.case.seed for race in races} == {7}
 
 
-def test_ops_and_suites_by_name(catalog):
+def test_names_select_ops_and_suites(catalog):
     by_suite = plan(catalog, Selection(names=("pooling",)))
     assert {race.case.op for race in by_suite} == {"patch_pooling", "patch_pooling_ids"}
     by_op = plan(catalog, Selection(names=("patch_pooling", "pooling")))
     assert {race.case.op for race in by_op} == {"patch_pooling", "patch_pooling_ids"}
 
 
-def test_an_expression_selects_cases_and_contenders(strangers):
+def test_expression_selects_cases_and_contenders(strangers):
     races = plan(strangers, Selection(expression="tall and not (loop or elsewhere)"))
     assert labels(races) == ["tall normal float32 forward"]
     assert races[0].contenders == ("summed", "without_gradient")
@@ -107,12 +107,12 @@ def test_checks_cover_every_kind_layout_dtype_and_edge(strangers):
         (Selection(layouts=("round",)), "no layout 'round'"),
     ],
 )
-def test_what_cannot_be_selected(strangers, selection, message):
+def test_unknown_name_or_empty_selection_raises(strangers, selection, message):
     with pytest.raises(SelectionError, match=message):
         plan(strangers, selection)
 
 
-def test_an_op_that_was_not_named_may_lack_what_is_asked_for(strangers):
+def test_op_of_a_suite_may_lack_the_selected_dtype_or_kind(strangers):
     (op,) = strangers.ops.values()
     ranks = {"ranks": op.inputs["ones"]}
     whole = replace(op, name="whole_sum", dtypes=("int64",), inputs=ranks, timed=("ranks",))
@@ -130,14 +130,14 @@ def test_an_op_that_was_not_named_may_lack_what_is_asked_for(strangers):
 
 
 @given(st.text("abc", min_size=1), st.text("abc", min_size=1), st.text("abc"))
-def test_expressions_mean_what_they_say(one, other, text):
+def test_expressions_evaluate_as_their_python_equivalents(one, other, text):
     assert matches(one, text) == (one in text)
     assert matches(f"not {one}", text) == (one not in text)
     assert matches(f"{one} and {other}", text) == (one in text and other in text)
     assert matches(f"({one} or {other})", text) == (one in text or other in text)
 
 
-def test_what_is_compiled_is_not_checked_in_every_combination():
+def test_compiled_contenders_are_not_checked_in_every_combination():
     catalog = opbench.load(
         "opbench.suites.pooling", "opbench.impls.patch_pooling", entry_points=False
     )
@@ -163,14 +163,14 @@ def test_checks_run_on_one_thread_and_once_on_all(strangers, monkeypatch):
     assert {r.case.threads for r in plan_checks(strangers, Selection(threads=2))} == {2}
 
 
-def test_an_op_without_a_contender_is_told_as_that(strangers):
+def test_op_without_a_contender_raises_and_says_so(strangers):
     alone = Catalog(strangers.ops, {"row_sum": {}}, strangers.suites)
     for names in ((), ("row_sum",)):
         with pytest.raises(SelectionError, match=r"^row_sum has no contender: tag a function with"):
             plan(alone, Selection(names=names))
 
 
-def test_long_lists_of_names_are_cut(catalog):
+def test_long_lists_of_names_in_messages_are_cut(catalog):
     with pytest.raises(SelectionError, match="did you mean 'patch_pooling'") as caught:
         plan(catalog, Selection(names=("patch_poling",)))
     assert len(str(caught.value)) < 500

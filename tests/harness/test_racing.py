@@ -36,14 +36,14 @@ class World:
         )
 
 
-def test_exact_times():
+def test_samples_are_the_exact_times_of_a_fake_clock():
     timings = World({"fast": 1e-4, "slow": 2e-4}).race()
     assert median(timings["fast"].samples_s) == pytest.approx(1e-4)
     assert median(timings["slow"].samples_s) == pytest.approx(2e-4)
     assert (timings["fast"].stopped, timings["slow"].stopped) == ("best", "slower")
 
 
-def test_blocks_are_a_fifth_of_a_millisecond_or_one_call_or_half_of_what_leads_them():
+def test_block_size_depends_on_the_time_of_a_call():
     timings = World({"tiny": 1e-5, "middle": 1e-3, "long": 0.1}).race()
     assert {name: timing.calls for name, timing in timings.items()} == {
         "tiny": 20,
@@ -52,33 +52,33 @@ def test_blocks_are_a_fifth_of_a_millisecond_or_one_call_or_half_of_what_leads_t
     }
 
 
-def test_a_tie_is_found_and_ends_the_race():
+def test_tie_ends_the_race():
     timings = World({"one": 1e-4, "two": 1.002e-4}, noise=0.01).race()
     assert {timings[name].stopped for name in timings} == {"best", "tied"}
 
 
-def test_who_has_lost_is_timed_no_more():
+def test_decided_loser_is_timed_no_more():
     timings = World({"a": 1e-4, "b": 1.005e-4, "lost": 2e-2}, noise=0.02).race(budget_s=5.0)
     assert timings["lost"].stopped == "slower"
     assert len(timings["lost"].samples_s) < len(timings["a"].samples_s)
 
 
-def test_a_drift_that_slows_everybody_tenfold_changes_no_verdict():
+def test_drift_that_slows_all_contenders_changes_no_verdict():
     timings = World({"fast": 1e-4, "slow": 1.1e-4}, noise=0.01, drift=30.0).race()
     assert timings["slow"].stopped == "slower"
 
 
-def test_out_of_budget_is_said():
+def test_undecided_contenders_stop_at_the_budget():
     timings = World({"one": 1e-4, "two": 1.012e-4}, noise=0.3).race(budget_s=0.05)
     assert {timing.stopped for timing in timings.values()} == {"budget"}
 
 
-def test_max_rounds():
+def test_race_ends_after_max_rounds():
     timings = World({"one": 1e-4, "two": 1.012e-4}, noise=0.3).race(max_rounds=20)
     assert {len(timing.samples_s) for timing in timings.values()} == {20}
 
 
-def test_who_raises_is_out_and_the_others_go_on():
+def test_contender_that_raises_is_excluded_and_others_go_on():
     world = World({"fine": 1e-4})
 
     def bad():
@@ -99,11 +99,11 @@ def test_who_raises_is_out_and_the_others_go_on():
     assert list(timings) == ["fine", "bad", "late"]
 
 
-def test_nobody_to_race():
+def test_race_without_contenders_is_empty():
     assert World({}).race() == {}
 
 
-def test_order_is_drawn_anew_and_from_the_seed():
+def test_order_changes_every_round_and_follows_from_the_seed():
     def order(seed):
         seen = []
         clock = FakeClock()
@@ -130,19 +130,19 @@ def rounds(values):
 BEST = rounds([1.0] * 20)
 
 
-def test_a_loser_stays_until_its_ratio_is_known():
+def test_loser_is_undecided_until_its_ratio_is_precise():
     race = {"best": BEST, "noisy": rounds([1.5 + 0.4 * (-1) ** i for i in range(20)])}
     assert decided(race, Policy()) == {}
     told = decided(race, Policy(rules=Rules(precision=1.0)))
     assert told == {"noisy": "slower", "best": "best"}
 
 
-def test_the_hopeless_leave_whatever_their_precision():
+def test_futile_contender_is_decided_at_any_precision():
     race = {"best": BEST, "h": rounds([9.0 + 5 * (-1) ** i for i in range(20)])}
     assert decided(race, Policy())["h"] == "slower"
 
 
-def test_the_best_stays_as_long_as_anybody_does():
+def test_best_is_decided_last():
     race = {
         "best": BEST,
         "lost": rounds([5.0] * 20),
@@ -151,14 +151,14 @@ def test_the_best_stays_as_long_as_anybody_does():
     assert decided(race, Policy()) == {"lost": "slower"}
 
 
-def test_who_races_alone_goes_on_until_its_own_time_is_precise():
+def test_single_contender_is_decided_once_its_time_is_precise():
     precise = World({"alone": 1e-4}, noise=0.002).race()
     noisy = World({"alone": 1e-4}, noise=0.1).race()
     assert (precise["alone"].stopped, noisy["alone"].stopped) == ("best", "best")
     assert len(precise["alone"].samples_s) < len(noisy["alone"].samples_s)
 
 
-def test_who_tied_with_a_leader_that_is_overtaken_comes_back():
+def test_contender_tied_with_an_overtaken_leader_is_undecided_again():
     """The verdict at the end is of the whole race, whoever led when it was first given."""
     early = {"leader": rounds([1.0] * 12), "tied": rounds([1.0] * 12)}
     late = {
@@ -170,7 +170,7 @@ def test_who_tied_with_a_leader_that_is_overtaken_comes_back():
     assert "tied" not in decided(late, Policy())
 
 
-def test_the_budget_waits_for_the_first_look_but_not_for_ever():
+def test_budget_is_extended_to_the_first_look_up_to_the_patience():
     timings = World({"a": 1.0, "b": 1.2}).race(budget_s=10.0, pilot_s=0.1)
     assert len(timings["a"].samples_s) == 9
     assert timings["b"].stopped == "slower"
@@ -199,14 +199,14 @@ class Strict(NoMonitor):
         return Wrong("race", "is off") if name == self._wrong else None
 
 
-def test_a_fault_puts_a_contender_out_of_the_race_and_its_sample_away():
+def test_fault_excludes_the_contender_and_drops_its_sample():
     monitor = Strict(faulty="a")
     timings = World({"a": 1e-4, "b": 2e-4}).race(monitor=monitor)
     assert timings["a"] == Failed("measure", "did it", cause="recompiled")
     assert timings["b"].stopped == "best"
 
 
-def test_compiling_while_it_warms_up_is_no_fault_but_changed_state_is():
+def test_warm_up_may_compile_and_may_not_change_state():
     class AtOnce(NoMonitor):
         """Finds both contenders guilty after their first block, which is their warm-up."""
 
@@ -224,14 +224,14 @@ def test_compiling_while_it_warms_up_is_no_fault_but_changed_state_is():
     assert timings["compiles"].stopped == "best"
 
 
-def test_a_wrong_result_found_while_racing_disqualifies():
+def test_wrong_result_during_the_race_excludes_the_contender():
     monitor = Strict(wrong="quick_but_wrong")
     timings = World({"quick_but_wrong": 1e-5, "b": 2e-4, "c": 4e-4}).race(monitor=monitor)
     assert timings["quick_but_wrong"] == Wrong("race", "is off")
     assert timings["b"].stopped == "best"
 
 
-def test_who_turns_wrong_in_the_last_block_is_found_out():
+def test_all_running_contenders_are_rechecked_at_the_end():
     monitor = Strict()
     timings = World({"a": 1e-4, "b": 2e-4}).race(monitor=monitor)
     assert set(monitor.rechecked[-2:]) == {"a", "b"}
@@ -239,7 +239,7 @@ def test_who_turns_wrong_in_the_last_block_is_found_out():
     assert timings["a"].stopped == "best"
 
 
-def test_everybody_is_rechecked_at_least_once_and_at_moments_drawn_anew():
+def test_rechecks_cover_all_contenders_at_random_moments():
     monitors = [Strict(), Strict()]
     for monitor, seed in zip(monitors, (1, 2), strict=True):
         world = World({name: 1e-4 * 1.02**n for n, name in enumerate("abcdef")}, noise=0.02)
@@ -248,7 +248,7 @@ def test_everybody_is_rechecked_at_least_once_and_at_moments_drawn_anew():
     assert monitors[0].rechecked != monitors[1].rechecked
 
 
-def test_rechecking_takes_a_small_share_of_the_time():
+def test_rechecks_take_a_small_part_of_the_time():
     world = World({"a": 1e-4, "b": 1.012e-4}, noise=0.3)
     spent = []
 
@@ -261,7 +261,7 @@ def test_rechecking_takes_a_small_share_of_the_time():
     assert 2 < len(spent) <= 0.05 * 10 / 0.05 + 2
 
 
-def test_cold_calls_are_timed_one_by_one_each_after_an_eviction():
+def test_cold_calls_are_timed_singly_after_a_flush():
     world = World({"a": 1e-5, "b": 1e-5})
     order = []
     for name, call in tuple(world.contenders.items()):
@@ -273,7 +273,7 @@ def test_cold_calls_are_timed_one_by_one_each_after_an_eviction():
     assert "flush" not in blocks[1::2]
 
 
-def test_device_times_are_kept_beside_the_host_times():
+def test_device_times_are_recorded_beside_host_times():
     class Device(FakeClock):
         def block(self, call, calls):
             return Reading(super().block(call, calls).host_s, device_s=calls * 7e-5)
@@ -285,7 +285,7 @@ def test_device_times_are_kept_beside_the_host_times():
 
 
 @pytest.mark.alone
-def test_real_time():
+def test_race_on_a_real_clock_orders_the_contenders():
     def spin(n):
         return lambda: sum(range(n))
 

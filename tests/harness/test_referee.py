@@ -50,7 +50,7 @@ class Remembers:
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward", "both"])
-def test_the_honest_pass_again_and_again_and_keep_their_inputs(sums, direction):
+def test_right_contender_passes_rechecks_and_keeps_its_inputs(sums, direction):
     monitor, reference, call, _ = watched(sums, honest, direction=direction)
     before = [tensor.clone() for tensor in reference.first.tensors()]
     for _ in range(5):
@@ -59,7 +59,7 @@ def test_the_honest_pass_again_and_again_and_keep_their_inputs(sums, direction):
     assert all(map(torch.equal, before, reference.first.tensors()))
 
 
-def test_answers_from_memory_are_found_out_in_the_very_memory_that_is_timed(sums):
+def test_caching_is_found_in_the_timed_memory(sums):
     monitor, _, call, _ = watched(sums, Remembers(patience=3))
     assert monitor.recheck("it") is None
     for _ in range(4):
@@ -70,7 +70,7 @@ def test_answers_from_memory_are_found_out_in_the_very_memory_that_is_timed(sums
 
 
 @pytest.mark.parametrize("direction", ["backward", "both"])
-def test_a_gradient_that_turns_wrong_is_found(sums, direction):
+def test_gradient_that_turns_wrong_is_found(sums, direction):
     state = {"wrong": False}
 
     class Sum(torch.autograd.Function):
@@ -92,7 +92,7 @@ def test_a_gradient_that_turns_wrong_is_found(sums, direction):
     assert verdict.stage == "gradient"
 
 
-def test_one_that_raises_on_unseen_inputs_has_failed(sums):
+def test_contender_that_raises_on_unseen_inputs_has_failed(sums):
     def picky(x, *, scale=1.0):
         if x[0, 0] != first:
             raise RuntimeError("never seen that")
@@ -106,7 +106,7 @@ def test_one_that_raises_on_unseen_inputs_has_failed(sums):
     assert "never seen that" in verdict.reason
 
 
-def test_inputs_whose_shapes_follow_from_their_values_are_given_afresh(catalog):
+def test_inputs_of_other_shapes_are_given_to_the_function(catalog):
     """The ids of patches repeat as often as the patches are long: some shapes can't be refilled."""
     contender = catalog.impl("boundary_upsample", "gather").function
     monitor, *_ = watched(catalog, contender, op="boundary_upsample", expression="tiny")
@@ -114,7 +114,7 @@ def test_inputs_whose_shapes_follow_from_their_values_are_given_afresh(catalog):
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward", "both"])
-def test_outputs_whose_shapes_follow_from_the_values(catalog, direction):
+def test_outputs_may_have_shapes_that_depend_on_values(catalog, direction):
     """Other boundaries make another number of groups, to which the timed gradient doesn't fit."""
     contender = catalog.impl("boundary_downsample", "index_add").function
     monitor, *_ = watched(
@@ -143,7 +143,7 @@ def test_compiling_in_a_timed_block_is_a_failure(sums):
     assert monitor.fault("it") is None
 
 
-def test_changed_state_is_put_back_and_named(sums):
+def test_changed_state_is_restored_and_named(sums):
     monitor, *_ = watched(sums, honest)
     monitor.begin("it")
     torch.set_default_dtype(torch.float64)

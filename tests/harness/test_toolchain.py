@@ -27,7 +27,7 @@ def script(folder, name, body):
 @pytest.mark.parametrize(
     "lack", ["no such compiler", "one that fails", "one that is killed", "no folder", "no path"]
 )
-def test_without_a_compiler_torch_compile_is_unsupported(tmp_path, lack):
+def test_torch_compile_without_a_compiler_is_unsupported(tmp_path, lack):
     dies = (
         'case "$*" in *--version*) exec /usr/bin/env g++ "$@";; esac\n'
         "echo 'x.cpp:1: fatal error: Python.h: No such file or directory' >&2; exit 1"

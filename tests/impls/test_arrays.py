@@ -149,7 +149,7 @@ def test_total_price(op, name):
 
 
 @pytest.mark.parametrize(("op", "name"), KIT.pairs(*PRICES))
-def test_a_price_that_nobody_pays_does_not_matter(op, name):
+def test_price_of_an_item_that_is_not_bought_does_not_matter(op, name):
     prices = torch.tensor([torch.nan, 2.0, torch.inf])
     assert KIT.function(op, name)(prices, torch.tensor([1, 1])).item() == 4
 
@@ -211,7 +211,7 @@ def test_collect(op, name):
 
 
 @pytest.mark.parametrize(("op", "name"), KIT.pairs("collect_rows", "collect_columns"))
-def test_gradients_of_what_is_taken_twice_are_added(op, name):
+def test_gradients_of_elements_taken_twice_are_added(op, name):
     matrix = torch.zeros(3, 3, requires_grad=True)
     found = KIT.function(op, name)(matrix, torch.tensor([0, 2, 0]))
     found.sum().backward()
@@ -307,7 +307,7 @@ def test_gradient_by_differences(op, name):
     assert torch.autograd.gradcheck(lambda tensor: declared.oracle(tensor, *others), (leaf,))
 
 
-def test_what_is_refused_is_said():
+def test_refusals_name_the_reason():
     coords = {"matrix": torch.ones(9), "coords": torch.zeros(5000, 1, dtype=torch.int64)}
     assert "4096" in KIT.refuses("integer_array_indexing", "loop", coords)
     wide = {"matrix": torch.ones(4, 2**20), "indexes": torch.zeros(4, 9, dtype=torch.int64)}

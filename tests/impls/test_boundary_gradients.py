@@ -125,7 +125,7 @@ def test_an_open_tail_that_is_kept_passes_gradient(name):
 
 
 @pytest.mark.parametrize("name", KIT.names(VJP))
-def test_a_token_gets_what_those_after_it_are_above_the_mean(name):
+def test_boundary_gradient_is_the_excess_of_later_tokens_over_the_mean(name):
     marks = torch.tensor([[0.0, 0, 1, 1, 0, 0]])
     hidden = torch.tensor([1.0, 2, 6, 5, 7, 9]).view(6, 1, 1)
     slopes = torch.tensor([math.nan, 10, 1]).view(3, 1, 1)
@@ -178,7 +178,7 @@ def test_it_works_where_no_gradient_is_recorded(name):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", KIT.names(VJP))
-def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(name, dtype):
+def test_failures_are_those_that_caveats_declare(name, dtype):
     inputs = KIT.make(VJP, "nonfinite", {"L": 101, "B": 2, "D": 5}, dtype=dtype)
     worst = max(KIT.errors(VJP, inputs, KIT.function(VJP, name), dtype))
     assert (worst > 1) == KIT.admits(VJP, name, "nonfinite")

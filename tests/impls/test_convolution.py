@@ -76,7 +76,7 @@ def test_a_missing_bias_is_no_bias(name):
     )
 
 
-def test_who_takes_a_bias_for_granted_fails_without():
+def test_contender_that_needs_a_bias_fails_without_one():
     def biased(x, w, b=None, **options):
         return functional.conv2d(x, w, **options) + b.view(1, len(w), 1, 1)
 
@@ -195,7 +195,7 @@ def test_an_empty_batch_is_refused_where_torch_has_no_answer(op, name):
 
 
 @pytest.mark.parametrize(("op", "name"), PAIRS)
-def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(op, name):
+def test_failures_are_those_that_caveats_declare(op, name):
     for kind in OPS[op].inputs:
         errors = [worst(op, name, kind, OPS[op].edge["odd"], dtype=dtype) for dtype in DTYPES]
         assert KIT.shows(op, name, kind) in (None, max(errors) > 1), (kind, errors)

@@ -215,7 +215,7 @@ def test_sums_in_half_precision_are_told_from_right_ones():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("op", "name"), KIT.pairs())
-def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(op, name, dtype):
+def test_failures_are_those_that_caveats_declare(op, name, dtype):
     for kind in {"nonfinite", "nan", "silenced", "zero_weights", "masked"} & set(OPS[op].inputs):
         inputs = KIT.make(op, kind, OPS[op].edge["odd"], dtype=dtype)
         assert agrees(op, name, inputs, dtype) != KIT.admits(op, name, kind)

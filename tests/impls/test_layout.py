@@ -119,7 +119,7 @@ KNOWN_WRONG = [
 
 
 @pytest.mark.parametrize(("op", "wrong", "axes"), KNOWN_WRONG)
-def test_known_wrong_orders_are_told(op, wrong, axes):
+def test_known_wrong_orders_fail(op, wrong, axes):
     inputs = KIT.make(op, "normal", axes)
     assert max(KIT.errors(op, inputs, wrong, torch.float32, gradients=False)) > 1
 

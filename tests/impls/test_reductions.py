@@ -138,7 +138,7 @@ def test_the_fraction_of_right_rows(name):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("op", "name"), EVERY)
-def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(op, name, dtype):
+def test_failures_are_those_that_caveats_declare(op, name, dtype):
     declared = KIT.catalog.ops[op]
     for kind in declared.inputs:
         inputs = KIT.make(op, kind, declared.edge["odd"], dtype=dtype)
@@ -310,6 +310,6 @@ MATRIX = torch.zeros(2, 3)
         (ACCURACY, (MATRIX, torch.tensor([0, 7])), ValueError, "true_classes: 7 among 1"),
     ],
 )
-def test_what_is_outside_the_contract_is_refused(op, args, error, text):
+def test_arguments_outside_the_contract_raise(op, args, error, text):
     with pytest.raises(error, match=f"{op}: .*{text}"):
         KIT.catalog.call(op, *args, impl=KIT.names(op)[0])

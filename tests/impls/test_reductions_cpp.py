@@ -56,7 +56,7 @@ def test_exponentials_are_right_to_the_last_place(dtype, least):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_exponentials_of_what_is_not_a_usual_number(dtype):
+def test_exponentials_of_special_values(dtype):
     odd = torch.tensor([-INF, -1e30, -750, -0.0, 0.0, NAN, -NAN], dtype=dtype).repeat(37)
     found = powers(odd).view(37, 7)
     expected = torch.tensor([0, 0, 0, 1, 1, NAN, NAN], dtype=dtype).expand(37, 7)
@@ -98,7 +98,7 @@ def test_losses_of_long_rows(dtype):
 
 @pytest.mark.parametrize("at", [0, 5, CHUNK, 2 * CHUNK + 3])
 @pytest.mark.parametrize("bad", [NAN, INF])
-def test_what_is_not_finite_in_any_chunk(at, bad):
+def test_non_finite_values_in_any_chunk(at, bad):
     matrix = torch.zeros(3, 2 * CHUNK + 9)
     matrix[1, at] = bad
     sums = reductions_cpp.batched_logsumexp(matrix)

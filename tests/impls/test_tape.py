@@ -103,7 +103,7 @@ def test_a_missing_bias_is_skipped():
     tape.accumulate(None, y)
 
 
-def test_what_is_used_twice_gets_both_gradients():
+def test_tensor_used_twice_gets_both_gradients():
     (x,) = draw(6, (2, 3))
     zero = torch.zeros(2, 2, dtype=torch.float64)
     functional.mse_loss(x.relu() @ x.relu().mT, zero).backward()
@@ -114,7 +114,7 @@ def test_what_is_used_twice_gets_both_gradients():
     torch.testing.assert_close(mine.grad, x.grad)
 
 
-def test_a_step_whose_result_nobody_uses_gives_nothing():
+def test_step_with_an_unused_result_gives_nothing():
     x, w = detached(draw(7, (1, 1, 3, 3), (1, 1, 2, 2)))
     ctx = []
     tape.conv2d(x, w, ctx=ctx)
@@ -134,7 +134,7 @@ def test_without_a_list_nothing_is_kept_and_nothing_walked():
 # --- as nodes of torch's graph ---------------------------------------------------------------
 
 
-def test_torch_asks_the_walk_for_gradients():
+def test_autograd_takes_gradients_from_the_walk():
     x, w, b = draw(9, *SHAPES[:3])
     options = {"stride": 2, "padding": 1}
     y = tape.differentiable_conv2d(x, w, b, **options)

@@ -80,7 +80,7 @@ def test_storage_and_compare(saved):
     assert "(NOW)" in done.stdout
 
 
-def test_wrong_contenders_fail_and_the_unsupported_are_skipped():
+def test_wrong_contenders_fail_and_unsupported_ones_are_skipped():
     done = run_suites(
         "-k",
         "row_sum-tall",
@@ -102,7 +102,7 @@ def test_the_backward_pass_and_a_dtype():
     assert "1 passed" in done.stdout, done.stdout
 
 
-def test_what_cannot_be_loaded_ends_the_collection_and_says_why():
+def test_module_that_cannot_be_loaded_ends_the_collection_with_the_reason():
     done = run_suites("--opbench-load=nowhere.py")
     assert done.returncode == pytest.ExitCode.INTERRUPTED
     assert "there is no file nowhere.py" in done.stdout
