@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
-from opbench.harness.declaration.fields import CASE_NAMES, check_impl, check_op
+from opbench.harness.declaration.fields import CASE_NAMES, OutputMode, check_impl, check_op
 from opbench.harness.declaration.named_arguments import (
     NamedCallable,
     names_of_kind,
@@ -112,7 +112,7 @@ class Impl:
     #: Applied to the function before it is timed: a callable, or its "module:attribute".
     prepare: str | Callable[..., Any] | None = None
     #: The output mode that it was declared with; "" stands for the default of its op.
-    board: str = ""
+    board: OutputMode | Literal[""] = ""
     #: The module that tagged it.
     module: str = ""
     #: The file and the line of the tag: "./rms.py:12".
@@ -144,7 +144,7 @@ def impl(
     requires: str | tuple[str, ...] = (),
     target: str | None = None,
     prepare: str | Callable[..., Any] | None = None,
-    board: str = "",
+    board: OutputMode | Literal[""] = "",
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Tag a function as a contender of `op`; the function itself is left as it is.
 
@@ -280,7 +280,7 @@ class Op:
     grad: tuple[str, ...] = ()
     #: Its output modes, some of BOARDS: what a contender's result may be, and what is done with it.
     #: Contenders are never ranked across them.
-    boards: tuple[str, ...] = ("compute",)
+    boards: tuple[OutputMode, ...] = ("compute",)
     #: Reads the output, and is timed with it, in the output mode "consume".
     consumer: Callable[[Any], Any] | None = None
     #: Of `output` and any arguments and options: what is compared in place of the outputs, where
@@ -328,7 +328,7 @@ def _caveat(given: str | Caveat) -> Caveat:
     return given if isinstance(given, Caveat) else Caveat(given)
 
 
-def board_of(op: Op, contender: Impl) -> str:
+def board_of(op: Op, contender: Impl) -> OutputMode:
     """The output mode of a contender: the one it declares, or its op's default."""
     return contender.board or ("materialise" if "materialise" in op.boards else op.boards[0])
 

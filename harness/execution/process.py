@@ -35,7 +35,12 @@ START_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a contender may take on a case."""
+    """The time and memory that a contender may take on a case.
+
+        Limits(timeout_s=60.0, memory=8 << 30)
+
+    One that takes more is stopped, and has failed.
+    """
 
     #: Seconds to be prepared and checked, or for one block of the race.
     timeout_s: float = 300.0

@@ -29,8 +29,12 @@ _DELAYED = ("crashed", "exited", "memory")
 
 
 class Supervisor:
-    """Does the jobs of a run in child processes; use it in a `with` statement.
+    """Runs contenders in child processes, so that none can end the caller.
 
+        with Supervisor(("./mine.py",), limits=Limits(timeout_s=60.0)) as supervisor:
+            run(catalog, plan(catalog, Selection()), folder, supervisor=supervisor)
+
+    A worker that hangs, crashes or exceeds its memory is replaced by a fresh one.
     modules, versions, python: as in `WorkerConfig`.
     """
 

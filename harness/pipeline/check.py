@@ -52,8 +52,10 @@ def check(
 ) -> CheckReport:
     """Check every contender of every race against the oracle, and right ones pairwise.
 
+        report = check(catalog, plan_checks(catalog, Selection(names=("patch_pooling",))))
+
     A contender with a caveat that has to show, and does on none of its cases, is Wrong, at the
-    stage "caveat", on the first of them.
+    stage "caveat", on the first of them. Faults of ops are in the report and raise nothing.
     supervisors: run the contenders in child processes, several at a time; they run in this process
         where there are none.
     """

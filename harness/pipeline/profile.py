@@ -23,10 +23,12 @@ def profile(
     supervisor: Supervisor | None = None,
     observer: Observer | None = None,
 ) -> tuple[Profile | Record, ...]:
-    """Profile every contender on every case; a trace each below the run's `traces` folder.
+    """Profile every contender on every case; each trace lies below the run's `traces` folder.
 
-    supervisor: as in `run`. Returns a Profile for each contender that ran, a Record for each that
-    did not. Raises DeclarationError as `run`.
+        profile(catalog, plan(catalog, Selection(names=("patch_pooling",))), folder)
+
+    Returns a Profile for each contender that ran, and a Record for each that didn't.
+    supervisor: as in `run`. Raises DeclarationError, at the end, if ops are at fault.
     """
     recorder = ProfileRecorder(catalog=catalog, folder=folder, observer=observer or NullObserver())
     faults = OpFaults()

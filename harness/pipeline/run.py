@@ -44,15 +44,15 @@ def run(
     observer: Observer | None = None,
     anew: Collection[Case] = (),
 ) -> tuple[Record, ...]:
-    """Race every case that `folder` has no full result of, recording job by job.
+    """Race every case that `folder` lacks a full result of; return the records of all races.
+
+        run(catalog, plan(catalog, Selection()), folder, policy=Policy(budget_s=1.0))
 
     supervisor: runs the contenders in child processes; they run in this process where None.
-    processes: the number of fresh processes that each case is raced in, one after another, which
-    then are the units of evidence; each gets its share of the policy's budget. anew: cases that are
-    raced again though the folder has them; the new records count instead.
-
-    Returns the records of all races, those that were there already included. Raises ValueError for
-    several processes without a supervisor; DeclarationError, at the end, if ops are at fault.
+    processes: fresh processes that each case is raced in, one after another, which then are the
+        units of evidence; each gets its part of the policy's budget.
+    anew: cases that are raced again though the folder has them; the new records count instead.
+    Raises ValueError for processes without a supervisor; at the end DeclarationError if ops failed.
     """
     if processes > 1 and supervisor is None:
         raise ValueError("several processes need a supervisor")

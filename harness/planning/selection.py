@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from opbench.harness.catalog import Catalog
 from opbench.harness.declaration.fields import BOARDS
@@ -16,7 +17,10 @@ from opbench.results.records import Case, Direction
 #: The passes that can be selected.
 DIRECTIONS: tuple[Direction, ...] = ("forward", "backward", "both")
 #: The sets of shapes that can be timed.
-GRIDS = ("quick", "full")
+Grid = Literal["quick", "full"]
+GRIDS: tuple[Grid, ...] = ("quick", "full")
+#: The state of the caches before a call.
+CacheState = Literal["warm", "cold"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +46,9 @@ class Selection:
     inputs: tuple[str, ...] = ()
     layouts: tuple[str, ...] = ("contiguous",)
     #: "quick", or "full" for the larger set of shapes.
-    grid: str = "quick"
+    grid: Grid = "quick"
     #: "warm", or "cold" for calls that find their inputs in memory.
-    cache: str = "warm"
+    cache: CacheState = "warm"
     #: Output modes, of which each op has some.
     boards: tuple[str, ...] = BOARDS
     #: Of a call; 0 stands for all cores that this process may use.

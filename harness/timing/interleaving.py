@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Literal, Protocol
 
 from opbench.harness.outcomes import catch
 from opbench.harness.timing.blocks import BlockSize, Call, block_size, pilot, primed_block
 from opbench.harness.timing.clock import Clock, Reading
 from opbench.harness.timing.stopping import Policy, decided
-from opbench.results.ranking.verdicts import looks
+from opbench.results.ranking.verdicts import RaceVerdict, looks
 from opbench.results.records import Failed, Unsupported, Wrong
 
 #: The outcome of a contender that was excluded from the race: it has no times.
@@ -64,7 +64,7 @@ class Timing:
     #: Calls in a block.
     calls: int
     #: The verdict that ended its timing, or "budget" where time or rounds ran out.
-    stopped: str
+    stopped: RaceVerdict | Literal["budget"]
     #: Seconds per call by the device's own events, one for each block; empty on a CPU.
     device_s: tuple[float, ...] = ()
 
@@ -95,7 +95,7 @@ class _Race:
     #: By contender, the outcome for which it was excluded for good.
     excluded: dict[str, Excluded] = field(default_factory=dict)
     #: By contender, the verdict that ended its timing; drawn up anew at each look.
-    stopped: dict[str, str] = field(default_factory=dict)
+    stopped: dict[str, RaceVerdict] = field(default_factory=dict)
     #: Seconds that went into checking results again.
     rechecking_s: float = 0.0
 
@@ -164,7 +164,7 @@ def _run_rounds(race: _Race) -> None:
         _recheck_at_random(race, order, spent)
 
 
-def _decided(race: _Race) -> dict[str, str]:
+def _decided(race: _Race) -> dict[str, RaceVerdict]:
     """The contenders that need no more samples, with their verdicts."""
     samples = {name: entry.samples for name, entry in race.running.items()}
     return dict(decided(samples, race.policy)) if samples else {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from opbench.results.ranking.verdicts import Samples, standings
+from opbench.results.ranking.verdicts import RaceVerdict, Samples, standings
 from opbench.results.records import Rules
 from opbench.results.statistics.intervals import median_interval
 
@@ -50,7 +50,7 @@ class Policy:
     warmup_calls: int = 3
 
 
-def decided(samples: Mapping[str, Samples], policy: Policy) -> Mapping[str, str]:
+def decided(samples: Mapping[str, Samples], policy: Policy) -> Mapping[str, RaceVerdict]:
     """The contenders that need no more samples, with their verdicts.
 
     Evaluated anew at each look: a contender that tied with a leader which was overtaken comes back

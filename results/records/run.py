@@ -18,7 +18,12 @@ SCHEMA = 3
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The decision rules of a race."""
+    """The decision rules of a race.
+
+        Rules(tie=0.02, precision=0.01)
+
+    All three are fractions.
+    """
 
     #: Contenders closer than this are equal.
     tie: float = 0.01
