@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -36,7 +37,7 @@ class Verifier:
 
         Raises SpoiledError where one of them ran out of memory, which it may still hold.
         """
-        with _patient_compiler(), settings(race.case, reset_compiler=False):
+        with settings(race.case, reset_compiler=False):
             return self._check_case(race, witness)
 
     def _check_case(self, race: Race, witness: Witness) -> Apart:
@@ -64,7 +65,10 @@ class Verifier:
             if isinstance(verdict, Right) and callable(function):
                 right[name] = function
         witness.begin("", "check")
-        return checks.disagreement(exam, right) if isinstance(exam, reference.Exam) else {}
+        if not isinstance(exam, reference.Exam):
+            return {}
+        with _patient_compiler():
+            return checks.disagreement(exam, right)
 
     def _function(
         self, exam: reference.Exam, contender: Impl
@@ -85,13 +89,15 @@ class Verifier:
 
 
 def _patient_compiler() -> AbstractContextManager[None]:
-    """torch.compile doesn't give up after a few shapes, to run, and let pass, eager code."""
-    try:
-        import torch._dynamo
-    except OSError:
-        # It has no folder that it can write to: whoever compiles is going to be told.
+    """torch.compile doesn't give up after a few shapes, to run, and let pass, eager code.
+
+    It takes as long to import as torch itself, and is not, for contenders that aren't compiled. Who
+    compiles unannounced imports it; the few shapes of that first case are within its own patience.
+    """
+    dynamo = sys.modules.get("torch._dynamo")
+    if dynamo is None:
         return nullcontext()
-    patched: AbstractContextManager[None] = torch._dynamo.config.patch(
+    patched: AbstractContextManager[None] = dynamo.config.patch(
         recompile_limit=256, fail_on_recompile_limit_hit=True
     )
     return patched
@@ -102,7 +108,8 @@ def _verdict(exam: reference.Exam, function: Callable[..., Any] | Unsupported | 
     if isinstance(function, Unsupported | Failed):
         return function
     before = process_state.read()
-    verdict = checks.examine(exam, function)
+    with _patient_compiler():
+        verdict = checks.examine(exam, function)
     changes = process_state.restore(before)
     if changes and isinstance(verdict, Right):
         return Wrong("state", f"changed {', '.join(changes)}")

@@ -7,15 +7,17 @@ Where two versions can't live in one process, each is called in bursts in a proc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 
-from opbench.harness.correctness import oracle, reference
+from opbench.harness.correctness import oracle
 from opbench.harness.declare import Impl, Op, interprets_triton
 from opbench.harness.execution import process_state
 from opbench.harness.execution.messages import Burst, Job
+from opbench.harness.execution.monitor import Rechecks
 from opbench.harness.execution.ready import Ready, clock_of, exam_of, make_ready, settings
 from opbench.harness.execution.worker import PipeWitness
 from opbench.harness.machine.device import ensure_device
@@ -37,6 +39,23 @@ from opbench.results.records import Case, Failed, Outcome, Paired, Unpaired, Uns
 #: The two versions of a pair, in the order in which arms are named.
 SIDES = ("base", "head")
 Call = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A contender's call, ready to be timed; and what tells afterwards what is wrong with it."""
+
+    call: Call
+    recheck: Callable[[], interleaving.Out | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A contender that is called in bursts, and their size."""
+
+    call: Call
+    size: interleaving.Size
+    recheck: Callable[[], interleaving.Out | None]
 
 
 def load_arms(
@@ -80,7 +99,7 @@ def race_twins(worlds: Worlds, pair: Mapping[str, World], job: Job, witness: Pip
 
 def _told_of(
     name: str,
-    questions: reference.Exam | tuple[Op, Inputs],
+    questions: Rechecks | tuple[Op, Inputs],
     worlds: Worlds,
     pair: Mapping[str, World],
     job: Job,
@@ -88,88 +107,103 @@ def _told_of(
 ) -> Paired | Unpaired:
     """The times of a contender's two versions, or why there are none."""
     case, known = job.race.case, Registered.now()
-    calls: dict[str, Call] = {}
+    ready: dict[str, Bound] = {}
     refused: dict[str, Outcome] = {}
     for side, world in pair.items():
         witness.begin(name, side)
         worlds.enter(world)
-        call = _call(questions, world.catalog.impl(case.op, name), case)
-        if isinstance(call, Failed | Unsupported) or not callable(call):
-            refused[side] = call
+        bound = _bound(questions, world.catalog.impl(case.op, name), case)
+        if isinstance(bound, Bound):
+            ready[side] = bound
         else:
-            calls[side] = call
+            refused[side] = bound
     refused = _mixed(worlds, pair) or refused or _registered(known, worlds)
     if refused:
         return Unpaired(refused.get("base"), refused.get("head"))
+    calls = {side: bound.call for side, bound in ready.items()}
     if name in job.injected:
         worlds.enter(pair["head"])
         calls = injected_slowdown.slowed(calls, job.injected[name], clock_of(case))
-    told = _raced(calls, _Switch(name, worlds, pair, witness), case, job.policy)
+    told = _raced(calls, _Switch(name, worlds, pair, witness, ready), case, job.policy)
     mixed = _mixed(worlds, pair)
     return Unpaired(mixed.get("base"), mixed.get("head")) if mixed else told
 
 
-def poised(
-    worlds: Worlds, world: World, job: Job, witness: PipeWitness
-) -> dict[str, tuple[Call, interleaving.Size]]:
-    """The calls of those contenders of a case that run, warmed up, and the size of their bursts.
-
-    What became of the others is told to the witness.
-    """
+def poised(worlds: Worlds, world: World, job: Job, witness: PipeWitness) -> dict[str, Lane]:
+    """Those contenders of a case that run, warmed up. What became of the others is told."""
     case, found = job.race.case, {}
     worlds.enter(world)
     torch.set_num_threads(case.threads)
     questions = attempt("inputs", partial(_questions, world, case, job.checked))
     for name in job.race.contenders:
         witness.begin(name, "prepare")
-        call: Call | Outcome
+        bound: Bound | Outcome
         if isinstance(questions, Failed | Unsupported):
-            call = questions
+            bound = questions
         else:
-            call = _call(questions, world.catalog.impl(case.op, name), case)
-        call = mixed(worlds, world) or call
-        if not callable(call):
-            witness.done(name, call)
-            continue
-        if name in job.injected:
-            both = dict.fromkeys(SIDES, call)
-            call = injected_slowdown.slowed(both, job.injected[name], clock_of(case))[job.side]
-        settled = attempt("warm-up", partial(interleaving.settle, call, clock_of(case), job.policy))
-        if isinstance(settled, float):
-            # As long as the burst is what leads it: between two of them the caches were another's.
-            calls = max(1, round(job.policy.block_s / max(settled, 1e-9)))
-            found[name] = (call, interleaving.Size(calls, calls))
+            bound = _bound(questions, world.catalog.impl(case.op, name), case)
+        bound = mixed(worlds, world) or bound
+        lane = _settled(name, bound, job) if isinstance(bound, Bound) else bound
+        if isinstance(lane, Lane):
+            found[name] = lane
         else:
-            witness.done(name, settled)
+            witness.done(name, lane)
     return found
 
 
+def _settled(name: str, bound: Bound, job: Job) -> Lane | Outcome:
+    """A contender warmed up, and slowed down where that is asked for."""
+    call, clock = bound.call, clock_of(job.race.case)
+    if name in job.injected:
+        both = dict.fromkeys(SIDES, call)
+        call = injected_slowdown.slowed(both, job.injected[name], clock)[job.side]
+    settled = attempt("warm-up", partial(interleaving.settle, call, clock, job.policy))
+    if not isinstance(settled, float):
+        return settled
+    # As long as the burst is what leads it: between two of them the caches were another's.
+    calls = max(1, round(job.policy.block_s / max(settled, 1e-9)))
+    return Lane(call, interleaving.Size(calls, calls), bound.recheck)
+
+
 def serve(
-    lanes: Mapping[str, tuple[Call, interleaving.Size]],
+    lanes: Mapping[str, Lane],
     case: Case,
     witness: PipeWitness,
     *,
     ask: Callable[[], Burst],
     tell: Callable[[float], None],
 ) -> None:
-    """Call whoever is asked for in a burst, and tell the seconds per call, until nobody is."""
+    """Call whoever is asked for in a burst, and tell the seconds per call, until nobody is.
+
+    Whose results turn out to be wrong after all that is told to the witness.
+    """
     clock = clock_of(case)
     evict = evictor(case.device) if case.cache == "cold" else None
     while (name := ask().contender) != "":
         witness.begin(name, "race")
-        call, size = lanes[name]
-        reading = interleaving.led_block(call, size, clock, evict=evict)
-        tell(reading.host_s / size.calls)
+        lane = lanes[name]
+        reading = interleaving.led_block(lane.call, lane.size, clock, evict=evict)
+        tell(reading.host_s / lane.size.calls)
+    for name, lane in lanes.items():
+        witness.begin(name, "race")
+        wrong = lane.recheck()
+        if wrong is not None:
+            witness.done(name, wrong)
 
 
 class _Switch:
     """The referee of twins: lets each of them run in its own world."""
 
     def __init__(
-        self, contender: str, worlds: Worlds, pair: Mapping[str, World], witness: PipeWitness
+        self,
+        contender: str,
+        worlds: Worlds,
+        pair: Mapping[str, World],
+        witness: PipeWitness,
+        ready: Mapping[str, Bound],
     ) -> None:
         self._contender, self._worlds, self._pair = contender, worlds, pair
-        self._witness = witness
+        self._witness, self._ready = witness, ready
         self._compilations = 0
 
     def begin(self, name: str) -> None:
@@ -185,8 +219,9 @@ class _Switch:
         reason = "compiled again while it was timed: its times are of the compiler"
         return Failed("measure", reason, cause="recompiled")
 
-    def recheck(self, name: str) -> None:
-        """Checks come before twins are raced."""
+    def recheck(self, name: str) -> interleaving.Out | None:
+        """What is wrong with its results by now, where they were checked at all."""
+        return self._ready[name].recheck()
 
 
 def _raced(
@@ -212,36 +247,40 @@ def _raced(
     return Paired(tuple(base_s[n] for n in shared), tuple(head_s[n] for n in shared))
 
 
-def _questions(world: World, case: Case, checked: bool) -> reference.Exam | tuple[Op, Inputs]:
+def _questions(world: World, case: Case, checked: bool) -> Rechecks | tuple[Op, Inputs]:
     """The exam of a case, or its inputs alone where nothing is to be checked."""
     if checked:
-        return exam_of(world.catalog, case)
+        return Rechecks(exam_of(world.catalog, case))
     ensure_device(case.device)
     op = world.catalog.op(case.op)
     return op, build(op, case)
 
 
-def _call(
-    questions: reference.Exam | tuple[Op, Inputs], contender: Impl, case: Case
-) -> Call | Outcome:
+def _bound(questions: Rechecks | tuple[Op, Inputs], contender: Impl, case: Case) -> Bound | Outcome:
     """One pass of the contender, ready to be timed; checked first where there is an exam."""
-    if isinstance(questions, reference.Exam):
-        ready = make_ready(questions, contender)
-        return ready.call if isinstance(ready, Ready) else ready
+    if isinstance(questions, Rechecks):
+        ready = make_ready(questions.exam, contender)
+        if not isinstance(ready, Ready):
+            return ready
+        return Bound(ready.call, partial(questions.fault, ready.function, ready.call))
     if "triton" in contender.requires and interprets_triton():
         return Unsupported("is not timed under Triton's interpreter")
-    op, given = questions
-    return attempt("prepare", partial(_bound, op, contender, given, case))
+    return attempt("prepare", partial(_unchecked, *questions, contender, case))
 
 
-def _bound(op: Op, contender: Impl, given: Inputs, case: Case) -> Call:
+def _unchecked(op: Op, given: Inputs, contender: Impl, case: Case) -> Bound:
     ensure_supported(op, contender, given.values, case)
     function: Callable[..., Any] = function_on(op, contender, resolve(contender), case.board)
     outputs = as_tuple(function(*given.args, **given.options))
     upstream = oracle.upstream_of(op, outputs, dtype=case.dtype, seed=case.seed)
-    return timed_call.bind(
+    call = timed_call.bind(
         function, given, direction=case.direction, grad=op.grad, upstream=upstream
     )
+    return Bound(call, _unasked)
+
+
+def _unasked() -> None:
+    """What nobody has checked isn't checked again."""
 
 
 def _mixed(worlds: Worlds, pair: Mapping[str, World]) -> dict[str, Outcome]:

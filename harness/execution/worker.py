@@ -159,7 +159,7 @@ class _Work:
         return Finished()
 
     def _check(self, race: Race, witness: PipeWitness) -> tuple[tuple[tuple[str, str], float], ...]:
-        # Kept for all cases; imported only for checks, as the compiler comes with it.
+        # Kept for all cases.
         from opbench.harness.execution.check_case import Verifier
 
         self._verifier = self._verifier or Verifier(self._catalog)

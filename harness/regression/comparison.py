@@ -27,13 +27,15 @@ class Common:
     """races: of the contenders that both versions have. alone: those that one of them lacks.
 
     null: what the base is raced against itself on: machine anchors, and a few of its contenders.
-    shared: packages from outside of both that either uses, and where they lie.
+    shared: packages from outside of both that either uses, and where they lie. lacking: files that
+    an import hook of what is installed has, by the version that was to have its own and hasn't.
     """
 
     races: tuple[Race, ...]
     alone: tuple[Uncompared, ...]
     null: tuple[Race, ...]
     shared: tuple[tuple[str, str], ...] = ()
+    lacking: tuple[tuple[str, str], ...] = ()
 
 
 def versions_of(
@@ -105,7 +107,8 @@ def _against(old: Survey, head: World, selection: Selection) -> Common:
             "installed packages are the same in both versions"
         )
     shared = tuple(sorted({**old.shared, **new.shared}.items()))
-    return Common(races, (*fresh, *gone), null_races(races, selection), shared)
+    lacking = tuple((one.label, place) for one in (old, new) for place in sorted(one.lacking))
+    return Common(races, (*fresh, *gone), null_races(races, selection), shared, lacking)
 
 
 def everything(version: Version, selection: Selection) -> Common:

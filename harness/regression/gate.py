@@ -223,7 +223,8 @@ def _in_one_process(
     order = (head, base) if unit.number % 2 else (base, head)
     versions = tuple(version for brief in order for version in brief.versions)
     again = tuple(("again", version) for _, version in base.versions) if null else ()
-    policy = Policy(Rules(precision=1e-9), budget_s=seconds, order=unit.number, lead=1)
+    rules = Rules(precision=1e-9)
+    policy = Policy(rules, budget_s=seconds, recheck=0.0, order=unit.number, lead=1)
     limits = session.contest.limits
     with Supervisor(base.modules, limits=limits, versions=(*versions, *again)) as supervisor:
         for role, arms, batch in (

@@ -13,7 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
 
-from opbench.harness.execution.messages import Began, Brief, Burst, Done, Finished, Job, Poised
+from opbench.harness.execution.messages import (
+    Began,
+    Brief,
+    Burst,
+    Done,
+    Finished,
+    Job,
+    Message,
+    Poised,
+)
 from opbench.harness.execution.process import Death, Limits, WorkerProcess
 from opbench.harness.planning.selection import Race
 from opbench.harness.timing.stopping import Policy
@@ -90,19 +99,16 @@ class Duel:
             refused = {side: self._prepare(side, job) for side in pair}
             for side in pair:
                 self._workers[side].stop()
-            found: dict[str, Paired | Unpaired] = {}
+            found: dict[str, Paired] = {}
             rng = random.Random(f"{race.case.key}/{order}")
             for name in race.contenders:
-                outcomes = [refused[side].get(name) for side in pair]
-                if any(outcomes):
-                    found[name] = Unpaired(*outcomes)
-                else:
+                if not any(name in refused[side] for side in pair):
                     found[name] = self._rounds(name, race, pair, seconds, rng)
             for side in pair:
                 self._workers[side].go()
-                self._workers[side].send(Burst(""))
-                self._expect(side, race, Finished)
-        return found
+                refused[side] |= self._finish(side, race)
+        told = {name: [refused[side].get(name) for side in pair] for name in race.contenders}
+        return {name: Unpaired(*o) if any(o) else found[name] for name, o in told.items()}
 
     def refused(self, side: str, race: Race) -> dict[str, Outcome]:
         """What is wrong with those contenders of a case that a side can't check and call.
@@ -111,9 +117,7 @@ class Duel:
         """
         self.environments()
         found = self._prepare(side, Job("bursts", race, Policy(block_s=BURST_S)))
-        self._workers[side].send(Burst(""))
-        self._expect(side, race, Finished)
-        return found
+        return found | self._finish(side, race)
 
     @contextmanager
     def _only(self, pair: tuple[str, str]) -> Iterator[None]:
@@ -141,34 +145,43 @@ class Duel:
         worker = self._workers[side]
         worker.go()
         worker.send(Burst(name))
-        taken = self._expect(side, race, float)
+        taken = self._timed(side, race)
         worker.stop()
         return taken
 
     def _prepare(self, side: str, job: Job) -> dict[str, Outcome]:
         """What became of those contenders of a case that can't be timed on a side."""
-        worker = self._workers[side]
-        worker.send(replace(job, side=side))
-        refused: dict[str, Outcome] = {}
-        while True:
-            message = worker.receive(self._limits, job.race.contenders)
-            if isinstance(message, Poised):
-                return refused
+        self._workers[side].send(replace(job, side=side))
+        return self._told_until(Poised, side, job.race)
+
+    def _finish(self, side: str, race: Race) -> dict[str, Outcome]:
+        """Make an end of a case, and hear what is wrong with those that were timed on a side."""
+        self._workers[side].send(Burst(""))
+        return self._told_until(Finished, side, race)
+
+    def _told_until(self, kind: type, side: str, race: Race) -> dict[str, Outcome]:
+        """What is told of contenders before a message of the kind."""
+        found: dict[str, Outcome] = {}
+        while not isinstance(message := self._heard(side, race), kind):
             if isinstance(message, Began):
-                worker.send(None)
+                self._workers[side].send(None)
             elif isinstance(message, Done):
                 assert not isinstance(message.outcome, Paired | Unpaired)
-                refused[message.contender] = message.outcome  # type: ignore[assignment]
-            elif isinstance(message, Death):
-                raise DiedError(side, message)
+                found[message.contender] = message.outcome  # type: ignore[assignment]
+        return found
 
-    def _expect(self, side: str, race: Race, kind: type) -> float:
-        """A message of the kind; a number where that is asked for."""
+    def _timed(self, side: str, race: Race) -> float:
+        """The seconds per call of a burst."""
+        message = self._heard(side, race)
+        assert isinstance(message, float), message
+        return message
+
+    def _heard(self, side: str, race: Race) -> Message:
+        """The next message of a side. Raises DiedError where there won't be one."""
         message = self._workers[side].receive(self._limits, race.contenders)
         if isinstance(message, Death):
             raise DiedError(side, message)
-        assert isinstance(message, kind), message
-        return message if isinstance(message, float) else 0.0
+        return message
 
 
 def died(error: DiedError) -> Unpaired:

@@ -135,7 +135,10 @@ def _two_versions(
         Side(base.label, base.commit, sys.executable, environment),
         Side(head.label, head.commit, sys.executable, environment),
         head.root,
-        tuple(ignored_files.warnings(home, base.label)) if is_as_it_is else (),
+        (
+            *(ignored_files.warnings(home, base.label) if is_as_it_is else ()),
+            *ignored_files.unmade(home, shared.lacking),
+        ),
     )
 
 

@@ -22,8 +22,8 @@ class Survey:
     """known: the selection with those names that the version knows. contenders: of each op, whoever
     declares them. own: what is to be timed of the selection, of the version's own contenders;
     unselected: the same, whatever is selected. origins: of each of these, by op and name, the
-    module that declares it and its file below the root. absent: as of a `World`. shared: packages
-    from outside of the version that its modules use, by name, and where they lie.
+    module that declares it and its file below the root. absent, lacking: as of a `World`. shared:
+    packages from outside of the version that its modules use, by name, and where they lie.
     """
 
     label: str
@@ -34,6 +34,7 @@ class Survey:
     origins: Mapping[tuple[str, str], tuple[str, str]]
     absent: tuple[str, ...]
     shared: Mapping[str, str]
+    lacking: frozenset[str] = frozenset()
 
 
 def survey(world: World, selection: Selection) -> Survey:
@@ -49,6 +50,7 @@ def survey(world: World, selection: Selection) -> Survey:
         _origins(world),
         world.absent,
         dict(_shared(world)),
+        frozenset(world.lacking),
     )
 
 

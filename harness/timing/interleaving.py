@@ -190,7 +190,7 @@ def led_block(call: Call, size: Size, clock: Clock, *, evict: Call | None = None
 
 def _recheck_at_random(race: _Race, active: Sequence[str], spent_s: float) -> None:
     """Now and then, as long as it takes a small share of the time."""
-    if race.rng.random() < 0.5 and race.rechecking_s <= race.policy.recheck * spent_s:
+    if race.rng.random() < 0.5 and race.rechecking_s < race.policy.recheck * spent_s:
         _recheck(race, race.rng.choice(active))
 
 

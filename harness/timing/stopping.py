@@ -24,9 +24,9 @@ class Policy:
     that are kept. hopeless: who surely takes so many times as long leaves however imprecise its
     ratio is.
     settle_s: longest warm-up of a contender. recheck: share of the time that may go into checking
-    results again while the race is on. order: another number draws another order of blocks.
-    lead: untimed calls before a block. After one alone, threads that slept and memory that was
-    given back still show; twins do the same things and need no more.
+    results again while the race is on; 0 to do it only at the end. order: another number draws
+    another order of blocks. lead: untimed calls before a block. After one alone, threads that slept
+    and memory that was given back still show; twins do the same things and need no more.
     """
 
     rules: Rules = field(default_factory=Rules)

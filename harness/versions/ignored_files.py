@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.machinery import all_suffixes
 from itertools import islice
 from pathlib import Path
@@ -34,6 +34,25 @@ def warnings(root: Path, base: str) -> Iterator[str]:
         f"git ignores {named}{more} in the working tree: {base} doesn't have that, and may run "
         "other code for want of it; have it made in each version with --build"
     )
+
+
+def unmade(root: Path, lacking: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """What to tell of files that a version lacks, though the project is installed with them.
+
+    root: of the tree that is installed. lacking: of each file the version, and where it lies in
+    that tree. Those that git knows come and go with the versions.
+    """
+    found = [(label, os.path.relpath(os.path.realpath(place), root)) for label, place in lacking]
+    if not found:
+        return
+    words = ("--literal-pathspecs", "ls-files", "--others", "-z", "--")
+    made = set(git(root, *words, *(name for _, name in found)).split("\0"))
+    for label, name in found:
+        if name in made:
+            yield (
+                f"{label} has no {name}, which is imported where the project is installed, and may "
+                "run other code for want of it; have it made in each version with --build"
+            )
 
 
 def ignored(root: Path) -> Iterator[str]:

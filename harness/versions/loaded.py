@@ -27,8 +27,9 @@ from opbench.results.errors import DeclarationError, VersionError
 class World:
     """One version, loaded.
 
-    absent: those of the modules asked for that it doesn't have. checked: how many modules the
-    process had when they were last seen to be its own.
+    absent: those of the modules asked for that it doesn't have. lacking: files of the installed
+    tree that an import hook has for a module, at the same place of which it has none. checked: how
+    many modules the process had when they were last seen to be its own.
     """
 
     version: Version
@@ -37,6 +38,7 @@ class World:
     path: list[str] = field(default_factory=list)
     folder: str = ""
     absent: tuple[str, ...] = ()
+    lacking: set[str] = field(default_factory=set)
     checked: int = 0
 
     def owns(self, contender: Impl) -> bool:
@@ -182,7 +184,11 @@ class Worlds:
         if self._current is None:
             return place
         turned = self._current.version.moved(place, self._trees)
-        return turned if turned == place or Path(turned).exists() else None
+        if turned == place or Path(turned).exists():
+            return turned
+        if Path(place).is_file():
+            self._current.lacking.add(place)
+        return None
 
 
 def _folder(world: World) -> str:

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import special
 
 from opbench.results.errors import EnvironmentsDifferError
 from opbench.results.records import (
@@ -36,7 +35,7 @@ from opbench.results.records.comparison import status_of
 from opbench.results.records.run_folder import RunFolder
 from opbench.results.regression.process_effects import MIN_OTHERS, Key, Level, levels
 from opbench.results.regression.verdicts import Finding, verdict_of
-from opbench.results.statistics.intervals import Interval, median
+from opbench.results.statistics.intervals import Interval, median, t_quantile
 
 _LOG = logging.getLogger(__name__)
 #: What the units of such a finding are called, as of a gate's METHODS and ROLES.
@@ -269,7 +268,7 @@ def _luck(old: Sequence[float], new: Sequence[float], *, error: float) -> float:
     freedom = total**2 / sum(
         p**2 / (len(logs) - 1) for p, logs in zip(parts, (old, new), strict=True)
     )
-    return float(special.stdtrit(freedom, 1 - error)) * math.sqrt(total)
+    return t_quantile(freedom, 1 - error) * math.sqrt(total)
 
 
 def _others(race: Mapping[str, float], name: str) -> list[float]:

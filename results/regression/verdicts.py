@@ -20,10 +20,9 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
-from scipy import special
 
 from opbench.results.records import NULL_ROLES, Case, GateRules, Paired, Unit
-from opbench.results.statistics.intervals import Interval, median
+from opbench.results.statistics.intervals import Interval, median, t_quantile
 
 #: The units after which contenders are first looked at, and by how much they grow between looks.
 FIRST_LOOK = 4
@@ -132,7 +131,7 @@ def interval(observations: Sequence[float], *, error: float) -> Interval:
     centre = float(ordered[cut : number - cut].mean())
     winsorised = np.clip(ordered, ordered[cut], ordered[number - 1 - cut])
     deviations = float(((winsorised - winsorised.mean()) ** 2).sum())
-    quantile = float(special.stdtrit(kept - 1, 1 - error / OVERSHOOT))
+    quantile = t_quantile(kept - 1, 1 - error / OVERSHOOT)
     reach = quantile * math.sqrt(deviations / (kept * (kept - 1)))
     if reach > _BEYOND:
         # A machine that is far too busy scatters beyond what a float can hold.

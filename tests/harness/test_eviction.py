@@ -6,9 +6,6 @@ import pytest
 import torch
 
 from opbench.harness.timing.cache_flush import _size, cache_bytes, evictor
-from opbench.results.statistics.intervals import median
-
-pytestmark = pytest.mark.alone
 
 
 @pytest.mark.parametrize(
@@ -22,8 +19,9 @@ def test_the_last_cache_is_the_largest():
     assert 1 << 16 <= cache_bytes("cpu") <= 1 << 32
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_what_was_in_cache_is_slow_to_read_again():
-    """A megabyte fits into any last-level cache; ratios within one run, with room."""
+    """A megabyte fits into any last-level cache; the quickest of each, which nobody disturbed."""
     data, evict = torch.ones(1 << 18), evictor("cpu")
 
     def read():
@@ -35,6 +33,5 @@ def test_what_was_in_cache_is_slow_to_read_again():
     for _ in range(15):
         evict()
         cold.append(read())
-        read()
-        warm.append(read())
-    assert median(cold) > 1.5 * median(warm)
+        warm += [read() for _ in range(5)]
+    assert min(cold) > 1.5 * min(warm)

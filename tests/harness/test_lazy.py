@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.system.lazy_import import import_lazily
 from tests.harness.projects import COMMAND, gate, repository
 
@@ -112,7 +113,8 @@ def test_a_gate_takes_a_file_that_begins_with_a_submodule(tmp_path):
     (root / "notes").write_text("a change")
     words = ("--base", "main", "--load", "ops.py", "--threads", "1")
     done = gate(root, *words, "--budget", "1s", "--min-slowdown", "50%", "--json")
-    assert done.code in (0, 3), done.error
+    # Whatever a busy machine lets it find out.
+    assert done.code in (Exit.OK, Exit.REGRESSION, Exit.INCONCLUSIVE, Exit.NOTHING), done.error
     assert {*done.verdicts, *done.uncompared} == {"by_hand"}
 
 

@@ -21,7 +21,7 @@ from opbench.results.records.output_paths import ensure_apart_from_runs
 
 if TYPE_CHECKING:
     from opbench.harness.planning.selection import Selection
-    from opbench.results.records import Calibration
+    from opbench.results.records import Calibration, Ceilings
     from opbench.results.records.run_folder import RunFolder
 
 HELP = "measure what this machine can do at most, or how often the gate errs on it"
@@ -132,17 +132,21 @@ def _ceilings(words: argparse.Namespace) -> Exit:
         print(f"opbench calibrate: {error}", file=sys.stderr)
         return Exit.NOTHING
     key = describe().key
-    threads = words.threads or _cores()
+    kept: list[Ceilings] = []
     for device in devices:
         with busy(words, f"measuring {device} for {words.seconds:g} s"):
             measured = measure(
-                device=device, threads=threads, budget_s=words.seconds, environment_key=key
+                device=device,
+                threads=words.threads or _cores(),
+                budget_s=words.seconds,
+                environment_key=key,
             )
-        kept = save(measured, fresh=words.fresh)
-        if words.json:
-            common.print_json(common.plain(kept))
-        else:
-            draw(ceilings_table(kept))
+        kept.append(save(measured, fresh=words.fresh))
+        if not words.json:
+            draw(ceilings_table(kept[-1]))
+    if words.json:
+        documents = [common.plain(ceilings) for ceilings in kept]
+        common.print_json(documents if len(documents) > 1 else documents[0])
     return Exit.OK
 
 

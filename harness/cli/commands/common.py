@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from opbench.harness.planning.selection import Race
     from opbench.harness.regression.setup import Asked
     from opbench.results.ranking.leaderboard import Board
-    from opbench.results.records import Case, Environment
+    from opbench.results.records import Case, Environment, Line
     from opbench.results.records.run_folder import RunFolder
     from opbench.results.regression.report import Report
 
@@ -83,16 +83,25 @@ def ensure_recorded(
     words: argparse.Namespace, *folders: RunFolder, picked: Callable[[Case, str], bool]
 ) -> None:
     """Raise SelectionError where an op or contender is named, or picked by -k, that no run has."""
+    lines = (line for folder in folders for line in folder.lines())
+    ensure_among(words, lines, " or ".join(str(folder.path) for folder in folders), picked)
+
+
+def ensure_among(
+    words: argparse.Namespace,
+    lines: Iterable[Line],
+    where: str,
+    picked: Callable[[Case, str], bool],
+) -> None:
+    """As `ensure_recorded`, of the lines of runs. where: what they are lines of, for people."""
     from opbench.results.records import Calibration, Ceilings, Gate
     from opbench.results.records.anchors import ANCHORS
 
-    lines = (line for folder in folders for line in folder.lines())
     jobs = {
         (line.case, line.contender)
         for line in lines
         if not isinstance(line, Ceilings | Gate | Calibration) and line.case.op not in ANCHORS
     }
-    where = " or ".join(str(folder.path) for folder in folders)
     _ensure_known(words.names, {case.op for case, _ in jobs}, f"op in {where}")
     named = {job for job in jobs if not words.names or job[0].op in words.names}
     asked = tuple(filter(None, getattr(words, "impls", "").split(",")))

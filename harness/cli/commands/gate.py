@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,12 @@ from opbench.harness.system.lazy_import import import_lazily
 
 if TYPE_CHECKING:
     from opbench.harness.planning.selection import Race
+    from opbench.harness.regression.setup import Arena
     from opbench.results.records.run_folder import RunFolder
     from opbench.results.regression.report import Report
 
 HELP = "compare two versions and fail where one is slower"
+_VERBOSE = "list what both versions share, and why they can't be twins at full length"
 
 
 def add(verb: argparse.ArgumentParser) -> None:
@@ -42,7 +44,7 @@ def add(verb: argparse.ArgumentParser) -> None:
     add("--method", choices=("auto", "twins", "pairs"), default="auto")
     add("--accepted", metavar="FILE", help="accepted changes (default: the head's own list)")
     add("--summary", metavar="FILE", help="append the verdicts to this file, as Markdown")
-    add("-v", "--verbose", action="store_true", help="list what both versions share")
+    add("-v", "--verbose", action="store_true", help=_VERBOSE)
     options.add_limits(verb)
 
 
@@ -82,8 +84,8 @@ def _session(words: argparse.Namespace) -> tuple[RunFolder, Report]:
         folder = common.create_in(words, arena.head.environment)
         if accepted:
             keep_accepted(folder, accepted)
-        for name, place in arena.common.shared if words.verbose else ():
-            print(f"opbench gate: both versions use {name} at {place}", file=sys.stderr)
+        for line in _details(arena) if words.verbose else ():
+            print(f"opbench gate: {line}", file=sys.stderr)
         for warning in arena.warnings:
             print(f"opbench gate: warning: {warning}", file=sys.stderr)
         compared = (arena.base, arena.head, arena.method, rules, arena.note, arena.warnings)
@@ -102,6 +104,14 @@ def _session(words: argparse.Namespace) -> tuple[RunFolder, Report]:
                 may_move=words.method != "twins",
             )
     return folder, report_of(folder)
+
+
+def _details(arena: Arena) -> Iterator[str]:
+    """What both versions share, and at length why they aren't twins."""
+    for name, place in arena.common.shared:
+        yield f"both versions use {name} at {place}"
+    if arena.note:
+        yield f"as {arena.method}: {arena.note}"
 
 
 def _keep_calibrations(folder: RunFolder, races: Iterable[Race]) -> None:

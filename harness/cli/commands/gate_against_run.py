@@ -19,6 +19,7 @@ from opbench.results.errors import EnvironmentsDifferError, SelectionError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from opbench.harness.catalog import Catalog
     from opbench.harness.execution.supervisor import Supervisor
     from opbench.harness.planning.selection import Race
     from opbench.results.records.run_folder import RunFolder
@@ -47,8 +48,10 @@ def main(words: argparse.Namespace, append: Callable[[str], None]) -> Exit:
     limits = Limits(words.timeout, words.memory_limit or usual_memory())
     try:
         with Supervisor((*words.load, MODULE), limits=limits) as supervisor:
+            catalog = common.load(words)
+            races = _selected(words, catalog, base)
             ensure_comparable(base.info.environment, supervisor.environment())
-            found = _measured(words, base, supervisor)
+            found = _measured(words, base, catalog, races, supervisor)
     except (EnvironmentsDifferError, WorkerError) as error:
         print(f"opbench gate: {error}", file=sys.stderr)
         return Exit.NOTHING
@@ -59,18 +62,29 @@ def main(words: argparse.Namespace, append: Callable[[str], None]) -> Exit:
     return of_comparison(found, words.names)
 
 
-def _measured(words: argparse.Namespace, base: RunFolder, supervisor: Supervisor) -> Comparison:
+def _selected(words: argparse.Namespace, catalog: Catalog, base: RunFolder) -> tuple[Race, ...]:
+    """What is selected, as far as the run has it. Raises SelectionError where that is nothing."""
+    from opbench.harness.planning.cases import plan
+
+    races = tuple(_recorded(plan(catalog, options.selection(words)), base))
+    if not races:
+        raise SelectionError(f"{base.path} has nothing of what is selected")
+    return races
+
+
+def _measured(
+    words: argparse.Namespace,
+    base: RunFolder,
+    catalog: Catalog,
+    races: tuple[Race, ...],
+    supervisor: Supervisor,
+) -> Comparison:
     from opbench.harness.pipeline.anchors import anchor
     from opbench.harness.pipeline.run import run
-    from opbench.harness.planning.cases import plan
     from opbench.harness.timing.stopping import Policy
     from opbench.results.records import GateRules
     from opbench.results.regression.two_runs import compare
 
-    catalog, selection = common.load(words), options.selection(words)
-    races = tuple(_recorded(plan(catalog, selection), base))
-    if not races:
-        raise SelectionError(f"{base.path} has nothing of what is selected")
     folder = common.create_in(words, supervisor.environment())
     anchor(folder, races, supervisor=supervisor)
     share = min(max(words.budget / len(races), LEAST_S), MOST_S)

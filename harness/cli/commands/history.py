@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +14,10 @@ from opbench.harness.cli.commands import common
 from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.cli.option_types import share
 from opbench.harness.cli.terminal import draw
-from opbench.harness.system.lazy_import import import_lazily
+from opbench.results.errors import RunFolderError
 
 if TYPE_CHECKING:
+    from opbench.results.records import Case, Line
     from opbench.results.regression.history import History
 
 HELP = "show what contenders took, run after run, and where that changed"
@@ -56,7 +59,7 @@ def main(words: argparse.Namespace) -> Exit:
         everywhere=words.all_environments,
         min_change=words.min_change,
     )
-    _ensure_known(words, found)
+    _ensure_recorded(words, found, picked)
     if words.json:
         common.print_json(common.plain(found))
     elif found.series:
@@ -75,14 +78,24 @@ def main(words: argparse.Namespace) -> Exit:
     return Exit.OK
 
 
-def _ensure_known(words: argparse.Namespace, found: History) -> None:
-    """Of an op that no run has it has to be known that there is one; SelectionError if not."""
-    missing = set(words.names) - set(found.ops)
-    if not missing:
-        return
-    from opbench.harness.catalog import load
+def _ensure_recorded(
+    words: argparse.Namespace, found: History, picked: Callable[[Case, str], bool]
+) -> None:
+    """Raise SelectionError where something is named, or picked by -k, that no run has.
 
-    import_lazily("torch")
-    catalog = load()
-    for name in sorted(missing):
-        catalog.op(name)
+    The runs are read for that only where something wasn't found: all that one holds takes a second.
+    """
+    ops = {series.case.op for series in found.series}
+    contenders = {series.contender for series in found.series}
+    asked = filter(None, words.impls.split(","))
+    if not found.series or not ops.issuperset(words.names) or not contenders.issuperset(asked):
+        common.ensure_among(words, _lines_below(Path(words.runs)), words.runs, picked)
+
+
+def _lines_below(root: Path) -> Iterator[Line]:
+    """The lines of the runs in a folder; those that can't be read were told of before."""
+    from opbench.results.records.run_folder import runs_in
+
+    for folder in runs_in(root):
+        with contextlib.suppress(RunFolderError):
+            yield from folder.lines()
