@@ -16,6 +16,8 @@ bench: $(READY)
 	@echo
 	@echo "The leaderboards are above; the dashboard opens with:  $(BIN)/opbench dashboard $(RUN)"
 
+# Hundreds of processes are started: what they import is compiled once.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(READY)
 	@$(BIN)/python -m pytest -m "not alone" -n auto --dist worksteal -p no:benchmark --durations=25; \
 	beside=$$?; $(BIN)/python -m pytest -m alone --durations=25; alone=$$?; \

@@ -1,8 +1,10 @@
 """Fixtures that several tests share."""
 
 import os
+import shutil
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Read when torch is imported: the profiler's own log would print two lines per profile.
 os.environ.setdefault("KINETO_LOG_LEVEL", "6")
@@ -11,6 +13,12 @@ if os.environ.pop("PYTEST_XDIST_WORKER", ""):
     # Several processes on the same cores: threads that wait must not keep others from working.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# No example fails for having taken long.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
+
 
 @pytest.fixture(scope="session")
 def catalog():
@@ -18,3 +26,25 @@ def catalog():
     import opbench
 
     return opbench.load()
+
+
+@pytest.fixture(scope="session")
+def requested(tmp_path_factory):
+    """What `origin` is a copy of."""
+    from tests.action_steps import pull_request
+
+    return pull_request(tmp_path_factory.mktemp("requested"))
+
+
+@pytest.fixture
+def origin(tmp_path, requested):
+    """A repository with a pull request whose target went on since it was begun."""
+    return shutil.copytree(requested, tmp_path / "origin")
+
+
+@pytest.fixture
+def runner(tmp_path, origin):
+    """A runner in a shallow checkout of the merged pull request."""
+    from tests.action_steps import shallow
+
+    return shallow(tmp_path, origin)

@@ -11,22 +11,8 @@ from tests.action_steps import (
     checked_out,
     command,
     git,
-    pull_request,
     recipe,
-    shallow,
 )
-
-
-@pytest.fixture
-def origin(tmp_path):
-    """A pull request whose target went on since it was begun."""
-    return pull_request(tmp_path)
-
-
-@pytest.fixture
-def runner(tmp_path, origin):
-    """A runner in a shallow checkout of the merged pull request."""
-    return shallow(tmp_path, origin)
 
 
 @pytest.mark.parametrize("depth", [0, 1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from opbench.harness.declaration.suggestions import near
 from opbench.results.errors import SelectionError
 
 if TYPE_CHECKING:
-    from opbench.results.records import Case
+    from opbench.results.records import Case, Line
     from opbench.results.records.run_folder import RunFolder
 
 
@@ -50,8 +50,13 @@ class Filter:
 
         by_contender: whether the expression may name contenders, rather than cases alone.
         """
-        jobs = {job for folder in folders for job in _jobs(folder)}
+        lines = (line for folder in folders for line in folder.lines())
         where = " or ".join(str(folder.path) for folder in folders)
+        self.ensure_among(lines, where, by_contender=by_contender)
+
+    def ensure_among(self, lines: Iterable[Line], where: str, *, by_contender: bool = True) -> None:
+        """As `ensure_recorded`, of lines of runs. where: what they are lines of, for people."""
+        jobs = set(_jobs(lines))
         _ensure_known(self.names, {case.op for case, _ in jobs}, f"op in {where}")
         named = {job for job in jobs if self.has_op(job[0])}
         _ensure_known(self.impls, {name for _, name in named}, f"contender in {where}")
@@ -60,12 +65,12 @@ class Filter:
             raise SelectionError(f"nothing in {where} matches -k {self.expression!r}")
 
 
-def _jobs(folder: RunFolder) -> Iterable[tuple[Case, str]]:
-    """The cases of a run and their contenders, without anchors."""
+def _jobs(lines: Iterable[Line]) -> Iterator[tuple[Case, str]]:
+    """The cases of lines and their contenders, without anchors."""
     from opbench.results.records import Calibration, Ceilings, Gate
     from opbench.results.records.anchors import ANCHORS
 
-    for line in folder.lines():
+    for line in lines:
         if not isinstance(line, Ceilings | Gate | Calibration) and line.case.op not in ANCHORS:
             yield line.case, line.contender
 

@@ -146,6 +146,24 @@ def _check_callables(op: Any) -> None:
     ):
         if function is not None:
             _check_names(op.name, what, function, allowed)
+    if op.magnitude is not None:
+        _check_alike(op, op.magnitude)
+
+
+def _check_alike(op: Any, magnitude: NamedCallable) -> None:
+    """It is called as the oracle is: with the arguments in order, and with options that are set."""
+    signature = inspect.signature(magnitude)
+    by_shapes = {name: name for name in op.options if name in op.axes}
+    try:
+        taken = signature.bind(*op.arguments, **by_shapes).arguments
+        fits = all(taken.get(name, name) == name for name in op.arguments)
+    except TypeError:
+        fits = False
+    if not fits:
+        raise DeclarationError(
+            f"op {op.name!r}: magnitude takes {signature}; it is called as the oracle is, which "
+            f"takes {inspect.signature(op.oracle)}"
+        )
 
 
 def _check_names(op: str, what: str, function: NamedCallable, allowed: set[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -37,7 +38,7 @@ class CaseChecker:
 
         Raises TaintedError after one that ran out of memory, which it may still hold.
         """
-        with _patient_compiler(), settings(race.case, reset_compiler=False):
+        with settings(race.case, reset_compiler=False):
             return self._check_case(race, observer)
 
     def _check_case(self, race: Race, observer: Observer) -> Differences:
@@ -65,7 +66,10 @@ class CaseChecker:
             if isinstance(verdict, Right) and callable(function):
                 right[name] = function
         observer.begin("", "check")
-        return checks.disagreement(reference, right) if isinstance(reference, Reference) else {}
+        if not isinstance(reference, Reference):
+            return {}
+        with _patient_compiler():
+            return checks.disagreement(reference, right)
 
     def _function(
         self, reference: Reference, contender: Impl
@@ -89,13 +93,16 @@ class CaseChecker:
 
 
 def _patient_compiler() -> AbstractContextManager[None]:
-    """Keep torch.compile from falling back to eager code after a few shapes."""
-    try:
-        import torch._dynamo
-    except OSError:
-        # It has no folder that it can write to: contenders that compile will fail with the reason.
+    """Keep torch.compile from falling back to eager code after a few shapes.
+
+    It takes as long to import as torch itself, and is not imported for contenders that aren't
+    compiled. One that compiles unannounced imports it; the few shapes of that first case are within
+    its own limit.
+    """
+    dynamo = sys.modules.get("torch._dynamo")
+    if dynamo is None:
         return nullcontext()
-    patched: AbstractContextManager[None] = torch._dynamo.config.patch(
+    patched: AbstractContextManager[None] = dynamo.config.patch(
         recompile_limit=256, fail_on_recompile_limit_hit=True
     )
     return patched
@@ -106,7 +113,8 @@ def _verdict(reference: Reference, function: Callable[..., Any] | Unsupported | 
     if isinstance(function, Unsupported | Failed):
         return function
     before = process_state.read()
-    verdict = checks.check(reference, function)
+    with _patient_compiler():
+        verdict = checks.check(reference, function)
     changes = process_state.restore(before)
     if changes and isinstance(verdict, Right):
         return Wrong("state", f"changed {', '.join(changes)}")

@@ -7,17 +7,17 @@ Where two versions can't share a process, each is timed in a process of its own,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 
 from opbench.harness.correctness import oracle
-from opbench.harness.correctness.reference import Reference
 from opbench.harness.declare import Impl, Op
 from opbench.harness.execution import process_state
 from opbench.harness.execution.messages import Job, TimeRequest
-from opbench.harness.execution.monitor import recompiled
+from opbench.harness.execution.monitor import UnseenInputs, recompiled
 from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import (
     Ready,
@@ -52,8 +52,24 @@ from opbench.results.records import (
     Unsupported,
 )
 
-#: What is timed of a contender: its call, and how many calls a block has.
-Blocks = tuple[Call, BlockSize]
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A contender's call, ready to be timed."""
+
+    call: Call
+    #: The outcome of the contender if its answers are wrong by now; None if they aren't.
+    recheck: Callable[[], interleaving.Excluded | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """A contender that is timed in blocks on request."""
+
+    call: Call
+    size: BlockSize
+    #: As that of `Bound`.
+    recheck: Callable[[], interleaving.Excluded | None]
 
 
 def load_versions(
@@ -98,7 +114,7 @@ def race_twins(
 
 def _times_of(
     name: str,
-    workload: Reference | tuple[Op, Inputs],
+    workload: UnseenInputs | tuple[Op, Inputs],
     loaded: LoadedVersions,
     pair: Mapping[str, LoadedVersion],
     job: Job,
@@ -106,31 +122,33 @@ def _times_of(
 ) -> Paired | Unpaired:
     """The times of a contender's two versions, or why there are none."""
     case, known = job.race.case, Registered.now()
-    calls: dict[str, Call] = {}
+    ready: dict[str, Bound] = {}
     refused: dict[str, Outcome] = {}
     for side, version in pair.items():
         observer.begin(name, side)
         loaded.activate(version)
-        call = _call(workload, version.catalog.impl(case.op, name), case)
-        if isinstance(call, Failed | Unsupported) or not callable(call):
-            refused[side] = call
+        bound = _bound(workload, version.catalog.impl(case.op, name), case)
+        if isinstance(bound, Bound):
+            ready[side] = bound
         else:
-            calls[side] = call
+            refused[side] = bound
     refused = _mixed_sides(loaded, pair) or refused or _registered(known, loaded)
     if refused:
         return Unpaired(refused.get("base"), refused.get("head"))
+    calls = {side: bound.call for side, bound in ready.items()}
     if name in job.injected:
         loaded.activate(pair["head"])
         calls = injected_slowdown.slowed(calls, job.injected[name], clock_of(case))
-    times = _race(calls, _SideMonitor(name, loaded, pair, observer), case, job.policy)
+    monitor = _SideMonitor(name, loaded, pair, observer, ready)
+    times = _race(calls, monitor, case, job.policy)
     mixed = _mixed_sides(loaded, pair)
     return Unpaired(mixed.get("base"), mixed.get("head")) if mixed else times
 
 
-def ready_calls(
+def ready_blocks(
     loaded: LoadedVersions, version: LoadedVersion, job: Job, observer: Observer
 ) -> dict[str, Blocks]:
-    """The calls of those contenders of a case that run, warmed up, and the size of their blocks.
+    """Prepare the contenders of a case to be timed in blocks, and give those that run.
 
     The outcomes of the others go to the observer.
     """
@@ -140,26 +158,32 @@ def ready_calls(
     workload = catch("inputs", partial(_workload, version, case, job.checked))
     for name in job.race.contenders:
         observer.begin(name, "prepare")
-        call: Call | Outcome
+        bound: Bound | Outcome
         if isinstance(workload, Failed | Unsupported):
-            call = workload
+            bound = workload
         else:
-            call = _call(workload, version.catalog.impl(case.op, name), case)
-        call = _mixed(loaded, version) or call
-        if not callable(call):
-            observer.done(name, call)
-            continue
-        if name in job.injected:
-            both = dict.fromkeys(SIDES, call)
-            call = injected_slowdown.slowed(both, job.injected[name], clock_of(case))[job.side]
-        call_s = catch("warm-up", partial(pilot, call, clock_of(case), job.policy))
-        if isinstance(call_s, float):
-            # As many warm-up calls as timed ones: between two blocks the caches were another's.
-            calls = max(1, round(job.policy.block_s / max(call_s, 1e-9)))
-            ready[name] = (call, BlockSize(calls, calls))
+            bound = _bound(workload, version.catalog.impl(case.op, name), case)
+        bound = _mixed(loaded, version) or bound
+        blocks = _warmed_up(name, bound, job) if isinstance(bound, Bound) else bound
+        if isinstance(blocks, Blocks):
+            ready[name] = blocks
         else:
-            observer.done(name, call_s)
+            observer.done(name, blocks)
     return ready
+
+
+def _warmed_up(name: str, bound: Bound, job: Job) -> Blocks | Outcome:
+    """A contender after its warm-up calls, slowed down if that is asked for."""
+    call, clock = bound.call, clock_of(job.race.case)
+    if name in job.injected:
+        both = dict.fromkeys(SIDES, call)
+        call = injected_slowdown.slowed(both, job.injected[name], clock)[job.side]
+    call_s = catch("warm-up", partial(pilot, call, clock, job.policy))
+    if not isinstance(call_s, float):
+        return call_s
+    # As many warm-up calls as timed ones: between two blocks the caches were another's.
+    calls = max(1, round(job.policy.block_s / max(call_s, 1e-9)))
+    return Blocks(call, BlockSize(calls, calls), bound.recheck)
 
 
 def time_blocks(
@@ -172,15 +196,21 @@ def time_blocks(
 ) -> None:
     """Time a block of each contender that is requested, and send its seconds per call.
 
-    Ends with the request of "".
+    Ends with the request of ""; the outcomes of those whose answers are wrong by then go to the
+    observer.
     """
     clock = clock_of(case)
     flush = cache_flush(case.device) if case.cache == "cold" else None
     while (name := receive().contender) != "":
         observer.begin(name, "race")
-        call, size = blocks[name]
-        reading = primed_block(call, size, clock, flush=flush)
-        send(reading.host_s / size.calls)
+        contender = blocks[name]
+        reading = primed_block(contender.call, contender.size, clock, flush=flush)
+        send(reading.host_s / contender.size.calls)
+    for name, contender in blocks.items():
+        observer.begin(name, "race")
+        wrong = contender.recheck()
+        if wrong is not None:
+            observer.done(name, wrong)
 
 
 class _SideMonitor:
@@ -192,9 +222,10 @@ class _SideMonitor:
         loaded: LoadedVersions,
         pair: Mapping[str, LoadedVersion],
         observer: Observer,
+        ready: Mapping[str, Bound],
     ) -> None:
         self._contender, self._loaded, self._pair = contender, loaded, pair
-        self._observer = observer
+        self._observer, self._ready = observer, ready
         self._compilations = 0
 
     def begin(self, name: str) -> None:
@@ -207,8 +238,9 @@ class _SideMonitor:
         """The outcome of a side that compiled while it was timed; None if it didn't."""
         return None if compilations() == self._compilations else recompiled()
 
-    def recheck(self, name: str) -> None:
-        """Do nothing: twins are checked before they are raced."""
+    def recheck(self, name: str) -> interleaving.Excluded | None:
+        """The outcome of a side whose answers are wrong by now; None if they aren't."""
+        return self._ready[name].recheck()
 
 
 def _race(
@@ -234,35 +266,45 @@ def _race(
     return Paired(tuple(base_s[n] for n in shared), tuple(head_s[n] for n in shared))
 
 
-def _workload(version: LoadedVersion, case: Case, checked: bool) -> Reference | tuple[Op, Inputs]:
+def _workload(
+    version: LoadedVersion, case: Case, checked: bool
+) -> UnseenInputs | tuple[Op, Inputs]:
     """The reference of a case, or its inputs alone if nothing is to be checked."""
     if checked:
-        return reference_of(version.catalog, case)
+        return UnseenInputs(reference_of(version.catalog, case))
     ensure_device(case.device)
     op = version.catalog.op(case.op)
     return op, build(op, case)
 
 
-def _call(workload: Reference | tuple[Op, Inputs], contender: Impl, case: Case) -> Call | Outcome:
+def _bound(
+    workload: UnseenInputs | tuple[Op, Inputs], contender: Impl, case: Case
+) -> Bound | Outcome:
     """The timed call of a contender, which is checked first where there is a reference."""
-    if isinstance(workload, Reference):
-        ready = make_ready(workload, contender)
-        return ready.call if isinstance(ready, Ready) else ready
-    op, given = workload
+    if isinstance(workload, UnseenInputs):
+        ready = make_ready(workload.reference, contender)
+        if not isinstance(ready, Ready):
+            return ready
+        return Bound(ready.call, partial(workload.recheck, ready.function, ready.call))
     refusal = interpreted(contender)
     if refusal is not None:
         return refusal
-    return catch("prepare", partial(_bound, op, contender, given, case))
+    return catch("prepare", partial(_unchecked, *workload, contender, case))
 
 
-def _bound(op: Op, contender: Impl, given: Inputs, case: Case) -> Call:
+def _unchecked(op: Op, given: Inputs, contender: Impl, case: Case) -> Bound:
     ensure_supported(op, contender, given.values, case)
     function: Callable[..., Any] = function_in_mode(op, contender, resolve(contender), case.board)
     outputs = as_tuple(function(*given.args, **given.options))
     upstream = oracle.upstream_of(op, outputs, dtype=case.dtype, seed=case.seed)
-    return timed_call.bind(
+    call = timed_call.bind(
         function, given, direction=case.direction, grad=op.grad, upstream=upstream
     )
+    return Bound(call, _unchecked_again)
+
+
+def _unchecked_again() -> None:
+    """Give no outcome: what was never checked isn't checked again."""
 
 
 def _mixed_sides(loaded: LoadedVersions, pair: Mapping[str, LoadedVersion]) -> dict[str, Outcome]:

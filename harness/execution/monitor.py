@@ -17,6 +17,37 @@ from opbench.results.records import Failed, Right, Unsupported, Wrong
 SHARE = 0.05
 
 
+class UnseenInputs:
+    """Checks contenders again, on inputs that none of them has seen."""
+
+    def __init__(self, reference: Reference) -> None:
+        self.reference = reference
+        self._unseen: Reference | None = None
+        self._drawn_at = 0.0
+        self._draw_s = 0.0
+
+    def recheck(
+        self, function: Callable[..., Any], call: Callable[[], object]
+    ) -> Failed | Unsupported | Wrong | None:
+        """The outcome of a contender that fails on them; None if it is still right.
+
+        Where the graph of the timed call can take other inputs, they are put into the very memory
+        that is timed, so that answers from a cache show.
+        """
+        unseen = self._draw()
+        timed = TimedCall(call, self.reference.first, self.reference.expected_first.upstream)
+        verdict = recheck.recheck(unseen, function, timed)
+        return None if isinstance(verdict, Right) else verdict
+
+    def _draw(self) -> Reference:
+        now = time.perf_counter()
+        if self._unseen is None or self._draw_s <= SHARE * (now - self._drawn_at):
+            self._unseen = with_unseen_inputs(self.reference)
+            self._drawn_at = time.perf_counter()
+            self._draw_s = self._drawn_at - now
+        return self._unseen
+
+
 class CaseMonitor:
     """The monitor of the race of one case."""
 
@@ -29,16 +60,13 @@ class CaseMonitor:
         announce: Callable[[str], None],
     ) -> None:
         """functions, calls: of each contender, plain and bound. announce: called with its name."""
-        self._reference = reference
+        self._unseen = UnseenInputs(reference)
         self._functions = functions
         self._calls = calls
         self._announce = announce
         self._state: process_state.GlobalState | None = None
         self._quick: tuple[object, ...] = ()
         self._compilations = 0
-        self._unseen: Reference | None = None
-        self._drawn_at = 0.0
-        self._draw_s = 0.0
 
     def begin(self, name: str) -> None:
         """Note the state that must be the same when the contender's block is over."""
@@ -56,25 +84,8 @@ class CaseMonitor:
         return None
 
     def recheck(self, name: str) -> Failed | Unsupported | Wrong | None:
-        """The outcome of a contender that fails on unseen inputs; None if it is still right.
-
-        Where the graph of the timed call can take other inputs, they are put into the very memory
-        that is timed, so that answers from a cache show.
-        """
-        unseen = self._draw()
-        timed = TimedCall(
-            self._calls[name], self._reference.first, self._reference.expected_first.upstream
-        )
-        verdict = recheck.recheck(unseen, self._functions[name], timed)
-        return None if isinstance(verdict, Right) else verdict
-
-    def _draw(self) -> Reference:
-        now = time.perf_counter()
-        if self._unseen is None or self._draw_s <= SHARE * (now - self._drawn_at):
-            self._unseen = with_unseen_inputs(self._reference)
-            self._drawn_at = time.perf_counter()
-            self._draw_s = self._drawn_at - now
-        return self._unseen
+        """The outcome of a contender that fails on unseen inputs; None if it is still right."""
+        return self._unseen.recheck(self._functions[name], self._calls[name])
 
 
 def recompiled() -> Failed:

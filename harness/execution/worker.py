@@ -164,7 +164,7 @@ class _Work:
     def _check(
         self, race: Race, observer: PipeObserver
     ) -> tuple[tuple[tuple[str, str], float], ...]:
-        # Kept for all cases; imported only for checks, as the compiler comes with it.
+        # Kept for all cases.
         from opbench.harness.execution.check_case import CaseChecker
 
         self._checker = self._checker or CaseChecker(self._catalog)
@@ -195,7 +195,7 @@ class _VersionedWork:
         self._loaded.activate(version)
         if job.task != "blocks":
             return _Work(version.catalog).do(job, observer, pipe)
-        calls = compare_case.ready_calls(self._loaded, version, job, observer)
+        calls = compare_case.ready_blocks(self._loaded, version, job, observer)
         pipe.send(BlocksReady(tuple(calls)))
         compare_case.time_blocks(calls, job.race.case, observer, receive=pipe.recv, send=pipe.send)
         return JobEnd()

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
-from scipy import special
 
 from opbench.harness.timing.blocks import warmup_calls
 from opbench.harness.timing.stopping import Policy
@@ -123,7 +123,7 @@ def _needed(
     spread = _OF_DEVIATION * median(np.abs(log_ratios - centre))
     distance = max(abs(abs(centre) - math.log1p(rules.tie)), 1e-9)
     for rounds, error in errors(many, rules):
-        reach = float(-special.ndtri(error / 2)) + _POWER
+        reach = -NormalDist().inv_cdf(error / 2) + _POWER
         if rounds > Policy().max_rounds:
             break
         least = (_OF_MEDIAN * spread * reach / distance) ** 2

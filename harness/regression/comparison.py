@@ -37,6 +37,9 @@ class Common:
     control: tuple[Race, ...]
     #: Packages from outside of both that either uses, and where they lie.
     shared: tuple[tuple[str, str], ...] = ()
+    #: By the label of the version that lacks it, a file that is there where the project is
+    #: installed and that an import hook has for a module.
+    lacking: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +138,8 @@ def _against(old: Survey, head: LoadedVersion, selection: Selection) -> Common:
             "installed packages are the same in both versions"
         )
     shared = tuple(sorted({**old.shared, **new.shared}.items()))
-    return Common(races, (*only_head, *only_base), control_races(races, selection), shared)
+    lacking = tuple((one.label, place) for one in (old, new) for place in sorted(one.lacking))
+    return Common(races, (*only_head, *only_base), control_races(races, selection), shared, lacking)
 
 
 def everything(version: Version, selection: Selection) -> Common:

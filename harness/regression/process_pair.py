@@ -18,6 +18,7 @@ from opbench.harness.execution.messages import (
     ContenderResult,
     Job,
     JobEnd,
+    Message,
     StageStart,
     TimeRequest,
     WorkerConfig,
@@ -100,19 +101,16 @@ class ProcessPair:
             refused = {side: self._prepare(side, job) for side in pair}
             for side in pair:
                 self._workers[side].suspend()
-            results: dict[str, Paired | Unpaired] = {}
+            results: dict[str, Paired] = {}
             rng = random.Random(f"{race.case.key}/{order}")
             for name in race.contenders:
-                outcomes = [refused[side].get(name) for side in pair]
-                if any(outcomes):
-                    results[name] = Unpaired(*outcomes)
-                else:
+                if not any(name in refused[side] for side in pair):
                     results[name] = self._rounds(name, race, pair, seconds, rng)
             for side in pair:
                 self._workers[side].resume()
-                self._workers[side].send(TimeRequest(""))
-                self._expect(side, race, JobEnd)
-        return results
+                refused[side] |= self._finish(side, race)
+        outcomes = {name: [refused[side].get(name) for side in pair] for name in race.contenders}
+        return {name: Unpaired(*o) if any(o) else results[name] for name, o in outcomes.items()}
 
     def refused(self, side: str, race: Race) -> dict[str, Outcome]:
         """The outcomes of those contenders of a case that a side can't check and call.
@@ -121,9 +119,7 @@ class ProcessPair:
         """
         self.environments()
         refused = self._prepare(side, _blocks_job(race, checked=True, injected={}))
-        self._workers[side].send(TimeRequest(""))
-        self._expect(side, race, JobEnd)
-        return refused
+        return refused | self._finish(side, race)
 
     @contextmanager
     def _suspended_but(self, pair: tuple[str, str]) -> Iterator[None]:
@@ -151,34 +147,43 @@ class ProcessPair:
         worker = self._workers[side]
         worker.resume()
         worker.send(TimeRequest(name))
-        taken = self._expect(side, race, float)
+        taken = self._receive_time(side, race)
         worker.suspend()
         return taken
 
     def _prepare(self, side: str, job: Job) -> dict[str, Outcome]:
         """Have a side prepare a job; the outcomes of those contenders that it can't time."""
-        worker = self._workers[side]
-        worker.send(replace(job, side=side))
-        refused: dict[str, Outcome] = {}
-        while True:
-            message = worker.receive(self._limits, job.race.contenders)
-            if isinstance(message, BlocksReady):
-                return refused
+        self._workers[side].send(replace(job, side=side))
+        return self._receive_until(BlocksReady, side, job.race)
+
+    def _finish(self, side: str, race: Race) -> dict[str, Outcome]:
+        """Have a side end its job; the outcomes of those contenders that turned out wrong."""
+        self._workers[side].send(TimeRequest(""))
+        return self._receive_until(JobEnd, side, race)
+
+    def _receive_until(self, kind: type, side: str, race: Race) -> dict[str, Outcome]:
+        """The outcomes of contenders that a side sends before a message of the kind."""
+        outcomes: dict[str, Outcome] = {}
+        while not isinstance(message := self._receive(side, race), kind):
             if isinstance(message, StageStart):
-                worker.send(None)
+                self._workers[side].send(None)
             elif isinstance(message, ContenderResult):
                 assert isinstance(message.result, Measured | Wrong | Unsupported | Failed)
-                refused[message.contender] = message.result
-            elif isinstance(message, Death):
-                raise SideDiedError(side, message)
+                outcomes[message.contender] = message.result
+        return outcomes
 
-    def _expect(self, side: str, race: Race, kind: type) -> float:
-        """Receive a message of a kind, and return it if it is a number."""
+    def _receive_time(self, side: str, race: Race) -> float:
+        """The seconds per call of a block."""
+        message = self._receive(side, race)
+        assert isinstance(message, float), message
+        return message
+
+    def _receive(self, side: str, race: Race) -> Message:
+        """The next message of a side. Raises SideDiedError if its process dies first."""
         message = self._workers[side].receive(self._limits, race.contenders)
         if isinstance(message, Death):
             raise SideDiedError(side, message)
-        assert isinstance(message, kind), message
-        return message if isinstance(message, float) else 0.0
+        return message
 
 
 def refusal_of(error: SideDiedError) -> Unpaired:

@@ -140,7 +140,10 @@ def _two_versions(
         base=Side(base.label, base.commit, sys.executable, environment),
         head=Side(head.label, head.commit, sys.executable, environment),
         root=head.root,
-        warnings=tuple(ignored_files.warnings(home, base.label)) if is_as_it_is else (),
+        warnings=(
+            *(ignored_files.warnings(home, base.label) if is_as_it_is else ()),
+            *ignored_files.unmade(home, shared.lacking),
+        ),
     )
 
 

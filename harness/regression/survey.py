@@ -37,6 +37,8 @@ class Survey:
     absent: tuple[str, ...]
     #: Packages from outside of the version that its modules use, by name, and where they lie.
     shared: Mapping[str, str]
+    #: As of a `LoadedVersion`.
+    lacking: frozenset[str] = frozenset()
 
 
 def survey(loaded: LoadedVersion, selection: Selection) -> Survey:
@@ -52,6 +54,7 @@ def survey(loaded: LoadedVersion, selection: Selection) -> Survey:
         origins=_origins(loaded),
         absent=loaded.absent,
         shared=dict(_shared(loaded)),
+        lacking=frozenset(loaded.lacking),
     )
 
 

@@ -55,7 +55,11 @@ def _take_in_one_process(
     versions = tuple(version for config in order for version in config.versions)
     again = tuple(("again", version) for _, version in base.versions) if control else ()
     policy = Policy(
-        rules=Rules(precision=1e-9), budget_s=seconds, order=unit.number, warmup_calls=1
+        rules=Rules(precision=1e-9),
+        budget_s=seconds,
+        recheck=0.0,
+        order=unit.number,
+        warmup_calls=1,
     )
     limits = session.comparison.limits
     with Supervisor(base.modules, limits=limits, versions=(*versions, *again)) as supervisor:

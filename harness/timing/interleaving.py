@@ -192,7 +192,7 @@ def _block(race: _Race, entry: _Entry) -> Reading:
 
 def _recheck_at_random(race: _Race, active: Sequence[str], spent_s: float) -> None:
     """Check a contender again now and then, as long as it takes a small part of the time."""
-    if race.rng.random() < 0.5 and race.rechecking_s <= race.policy.recheck * spent_s:
+    if race.rng.random() < 0.5 and race.rechecking_s < race.policy.recheck * spent_s:
         _recheck(race, race.rng.choice(active))
 
 

@@ -41,7 +41,8 @@ class Policy:
     futile_ratio: float = 3.0
     #: The most seconds of the pilot, which finds the steady time of a call.
     pilot_s: float = 0.3
-    #: The fraction of the race's time that may go into checking results again while it is on.
+    #: The fraction of the race's time that may go into checking results again while it is on; 0:
+    #: only at its end.
     recheck: float = 0.05
     #: Part of the seed of the order in which contenders take turns.
     order: int = 0

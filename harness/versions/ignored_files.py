@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.machinery import all_suffixes
 from itertools import islice
 from pathlib import Path
@@ -34,6 +34,25 @@ def warnings(root: Path, base: str) -> Iterator[str]:
         f"git ignores {named}{more} in the working tree: {base} doesn't have that, and may run "
         "other code for want of it; have it made in each version with --build"
     )
+
+
+def unmade(root: Path, lacking: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """A warning of each file that a version lacks, though the project is installed with it.
+
+    root: of the tree that is installed. lacking: the label of a version, and the place of a file in
+    that tree. Files that git tracks come and go with the versions: there is no warning of them.
+    """
+    found = [(label, os.path.relpath(os.path.realpath(place), root)) for label, place in lacking]
+    if not found:
+        return
+    listing = ("--literal-pathspecs", "ls-files", "--others", "-z", "--")
+    made = set(git(root, *listing, *(name for _, name in found)).split("\0"))
+    for label, name in found:
+        if name in made:
+            yield (
+                f"{label} has no {name}, which is imported where the project is installed, and may "
+                "run other code for want of it; have it made in each version with --build"
+            )
 
 
 def ignored(root: Path) -> Iterator[str]:

@@ -37,6 +37,8 @@ class LoadedVersion:
     folder: str = ""
     #: The modules that were requested and that it doesn't have.
     absent: tuple[str, ...] = ()
+    #: Files of the installed tree that an import hook has for a module, and the version has not.
+    lacking: set[str] = field(default_factory=set)
     #: How many modules the process had when they were last checked to be the version's own.
     checked: int = 0
 
@@ -188,7 +190,11 @@ class LoadedVersions:
         if self._current is None:
             return place
         relocated = self._current.version.relocated(place, self._trees)
-        return relocated if relocated == place or Path(relocated).exists() else None
+        if relocated == place or Path(relocated).exists():
+            return relocated
+        if Path(place).is_file():
+            self._current.lacking.add(place)
+        return None
 
 
 def _folder(loaded: LoadedVersion) -> str:

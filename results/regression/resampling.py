@@ -17,7 +17,6 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
-from scipy import special
 
 from opbench.results.errors import RunFolderError
 from opbench.results.records import GateRules, Method, Paired, Role, Unit
@@ -170,6 +169,8 @@ def measured_slowdown(replicates: Replicates, slowdown: float) -> dict[Subject, 
 
 def rate(count: int, trials: int, *, error: float = 0.05) -> Interval:
     """A share of trials with its interval by Clopper and Pearson, which misses as often as that."""
+    from scipy import special
+
     low = float(special.betaincinv(count, trials - count + 1, error / 2)) if count else 0.0
     rest = trials - count
     high = float(special.betaincinv(count + 1, rest, 1 - error / 2)) if rest else 1.0

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy import special
 
 from opbench.results.errors import EnvironmentsDifferError
 from opbench.results.records import (
@@ -36,7 +35,7 @@ from opbench.results.records.run_folder import RunFolder
 from opbench.results.regression.machine_drift import Changes, Drift, changes_of, drift_of
 from opbench.results.regression.process_effects import Key, ProcessEstimates, process_estimates
 from opbench.results.regression.verdicts import Finding, verdict_of
-from opbench.results.statistics.intervals import Interval, median
+from opbench.results.statistics.intervals import Interval, median, t_quantile
 
 _LOG = logging.getLogger(__name__)
 #: An interval reaches so many times as far as the unchanged contenders scatter.
@@ -205,7 +204,7 @@ def _luck(old: Sequence[float], new: Sequence[float], *, error: float) -> float:
     freedom = total**2 / sum(
         p**2 / (len(logs) - 1) for p, logs in zip(parts, (old, new), strict=True)
     )
-    return float(special.stdtrit(freedom, 1 - error)) * math.sqrt(total)
+    return t_quantile(freedom, 1 - error) * math.sqrt(total)
 
 
 def _extremes(logs: Sequence[float]) -> Interval:

@@ -22,10 +22,9 @@ from itertools import count, takewhile
 from typing import Literal, get_args
 
 import numpy as np
-from scipy import special
 
 from opbench.results.records import NULL_ROLES, Case, GateRules, Method, Paired, Role, Unit
-from opbench.results.statistics.intervals import Interval, median
+from opbench.results.statistics.intervals import Interval, median, t_quantile
 
 #: The units at the first interim look, and by how much they grow from one look to the next.
 FIRST_LOOK = 4
@@ -143,7 +142,7 @@ def interval(observations: Sequence[float], *, error: float) -> Interval:
     centre = float(ordered[cut : number - cut].mean())
     winsorised = np.clip(ordered, ordered[cut], ordered[number - 1 - cut])
     deviations = float(((winsorised - winsorised.mean()) ** 2).sum())
-    quantile = float(special.stdtrit(inner - 1, 1 - error / OVERSHOOT))
+    quantile = t_quantile(inner - 1, 1 - error / OVERSHOOT)
     reach = quantile * math.sqrt(deviations / (inner * (inner - 1)))
     if reach > _BEYOND:
         # A machine that is far too busy scatters beyond what a float can hold.

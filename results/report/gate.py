@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from opbench.results.report.table import Table
 
 #: Verdicts by which a change passes.
 PASSES = ("faster", "no slower", "same")
+#: The most characters that the headline gives to why the method isn't the other.
+_BRIEF = 160
 
 
 def tables(report: Report) -> tuple[Table, ...]:
@@ -41,6 +44,7 @@ def headline(report: Report) -> str:
             *_of_pairs_by_need(report),
             *_of_verified(report),
             *_of_idle(report),
+            *_of_broken_in_both(report),
             *_of_calibration(report),
             *_of_accepted(report),
             *(f"look: {line}" for line in commands(report)),
@@ -76,8 +80,22 @@ def markdown(report: Report, folder: Path) -> str:
 
 def _of_sides(gate: Gate) -> str:
     """The versions, the method, and why it isn't the other."""
-    how = gate.method + (f" ({gate.note})" if gate.note else "")
+    how = gate.method + (f" ({brief(gate.note)})" if gate.note else "")
     return f"{_side(gate.head)} against {_side(gate.base)}, as {how}"
+
+
+def brief(note: str) -> str:
+    """Why the method isn't the other, in a line: of a long message of torch, the first sentence.
+
+    It names what can't be there twice. The record has the whole note, and `gate -v` prints it.
+    """
+    line = note.partition("\n")[0]
+    if len(line) <= _BRIEF:
+        return line
+    sentence = re.split(r"[.;]\s", line, maxsplit=1)[0]
+    # In the middle there are paths; what can't be there twice stands at the end.
+    is_long = len(sentence) > _BRIEF
+    return f"{sentence[: _BRIEF // 4]}…{sentence[-_BRIEF * 3 // 4 :]}" if is_long else sentence
 
 
 def _side(side: Side) -> str:
@@ -133,6 +151,19 @@ def _of_idle(report: Report) -> tuple[str, ...]:
         "run in neither version here, so that nothing is known of their change: "
         f"{_counted(item for item in idle if reason_of(item) == reason)}: {reason}"
         for reason in reasons
+    )
+
+
+def _of_broken_in_both(report: Report) -> tuple[str, ...]:
+    """The contenders that fail in both versions, each with the reason on the first of its cases."""
+    broken: dict[str, list[Uncompared]] = {}
+    for item in report.uncompared:
+        if item.outcome.base and item.outcome.head and item.status == "both" and not is_idle(item):
+            broken.setdefault(item.contender, []).append(item)
+    return tuple(
+        "fails or is wrong in both versions, so that nothing is known of its change: "
+        f"{_counted(items)}: {reason_of(items[0])}"
+        for items in broken.values()
     )
 
 

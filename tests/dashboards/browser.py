@@ -12,6 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, sync_playwright
 
 from opbench.dashboards.serve import Server, serve
+from tests.harness.processes import PATIENCE, within
 
 CHROME = os.environ.get("CHROME") or shutil.which("chromium")
 _ARGUMENTS = [
@@ -24,8 +25,6 @@ _ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-#: Milliseconds that a page gets; a busy machine of two cores needs several seconds.
-_PATIENCE = 60_000
 #: The table draws only the rows in sight: what it holds is asked of the element itself.
 _ITEMS = """grid => (grid.items || []).map(item => ({
     ...Object.fromEntries(Object.entries(item.hparams).map(([k, v]) => [k.slice(3), v])),
@@ -62,7 +61,7 @@ def look(run_path: Path, *, screenshots: Path | None = None) -> Seen:
     with serve(run_path, port=0) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROME, args=_ARGUMENTS)
         page = browser.new_page(viewport={"width": 1600, "height": 1200})
-        page.set_default_timeout(_PATIENCE)
+        page.set_default_timeout(1000 * PATIENCE)
         seen: dict[str, object] = {}
         for tab, visit in _VISITS.items():
             # Only the part behind "#" differs: without this the page would not be loaded anew.
@@ -93,12 +92,14 @@ def _expected(server: Server, folder: Path, tab: str) -> int:
 def _hparams(page: Page, expected: int) -> dict[str, object]:
     grid = page.locator("vaadin-grid#sessionGroupsTable")
     page.locator("vaadin-grid-cell-content").filter(has_text="/").first.wait_for()
-    for _ in range(20):
-        if len(grid.evaluate(_ITEMS)) == expected:
-            break
-        # TensorBoard may list a run a moment before it has read all of it.
+
+    def is_read() -> bool:
+        """TensorBoard may list a run a moment before it has read all of it."""
         page.reload()
         page.locator("vaadin-grid-cell-content").filter(has_text="/").first.wait_for()
+        return len(grid.evaluate(_ITEMS)) == expected
+
+    assert len(grid.evaluate(_ITEMS)) == expected or within(PATIENCE, is_read)
     cells = page.locator("vaadin-grid-cell-content:visible").all_inner_texts()
     found = {"rows": grid.evaluate(_ITEMS), "shown": [cell.strip() for cell in cells]}
     _choose(page, "Sort by", "time (µs)")

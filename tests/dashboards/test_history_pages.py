@@ -8,11 +8,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util import tensor_util
 
 from opbench.dashboards.history import is_history, publish_history
-from opbench.dashboards.serve import PATIENCE, serve
+from opbench.dashboards.serve import serve
 from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit
 from opbench.results.errors import RunFolderError
 from opbench.results.regression.history import history
+from tests.harness.processes import PATIENCE
 from tests.results.examples import make_run
 from tests.results.histories import make_runs, noisy
 

@@ -2,16 +2,16 @@
 
 import json
 import os
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from opbench.dashboards.serve import PATIENCE, serve
+from opbench.dashboards.serve import serve
 from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit
 from tests.dashboards.browser import CHROME, look
+from tests.harness.processes import PATIENCE, within
 
 CONTENDERS = ("loop", "index_add", "einsum", "triton")
 
@@ -50,13 +50,14 @@ def test_torch_tb_profiler_finds_the_trace(run_path):
     with serve(run_path, port=0) as server:
         plugin = f"{server.url}data/plugin/pytorch_profiler"
         # It reads the traces in processes of its own, after TensorBoard has come up.
-        deadline = time.monotonic() + PATIENCE
-        while not (found := ask(f"{plugin}/runs"))["runs"] or found["loading"]:
-            assert time.monotonic() < deadline, found
-            time.sleep(0.2)
-        (name,) = found["runs"]
+        assert within(PATIENCE, lambda: is_read(ask(f"{plugin}/runs")))
+        (name,) = ask(f"{plugin}/runs")["runs"]
         assert name == "traces/patch_pooling-tiny-text-float32-forward-t2-s0"
         assert ask(f"{plugin}/workers?run={name}&view=Overview") == ["index_add"]
+
+
+def is_read(found):
+    return found["runs"] and not found["loading"]
 
 
 def ask(url):

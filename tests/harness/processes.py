@@ -4,10 +4,17 @@ import time
 
 import psutil
 
+#: Seconds that nothing takes that comes to an end, however busy the machine is.
+PATIENCE = 600.0
+
 
 def gone(token):
-    """Whether every process with TOKEN=token in its environment ends within seconds."""
-    return within(10, lambda: not any(_has(process, token) for process in psutil.process_iter()))
+    """Whether every process with TOKEN=token in its environment ends."""
+
+    def none_left():
+        return not any(_has(process, token) for process in psutil.process_iter())
+
+    return within(PATIENCE, none_left)
 
 
 def within(seconds, condition):

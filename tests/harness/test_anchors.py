@@ -11,7 +11,7 @@ from opbench.harness.pipeline import anchors
 from opbench.results.records import Measured
 from opbench.results.records.anchors import ANCHORS, anchor_times, is_anchor, without_anchors
 from opbench.results.records.run_folder import open_run
-from tests.harness.test_cli import MINE
+from tests.harness.runs import MINE
 
 BRIEF = ["--budget", "0.1", "--threads", "1", "--in-process"]
 
@@ -35,10 +35,17 @@ def test_a_run_times_them_first(run_path):
     assert anchors.time_s("anchor_dispatch") < anchors.time_s("anchor_arithmetic") < 1
 
 
-def test_a_short_run_spends_little_on_them(run_path):
-    """Their blocks alone: less than the 0.4 s that they would have each."""
-    for record in open_run(run_path).records()[:3]:
-        assert sum(record.outcome.samples_s) * record.outcome.calls < 0.3
+@pytest.mark.parametrize(("budget", "spent_s"), [("0.1", 0.1), ("3s", 0.4)])
+def test_a_short_run_spends_little_on_them(here, monkeypatch, budget, spent_s):
+    given = []
+
+    def run(catalog, races, folder, *, policy, supervisor):
+        given.append(policy.budget_s)
+
+    monkeypatch.setattr(anchors, "run", run)
+    words = ["run", "row_sum", "--impl", "elsewhere", *MINE, "--threads", "1", "--in-process"]
+    assert main([*words, "--budget", budget]) == Exit.NOTHING
+    assert given == [spent_s]
 
 
 def test_a_resumed_run_has_them_already(run_path, tmp_path):

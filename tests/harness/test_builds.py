@@ -3,13 +3,14 @@
 import signal
 import subprocess
 import sys
-import time
 
+import psutil
 import pytest
 
 from opbench.harness.versions.builds import build, ensure_builds_in_place, pointing_into
 from opbench.harness.versions.worktrees import checked_out
 from opbench.results.errors import SelectionError, VersionError
+from tests.harness.processes import PATIENCE, within
 from tests.harness.projects import is_clean, two_versions
 
 
@@ -118,21 +119,18 @@ def test_an_interrupted_build_leaves_no_process(tmp_path):
         "from opbench.harness.versions.worktrees import Checkout\n"
         # Whoever was started in the background of a shell ignores it.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "build(Checkout('main', Path(sys.argv[1]), ''), 'sleep 60 & echo $! > pid; wait; true')"
+        "build(Checkout('main', Path(sys.argv[1]), ''), 'sleep 6000 & echo $! > pid; wait; true')"
     )
     builder = subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path)], stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and not (tmp_path / "pid").is_file():
-        time.sleep(0.05)
-    time.sleep(0.2)
+    pid = tmp_path / "pid"
+    assert within(PATIENCE, lambda: pid.is_file() and pid.read_text().strip())
+    # By now it waits for the shell, however late it was told that there is one.
+    assert within(PATIENCE, lambda: psutil.Process(builder.pid).status() == psutil.STATUS_SLEEPING)
     builder.send_signal(signal.SIGINT)
-    builder.wait(timeout=20)
-    sleeper = (tmp_path / "pid").read_text().strip()
-    while time.monotonic() < deadline and is_alive(sleeper):
-        time.sleep(0.05)
-    assert not is_alive(sleeper)
+    builder.wait()
+    assert within(PATIENCE, lambda: not is_alive(pid.read_text().strip()))
 
 
 def is_alive(process_id):

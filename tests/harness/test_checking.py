@@ -1,6 +1,7 @@
 """The check catches every known-wrong contender, and verifies caveats both ways."""
 
-from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -15,9 +16,8 @@ from opbench.harness.pipeline.check import check
 from opbench.harness.planning.cases import plan_checks
 from opbench.harness.planning.selection import Selection
 from opbench.results.records import Right, Unsupported, Wrong
-from tests.harness.runs import new_run
-
-LOADED = Path(__file__).parent.parent / "loaded"
+from tests.harness.runs import LOADED, new_run
+from tests.harness.test_catalog import module
 
 #: What each known-wrong contender of tests/loaded is caught at.
 STAGES = {
@@ -146,6 +146,38 @@ def test_compiling_for_new_shapes_is_not_taken_for_caching(catalog):
     (race,) = opbench.plan(catalog, selection)
     reference = build_reference(catalog.op("boundary_downsample"), race.case, gradients=False)
     assert isinstance(checks.check(reference, compiles_anew), Right)
+
+
+def test_the_compiler_is_patient_with_who_compiles():
+    """Else it gives up after a few shapes, and what is checked is no longer what it compiled."""
+    seen = []
+
+    def prepare(function):
+
+        return function
+
+    def notes(x, *, scale=1.0):
+        seen.append(torch._dynamo.config.recompile_limit)
+        return scale * x.sum(1)
+
+    strangers = opbench.load(LOADED / "row_sum.py", entry_points=False)
+    opbench.impl("row_sum", prepare=prepare)(notes)
+    mine = module("mine", notes=notes, op=strangers.ops["row_sum"])
+    catalog = opbench.load(mine, entry_points=False)
+    report = check(catalog, plan_checks(catalog, Selection(threads=1)))
+    assert {type(item.verdict) for item in report.checked} == {Right}
+    assert set(seen) == {256}
+
+
+def test_the_compiler_is_not_imported_where_nobody_compiles():
+    """It takes as long to import as torch itself."""
+    program = (
+        "import sys, harness\ncatalog = opbench.load()\n"
+        "selection = opbench.Selection(('patch_pooling',), 'odd', ('index_add',))\n"
+        "assert opbench.check(catalog, opbench.plan_checks(catalog, selection)).checked\n"
+        "assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_parallel_checks_give_the_verdicts_of_serial_ones(wrong_catalog, report):

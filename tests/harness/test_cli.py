@@ -3,40 +3,21 @@
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
 from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit, of_outcomes, worst
 from opbench.results.records import Failed, Right, Rules, Unsupported, Wrong
+from opbench.results.records.anchors import without_anchors
 from opbench.results.records.run_folder import open_run
+from tests.harness.runs import BRIEF, LOADED, MINE, TROUBLE
 
-LOADED = Path(__file__).parent.parent / "loaded"
-MINE = ["--load", str(LOADED / "row_sum.py")]
-TROUBLE = [*MINE, "--load", str(LOADED / "row_sum_trouble.py")]
-BRIEF = ["--budget", "0.1", "--threads", "1"]
 #: Without a worker that imports torch first: for tests of what has nothing to do with workers.
 HERE = [*BRIEF, "--in-process"]
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder of its own to run in."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory):
-    """A finished run with one of each trouble."""
-    root = tmp_path_factory.mktemp("runs")
-    words = ["run", "row_sum", *TROUBLE, *BRIEF, "--out", str(root), "--id", "one"]
-    assert main(words) == Exit.WRONG
-    return root / "one"
 
 
 def test_help_names_every_verb_and_exit_code(capsys):
@@ -50,15 +31,14 @@ def test_help_names_every_verb_and_exit_code(capsys):
     assert "4  a contender gave a wrong result" in text
 
 
-@pytest.mark.alone
-def test_help_is_far_quicker_than_importing_torch():
+def test_help_takes_far_less_of_a_core_than_importing_torch():
     def seconds(*words):
-        start = time.perf_counter()
+        """Of a core, in user's code: what else the machine does changes little of that."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
         subprocess.run([sys.executable, *words], check=True, capture_output=True)
-        return time.perf_counter() - start
+        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
 
-    helping = min(seconds("-m", "opbench", "--help") for _ in range(3))
-    assert helping < 0.5 * seconds("-c", "import torch")
+    assert seconds("-m", "opbench", "--help") < 0.5 * seconds("-c", "import torch")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +126,8 @@ def test_a_verbose_run_prints_the_tracebacks_of_what_failed(here, capsys):
 def test_a_precision_that_was_asked_for_and_not_reached_is_3(here, capsys):
     words = ["run", "row_sum", "-k", "small", "--impl", "summed,without_gradient", *MINE]
     assert main([*words, *HERE, "--precision", "0.001%"]) == Exit.INCONCLUSIVE
-    assert main([*words, *HERE, "--precision", "90%"]) == Exit.OK
+    # On a busy machine that takes its time.
+    assert main([*words, *HERE, "--precision", "90%", "--budget", "10m"]) == Exit.OK
 
 
 def test_the_rules_of_a_run_are_kept_with_it(here, capsys):
@@ -156,15 +137,15 @@ def test_the_rules_of_a_run_are_kept_with_it(here, capsys):
     assert main(["run", "--resume", "runs/one"]) in (0, 3)
 
 
-@pytest.mark.alone
-def test_cold_is_a_case_of_its_own_and_slower(here, capsys):
-    words = ["run", "row_sum", "-k", "small", "--impl", "summed", *MINE, *HERE, "--json"]
+def test_cold_is_a_case_of_its_own_and_slower(here):
+    words = ["run", "row_sum", "-k", "small", "--impl", "summed", *MINE, *HERE]
     times = {}
     for cache in ("warm", "cold"):
-        assert main([*words, "--cache", cache]) == Exit.OK
-        (board,) = json.loads(capsys.readouterr().out)["boards"]
-        assert board["case"]["cache"] == cache
-        times[cache] = board["rows"][0]["time_s"]
+        assert main([*words, "--cache", cache, "--id", cache]) == Exit.OK
+        (record,) = without_anchors(open_run(f"runs/{cache}").records())
+        assert record.case.cache == cache
+        # The quickest of each, which nobody disturbed.
+        times[cache] = min(record.outcome.samples_s)
     assert times["cold"] > times["warm"]
 
 

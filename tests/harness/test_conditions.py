@@ -18,8 +18,6 @@ from opbench.harness.machine import noise, probe
 from opbench.harness.machine.probe import Facts
 from opbench.harness.machine.usage import Usage, _family
 
-pytestmark = pytest.mark.alone
-
 GOOD = Facts(
     threads=2,
     usable_cores=2,
@@ -112,7 +110,7 @@ def test_probe_neither_imports_torch_nor_changes_the_process():
         "assert before == (dict(os.environ), os.sched_getaffinity(0))\n"
         "assert 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_probe_does_not_execute_a_lazily_loaded_torch():
@@ -123,7 +121,7 @@ def test_probe_does_not_execute_a_lazily_loaded_torch():
         "assert probe.probe(threads=1, watch_s=0.01).debug_builds == ()\n"
         "assert 'torch._C' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_probe_of_a_machine_without_system_files_gives_the_defaults(tmp_path, monkeypatch):
@@ -138,7 +136,8 @@ def test_probe_of_a_machine_without_system_files_gives_the_defaults(tmp_path, mo
     assert replace(facts, instrumentation=()) == Facts(threads=1, usable_cores=os.cpu_count())
 
 
-BURN = "import time; end = time.monotonic() + 60\nwhile time.monotonic() < end: pass"
+#: Busy as long as this process is there, whatever happens to it.
+BURN = f"import os\nwhile os.path.exists('/proc/{os.getpid()}'): pass"
 
 
 @pytest.fixture
@@ -149,7 +148,7 @@ def foreign_process():
     """
     shell = '"$0" -c "$1" >/dev/null 2>&1 & echo $!'
     command = ["setsid", "sh", "-c", shell, sys.executable, BURN]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     pid = int(done.stdout)
     yield pid
     with contextlib.suppress(ProcessLookupError):
@@ -334,7 +333,6 @@ def test_a_debug_build_of_torch_is_found_without_importing_it(tmp_path):
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
     )
     assert done.stdout == "('torch',)\n"
 

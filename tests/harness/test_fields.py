@@ -52,6 +52,45 @@ def test_invalid_field_of_an_op_raises(field, value, message):
         declare(**{field: value})
 
 
+def product(x, y, *, by=2):
+    """An oracle of two arguments."""
+    return x * y * by
+
+
+@pytest.mark.parametrize(
+    "magnitude",
+    [
+        lambda: 0,
+        lambda x: x,
+        lambda y, x: x * y,
+        lambda x, *, y: x * y,
+        lambda x, y: x * y,
+    ],
+    ids=["none", "one", "in another order", "by name only", "without an option that shapes set"],
+)
+def test_a_magnitude_that_can_not_be_called_as_the_oracle_is(magnitude):
+    axes = {"N": "elements", "by": "the factor"}
+    with pytest.raises(DeclarationError) as caught:
+        declare(oracle=product, magnitude=magnitude, axes=axes, quick={"small": {"N": 4, "by": 3}})
+    told = str(caught.value)
+    assert told.startswith("op 'double': magnitude takes (")
+    assert told.endswith("; it is called as the oracle is, which takes (x, y, *, by=2)")
+
+
+@pytest.mark.parametrize(
+    "magnitude",
+    [
+        lambda x, y: x * y,
+        lambda x, y, by=1: x * y * by,
+        lambda *given, **options: given[0],
+        lambda x, y, /, *, by=2: x * y,
+    ],
+)
+def test_a_magnitude_that_can_be_called_as_the_oracle_is(magnitude):
+    """Who never sets an option need not take it."""
+    assert declare(oracle=product, magnitude=magnitude).magnitude is magnitude
+
+
 def test_lists_of_names_become_tuples():
     assert declare(dtypes=["float32"], grad=["x"]).dtypes == ("float32",)
 

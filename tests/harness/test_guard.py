@@ -61,6 +61,9 @@ FAULTS = {
     "oracle=lambda x, weight: x.mul_(weight)": "oracle raised RuntimeError: a leaf Variable",
     "magnitude=lambda x, weight: foo": "magnitude raised NameError: name 'foo' is not defined",
     "magnitude=lambda x, weight: x.sum()": "magnitude returned the shapes [[]]; the oracle returns",
+    "oracle=lambda x, weight: (x, weight), magnitude=lambda x, weight: x": (
+        "magnitude returned the shapes [[8]]; the oracle returns [[8], [8]]"
+    ),
     "canonical=lambda output: output.foo": "canonical raised AttributeError",
     "cost=lambda N: 3 * N": "cost returned 24; it has to be a Cost(flops=..., bytes=...)",
     "cost=lambda N: None": "cost returned None; it has to be a Cost",

@@ -1,6 +1,7 @@
 """`opbench history`: what it prints, and its exit codes."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -40,7 +41,7 @@ def test_as_json(runs, capsys):
 
 
 def test_only_these_contenders_and_only_large_changes(runs, capsys):
-    words = ["history", "--runs", str(runs), "--impl", "einsum,loop", "--json"]
+    words = ["history", "--runs", str(runs), "--impl", "einsum", "--json"]
     for least, changes in (("40%", 1), ("60%", 0)):
         assert main([*words, "--min-change", least]) == Exit.OK
         (series,) = json.loads(capsys.readouterr().out)["series"]
@@ -49,17 +50,38 @@ def test_only_these_contenders_and_only_large_changes(runs, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "message"),
+    ("words", "message"),
     [
-        (["nix"], Exit.USAGE, "there is no op named 'nix'"),
-        (["batched_softmax"], Exit.NOTHING, "measured what is selected"),
-        (["-k", "nobody"], Exit.NOTHING, "measured what is selected"),
-        (["-k", "and"], Exit.USAGE, "is not an expression"),
+        (["nix"], "named 'nix'; known: patch_pooling"),
+        (["patch_poling"], "named 'patch_poling' (did you mean 'patch_pooling'?)"),
+        # Opbench has one, but no run tells of it.
+        (["batched_softmax"], "named 'batched_softmax'; known: patch_pooling"),
+        (["--impl", "einsum,loop"], "named 'loop'; known: einsum, index_add"),
+        (["--impl", "einsun"], "named 'einsun' (did you mean 'einsum'?)"),
+        (["-k", "nobody"], "matches -k 'nobody'"),
+        (["-k", "and"], "is not an expression"),
     ],
 )
-def test_nothing_to_show(runs, capsys, words, code, message):
-    assert main(["history", *words, "--runs", str(runs)]) == code
-    assert message in capsys.readouterr().err
+def test_what_no_run_has_is_a_wrong_command_line(runs, capsys, words, message):
+    assert main(["history", *words, "--runs", str(runs)]) == Exit.USAGE
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines()[-1].startswith("opbench history: ")
+    assert message in printed.err
+
+
+def test_what_runs_have_and_none_could_measure_is_nothing(runs, tmp_path, capsys):
+    """As nobody can tell whether it is slower, it isn't well."""
+    shutil.copytree(runs / "run-001", tmp_path / "runs" / "run-001")
+    path = tmp_path / "runs" / "run-001" / "records.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        if line.get("contender") == "einsum":
+            line["outcome"] = {"type": "Wrong", "stage": "value", "reason": "off", "error": None}
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    words = ["history", "--runs", str(tmp_path / "runs"), "--impl", "einsum"]
+    assert main(words) == Exit.NOTHING
+    assert "measured what is selected" in capsys.readouterr().err
 
 
 def test_no_run_at_all(tmp_path, capsys):

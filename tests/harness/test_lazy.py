@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.system.lazy_import import import_lazily
 from tests.harness.projects import COMMAND, gate, repository
 
@@ -114,7 +115,8 @@ def test_gate_loads_a_file_that_imports_a_submodule_first(tmp_path):
     (root / "notes").write_text("a change")
     words = ("--base", "main", "--load", "ops.py", "--threads", "1")
     done = gate(root, *words, "--budget", "1s", "--min-slowdown", "50%", "--json")
-    assert done.code in (0, 3), done.error
+    # Whatever a busy machine lets it find out.
+    assert done.code in (Exit.OK, Exit.REGRESSION, Exit.INCONCLUSIVE, Exit.NOTHING), done.error
     assert {*done.verdicts, *done.uncompared} == {"by_hand"}
 
 

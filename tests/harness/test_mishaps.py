@@ -15,10 +15,9 @@ from opbench.harness.cli import app
 from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit
 from opbench.results.records.run_folder import open_run
-from tests.harness.processes import within
+from tests.harness.processes import PATIENCE, within
+from tests.harness.runs import LOADED, MINE
 
-LOADED = Path(__file__).parent.parent / "loaded"
-MINE = ["--load", str(LOADED / "row_sum.py")]
 OPBENCH = [sys.executable, "-P", "-m", "opbench"]
 BRIEF = ["-k", "small", "--impl", "summed", "--threads", "1", "--budget", "100ms", *MINE]
 
@@ -30,12 +29,6 @@ def run(tmp_path_factory):
     words = ["run", "row_sum", *BRIEF, "--in-process", "--out", str(root), "--id", "one"]
     assert main(words) == Exit.OK
     return open_run(root / "one")
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def told(capsys, *words):
@@ -201,17 +194,17 @@ def test_what_is_really_a_bug_stays_one(capsys, monkeypatch):
 def test_ctrl_c_names_the_folder(here, words, hint):
     process, error = begun([*words, "--out", "my runs"], here)
     started = here / "my runs" / "one" / "run.json"
-    assert within(120, started.exists)
+    assert within(PATIENCE, started.exists)
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    assert process.wait() == 130
     assert hint in error.read_text()
 
 
 def test_ctrl_c_names_no_folder_where_there_is_none(here):
     process, error = begun(["check"], here)
-    assert within(120, lambda: "loading" in error.read_text())
+    assert within(PATIENCE, lambda: "loading" in error.read_text())
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    assert process.wait() == 130
     assert error.read_text().splitlines()[-1] == "opbench check: interrupted; nothing was recorded"
 
 

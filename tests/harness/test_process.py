@@ -1,6 +1,8 @@
-"""Worker processes that end before anybody has told them anything."""
+"""Worker processes: what they wait for, and those that end before they are told anything."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -27,3 +29,15 @@ def test_what_is_sent_to_who_has_ended_is_lost_and_its_end_is_received(ended):
     death = ended.receive(Limits(), ())
     assert (death.contender, death.failed.cause) == ("", "exited")
     assert "exited with code 1" in death.failed.reason
+
+
+def test_what_times_contenders_waits_for_torch_and_not_for_scipy():
+    """Which takes half as long again, in each of the many processes of a gate."""
+    program = (
+        "import sys; from opbench.harness.execution import worker, run_case, compare_case; "
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    loaded = set(done.stdout.split())
+    assert "torch" in loaded
+    assert "scipy" not in loaded

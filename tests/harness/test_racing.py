@@ -284,12 +284,12 @@ def test_device_times_are_recorded_beside_host_times():
     assert len(timings["a"].device_s) == len(timings["a"].samples_s)
 
 
-@pytest.mark.alone
 def test_race_on_a_real_clock_orders_the_contenders():
     def spin(n):
         return lambda: sum(range(n))
 
     contenders = {"short": spin(500), "long": spin(5000)}
     timings = measure(contenders, clock=HostClock(), policy=Policy(budget_s=2.0))
-    ratio = median(timings["long"].samples_s) / median(timings["short"].samples_s)
+    # The quickest blocks of each, which nobody disturbed.
+    ratio = min(timings["long"].samples_s) / min(timings["short"].samples_s)
     assert 4 < ratio < 25

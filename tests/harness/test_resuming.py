@@ -1,6 +1,8 @@
 """Going on with a run: what is kept, what may change, and what is raced anew."""
 
+import contextlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,17 +13,25 @@ from opbench.harness.cli.exit_codes import Exit
 from opbench.results.ranking.leaderboard import boards_of
 from opbench.results.records import Measured, Record, Started
 from opbench.results.records.run_folder import open_run
+from tests.harness.runs import LOADED
 
-LOADED = Path(__file__).parent.parent / "loaded"
 RUN = ["run", "row_sum", "-k", "small", "--impl", "summed,without_gradient", "--threads", "1"]
 BEGIN = [*RUN, "--load", str(LOADED / "row_sum.py"), "--in-process", "--budget", "100ms"]
 
 
-@pytest.fixture
-def run(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
     """A finished run of two contenders."""
-    monkeypatch.chdir(tmp_path)
-    assert main([*BEGIN, "--id", "one"]) == Exit.OK
+    folder = tmp_path_factory.mktemp("finished")
+    with contextlib.chdir(folder):
+        assert main([*BEGIN, "--id", "one"]) == Exit.OK
+    return folder
+
+
+@pytest.fixture
+def run(finished, here):
+    """The finished run, to be gone on with."""
+    shutil.copytree(finished / "runs", "runs")
     return open_run("runs/one")
 
 
@@ -146,8 +156,7 @@ def test_what_says_the_same_as_the_run_is_no_change(run):
 
 
 @pytest.mark.parametrize("verb", ["profile", "import"])
-def test_what_is_no_run_of_races_is_not_gone_on_with(tmp_path, monkeypatch, capsys, verb):
-    monkeypatch.chdir(tmp_path)
+def test_what_is_no_run_of_races_is_not_gone_on_with(here, capsys, verb):
     if verb == "profile":
         words = ["profile", "row_sum", *BEGIN[2:-2], "--id", "one"]
     else:

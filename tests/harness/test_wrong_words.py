@@ -1,29 +1,10 @@
 """Words that are not known, or would be ignored: refused, with the nearest and what is valid."""
 
-from pathlib import Path
-
 import pytest
 
 from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit
-
-MINE = ["--load", str(Path(__file__).parent.parent / "loaded" / "row_sum.py")]
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder of its own to run in."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory):
-    """A finished run."""
-    root = tmp_path_factory.mktemp("runs")
-    words = ["run", "row_sum", "-k", "small", *MINE, "--budget", "100ms", "--threads", "1"]
-    assert main([*words, "--in-process", "--out", str(root), "--id", "one"]) == Exit.OK
-    return root / "one"
+from tests.harness.runs import MINE
 
 
 @pytest.mark.parametrize(

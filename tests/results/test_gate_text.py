@@ -91,6 +91,38 @@ def test_the_headline_says_why_versions_were_no_twins(report):
     assert "against /opt/python, as pairs (two environments)" in text
 
 
+#: What torch says of a second library of a namespace, as it reaches a gate.
+AT_LENGTH = (
+    "not twins: the working tree does not load: /somewhere/deep/in/the/folders/of/a/project/of/"
+    "others/ops.py cannot be loaded: RuntimeError: Only a single TORCH_LIBRARY can be used to "
+    "register the namespace theirs; please put all of your "
+    "definitions in a single TORCH_LIBRARY block.  If you were trying to specify implementations, "
+    "consider using TORCH_LIBRARY_IMPL (which can be duplicated).  If you really intended to def"
+)
+
+
+@pytest.mark.parametrize(
+    ("note", "told"),
+    [
+        (AT_LENGTH, "can be used to register the namespace theirs)"),
+        (f"not twins: {'x' * 40}: there's a kernel of doubled\nand more", "a kernel of doubled)"),
+        (
+            "not twins: loading it changes a; b, for both versions",
+            "changes a; b, for both versions)",
+        ),
+        (f"not twins: {'word ' * 80}", "word word )"),
+    ],
+)
+def test_the_headline_says_in_a_line_why_versions_were_no_twins(report, note, told):
+    """And the record has it at full length."""
+    gate = Gate(base=BASE, head=HEAD, method="pairs", rules=GateRules(), note=note)
+    found = report(units("steady", ON, 1.0), gate=gate)
+    first = headline(found).splitlines()[0]
+    assert first.endswith(told)
+    assert len(first) < 260
+    assert found.gate.note == note
+
+
 def test_uncompared_contenders_are_counted_and_listed_with_reasons(report):
     crash = Failed("race", "killed by SIGSEGV")
     lines = [
@@ -125,6 +157,20 @@ def test_each_reason_for_running_in_neither_version_is_reported(report):
         f"nested (1), triton (1): {NO_GPU.reason}",
         "cpp (1): no compiler",
     ]
+
+
+def test_contenders_that_fail_in_both_versions_are_reported_with_reasons(report):
+    crash = Failed("race", "killed by SIGSEGV")
+    lines = [
+        Uncompared(name, on, "both", Unpaired(Failed("check", "ValueError: no"), crash))
+        for name, on in (("broken", ON), ("broken", case(shape="large")), ("other", ON))
+    ]
+    text = headline(report(lines)).splitlines()
+    assert "nothing was compared" in text
+    assert "not compared: 3 that fail in both" in text
+    told = "fails or is wrong in both versions, so that nothing is known of its change: "
+    assert f"{told}broken (2): killed by SIGSEGV" in text
+    assert f"{told}other (1): killed by SIGSEGV" in text
 
 
 def test_warnings_of_unlike_versions_stand_in_every_report(report):

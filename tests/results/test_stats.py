@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from opbench.results.statistics.intervals import (
     Interval,
@@ -42,6 +43,17 @@ def test_the_interval_lies_between_the_order_statistics_of_the_sign_test():
     assert ratio_interval(logs, error=0.002).high == pytest.approx(math.exp(9))
     assert ratio_interval(logs, error=0.0219).low == pytest.approx(math.exp(1))
     assert ratio_interval(logs, error=0.0019).high == math.inf
+
+
+@pytest.mark.parametrize("count", [2, 9, 57, 1100, 20_000])
+@pytest.mark.parametrize("error", [0.3, 0.01, 1e-6])
+def test_the_interval_leaves_out_as_many_values_as_coins_allow(count, error):
+    """The chance of fewer heads than the rank is at most half of the error; of as many it isn't."""
+    found = ratio_interval(np.arange(count) / count, error=error)
+    rank = 0 if math.isinf(found.high) else count - round(math.log(found.high) * count)
+
+    assert stats.binom.cdf(rank - 1, count, 0.5) <= error / 2
+    assert rank == count // 2 or stats.binom.cdf(rank, count, 0.5) > error / 2
 
 
 def test_too_few_rounds_give_no_evidence():

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from opbench.harness.cli.run_folder import NewRun
     from opbench.harness.execution.process import Limits
     from opbench.harness.planning.selection import Selection
-    from opbench.results.records import Calibration, GateRules
+    from opbench.results.records import Calibration, Ceilings, GateRules
     from opbench.results.records.run_folder import RunFolder
 
 HELP = "measure what this machine can do at most, or how often the gate errs on it"
@@ -137,16 +137,18 @@ def _measure_ceilings(
     for device in devices:
         ensure_device(device)
     key = describe().key
+    kept: list[Ceilings] = []
     for device in devices:
         with busy(output, f"measuring {device} for {seconds:g} s"):
             measured = measure(
                 device=device, threads=threads, budget_s=seconds, environment_key=key
             )
-        best = save(measured, fresh=fresh)
-        if output.json:
-            print_json(plain(best))
-        else:
-            draw(ceilings_table(best))
+        kept.append(save(measured, fresh=fresh))
+        if not output.json:
+            draw(ceilings_table(kept[-1]))
+    if output.json:
+        documents = [plain(ceilings) for ceilings in kept]
+        print_json(documents if len(documents) > 1 else documents[0])
     return Exit.OK
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from opbench.results.regression.report import Report
 
 HELP = "compare two versions and fail where one is slower"
+_VERBOSE = "list what both versions share, and why they can't be twins at full length"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--method", choices=("auto", "twins", "pairs"), default="auto")
     add("--accepted", metavar="FILE", help="accepted changes (default: the head's own list)")
     add("--summary", metavar="FILE", help="append the verdicts to this file, as Markdown")
-    add("-v", "--verbose", action="store_true", help="list what both versions share")
+    add("-v", "--verbose", action="store_true", help=_VERBOSE)
     arguments.add_limits(parser)
 
 
@@ -123,8 +124,8 @@ def _session(request: _Request, progress: RunInProgress) -> tuple[RunFolder, Rep
         progress.folder = folder.path
         if accepted:
             copy_accepted(folder, accepted)
-        for name, place in setup.common.shared if request.output.verbose else ():
-            complain("gate", f"both versions use {name} at {place}")
+        for detail in _details(setup) if request.output.verbose else ():
+            complain("gate", detail)
         for warning in setup.warnings:
             warn("gate", warning)
         folder.append(_compared(setup, request.rules))
@@ -142,6 +143,14 @@ def _session(request: _Request, progress: RunInProgress) -> tuple[RunFolder, Rep
                 allow_pairs=request.versions.method != "twins",
             )
     return folder, report_of(folder)
+
+
+def _details(setup: Setup) -> Iterator[str]:
+    """What both versions share, and why they aren't twins at full length."""
+    for name, place in setup.common.shared:
+        yield f"both versions use {name} at {place}"
+    if setup.note:
+        yield f"as {setup.method}: {setup.note}"
 
 
 def _compared(setup: Setup, rules: GateRules) -> Gate:

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from opbench.harness.catalog import Catalog
     from opbench.harness.cli.filter import Filter
     from opbench.harness.cli.output import Output
     from opbench.harness.cli.run_folder import NewRun
     from opbench.harness.execution.process import Limits
     from opbench.harness.execution.supervisor import Supervisor
-    from opbench.harness.planning.selection import Selection
+    from opbench.harness.planning.selection import Race, Selection
     from opbench.results.records import GateRules
     from opbench.results.records.run_folder import RunFolder
     from opbench.results.regression.two_runs import Comparison
@@ -57,6 +58,7 @@ def run(request: Request, append: Callable[[str], None]) -> Exit:
 
     append: takes the summary, as Markdown.
     """
+    from opbench.harness.catalog import load
     from opbench.harness.execution.supervisor import Supervisor
     from opbench.harness.pipeline.anchors import MODULE
     from opbench.results.records.run_folder import open_run
@@ -66,8 +68,10 @@ def run(request: Request, append: Callable[[str], None]) -> Exit:
     base = open_run(request.base)
     with resumable("gate") as begun:
         with Supervisor((*request.modules, MODULE), limits=request.limits) as supervisor:
+            catalog = load(*request.modules)
+            races = _selected_races(request, catalog, base)
             ensure_comparable(base.info.environment, supervisor.environment())
-            comparison = _measured(request, base, supervisor, begun)
+            comparison = _measured(request, base, catalog, races, supervisor, begun)
         try:
             _print(comparison, as_json=request.output.json)
         finally:
@@ -75,23 +79,32 @@ def run(request: Request, append: Callable[[str], None]) -> Exit:
     return of_comparison(comparison, request.selection.names)
 
 
-def _measured(
-    request: Request, base: RunFolder, supervisor: Supervisor, begun: RunInProgress
-) -> Comparison:
-    from opbench.harness.catalog import load
-    from opbench.harness.pipeline.anchors import anchor
-    from opbench.harness.pipeline.run import run
+def _selected_races(request: Request, catalog: Catalog, base: RunFolder) -> tuple[Race, ...]:
+    """The selected races, as far as the run has them. Raises SelectionError if it has none."""
     from opbench.harness.planning.cases import plan
     from opbench.harness.planning.selection import filter_contenders
-    from opbench.harness.timing.stopping import Policy
-    from opbench.results.regression.two_runs import compare
 
-    catalog = load(*request.modules)
     known = {(record.case, record.contender) for record in base.records()}
     planned = plan(catalog, request.selection)
     races = tuple(filter_contenders(planned, lambda race, name: (race.case, name) in known))
     if not races:
         raise SelectionError(f"{base.path} has nothing of what is selected")
+    return races
+
+
+def _measured(
+    request: Request,
+    base: RunFolder,
+    catalog: Catalog,
+    races: tuple[Race, ...],
+    supervisor: Supervisor,
+    begun: RunInProgress,
+) -> Comparison:
+    from opbench.harness.pipeline.anchors import anchor
+    from opbench.harness.pipeline.run import run
+    from opbench.harness.timing.stopping import Policy
+    from opbench.results.regression.two_runs import compare
+
     folder = create_in(request.new, supervisor.environment())
     begun.folder = folder.path
     anchor(folder, races, supervisor=supervisor)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from opbench.harness.cli import arguments, options
 from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.cli.option_types import share
 from opbench.harness.cli.output import complain, plain, print_json
 from opbench.harness.cli.terminal import draw
-from opbench.harness.system.lazy_import import import_lazily
-from opbench.results.errors import NothingRecordedError
+from opbench.results.errors import NothingRecordedError, RunFolderError
+
+if TYPE_CHECKING:
+    from opbench.harness.cli.filter import Filter
+    from opbench.results.records import Line
+    from opbench.results.regression.history import History
 
 HELP = "show what contenders took, run after run, and where that changed"
 #: Where the dashboard of a history goes, below the folder of its runs.
@@ -53,7 +59,7 @@ def run(args: argparse.Namespace) -> Exit:
         all_environments=args.all_environments,
         min_change=args.min_change,
     )
-    _ensure_declared(set(selector.names) - set(trend.ops))
+    _ensure_recorded(selector, trend, root)
     if output.json:
         print_json(plain(trend))
     elif trend.series:
@@ -71,13 +77,21 @@ def run(args: argparse.Namespace) -> Exit:
     return Exit.OK
 
 
-def _ensure_declared(names: Iterable[str]) -> None:
-    """Raise SelectionError for ops that neither a run has nor the catalogue."""
-    if not names:
-        return
-    from opbench.harness.catalog import load
+def _ensure_recorded(selector: Filter, trend: History, root: Path) -> None:
+    """Raise SelectionError for a name that no run has, or an expression that fits nothing.
 
-    import_lazily("torch")
-    catalog = load()
-    for name in sorted(names):
-        catalog.op(name)
+    The runs are read for that only if something is missing: all the lines of one take a second.
+    """
+    ops = {series.case.op for series in trend.series}
+    contenders = {series.contender for series in trend.series}
+    if not trend.series or not ops >= set(selector.names) or not contenders >= set(selector.impls):
+        selector.ensure_among(_lines_below(root), str(root))
+
+
+def _lines_below(root: Path) -> Iterator[Line]:
+    """The lines of the runs in a folder, except those that can't be read: a remark names them."""
+    from opbench.results.records.run_folder import runs_in
+
+    for folder in runs_in(root):
+        with contextlib.suppress(RunFolderError):
+            yield from folder.lines()
