@@ -102,7 +102,7 @@ def _patient_compiler() -> AbstractContextManager[None]:
 
 
 def _verdict(reference: Reference, function: Callable[..., Any] | Unsupported | Failed) -> Verdict:
-    """The verdict of the check; right answers don't excuse changed state, which is put back."""
+    """The verdict of the check; Wrong also where it changed state, which is put back."""
     if isinstance(function, Unsupported | Failed):
         return function
     before = process_state.read()
