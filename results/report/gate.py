@@ -38,7 +38,7 @@ def headline(report: Report) -> str:
             _of_sides(report.gate),
             *(f"warning: {warning}" for warning in report.gate.warnings),
             *_of_findings(report),
-            *_of_pairs_by_need(report),
+            *_of_pairs_among_twins(report),
             *_of_verified(report),
             *_of_idle(report),
             *_of_calibration(report),
@@ -142,7 +142,7 @@ def _counted(items: Iterable[Uncompared]) -> str:
     return ", ".join(f"{name} ({number})" for name, number in sorted(counts.items()))
 
 
-def _of_pairs_by_need(report: Report) -> tuple[str, ...]:
+def _of_pairs_among_twins(report: Report) -> tuple[str, ...]:
     """The contenders that were screened as pairs in a session of twins."""
     pairs = {f.contender for f in report.findings if f.method == "pairs"}
     if not pairs or report.gate.method == "pairs":
