@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of ratios, 1%% say; exit 3 if not reached",
     )
     race.add_argument(
-        "--tie", type=share, metavar="P", help="who is closer than this ties (default: 1%%)"
+        "--tie", type=share, metavar="P", help="contenders closer than this tie (default: 1%%)"
     )
     race.add_argument(
         "--processes",
