@@ -71,6 +71,7 @@ def _jobs(folder: RunFolder) -> Iterable[tuple[Case, str]]:
 
 
 def _ensure_known(names: Iterable[str], known: Iterable[str], what: str) -> None:
+    """Raise SelectionError for a name that isn't known, with the nearest that is."""
     for name in names:
         if name not in known:
             raise SelectionError(

@@ -29,6 +29,7 @@ class CaseChecker:
     """Checks one case after another, resolving a contender's function once for all of them."""
 
     def __init__(self, catalog: Catalog) -> None:
+        """catalog: with the ops and contenders of all cases to come."""
         self._catalog = catalog
         self._resolved: dict[tuple[str, str], Callable[..., Any] | Unsupported | Failed] = {}
 
@@ -41,6 +42,7 @@ class CaseChecker:
             return self._check_case(race, observer)
 
     def _check_case(self, race: Race, observer: Observer) -> Differences:
+        """Check the contenders one after the other, with the settings of the case in force."""
         case = race.case
         observer.begin("", "inputs")
         reference = catch("inputs", partial(reference_of, self._catalog, case, gradients=True))

@@ -193,6 +193,10 @@ class _SideMonitor:
         pair: Mapping[str, LoadedVersion],
         observer: Observer,
     ) -> None:
+        """contender: the name of the one whose versions are raced.
+
+        loaded, pair: all loaded versions, and those of the two sides by name.
+        """
         self._contender, self._loaded, self._pair = contender, loaded, pair
         self._observer = observer
         self._compilations = 0
@@ -214,6 +218,7 @@ class _SideMonitor:
 def _race(
     calls: Mapping[str, Call], monitor: _SideMonitor, case: Case, policy: Policy
 ) -> Paired | Unpaired:
+    """Race the calls of both sides; keep the rounds in which both were timed."""
     timings = interleaving.measure(
         calls,
         clock=clock_of(case),
@@ -256,6 +261,11 @@ def _call(workload: Reference | tuple[Op, Inputs], contender: Impl, case: Case) 
 
 
 def _bound(op: Op, contender: Impl, given: Inputs, case: Case) -> Call:
+    """Prepare a contender without checking it, and bind its call.
+
+    The upstream gradients of a backward pass have the shapes of its own outputs. Raises what the
+    contender raises.
+    """
     ensure_supported(op, contender, given.values, case)
     function: Callable[..., Any] = function_in_mode(op, contender, resolve(contender), case.board)
     outputs = as_tuple(function(*given.args, **given.options))

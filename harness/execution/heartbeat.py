@@ -40,6 +40,7 @@ class StatusPage:
     """The status page in the file of descriptor `fd`, of SIZE bytes."""
 
     def __init__(self, fd: int) -> None:
+        """Map the file. fd: of a file of at least SIZE bytes."""
         self._memory = mmap.mmap(fd, SIZE)
 
     def write(self, contender: int, stage: str, *, log: int) -> None:

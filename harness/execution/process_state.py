@@ -96,6 +96,7 @@ def restore(before: GlobalState) -> tuple[str, ...]:
 
 
 def _describe(item: StateItem, before: Any, now: Any) -> str:
+    """A change in words, and whether it could be undone."""
     if isinstance(before, dict):
         parts = (f"{name} {before[name]} -> {now[name]}" for name in _differing(before, now))
         change = ", ".join(parts)
@@ -106,10 +107,12 @@ def _describe(item: StateItem, before: Any, now: Any) -> str:
 
 
 def _differs(item: StateItem, before: Any, now: Any) -> bool:
+    """Whether a value has changed, other than by torch's compilers."""
     if item.read is sys.getrecursionlimit and before < now == _COMPILERS_RECURSION:
         return False
     return bool(before != now)
 
 
 def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The sorted names whose values differ, or that only one of them has."""
     return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))

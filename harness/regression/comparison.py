@@ -165,6 +165,7 @@ def _ensure_there(modules: Iterable[str], old: Survey, new: Survey) -> None:
 
 
 def _relative(module: str, home: Path) -> str:
+    """A module as given by --load; a file inside `home` relative to it."""
     if not module.endswith(".py"):
         return module
     path = Path(module).resolve()
@@ -172,6 +173,7 @@ def _relative(module: str, home: Path) -> str:
 
 
 def _shared(races: Iterable[Race], other: Survey) -> Iterator[Race]:
+    """The races with those contenders that the other version has too."""
     return filter_contenders(
         races, lambda race, name: name in other.contenders.get(race.case.op, ())
     )

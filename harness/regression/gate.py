@@ -125,5 +125,6 @@ def _verify(session: Session) -> None:
 
 
 def _announce(session: Session, unit: UnitKey, races: Iterable[Race]) -> None:
+    """Notify the observer of a unit, and of how many contenders are undecided."""
     left = sum(len(race.contenders) for race in races)
     session.observer.begin_unit(unit.role, unit.number, left)

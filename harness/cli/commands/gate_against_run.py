@@ -78,6 +78,7 @@ def run(request: Request, append: Callable[[str], None]) -> Exit:
 def _measured(
     request: Request, base: RunFolder, supervisor: Supervisor, begun: RunInProgress
 ) -> Comparison:
+    """Race what the run has too, into a folder of its own, and compare."""
     from opbench.harness.catalog import load
     from opbench.harness.pipeline.anchors import anchor
     from opbench.harness.pipeline.run import run
@@ -116,6 +117,7 @@ def _measured(
 
 
 def _print(comparison: Comparison, *, as_json: bool) -> None:
+    """Print the comparison, for people or for programs."""
     from opbench.results.report.two_runs import headline, tables
 
     if as_json:
