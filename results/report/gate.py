@@ -21,7 +21,10 @@ PASSES = ("faster", "no slower", "same")
 
 
 def tables(report: Report) -> tuple[Table, ...]:
-    """The findings, the uncompared, and the A/A controls where they void the session."""
+    """The findings, the uncompared, and the A/A controls where they void the session.
+
+    Contenders that this machine can't run are left out: the headline counts them.
+    """
     listed = tuple(item for item in report.uncompared if not is_idle(item))
     parts = [findings_table(report.findings)]
     if listed:
@@ -32,7 +35,10 @@ def tables(report: Report) -> tuple[Table, ...]:
 
 
 def headline(report: Report) -> str:
-    """The report in a few lines."""
+    """The report in a few lines.
+
+    One fact a line: versions, warnings, counts, and what each exception is about.
+    """
     return "\n".join(
         (
             _of_sides(report.gate),
@@ -54,7 +60,10 @@ def commands(report: Report) -> tuple[str, ...]:
 
 
 def markdown(report: Report, folder: Path) -> str:
-    """A summary for the page of a pull request."""
+    """A summary for the page of a pull request.
+
+    What failed comes first; what passed is folded away. folder: the run's, which it names.
+    """
     passing = [f for f in report.findings if f.verdict in PASSES]
     failing = [f for f in report.open_findings if f.verdict not in PASSES]
     listed = tuple(item for item in report.uncompared if not is_idle(item))
