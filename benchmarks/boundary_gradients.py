@@ -99,10 +99,10 @@ def notebook(marks: Tensor) -> Tensor:
 
 def products(catalog: opbench.Catalog, budget: float) -> None:
     """All contenders for what a training step needs, beside the pooling itself."""
-    marks, hidden, slopes = made(catalog, "boundary_vjp", WIDE)
-    calls = bound(catalog, "boundary_vjp", (marks, hidden, slopes))
+    marks, hidden, grads = made(catalog, "boundary_vjp", WIDE)
+    calls = bound(catalog, "boundary_vjp", (marks, hidden, grads))
     pool = resolve(catalog.impl("boundary_downsample", "cpp"))
-    calls["boundary_downsample cpp"] = lambda: pool(marks, hidden, slopes[:1, :1])
+    calls["boundary_downsample cpp"] = lambda: pool(marks, hidden, grads[:1, :1])
     table(calls, budget, f"the gradient of the boundaries, {WIDE}", than="cpp")
 
 

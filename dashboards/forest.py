@@ -31,7 +31,10 @@ _ZONE = "#e4e4e4"
 
 
 def forest(report: Report) -> Figure:
-    """The findings, the slower first, and the zone of what is as good as equal."""
+    """The findings, the slower first, and the zone of what is as good as equal.
+
+    At most MOST_ROWS of them; the title says how many there are. At least one finding.
+    """
     ordered = sorted(report.findings, key=lambda f: (VERDICTS.index(f.verdict), -f.ratio.value))
     shown = ordered[:MOST_ROWS]
     limit = 1 + report.gate.rules.min_slowdown

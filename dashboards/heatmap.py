@@ -32,7 +32,11 @@ _MARKS = {"tied": "= {}", "undecided": "{} ?"}
 
 
 def heat_maps(view: OpView) -> tuple[Figure, ...]:
-    """The heat maps of an op, a page of cases each, all with the same columns and colours."""
+    """The heat maps of an op, a page of cases each, all with the same columns and colours.
+
+    A cell is grey and hatched where a contender was not timed, and empty where it isn't in the
+    race.
+    """
     ratios = [row.ratio.value for board in view.boards for row in board.measured if row.ratio]
     norm = LogNorm(1, min(max([2.0, *ratios]), _DARKEST))
     starts = range(0, len(view.boards), _MOST_ROWS)

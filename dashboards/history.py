@@ -57,7 +57,10 @@ def publish_history(history: History, folder: Path) -> Path:
 
 
 def is_history(folder: Path) -> bool:
-    """Whether a folder holds the pages of a history, and is not a run."""
+    """Whether a folder holds the pages of a history, and is not a run.
+
+    A folder that isn't there holds none.
+    """
     return not (folder / "run.json").exists() and (folder / "tensorboard" / RUN).is_dir()
 
 

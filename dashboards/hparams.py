@@ -39,7 +39,11 @@ METRICS = {
 
 
 def entries(views: Sequence[OpView], *, wall_time: float) -> Iterator[Entry]:
-    """The columns of the page, and its rows."""
+    """The columns of the page, and its rows.
+
+    Each row is a run of the log of its own, as TensorBoard reads hyperparameters from runs.
+    wall_time: in seconds since 1970.
+    """
     rows = {
         _run_of(view, board, row): (_settings(board.case, row), _metrics(row))
         for view in views

@@ -19,7 +19,10 @@ _LONGEST = 80
 
 
 def labels(cases: Iterable[Case]) -> Mapping[Case, str]:
-    """A name for each case of one op: its shape, and the fields that aren't the same in all."""
+    """A name for each case of one op: its shape, and the fields that aren't the same in all.
+
+    Where two would have the same name, their sizes stand beside it.
+    """
     cases = list(dict.fromkeys(cases))
     short = {case: " ".join((case.shape, *_differing(case, cases))) for case in cases}
     count = Counter(short.values())
@@ -49,7 +52,10 @@ def series_labels(cases: Iterable[Case]) -> Mapping[Case, str]:
 
 
 def slug(text: str) -> str:
-    """`text` as the name of a folder; a hash tells those apart that had to be changed."""
+    """`text` as the name of a folder; a hash tells those apart that had to be changed.
+
+    "a/b" becomes "a_b-c14cdd", say.
+    """
     name = re.sub(r"[^\w .=+@-]", "_", text).strip(" .")
     if name == text and name and len(name) <= _LONGEST:
         return name

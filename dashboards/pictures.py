@@ -22,7 +22,10 @@ _POWER = r"$\mathdefault"
 
 
 def entries(views: Iterable[OpView]) -> Iterator[Entry]:
-    """The pictures of a run."""
+    """The pictures of a run.
+
+    For each op its heat maps, then a chart of time over size for each series.
+    """
     for view in views:
         maps = heat_maps(view)
         for number, figure in enumerate(maps, start=1):

@@ -18,13 +18,19 @@ RUN = "gate"
 
 
 def entries(calibrations: Iterable[Calibration]) -> Iterator[Entry]:
-    """A picture for each calibration: of a device and a number of threads."""
+    """A picture for each calibration: of a device and a number of threads.
+
+    None where the run holds no calibration.
+    """
     for one in calibrations:
         yield as_picture(RUN, f"what the gate finds/{one.device} t{one.threads}", _figure(one))
 
 
 def curve(calibration: Calibration) -> bytes:
-    """The picture, as a PNG file."""
+    """The picture, as a PNG file.
+
+    As `opbench calibrate --gate --plot FILE.png` writes it.
+    """
     file = io.BytesIO()
     _figure(calibration).savefig(file, format="png")
     return file.getvalue()

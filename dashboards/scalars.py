@@ -13,7 +13,10 @@ _STEP = "The step is the compulsory traffic of a call in bytes: inputs read and 
 
 
 def entries(views: Iterable[OpView]) -> Iterator[Entry]:
-    """Per series of an op two charts with a line per contender, and a histogram per case."""
+    """Per series of an op two charts with a line per contender, and a histogram per case.
+
+    Lines are in the order of their sizes, in bytes: that is TensorBoard's step.
+    """
     for view in views:
         for case, row, measured in view.timed():
             line, time_s = run_of(row.contender), row.time_s or 0.0
@@ -41,5 +44,8 @@ def entries(views: Iterable[OpView]) -> Iterator[Entry]:
 
 
 def run_of(contender: str) -> str:
-    """The run of the log that is the contender's line."""
+    """The run of the log that is the contender's line.
+
+    Its name is the contender's, in a form that a folder may have.
+    """
     return f"contenders/{slug(contender)}"

@@ -29,7 +29,10 @@ _LINES = "gate%7Cleaderboards%7Ccontenders%7Chistory"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A TensorBoard that answers."""
+    """A TensorBoard that answers.
+
+    Use it within `serve`, which ends it.
+    """
 
     #: The address of its first page.
     url: str

@@ -24,7 +24,11 @@ Points = Mapping[int, Interval]
 
 
 def sizes(view: OpView) -> dict[str, Figure]:
-    """A picture for each series of two sizes or more, by the name of the series."""
+    """A picture for each series of two sizes or more, by the name of the series.
+
+    Sizes are bytes of compulsory traffic; a point has the interval of its own median, not of a
+    ratio.
+    """
     charts: dict[str, dict[str, dict[int, Interval]]] = {}
     for case, row, measured in view.timed():
         lines = charts.setdefault(view.series[case], {})

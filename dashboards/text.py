@@ -18,7 +18,10 @@ RUN = "leaderboards"
 
 
 def entries(views: Iterable[OpView], profiles: Iterable[Profile], info: RunInfo) -> Iterator[Entry]:
-    """The texts of a run."""
+    """The texts of a run.
+
+    Leaderboards, operators and differences are grouped by op; the run has a text of its own.
+    """
     for view in views:
         yield text(RUN, f"leaderboard/{view.op}", leaderboards(view.boards))
     profiles = tuple(profiles)

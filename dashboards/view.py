@@ -12,7 +12,10 @@ from opbench.results.records import Case, Ceilings, Measured, Record, Rules
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpView:
-    """The cases of one op."""
+    """The cases of one op.
+
+    All pages are drawn from it, so that a case has one name on all of them.
+    """
 
     op: str
     boards: tuple[Board, ...]
@@ -25,7 +28,10 @@ class OpView:
 
     @property
     def contenders(self) -> tuple[str, ...]:
-        """Every contender, the one that is most often near the best first."""
+        """Every contender, the one that is most often near the best first.
+
+        By the mean of their places; a contender that was not measured counts as last.
+        """
         places: dict[str, list[int]] = {}
         for board in self.boards:
             for place, row in enumerate(board.rows):
@@ -43,7 +49,10 @@ class OpView:
 def views(
     records: Iterable[Record], *, rules: Rules | None = None, ceilings: Sequence[Ceilings] = ()
 ) -> tuple[OpView, ...]:
-    """One view per op, by name; as `boards`."""
+    """One view per op, by name; as `boards`.
+
+    records: without those of anchors. rules, ceilings: as of `boards`.
+    """
     records = tuple(records)
     by_op: dict[str, list[Board]] = {}
     for board in boards(records, rules=rules, ceilings=ceilings):

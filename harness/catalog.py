@@ -183,14 +183,11 @@ def _validate(contender: Impl, ops: Mapping[str, Op]) -> None:
     reason = misfit(contender.function, op.arguments, op.defaults)
     if reason is not None:
         raise DeclarationError(f"{where}: {reason}")
+    names_of_case = {*op.arguments, *op.options, *CASE_NAMES}
     for what, names, allowed in (
         ("board", (contender.board,) if contender.board else (), set(op.boards)),
         ("caveat on", tuple(contender.caveats), {*op.inputs, *LAYOUTS}),
-        (
-            "supports asks for",
-            tuple(sorted(contender.supports.names())),
-            {*op.arguments, *op.options, *CASE_NAMES},
-        ),
+        ("supports asks for", tuple(sorted(contender.supports.names())), names_of_case),
         ("a caveat's condition asks for", _condition_names(contender), CAVEAT_NAMES),
     ):
         for name in names:

@@ -142,9 +142,9 @@ def index_select(
     # Tokens that are dropped read the last row; what they get of it is thrown away.
     column = torch.arange(batch, device=ids.device)
     rows = ((ids + 1).clamp_(max=number).T * batch + column).flatten()
-    slopes = grad_out.flatten(0, 1).index_select(0, rows).view(hidden.shape)
+    grads = grad_out.flatten(0, 1).index_select(0, rows).view(hidden.shape)
     wide = accumulator(hidden.dtype)
-    products = (slopes.to(wide) * hidden).sum(2).T
+    products = (grads.to(wide) * hidden).sum(2).T
     return spread(products, ids, number, scale=scale).to(boundaries.dtype)
 
 

@@ -67,8 +67,8 @@ def index_put(
     planes = torch.arange(len(chosen), device=x.device)[:, None]
     size = x.shape[2] * x.shape[3]
     total = torch.zeros(len(chosen), size, dtype=accumulator(x.dtype), device=x.device)
-    slopes = grad_out.flatten(2).flatten(0, 1).to(total.dtype)
-    total.index_put_((planes, chosen), slopes, accumulate=True)
+    grads = grad_out.flatten(2).flatten(0, 1).to(total.dtype)
+    total.index_put_((planes, chosen), grads, accumulate=True)
     return total.view(x.shape).to(x.dtype)
 
 

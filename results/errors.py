@@ -48,11 +48,17 @@ class OpFaultError(DeclarationError):
 
 
 class SelectionError(OpbenchError):
-    """A selection names something that does not exist, or that cannot be combined."""
+    """A selection names something that does not exist, or that cannot be combined.
+
+    The text says what there is instead.
+    """
 
 
 class RunFolderError(OpbenchError):
-    """A run folder cannot be read or written."""
+    """A run folder cannot be read or written.
+
+    The text names the file, and says what to do.
+    """
 
 
 class TruncatedLineError(RunFolderError):
@@ -60,7 +66,10 @@ class TruncatedLineError(RunFolderError):
 
 
 class NothingRecordedError(OpbenchError):
-    """A run can be read and holds nothing of what is selected; the text says what to use."""
+    """A run can be read and holds nothing of what is selected; the text says what to use.
+
+    As an error of its own, since the command then ends as a run does that measured nothing.
+    """
 
     exit_code = NOTHING_MEASURED
 
@@ -70,7 +79,10 @@ class TriageError(OpbenchError):
 
 
 class VersionError(OpbenchError):
-    """A version that is to be compared does not exist, or does not build or load."""
+    """A version that is to be compared does not exist, or does not build or load.
+
+    The text names the version and what it lacks.
+    """
 
     exit_code = NOTHING_MEASURED
 

@@ -120,6 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line. Raises SystemExit where it is wrong, or asks for help."""
     try:
         return parse(parsers, argv)
     except SystemExit:

@@ -48,6 +48,7 @@ def _ensure_replaceable(path: Path) -> None:
 
 
 def _page(catalog: Catalog, suite: str, ops: list[Op]) -> str:
+    """The page of a suite: its ops, in the order of the catalogue."""
     number = sum(len(catalog.impls[op.name]) for op in ops)
     parts = [
         f"# {suite}\n",
@@ -59,6 +60,7 @@ def _page(catalog: Catalog, suite: str, ops: list[Op]) -> str:
 
 
 def _section(op: Op, contenders: Mapping[str, Impl]) -> str:
+    """The section of an op: contract, facts, contenders, inputs and shapes."""
     facts = [
         ("boards", ", ".join(op.boards)),
         ("dtypes", ", ".join(op.dtypes)),
@@ -93,6 +95,7 @@ def _signature(op: Op) -> str:
 
 
 def _contender(op: Op, contender: Impl) -> tuple[str, ...]:
+    """The row of a contender: name, summary, board, conditions, caveats."""
     runs = [reason for _, reason in contender.supports.tests]
     runs += [f"needs {module}" for module in contender.requires]
     if contender.prepare is not None:
@@ -109,6 +112,7 @@ def _contender(op: Op, contender: Impl) -> tuple[str, ...]:
 
 
 def _kinds(op: Op) -> Iterable[tuple[str, str]]:
+    """The input kinds of an op, each with what it draws."""
     for kind, make in op.inputs.items():
         marks = [
             *(["timed"] if kind in op.timed_kinds else []),
@@ -120,16 +124,19 @@ def _kinds(op: Op) -> Iterable[tuple[str, str]]:
 
 
 def _shapes(op: Op) -> Iterable[tuple[str, ...]]:
+    """The shapes of an op: grid, name and axes."""
     for grid in _GRIDS:
         for shape, axes in getattr(op, grid).items():
             yield grid, shape, *(str(axes[name]) for name in op.axes)
 
 
 def _summary(doc: str) -> str:
+    """The first paragraph of a docstring, in one line."""
     return " ".join(doc.partition("\n\n")[0].split())
 
 
 def _counted(number: int, what: str) -> str:
+    """A number with its noun in the singular or plural."""
     return f"{number} {what}" + ("" if number == 1 else "s")
 
 

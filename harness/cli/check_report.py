@@ -37,6 +37,7 @@ def tables(report: CheckReport, *, pairs: bool) -> Iterator[Table]:
 
 
 def _pair_table(report: CheckReport, op: str) -> Table:
+    """The largest difference of each two contenders of an op, the largest first."""
     worst: dict[tuple[str, str], float] = {}
     for pair in report.pairs:
         if pair.case.op == op:

@@ -76,6 +76,7 @@ def _jobs(lines: Iterable[Line]) -> Iterator[tuple[Case, str]]:
 
 
 def _ensure_known(names: Iterable[str], known: Iterable[str], what: str) -> None:
+    """Raise SelectionError for a name that isn't known, with the nearest that is."""
     for name in names:
         if name not in known:
             raise SelectionError(

@@ -15,6 +15,7 @@ Listing = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 
 def _ops(catalog: Catalog, selection: Selection) -> Listing:
+    """The selected ops, with their suite, boards, inputs and contract."""
     homes = {op: suite for suite, members in catalog.suites.items() for op in members}
     return ("op", "suite", "boards", "contenders", "inputs", "contract"), [
         (
@@ -30,6 +31,7 @@ def _ops(catalog: Catalog, selection: Selection) -> Listing:
 
 
 def _impls(catalog: Catalog, selection: Selection) -> Listing:
+    """The selected contenders, with where they are declared and what they require."""
     return ("op", "contender", "declared in", "requires", "caveats"), [
         (
             op.name,
@@ -44,6 +46,7 @@ def _impls(catalog: Catalog, selection: Selection) -> Listing:
 
 
 def _cases(catalog: Catalog, selection: Selection) -> Listing:
+    """The selected cases, with the number of contenders that meet on each."""
     return ("op", "case", "axes", "contenders"), [
         (race.case.op, race.case.label, race.case.sizes, str(len(race.contenders)))
         for race in plan(catalog, selection)
@@ -51,6 +54,7 @@ def _cases(catalog: Catalog, selection: Selection) -> Listing:
 
 
 def _suites(catalog: Catalog, selection: Selection) -> Listing:
+    """The suites of the selected ops."""
     selected = {op.name for op in _selected_ops(catalog, selection)}
     return ("suite", "ops"), [
         (name, ", ".join(op for op in ops if op in selected))

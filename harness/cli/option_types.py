@@ -76,6 +76,7 @@ def count(least: int, most: int) -> Callable[[str], int]:
     """The parser of a whole number from `least` to `most`."""
 
     def parse(text: str) -> int:
+        """The number. Raises ArgumentTypeError for any other text."""
         number = text.strip()
         # Of more digits than any bound has Python would take long to make a number.
         if re.fullmatch(r"[+-]?\d{1,20}", number, re.ASCII) and least <= int(number) <= most:
@@ -104,5 +105,6 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def _invalid(text: str, valid: str) -> argparse.ArgumentTypeError:
+    """The error for a text that isn't valid, shortened where it is long."""
     shown = text if len(text) <= 40 else f"{text[:40]}…"
     return argparse.ArgumentTypeError(f"invalid value {shown!r}: give {valid}")

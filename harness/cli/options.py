@@ -180,6 +180,7 @@ def _from_anywhere(names: Iterable[str]) -> list[str]:
 
 
 def _direction(text: str) -> Direction:
+    """A pass. Raises SelectionError, with the nearest, for any other text."""
     for direction in DIRECTIONS:
         if direction == text:
             return direction
@@ -189,6 +190,7 @@ def _direction(text: str) -> Direction:
 
 
 def _boards(text: str) -> tuple[str, ...]:
+    """The boards that are named, or all. Raises SelectionError for unknown ones."""
     for name in _split(text):
         if name not in BOARDS:
             raise SelectionError(
@@ -198,4 +200,5 @@ def _boards(text: str) -> tuple[str, ...]:
 
 
 def _split(text: str) -> tuple[str, ...]:
+    """Names by commas, each once."""
     return tuple(dict.fromkeys(name for name in text.split(",") if name))

@@ -26,6 +26,7 @@ def warnings_shown(verb: str) -> Iterator[None]:
     shown: set[str] = set()
 
     def is_new(record: logging.LogRecord) -> bool:
+        """Whether a warning of that text wasn't shown yet."""
         text = record.getMessage()
         if text in shown:
             return False

@@ -22,6 +22,7 @@ def appender(name: str) -> Callable[[str], None]:
     ensure_apart_from_runs(path)
 
     def append(text: str) -> None:
+        """Append a text to the file."""
         try:
             with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)

@@ -29,6 +29,7 @@ def draw(tables: Iterable[Table]) -> None:
 
     class Printer(Console):
         def on_broken_pipe(self) -> None:
+            """Raise the error of the pipe, which Rich calls this for."""
             # Rich would exit with 1, which stands for a regression here.
             raise
 
@@ -80,6 +81,7 @@ class _Lines(Progress):
     """Writes a line when a case is through: how many are, of how many, and for how long."""
 
     def __init__(self, verb: str, *, every_s: float) -> None:
+        """every_s: the least number of seconds between two lines."""
         self._verb, self._every_s = verb, every_s
         self._began = time.monotonic()
         self._total = self._done = 0
@@ -103,6 +105,7 @@ class _Lines(Progress):
 
 @contextmanager
 def _bar() -> Iterator[Progress]:
+    """An observer that draws a bar, which vanishes at the end."""
     from rich.console import Console
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Drawn
@@ -117,6 +120,7 @@ class _Bar(Progress):
     """Draws how many cases are through, what goes on, for how long, and how long it may go on."""
 
     def __init__(self, drawn: DrawnProgress, task: TaskID) -> None:
+        """drawn, task: Rich's progress display, and its one task."""
         self._drawn, self._task = drawn, task
         self._began = time.monotonic()
         self._total = self._done = 0
@@ -189,12 +193,14 @@ def gate_progress(output: Output) -> Iterator[session.SessionObserver]:
 
 
 def _unit_lines(verb: str) -> session.SessionObserver:
+    """An observer that writes a line for each unit."""
     from opbench.harness.regression.session import SessionObserver
 
     began = time.monotonic()
 
     class Lines(SessionObserver):
         def begin_unit(self, role: str, number: int, left: int) -> None:
+            """Write a line for the unit."""
             elapsed = _elapsed(time.monotonic() - began)
             complain(verb, f"{_unit(role, number, left)}, {elapsed}")
 
@@ -202,6 +208,10 @@ def _unit_lines(verb: str) -> session.SessionObserver:
 
 
 def _unit_status(show: Callable[[str], None]) -> session.SessionObserver:
+    """An observer that shows the current unit and case in one line.
+
+    show: replaces that line.
+    """
     from opbench.harness.regression.session import SessionObserver
 
     began = time.monotonic()
@@ -210,10 +220,12 @@ def _unit_status(show: Callable[[str], None]) -> session.SessionObserver:
         _text = ""
 
         def begin_unit(self, role: str, number: int, left: int) -> None:
+            """Show the unit."""
             self._text = _unit(role, number, left)
             show(self._text)
 
         def begin_case(self, race: Race) -> None:
+            """Show the unit and its case."""
             elapsed = _elapsed(time.monotonic() - began)
             show(f"{self._text}, {elapsed} · {race.case.op} {race.case.label}")
 
@@ -221,10 +233,12 @@ def _unit_status(show: Callable[[str], None]) -> session.SessionObserver:
 
 
 def _unit(role: str, number: int, left: int) -> str:
+    """A unit in words."""
     return f"{_ROLES[role]} {number + 1}, {left} undecided"
 
 
 def _escaped(text: str) -> str:
+    """A text with Rich's markup taken literally."""
     from rich.markup import escape
 
     return escape(text)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -63,17 +64,14 @@ def build_reference(op: Op, case: Case, *, gradients: bool = True) -> Reference:
     if op.validate is not None:
         with charged_to(op.name, f"validate, of its own inputs[{case.inputs!r}],", op.validate):
             call_named(op.validate, {**op.defaults, **built[0].values})
-    expected = [
-        oracle.expect(op, values, dtype=case.dtype, seed=case.seed, gradients=gradients)
-        for values in built
-    ]
+    expect = partial(oracle.expect, op, dtype=case.dtype, seed=case.seed, gradients=gradients)
     return Reference(
         op=op,
         case=case,
         first=built[0],
         second=built[1],
-        expected_first=expected[0],
-        expected_second=expected[1],
+        expected_first=expect(built[0]),
+        expected_second=expect(built[1]),
     )
 
 

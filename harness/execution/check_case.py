@@ -30,6 +30,7 @@ class CaseChecker:
     """Checks one case after another, resolving a contender's function once for all of them."""
 
     def __init__(self, catalog: Catalog) -> None:
+        """catalog: with the ops and contenders of all cases to come."""
         self._catalog = catalog
         self._resolved: dict[tuple[str, str], Callable[..., Any] | Unsupported | Failed] = {}
 
@@ -42,6 +43,7 @@ class CaseChecker:
             return self._check_case(race, observer)
 
     def _check_case(self, race: Race, observer: Observer) -> Differences:
+        """Check the contenders one after the other, with the settings of the case in force."""
         case = race.case
         observer.begin("", "inputs")
         reference = catch("inputs", partial(reference_of, self._catalog, case, gradients=True))
@@ -109,7 +111,7 @@ def _patient_compiler() -> AbstractContextManager[None]:
 
 
 def _verdict(reference: Reference, function: Callable[..., Any] | Unsupported | Failed) -> Verdict:
-    """The verdict of the check; right answers don't excuse changed state, which is put back."""
+    """The verdict of the check; Wrong also where it changed state, which is put back."""
     if isinstance(function, Unsupported | Failed):
         return function
     before = process_state.read()

@@ -224,6 +224,10 @@ class _SideMonitor:
         observer: Observer,
         ready: Mapping[str, Bound],
     ) -> None:
+        """contender: the name of the one whose versions are raced.
+
+        loaded, pair: all loaded versions, and those of the two sides by name.
+        """
         self._contender, self._loaded, self._pair = contender, loaded, pair
         self._observer, self._ready = observer, ready
         self._compilations = 0
@@ -246,6 +250,7 @@ class _SideMonitor:
 def _race(
     calls: Mapping[str, Call], monitor: _SideMonitor, case: Case, policy: Policy
 ) -> Paired | Unpaired:
+    """Race the calls of both sides; keep the rounds in which both were timed."""
     timings = interleaving.measure(
         calls,
         clock=clock_of(case),
@@ -293,6 +298,11 @@ def _bound(
 
 
 def _unchecked(op: Op, given: Inputs, contender: Impl, case: Case) -> Bound:
+    """Prepare a contender without checking it, and bind its call.
+
+    The upstream gradients of a backward pass have the shapes of its own outputs. Raises what the
+    contender raises.
+    """
     ensure_supported(op, contender, given.values, case)
     function: Callable[..., Any] = function_in_mode(op, contender, resolve(contender), case.board)
     outputs = as_tuple(function(*given.args, **given.options))

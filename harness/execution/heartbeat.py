@@ -1,6 +1,6 @@
 """A status page in memory that two processes share: what the worker is doing, and since when.
 
-Writing it takes less than a microsecond and wakes nobody, so that it can be done before every block
+Writing it takes less than a microsecond and wakes no process: it can be done before every block
 of a race. It outlives the process that writes it, however that ends.
 """
 
@@ -40,6 +40,7 @@ class StatusPage:
     """The status page in the file of descriptor `fd`, of SIZE bytes."""
 
     def __init__(self, fd: int) -> None:
+        """Map the file. fd: of a file of at least SIZE bytes."""
         self._memory = mmap.mmap(fd, SIZE)
 
     def write(self, contender: int, stage: str, *, log: int) -> None:

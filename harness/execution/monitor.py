@@ -40,6 +40,7 @@ class UnseenInputs:
         return None if isinstance(verdict, Right) else verdict
 
     def _draw(self) -> Reference:
+        """The reference of the unseen inputs: new ones, unless drawing them takes too long."""
         now = time.perf_counter()
         if self._unseen is None or self._draw_s <= SHARE * (now - self._drawn_at):
             self._unseen = with_unseen_inputs(self.reference)

@@ -1,4 +1,4 @@
-"""The one seam through which work on cases notifies whoever ordered it."""
+"""The one seam through which work on cases reports its progress and its results."""
 
 from __future__ import annotations
 

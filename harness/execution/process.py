@@ -95,6 +95,11 @@ class WorkerProcess:
         return self._environment
 
     def _handshake(self) -> Environment:
+        """Receive the first message of the worker.
+
+        Raises WorkerError with the end of its output if it ends, and with its error if it sends
+        one.
+        """
         try:
             if not self._pipe.poll(START_S):
                 raise WorkerError(f"a worker process did not start within {START_S:.0f} s")
@@ -215,6 +220,11 @@ worker.main(sys.argv[1:3])
 def _spawn(
     pipe: Connection, page: int, log: IO[bytes], mark: str, python: str
 ) -> subprocess.Popen[bytes]:
+    """Start the program of a worker, in a session of its own.
+
+    page: the descriptor of the status page. mark: put into its environment, and so into that of all
+    its descendants. python: the interpreter; "" for this one.
+    """
     # Another interpreter finds modules of its own; the same one those that this process does.
     places = () if python else sys.path
     args = (str(pipe.fileno()), str(page), str(own_packages.folder()), *places)

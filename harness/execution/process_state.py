@@ -7,7 +7,7 @@ Left out, because it cannot be read soundly or may rightly change:
 
 - The states of random generators: a contender may draw numbers.
 - `warnings.filters`, `sys.modules`, threads: libraries add to them at first use. Taking that back
-  would undo their work, and naming it would accuse whoever came first.
+  would undo their work, and naming it would accuse the first to cause it.
 - The umask (to read it is to set it), signal handlers, locales: they change no timing.
 - The accelerator's current device and stream: asking for them initialises it.
 - What other threads hold. The flushing of denormals, above all, is each thread's own.
@@ -27,7 +27,7 @@ import torch
 
 from opbench.harness.execution.state_items import StateItem, state_items
 
-#: Set by torch's compilers for themselves at first use: nobody's fault, and others share it.
+#: Set by torch's compilers for themselves at first use: no contender's fault, and shared by all.
 _COMPILERS_OWN = (
     "KMP_DUPLICATE_LIB_OK",
     "TORCHINDUCTOR_CACHE_DIR",
@@ -96,6 +96,7 @@ def restore(before: GlobalState) -> tuple[str, ...]:
 
 
 def _describe(item: StateItem, before: Any, now: Any) -> str:
+    """A change in words, and whether it could be undone."""
     if isinstance(before, dict):
         parts = (f"{name} {before[name]} -> {now[name]}" for name in _differing(before, now))
         change = ", ".join(parts)
@@ -106,10 +107,12 @@ def _describe(item: StateItem, before: Any, now: Any) -> str:
 
 
 def _differs(item: StateItem, before: Any, now: Any) -> bool:
+    """Whether a value has changed, other than by torch's compilers."""
     if item.read is sys.getrecursionlimit and before < now == _COMPILERS_RECURSION:
         return False
     return bool(before != now)
 
 
 def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The sorted names whose values differ, or that only one of them has."""
     return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))

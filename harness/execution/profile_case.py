@@ -43,6 +43,7 @@ def profile_case(
 
 
 def _profiled(reference: Reference, contender: Impl, folder: Path, side: str) -> Profile | Outcome:
+    """The profile of a contender, or the outcome that stands in its place."""
     ready = make_ready(reference, contender)
     if not isinstance(ready, Ready):
         return ready
@@ -53,6 +54,7 @@ def _profiled(reference: Reference, contender: Impl, folder: Path, side: str) ->
 def _trace(
     case: Case, name: str, call: Callable[[], object], *, folder: Path, side: str
 ) -> Profile:
+    """Profile a call, and then take its peak memory, which a profiler would add to."""
     trace = folder / "traces" / _folder_name(case, side) / f"{_plain(name)}.pt.trace.json"
     operators = profiling.profile(call, device=case.device, trace=trace)
     peak = profiling.peak_bytes(call, device=case.device)

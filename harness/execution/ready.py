@@ -137,6 +137,7 @@ def try_reference(catalog: Catalog, race: Race, observer: Observer) -> Reference
 
 
 def _make_ready(reference: Reference, contender: Impl) -> Ready | Outcome:
+    """Resolve, prepare, check and bind, up to the first step that fails."""
     case = reference.case
     refusal = interpreted(contender) or catch(
         "prepare",

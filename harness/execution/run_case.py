@@ -66,6 +66,7 @@ def run_case(catalog: Catalog, race: Race, *, policy: Policy, observer: Observer
 def _race(
     reference: Reference, ready: Mapping[str, Ready], policy: Policy, observer: Observer
 ) -> dict[str, interleaving.Timing | interleaving.Excluded]:
+    """Time the contenders that are ready, in rounds, under the eyes of a monitor."""
     case = reference.case
     monitor = CaseMonitor(
         reference,
@@ -86,6 +87,7 @@ def _race(
 def _measured(
     timing: interleaving.Timing | interleaving.Excluded, ready: Ready, case: Case, cost: Cost
 ) -> Outcome:
+    """The outcome of a timed contender, with its peak memory and the work of a call."""
     if not isinstance(timing, interleaving.Timing):
         return timing
     peak = catch("memory", partial(profiling.peak_bytes, ready.call, device=case.device))

@@ -45,11 +45,15 @@ def state_items() -> Iterator[StateItem]:
 
 
 def _autocast(device: str) -> StateItem:
+    """The autocast settings of a kind of device."""
+
     def read() -> dict[str, Any]:
+        """Whether autocast is on, and its dtype."""
         enabled, dtype = torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)
         return {"enabled": enabled, "dtype": dtype}
 
     def write(values: Mapping[str, Any]) -> None:
+        """Set both, and drop the casts of weights that are cached."""
         torch.set_autocast_enabled(device, values["enabled"])
         torch.set_autocast_dtype(device, values["dtype"])
         torch.clear_autocast_cache()  # a scope that was never left keeps its casts of weights
@@ -66,6 +70,7 @@ def _function_modes() -> tuple[object, ...]:
 
 
 def _set_function_modes(modes: tuple[Any, ...]) -> None:
+    """Replace the active torch-function modes."""
     # A device that was entered as a context and never left is unknown to set_default_device,
     # which stumbles over it: the stack is emptied before and after.
     for _ in _function_modes():
@@ -82,10 +87,12 @@ def _set_function_modes(modes: tuple[Any, ...]) -> None:
 
 
 def _dispatch_modes() -> tuple[object, ...]:
+    """The active dispatch modes, the innermost last."""
     return tuple(_DISPATCH._get_current_dispatch_mode_stack())
 
 
 def _set_dispatch_modes(modes: tuple[Any, ...]) -> None:
+    """Replace the active dispatch modes."""
     for _ in _dispatch_modes():
         _DISPATCH._pop_mode()
     for mode in modes:
@@ -102,35 +109,42 @@ def _is_torn() -> bool:
 
 
 def _set_torn(value: bool) -> None:
+    """Let operators go to Python, or not, whatever modes there are."""
     for key in (torch._C.DispatchKey.Python, torch._C.DispatchKey.PythonTLSSnapshot):
         torch._C._dispatch_tls_set_dispatch_key_included(key, value)
 
 
 def _show_modes(modes: tuple[object, ...]) -> str:
+    """Names of modes, by commas."""
     shown = (str(m) if isinstance(m, torch.device) else type(m).__name__ for m in modes)
     return ", ".join(shown) or "none"
 
 
 def _set_inference(value: bool) -> None:
+    """Enter inference mode or its opposite; the guard is kept, as leaving is not possible."""
     _INFERENCE_GUARDS.append(torch.inference_mode(value))
     _INFERENCE_GUARDS[-1].__enter__()
 
 
 def _deterministic() -> str:
+    """How deterministic algorithms are enforced: off, warning, on."""
     return ("off", "warning", "on")[torch.get_deterministic_debug_mode()]
 
 
 def _set_deterministic(value: str) -> None:
+    """Enforce deterministic algorithms: off, warning, on."""
     # Not by the debug mode: only this one also tells torch.compile.
     torch.use_deterministic_algorithms(value != "off", warn_only=value == "warning")
 
 
 def _anomaly() -> str:
+    """How autograd's anomaly detection is set: off, on, on without NaN."""
     checked = "on" if torch.is_anomaly_check_nan_enabled() else "on without NaN"
     return checked if torch.is_anomaly_enabled() else "off"
 
 
 def _set_anomaly(value: str) -> None:
+    """Set autograd's anomaly detection: off, on, on without NaN."""
     torch.autograd.set_detect_anomaly(value != "off", check_nan=value != "on without NaN")
 
 
@@ -150,6 +164,7 @@ def _precision() -> dict[str, Any]:
 
 
 def _unless_mixed(read: Callable[[], object]) -> object:
+    """The value of an older interface; "mixed" if the newer one contradicts it."""
     try:
         return read()
     except RuntimeError:  # the newer interface was used behind the older one's back
@@ -157,6 +172,7 @@ def _unless_mixed(read: Callable[[], object]) -> object:
 
 
 def _set_precision(values: Mapping[str, Any]) -> None:
+    """Set the precisions by both interfaces, the older one first."""
     if values["matmul"] != "mixed":  # the older interface first: it writes through to the parts
         torch.set_float32_matmul_precision(values["matmul"])
     if values["tf32"] != "mixed":
@@ -168,16 +184,21 @@ def _set_precision(values: Mapping[str, Any]) -> None:
 
 
 def _sdp_kernels() -> dict[str, bool]:
+    """By kernel of scaled dot-product attention, whether it is enabled."""
     return {name: getattr(torch.backends.cuda, f"{name}_sdp_enabled")() for name in _SDP}
 
 
 def _set_sdp_kernels(values: Mapping[str, bool]) -> None:
+    """Enable or disable the kernels of scaled dot-product attention."""
     for name, value in values.items():
         getattr(torch.backends.cuda, f"enable_{name}_sdp")(value)
 
 
 def _flags(name: str, module: Any, *names: str) -> StateItem:
+    """An item of several boolean attributes of a module."""
+
     def write(values: Mapping[str, bool]) -> None:
+        """Set the attributes."""
         for flag, value in values.items():
             setattr(module, flag, value)
 
@@ -185,6 +206,7 @@ def _flags(name: str, module: Any, *names: str) -> StateItem:
 
 
 def _folder() -> str:
+    """The working directory; "a removed one" if it no longer exists."""
     try:
         return str(Path.cwd())
     except FileNotFoundError:

@@ -46,6 +46,7 @@ class Supervisor:
         versions: tuple[tuple[str, Version], ...] = (),
         python: str = "",
     ) -> None:
+        """limits: of contenders, for all jobs; the default ones where None."""
         self._limits = limits or Limits()
         self._config = WorkerConfig(modules, self._limits.memory, versions, python)
         self._worker: WorkerProcess | None = None
@@ -59,6 +60,7 @@ class Supervisor:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """End the worker, also while another thread waits for it."""
         # Another thread may still be at a job: its worker dies, and there won't be a new one.
         self._over = True
         self.renew()

@@ -49,6 +49,7 @@ class PipeObserver(NullObserver):
     """Passes every notification on to the supervisor."""
 
     def __init__(self, connection: Connection, page: StatusPage, contenders: Sequence[str]) -> None:
+        """page: the status page. contenders: of the job, in the order of their numbers."""
         self._connection = connection
         self._page = page
         self._numbers = {name: number for number, name in enumerate(contenders)} | {"": IDLE}
@@ -141,6 +142,7 @@ class _Work:
     """Does jobs. torch is there by now: a worker spends its start on importing it."""
 
     def __init__(self, catalog: Catalog) -> None:
+        """catalog: of all jobs to come."""
         self._catalog = catalog
         self._checker: CaseChecker | None = None
 
@@ -164,6 +166,7 @@ class _Work:
     def _check(
         self, race: Race, observer: PipeObserver
     ) -> tuple[tuple[tuple[str, str], float], ...]:
+        """Check a case; the differences of its right contenders."""
         # Kept for all cases.
         from opbench.harness.execution.check_case import CaseChecker
 

@@ -93,6 +93,7 @@ def _side_by_side(
         free.put(supervisor)
 
     def check_share(share: list[Race]) -> _Collector:
+        """Check a share in a free supervisor, and free it again."""
         supervisor = free.get()
         try:
             return checker.check(share, supervisor.check)
@@ -182,6 +183,7 @@ def _in_process(catalog: Catalog) -> CheckCase:
     checker = CaseChecker(catalog)
 
     def check_case(race: Race, observer: Observer) -> Mapping[tuple[str, str], float]:
+        """Check a case, going on in this process after a contender taints it."""
         passed_on = InProcessObserver(observer)
         while waiting := passed_on.waiting(race):
             try:

@@ -86,6 +86,7 @@ def raced_for(records: Iterable[Record]) -> float:
 def _outlook(
     board: Board, timed: Mapping[str, Measured], rules: Rules, raced_s: float | None
 ) -> Outlook | None:
+    """The outlook of a board; None if no contender is undecided, or none met the best in rounds."""
     names = [row.contender for row in board.measured if row.verdict == "undecided"]
     best = next((row.contender for row in board.measured if row.verdict == "best"), "")
     if best not in timed or not set(names) & set(timed):

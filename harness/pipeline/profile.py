@@ -47,6 +47,7 @@ def profile(
 def _profile_here(
     catalog: Catalog, race: Race, folder: RunFolder, recorder: ProfileRecorder
 ) -> None:
+    """Profile the contenders in this process, going on after one taints it."""
     from opbench.harness.execution.profile_case import profile_case
     from opbench.harness.execution.ready import TaintedError
 

@@ -91,6 +91,7 @@ def _race(
     recorder: Recorder,
     processes: int,
 ) -> None:
+    """Race a case: in this process, in a worker, or in several fresh workers."""
     if supervisor is None:
         _race_here(recorder.catalog, race, policy, recorder)
     elif processes > 1:
@@ -102,6 +103,10 @@ def _race(
 def _race_in_processes(
     race: Race, policy: Policy, supervisor: Supervisor, recorder: Recorder, processes: int
 ) -> None:
+    """Race a case in several fresh processes, and record one outcome of each contender.
+
+    A contender that isn't Measured in one of them is left out of the next.
+    """
     collector = ProcessesCollector(recorder)
     for unit in range(processes):
         fine = [
@@ -118,6 +123,7 @@ def _race_in_processes(
 
 
 def _race_here(catalog: Catalog, race: Race, policy: Policy, recorder: Recorder) -> None:
+    """Race a case in this process, going on after a contender taints it."""
     from opbench.harness.execution.ready import TaintedError
     from opbench.harness.execution.run_case import run_case
 

@@ -212,7 +212,6 @@ def _bits(dtype: str) -> int:
 
 
 def _known(names: tuple[str, ...], allowed: tuple[str, ...], op: Op, what: str) -> tuple[str, ...]:
-    """The names themselves. Raises SelectionError where the op lacks one."""
     for name in names:
         if name not in allowed:
             raise SelectionError(

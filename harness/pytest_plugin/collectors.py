@@ -64,12 +64,17 @@ class Catalogue(pytest.Collector):
 
 
 def _item(parent: pytest.Collector, job: Job) -> Contender:
+    """The item of a job."""
     made: Contender = Contender.from_parent(parent, name=job.id, callobj=partial(bench, job=job))
     made.add_marker(mark(job))
     return made
 
 
 def _jobs(collector: pytest.Collector, *modules: ModuleType) -> list[Job]:
+    """The jobs of the selection, of the whole catalogue and more modules.
+
+    Raises CollectError without pytest-benchmark, or where something doesn't fit.
+    """
     config = collector.config
     if not config.pluginmanager.hasplugin("benchmark"):
         raise collector.CollectError(
@@ -85,6 +90,7 @@ def _jobs(collector: pytest.Collector, *modules: ModuleType) -> list[Job]:
 
 
 def _selection(config: pytest.Config) -> Selection:
+    """The selection of the plugin's options. Raises SelectionError for unknown values."""
     option = config.getoption
     for name, known in (("grid", GRIDS), ("pass", DIRECTIONS)):
         if option(f"opbench_{name}") not in known:

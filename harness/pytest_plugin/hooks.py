@@ -101,6 +101,7 @@ def _is_everything(config: pytest.Config) -> bool:
 
 
 def _declares(path: Path, parent: pytest.Collector) -> bool:
+    """Whether a file is collected: by its path with --opbench, or by `opbench_files`."""
     if path.suffix != ".py":
         return False
     if parent.config.getoption("opbench") and parent.session.isinitpath(path):

@@ -58,6 +58,7 @@ def timer(device: str) -> Callable[[], float]:
     wait = waiter(device)
 
     def now() -> float:
+        """The time in seconds, once the device is done."""
         wait()
         return time.perf_counter()
 
@@ -76,6 +77,7 @@ def bench(benchmark: BenchmarkFixture, job: Job) -> None:
 
 
 def _bench(benchmark: BenchmarkFixture, job: Job) -> None:
+    """As `bench`; raises OpFaultError if the op itself is at fault."""
     case = job.case
     with settings(case):
         contender = job.catalog.impl(case.op, job.contender)

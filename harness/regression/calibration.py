@@ -70,10 +70,12 @@ def record(
 
 
 def _all(comparison: ComparisonPlan, share: float) -> dict[tuple[str, str], float]:
+    """The same share injected into every contender, by key of the case and name."""
     return {(race.case.key, name): share for race in comparison.races for name in race.contenders}
 
 
 def _in_turn(twins: int, pairs: int) -> Iterator[tuple[Method, int]]:
+    """The method and number of each unit, the methods in turn."""
     for number in range(max(twins, pairs)):
         if number < twins:
             yield "twins", number

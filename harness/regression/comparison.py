@@ -169,6 +169,7 @@ def _ensure_there(modules: Iterable[str], old: Survey, new: Survey) -> None:
 
 
 def _relative(module: str, home: Path) -> str:
+    """A module as given by --load; a file inside `home` relative to it."""
     if not module.endswith(".py"):
         return module
     path = Path(module).resolve()
@@ -176,6 +177,7 @@ def _relative(module: str, home: Path) -> str:
 
 
 def _shared(races: Iterable[Race], other: Survey) -> Iterator[Race]:
+    """The races with those contenders that the other version has too."""
     return filter_contenders(
         races, lambda race, name: name in other.contenders.get(race.case.op, ())
     )

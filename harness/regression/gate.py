@@ -85,7 +85,7 @@ def sample(
 
 
 def _screen(session: Session, method: Method) -> None:
-    """Time everything, for longer as it goes on, until it is decided who is suspected."""
+    """Time everything, for longer as it goes on, until suspects are told from the rest."""
     for turn in verdicts.screening_turns(session.units, session.rules):
         left = session.left(session.comparison.races, turn.decided)
         if not left or (turn.may_end and session.is_over):
@@ -125,5 +125,6 @@ def _verify(session: Session) -> None:
 
 
 def _announce(session: Session, unit: UnitKey, races: Iterable[Race]) -> None:
+    """Notify the observer of a unit, and of how many contenders are undecided."""
     left = sum(len(race.contenders) for race in races)
     session.observer.begin_unit(unit.role, unit.number, left)

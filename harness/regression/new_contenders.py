@@ -33,6 +33,7 @@ def try_alone(
 
 
 def _with(item: Uncompared, side: str, outcome: Outcome | None) -> Uncompared:
+    """The item with the outcome of its contender; a new one that fails is the head's fault."""
     outcomes: Unpaired = replace(item.outcome, **{side: outcome})
     broken = item.status == "new" and isinstance(outcome, Failed | Wrong)
     return replace(item, outcome=outcomes, status="head" if broken else item.status)

@@ -47,6 +47,7 @@ class SideDiedError(Exception):
     """The process of a side died, over a contender or, where that is "", over none."""
 
     def __init__(self, side: str, death: Death) -> None:
+        """side: whose process died. death: with the contender that was running."""
         super().__init__(death.failed.reason)
         self.side, self.contender, self.failed = side, death.contender, death.failed
 
@@ -58,10 +59,12 @@ class ProcessPair:
     """
 
     def __init__(self, sides: Mapping[str, WorkerConfig], limits: Limits) -> None:
+        """limits: of contenders, in each process."""
         self._sides, self._limits = dict(sides), limits
         self._workers: dict[str, WorkerProcess] = {}
 
     def __enter__(self) -> ProcessPair:
+        """Start all processes, which load their versions side by side."""
         for side, config in self._sides.items():
             self._workers[side] = WorkerProcess(config)
         return self
@@ -72,6 +75,7 @@ class ProcessPair:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """End all processes."""
         for worker in self._workers.values():
             worker.end()
 
@@ -134,6 +138,10 @@ class ProcessPair:
     def _rounds(
         self, name: str, race: Race, pair: tuple[str, str], seconds: float, rng: random.Random
     ) -> Paired:
+        """Time a contender in both processes, in rounds of an order drawn anew.
+
+        Takes FEWEST rounds at least, and MOST at most, until the seconds are over.
+        """
         taken: dict[str, list[float]] = {side: [] for side in pair}
         start = time.monotonic()
         for number in range(MOST):
@@ -144,6 +152,7 @@ class ProcessPair:
         return Paired(*(tuple(taken[side]) for side in pair))
 
     def _block(self, side: str, name: str, race: Race) -> float:
+        """Time one block of a contender on a side, in seconds per call."""
         worker = self._workers[side]
         worker.resume()
         worker.send(TimeRequest(name))
@@ -193,5 +202,6 @@ def refusal_of(error: SideDiedError) -> Unpaired:
 
 
 def _blocks_job(race: Race, *, checked: bool, injected: Mapping[str, float]) -> Job:
+    """The job of timing single blocks of the contenders of a case."""
     policy = Policy(block_s=BLOCK_S)
     return Job(task="blocks", race=race, policy=policy, checked=checked, injected=injected)

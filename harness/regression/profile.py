@@ -52,6 +52,7 @@ def profile_versions(
 
 
 def _supervisor(comparison: ComparisonPlan, side: str) -> Supervisor:
+    """A supervisor of the workers of one side."""
     config = comparison.sides[side]
     return Supervisor(
         config.modules,

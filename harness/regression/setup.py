@@ -122,6 +122,7 @@ def set_up_against_itself(
 def _two_versions(
     request: ComparisonRequest, limits: Limits, base: Checkout, head: Checkout, home: Path
 ) -> Setup:
+    """The set-up of two checkouts, whose contenders in common are compared."""
     old, new = versions_of(
         base.root, head.root, home=home, modules=request.modules, labels=(base.label, head.label)
     )
@@ -148,6 +149,7 @@ def _two_versions(
 
 
 def _two_environments(request: ComparisonRequest, limits: Limits) -> Setup:
+    """The set-up of one project in two environments, all of whose contenders are compared."""
     python = shutil.which(request.python)
     if python is None:
         raise SelectionError(f"--base-python: there is no interpreter {request.python}")
@@ -199,9 +201,11 @@ def _method(
 
 
 def _plan(shared: Common, base: WorkerConfig, head: WorkerConfig, limits: Limits) -> ComparisonPlan:
+    """The plan of comparing what both sides share."""
     sides = {"base": base, "head": head}
     return ComparisonPlan(sides=sides, races=shared.races, control=shared.control, limits=limits)
 
 
 def _config(side: str, version: Version, limits: Limits, *, python: str = "") -> WorkerConfig:
+    """The config of the workers that load a version as a side."""
     return WorkerConfig((anchors.MODULE,), limits.memory, ((side, version),), python)

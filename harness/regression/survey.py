@@ -66,6 +66,7 @@ def _own(loaded: LoadedVersion, selection: Selection) -> tuple[Race, ...]:
 
 
 def _origins(loaded: LoadedVersion) -> dict[tuple[str, str], tuple[str, str]]:
+    """By op and name, the module and the file of each of the version's own contenders."""
     root, origins = resolved(loaded.version.root), {}
     for op, impls in loaded.catalog.impls.items():
         for name, contender in impls.items():

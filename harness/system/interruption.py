@@ -29,8 +29,7 @@ _Handler = Callable[[int, FrameType | None], Any]
 def as_interrupt() -> Iterator[None]:
     """Raise KeyboardInterrupt for each of SIGNALS, so that the process cleans up before it ends.
 
-    Signals that follow soon, as when a key is pressed again or several are sent at a time, are the
-    same request and raise nothing.
+    Those that follow soon, as when a key is pressed again, are the same request and raise nothing.
     """
     with _handled(_Interrupt()):
         yield
@@ -39,8 +38,7 @@ def as_interrupt() -> Iterator[None]:
 def ignore_until_the_end() -> None:
     """Ignore SIGNALS from now on, in a process that was interrupted and is about to end.
 
-    Python removes handlers before its cleanup is done, and a signal would then end it with another
-    exit code than that of an interruption.
+    Python removes handlers before its cleanup is done; a signal would then change the exit code.
     """
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

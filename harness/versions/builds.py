@@ -76,4 +76,5 @@ def pointing_into(root: Path, places: Iterable[Path]) -> tuple[Path, ...]:
 
 
 def _places() -> tuple[Path, ...]:
+    """The folders of installed packages of this environment."""
     return tuple({Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")})

@@ -88,6 +88,7 @@ def relocated_spec(spec: ModuleSpec, relocate: Relocate) -> ModuleSpec | None:
 
 
 def _relocating(finder: Any, relocate: Relocate) -> Any:
+    """A finder that relocates; one of Python's own as it is."""
     # PathFinder looks into `sys.path`, whose places are relocated; and some libraries look for it.
     known = finder in (BuiltinImporter, FrozenImporter, PathFinder) or isinstance(
         finder, _RelocatingFinder
@@ -98,6 +99,7 @@ def _relocating(finder: Any, relocate: Relocate) -> Any:
 
 
 def _relocating_hook(hook: Any, relocate: Relocate) -> Any:
+    """A path hook whose finders relocate; one of Python's own as it is."""
     known = isinstance(hook, _RelocatingHook) or getattr(hook, "__module__", "") in _PYTHONS_OWN
     return hook if known else _RelocatingHook(hook, relocate)
 

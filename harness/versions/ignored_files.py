@@ -80,9 +80,11 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _is_loadable(name: str) -> bool:
+    """Whether a file of that name can be loaded."""
     # Libraries may have their version behind the suffix.
     return name.endswith(_LOADABLE) or ".so." in name
 
 
 def _is_set_aside(name: str) -> bool:
+    """Whether nothing is imported from a folder of that name."""
     return name in _SET_ASIDE or name.startswith(".") or name.endswith((".egg-info", ".dist-info"))

@@ -51,6 +51,7 @@ class LoadedVersions:
     """The versions that are loaded in this process, of which at most one is active."""
 
     def __init__(self) -> None:
+        """Note the search path, working directory and modules to return to."""
         self._current: LoadedVersion | None = None
         self._count = 0
         self._trees = Trees()
@@ -136,6 +137,7 @@ class LoadedVersions:
         loaded.checked = len(sys.modules)
 
     def _strays(self, loaded: LoadedVersion) -> Iterator[str]:
+        """A reason for each module that lies in the tree of another version."""
         root = resolved(loaded.version.root)
         for name, module in loaded.modules.items():
             for place in places_of(module):
@@ -146,6 +148,7 @@ class LoadedVersions:
                     )
 
     def _copies(self, loaded: LoadedVersion) -> Iterator[str]:
+        """A reason for each module that is an installed copy of the project's own."""
         shared = {n: m for n, m in list(sys.modules.items()) if self._may_be_copy(n)}
         for name, what in copies(loaded.version, shared, self._trees):
             yield (
@@ -155,9 +158,11 @@ class LoadedVersions:
             )
 
     def _may_be_copy(self, name: str) -> bool:
+        """Whether a module was loaded since, and isn't opbench's."""
         return name not in self._at_start and not self._is_shared(name)
 
     def _is_shared(self, name: str) -> bool:
+        """Whether a module is opbench's, and so shared by all versions."""
         return own_packages.is_own(name, declared=not self._is_opbench)
 
     def _put_away(self) -> None:
@@ -179,6 +184,7 @@ class LoadedVersions:
         self._current.modules, self._count = self._own_modules(), len(sys.modules)
 
     def _own_modules(self) -> dict[str, ModuleType]:
+        """The modules that lie in the tree of any version."""
         return {
             name: module
             for name, module in list(sys.modules.items())

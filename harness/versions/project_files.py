@@ -74,6 +74,7 @@ def normalized(name: str) -> str:
 
 
 def _pyproject(folder: Path, group: str) -> Project | None:
+    """The project by pyproject.toml: by its standard table, or by Poetry's."""
     path = folder / "pyproject.toml"
     if not path.is_file():
         return None
@@ -97,6 +98,7 @@ def _pyproject(folder: Path, group: str) -> Project | None:
 
 
 def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A table of a TOML file; an empty one if there is none of that name."""
     table = data.get(name)
     return table if isinstance(table, dict) else {}
 
@@ -137,6 +139,7 @@ def _called(path: Path, group: str) -> Project:
 
 
 def _is_setup(function: ast.expr) -> bool:
+    """Whether a called function is setup(), under whatever module it is imported."""
     return ast.unparse(function).rpartition(".")[2] == "setup"
 
 

@@ -78,12 +78,14 @@ def _place_of(name: str) -> Path | None:
 
 
 def _is_shared(place: Path, trees: Trees) -> bool:
+    """Whether a file belongs to an installed package or the system, and to no version."""
     if trees.of(str(place)) is not None:
         return False
     return is_installed(place) or place.as_posix().startswith(_SYSTEM)
 
 
 def _libraries() -> Iterator[str]:
+    """The shared libraries that are mapped into this process, as paths."""
     if not _MAPS.exists():
         # It can't be told what was loaded: a name of its own for every call.
         yield f"unknown {len(sys.modules)}"

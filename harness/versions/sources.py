@@ -169,6 +169,7 @@ def _installed(version: Version, project: Project, trees: Trees) -> Iterator[tup
 
 
 def _is_of(distribution: Distribution, project: Project) -> bool:
+    """Whether a distribution has the name of a project."""
     return bool(project.name) and normalized(distribution.name) == normalized(project.name)
 
 

@@ -19,6 +19,7 @@ class Trees:
     """The trees of a project's versions; links are followed."""
 
     def __init__(self) -> None:
+        """Begin without any tree."""
         self._roots: tuple[Path, ...] = ()
         self._known: dict[str, Path | None] = {}
 
@@ -42,6 +43,7 @@ class Trees:
         return next((tree for p in places_of(module) if (tree := self.of(p)) is not None), None)
 
     def _of(self, place: Path) -> Path | None:
+        """As `of`, without the cache."""
         if not place.is_absolute():
             return None
         path = resolved(place)

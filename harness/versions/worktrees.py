@@ -89,6 +89,7 @@ def naming_missing_submodules(checkouts: Sequence[Checkout]) -> Iterator[None]:
 
 
 def _missing_submodules(root: Path) -> list[str]:
+    """The paths of submodules that aren't checked out."""
     if not (root / ".gitmodules").exists():
         return []
     try:
@@ -115,6 +116,7 @@ def remove_abandoned(repository: Path) -> None:
 
 
 def _remove(repository: Path, root: Path, owned: owned_folders.Owned) -> None:
+    """Remove a worktree and its folder, without being interrupted."""
     with uninterrupted():
         owned_folders.release(owned)
         _forget(repository, root)

@@ -12,7 +12,10 @@ from opbench.results.report.profiles import operators_table
 
 
 def export(run: str | Path, target: Path) -> None:
-    """Write the leaderboards and operators of `run` to `target`, or the summary of a gate."""
+    """Write the leaderboards and operators of `run` to `target`, or the summary of a gate.
+
+    Raises NothingRecordedError where the run has neither races, profiles nor a gate.
+    """
     # They draw their tables with what is below.
     from opbench.results.regression.report import find_report
     from opbench.results.report.frames import nothing_in

@@ -53,7 +53,11 @@ class Benchmark:
 
 
 def benchmarks(entries: Iterable[object]) -> tuple[list[Benchmark], list[str]]:
-    """The benchmarks that can be read, in their order, and a message for each that can't."""
+    """The benchmarks that can be read, in their order, and a message for each that can't.
+
+    entries: the list under "benchmarks". Messages begin with the benchmark's name, or its number
+    where it has none.
+    """
     readable, left_out = [], []
     for number, entry in enumerate(entries, start=1):
         try:
@@ -64,7 +68,10 @@ def benchmarks(entries: Iterable[object]) -> tuple[list[Benchmark], list[str]]:
 
 
 def without_address(text: str) -> str:
-    """A text without the addresses of objects, so that it is the same in another run."""
+    """A text without the addresses of objects, so that it is the same in another run.
+
+    "<function f at 0x7f3a2c1d5e10>" becomes "<function f>".
+    """
     return _ADDRESS.sub("", text)
 
 

@@ -18,7 +18,10 @@ OWN = "opbench"
 
 
 def name_of(case: Case, contender: str) -> str:
-    """The item's name, which pytest's -k selects on."""
+    """The item's name, which pytest's -k selects on.
+
+    "patch_pooling-tiny-normal-float32-forward-einsum", say.
+    """
     return "-".join((case.op, *case.label.split(), contender))
 
 
@@ -57,7 +60,10 @@ def extra_info_of(record: Record) -> dict[str, Any]:
 
 
 def own(**parts: object) -> Mapping[str, Any]:
-    """Records, or lists of them, as the JSON that opbench writes under OWN."""
+    """Records, or lists of them, as the JSON that opbench writes under OWN.
+
+    The schema stands beside them, so that a newer opbench can tell what it reads.
+    """
     return {"schema": SCHEMA} | {name: _as_json(part) for name, part in parts.items()}
 
 

@@ -14,7 +14,10 @@ from opbench.results.report.markdown import escape, render
 
 
 def export(run: str | Path, target: Path) -> None:
-    """Write the winners of `run` to `target`."""
+    """Write the winners of `run` to `target`.
+
+    Raises NothingRecordedError where the run has no races.
+    """
     folder = open_run(run)
     info, boards = folder.info, sorted(boards_of(folder), key=lambda board: board.case.op)
     if not boards:

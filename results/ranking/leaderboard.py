@@ -57,7 +57,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The contenders of one case, best first; those that were not measured come last."""
+    """The contenders of one case, best first; those that were not measured come last.
+
+    Contenders that were not measured are wrong first, then failed, then unsupported.
+    """
 
     case: Case
     rows: tuple[Row, ...]
@@ -71,7 +74,11 @@ class Board:
 def boards(
     records: Iterable[Record], *, rules: Rules | None = None, ceilings: Sequence[Ceilings] = ()
 ) -> tuple[Board, ...]:
-    """One board per case, in the order in which the cases first appear."""
+    """One board per case, in the order in which the cases first appear.
+
+    rules: by which races are decided, the defaults where None. ceilings: of the machine, for the
+    shares of them.
+    """
     cases: dict[Case, list[Record]] = {}
     for record in records:
         cases.setdefault(record.case, []).append(record)

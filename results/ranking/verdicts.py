@@ -52,7 +52,11 @@ class Standing:
 
 
 def standings(race: Mapping[str, Samples], rules: Rules) -> dict[str, Standing]:
-    """The standing of each contender; the samples are of at least one."""
+    """The standing of each contender; the samples are of at least one.
+
+    race: the samples of each contender. The best has a ratio of 1; every other contender is
+    compared with it alone, but with the error of all pairs in mind.
+    """
     best = best_of(race)
     ranks = {best: Standing("best", Interval(1.0, 1.0, 1.0))}
     for name in race:
@@ -103,7 +107,10 @@ def ratio_to(slower: Samples, faster: Samples, *, contenders: int, rules: Rules)
 
 
 def verdict_of(ratio: Interval, *, tie: float) -> RaceVerdict:
-    """Tied where the interval lies within the tolerance on both sides, slower where beyond it."""
+    """Tied where the interval lies within the tolerance on both sides, slower where beyond it.
+
+    Undecided where the interval holds an end of the tolerance.
+    """
     if ratio.low > 1 + tie:
         return "slower"
     return "tied" if ratio.high <= 1 + tie and ratio.low >= 1 / (1 + tie) else "undecided"
@@ -115,7 +122,10 @@ def looks(contenders: int, rules: Rules) -> Iterator[int]:
 
 
 def errors(contenders: int, rules: Rules) -> Iterator[tuple[int, float]]:
-    """The interim looks, by their rounds, each with the error of every pair of contenders."""
+    """The interim looks, by their rounds, each with the error of every pair of contenders.
+
+    As `looks`: a race asks at each how narrow an interval it may report.
+    """
     error = _error_per_pair(contenders, rules)
     for number, rounds in enumerate(_looks(error)):
         yield rounds, error * _spending(number)

@@ -59,7 +59,10 @@ def nearest_anchor(work: Measured) -> str:
 
 
 def anchor_times(records: Iterable[Record]) -> Mapping[tuple[str, int], AnchorTimes]:
-    """The anchors by device and threads, where all three were timed."""
+    """The anchors by device and threads, where all three were timed.
+
+    A run that was interrupted may lack some: ratios to them would then be of unlike kinds.
+    """
     timed: dict[tuple[str, int], dict[str, Measured]] = {}
     for record in records:
         if is_anchor(record) and isinstance(record.outcome, Measured):

@@ -12,7 +12,12 @@ Direction = Literal["forward", "backward", "both", ""]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One situation in which the contenders of an op meet."""
+    """One situation in which the contenders of an op meet.
+
+    Inputs are drawn from a generator that is seeded by the case, so that any process can rebuild
+    them from its fields. A case of another program lacks what that doesn't tell: those fields are
+    "".
+    """
 
     op: str
     #: The name of the shape.
@@ -42,7 +47,10 @@ class Case:
 
     @property
     def key(self) -> str:
-        """Identifies the case within a run, and across runs."""
+        """Identifies the case within a run, and across runs.
+
+        "patch_pooling/tiny(B=2)/normal/contiguous/float32/cpu/forward/warm/t1/s0", say.
+        """
         axes = ",".join(f"{name}={value}" for name, value in self.axes)
         return (
             f"{self.op}/{self.shape}({axes})/{self.inputs}/{self.layout}/{self.dtype}/"
@@ -53,7 +61,10 @@ class Case:
 
     @property
     def label(self) -> str:
-        """Short name for tables and charts: the fields in which cases of one op differ."""
+        """Short name for tables and charts: the fields in which cases of one op differ.
+
+        "tiny normal float32 forward", say; fields at their defaults are left out.
+        """
         defaults = (
             *(("layout", "contiguous"), ("cache", "warm"), ("device", "cpu")),
             ("board", "compute"),

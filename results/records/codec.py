@@ -27,7 +27,10 @@ _CLASSES: dict[str, type] = {
 
 
 def dumps(value: object) -> str:
-    """One line of JSON for a record."""
+    """One line of JSON for a record.
+
+    Of any dataclass, also of those that are no records; `loads` reads records only.
+    """
     return json.dumps(_encode(value), allow_nan=False, separators=(",", ":"))
 
 

@@ -56,7 +56,11 @@ class Unpaired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """A fresh process, or a fresh pair of them, in which a contender was timed: one observation."""
+    """A fresh process, or a fresh pair of them, in which a contender was timed: one observation.
+
+    Both versions were timed in turn, round by round, so that what slowed down the process slowed
+    down both.
+    """
 
     contender: str
     case: Case
@@ -106,7 +110,10 @@ class GateRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """The first line of a gate's folder: its versions and rules."""
+    """The first line of a gate's folder: its versions and rules.
+
+    Everything that a gate reports is derived from it and from the units that follow.
+    """
 
     base: Side
     head: Side
@@ -132,7 +139,11 @@ class Power:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """The error rates of gates on a machine, and their power: from resampled sessions."""
+    """The error rates of gates on a machine, and their power: from resampled sessions.
+
+    A session is simulated from recorded processes, and decided by the functions that decide real
+    ones. Its counts are of sessions.
+    """
 
     environment_key: str
     device: str
@@ -160,7 +171,10 @@ class Calibration:
 
 
 def status_of(outcome: Unpaired) -> Status:
-    """Why a contender wasn't compared, from the outcomes of its two versions."""
+    """Why a contender wasn't compared, from the outcomes of its two versions.
+
+    Where neither version failed, and still no times came of them, it is "both".
+    """
     for side in (outcome.head, outcome.base):
         if isinstance(side, Failed) and (side.cause == "mixed" or side.cause == "registered"):
             return side.cause
@@ -174,7 +188,10 @@ def status_of(outcome: Unpaired) -> Status:
 
 
 def is_idle(item: Uncompared) -> bool:
-    """Whether neither version supports this machine or case."""
+    """Whether neither version supports this machine or case.
+
+    Nothing is known of its change then.
+    """
     outcomes = (item.outcome.base, item.outcome.head)
     return all(isinstance(outcome, Unsupported) for outcome in outcomes)
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Machine:
-    """One device of a machine in an environment, used with a number of threads."""
+    """One device of a machine in an environment, used with a number of threads.
+
+    Ceilings and calibrations are of one, and are found by it.
+    """
 
     #: The key of the environment.
     environment_key: str
@@ -17,7 +20,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The processor, software and settings of a run."""
+    """The processor, software and settings of a run.
+
+    Facts of software decide as well: times of two versions of torch aren't compared.
+    """
 
     #: Hash of `stable`: runs are compared within one key only.
     key: str
@@ -29,7 +35,10 @@ class Environment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceilings:
-    """The measured limits of a machine: no op on it can be faster."""
+    """The measured limits of a machine: no op on it can be faster.
+
+    They are the best of many measurements, over days. A rate between two sizes is interpolated.
+    """
 
     environment_key: str
     device: str

@@ -42,7 +42,11 @@ class MachineCache(Generic[T]):
         return (Path(root) if root else _default_root() / self.folder) / f"{name}.json"
 
     def find(self, machine: Machine, *, root: str | Path | None = None) -> T | None:
-        """The record of a machine; None where there is none that can be used."""
+        """The record of a machine; None where there is none that can be used.
+
+        A file that is damaged, or of another machine whose name makes the same file name, counts as
+        none.
+        """
         try:
             record = codec.loads(self.path_of(machine, root=root).read_text(encoding="utf-8"))
         except (OSError, RunFolderError, ValueError):

@@ -53,7 +53,10 @@ CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A contender that passed the check and was timed."""
+    """A contender that passed the check and was timed.
+
+    All samples are kept; medians, ratios and verdicts are derived when a run is read.
+    """
 
     #: Seconds per call, one per block.
     samples_s: tuple[float, ...]
@@ -100,7 +103,11 @@ class Unsupported:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A contender that raised, crashed, hung or ran out of memory."""
+    """A contender that raised, crashed, hung or ran out of memory.
+
+    The process may have died of it: the outcome then comes from its supervisor, and the traceback
+    is the end of what was printed.
+    """
 
     stage: Stage
     reason: str
@@ -163,7 +170,10 @@ class OperatorRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A profiled job."""
+    """A profiled job.
+
+    Two versions leave two of them, with the same contender and case.
+    """
 
     contender: str
     case: Case

@@ -35,7 +35,10 @@ _MOST_REPORTED = 5
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """A run on disk. `create` makes one, `open_run` finds one."""
+    """A run on disk. `create` makes one, `open_run` finds one.
+
+    It is read anew at each call: another process may be writing it.
+    """
 
     path: Path
 
@@ -85,7 +88,10 @@ class RunFolder:
             raise RunFolderError(f"{path} cannot be written: {error.strerror or error}") from error
 
     def ensure_writable(self) -> None:
-        """Raises RunFolderError where lines or traces can't be added, before any are made."""
+        """Raises RunFolderError where lines or traces can't be added, before any are made.
+
+        It makes the folder of the traces where there is none.
+        """
         self.append()
         try:
             self.traces.mkdir(exist_ok=True)
@@ -132,7 +138,10 @@ class RunFolder:
         return tuple(latest.values())
 
     def profiles(self) -> tuple[Profile, ...]:
-        """The profiled jobs, the latest of each; of two versions both."""
+        """The profiled jobs, the latest of each; of two versions both.
+
+        Of a pair of versions, the profile of each side.
+        """
         latest = {(p.case, p.contender, p.side): p for p in self.lines() if isinstance(p, Profile)}
         return tuple(latest.values())
 
@@ -148,7 +157,10 @@ class RunFolder:
         return tuple(latest.values())
 
     def unfinished(self) -> tuple[Started, ...]:
-        """The jobs that were begun and left no record."""
+        """The jobs that were begun and left no record.
+
+        Their worker died with its supervisor, or the run still goes on.
+        """
         done = {(r.case, r.contender) for r in self.records()}
         started = (line for line in self.lines() if isinstance(line, Started))
         return tuple(s for s in started if (s.case, s.contender) not in done)
@@ -182,7 +194,10 @@ def create(root: Path, info: RunInfo, lines: Iterable[Line] = ()) -> RunFolder:
 
 
 def open_run(path: str | Path) -> RunFolder:
-    """The run at `path`. Raises RunFolderError where there is none."""
+    """The run at `path`. Raises RunFolderError where there is none.
+
+    Its head is read by `info`, and may still turn out to be damaged.
+    """
     folder = RunFolder(Path(path))
     try:
         (folder.path / "run.json").lstat()

@@ -29,12 +29,18 @@ SHORTEST_S, LONGEST_S = 1e-15, 1e9
 
 
 def is_time(value: float) -> bool:
-    """Whether a call can take so many seconds; not of NaN."""
+    """Whether a call can take so many seconds; not of NaN.
+
+    Between SHORTEST_S and LONGEST_S.
+    """
     return SHORTEST_S < value < LONGEST_S
 
 
 def ensure_sound(line: Line) -> None:
-    """Raises RunFolderError, which names the fault, where a line holds what can't be."""
+    """Raises RunFolderError, which names the fault, where a line holds what can't be.
+
+    Types are held by the codec already: this is about values, as a time that isn't positive.
+    """
     for is_well, fault in _conditions(line):
         if not is_well:
             raise RunFolderError(f"{type(line).__name__} cannot be used: {fault}")
@@ -51,7 +57,11 @@ _NUMBERS = frozenset({"threads", "seed", "processes", "budget", "precision", "ti
 
 
 def ensure_usable(info: RunInfo) -> None:
-    """Raises RunFolderError where races can't be decided by a run's rules, or its options read."""
+    """Raises RunFolderError where races can't be decided by a run's rules, or its options read.
+
+    A head that other programs or people have changed may hold a tolerance below 0, or a number of
+    threads that is a text.
+    """
     rules = info.rules
     if not (0 <= rules.tie < math.inf and 0 < rules.precision < math.inf and 0 < rules.error < 1):
         raise RunFolderError(f"no race can be decided by {rules}")

@@ -43,7 +43,11 @@ _PERCENT = re.compile(r"[0-9]+(\.[0-9]+)?%")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedChange:
-    """A change that is accepted for a while."""
+    """A change that is accepted for a while.
+
+    An entry of the file. It covers a finding of its op, contender, case and change, as long as that
+    is no larger than `at_most`.
+    """
 
     op: str
     #: A pattern, as of fnmatch.
@@ -94,7 +98,10 @@ def read(path: Path) -> tuple[AcceptedChange, ...]:
 
 
 def ensure_unexpired(entries: Iterable[AcceptedChange], today: date) -> None:
-    """Raises TriageError, which lists them, where entries ended before `today`."""
+    """Raises TriageError, which lists them, where entries ended before `today`.
+
+    A gate doesn't begin then: each has to be decided anew.
+    """
     over = [entry for entry in entries if entry.until < today]
     if over:
         lines = (

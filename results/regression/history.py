@@ -31,7 +31,11 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A contender in one run."""
+    """A contender in one run.
+
+    Points of one series are compared by `relative`, never by `time_s`: the machine isn't the same
+    every day.
+    """
 
     #: The id of the run.
     run: str
@@ -51,7 +55,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A step in a series, from one run to another."""
+    """A step in a series, from one run to another.
+
+    Found by `opbench.results.statistics.change_points`; one of both flags may explain it.
+    """
 
     #: The last run of the old level.
     before: Point

@@ -52,7 +52,10 @@ class Drift:
 def changes_of(
     base: Mapping[Key, ProcessEstimates], head: Mapping[Key, ProcessEstimates]
 ) -> Changes:
-    """The changes from the estimates of one run to those of another."""
+    """The changes from the estimates of one run to those of another.
+
+    A contender whose source changed counts in `change` alone: the machine isn't judged by it.
+    """
     change = {key: head[key].log - base[key].log for key in base if key in head}
     unchanged: dict[Case, dict[str, float]] = {}
     raced: dict[Case, dict[str, float]] = {}
@@ -73,7 +76,11 @@ def changes_of(
 
 
 def drift_of(key: Key, changes: Changes) -> Drift:
-    """The machine's own change for a contender on a case."""
+    """The machine's own change for a contender on a case.
+
+    key: of a contender that both runs timed. With fewer than MIN_OTHERS to estimate it from, the
+    scatter is infinite, and nothing can be shown of the contender.
+    """
     case, name = key
     near = _others(changes.raced.get(case, {}), name)
     if changes.base[key].raced and changes.head[key].raced and len(near) >= MIN_OTHERS:

@@ -33,7 +33,11 @@ class ProcessEstimates:
 
 
 def process_estimates(records: Iterable[Record]) -> dict[Key, ProcessEstimates]:
-    """The estimates of each contender and case that was timed."""
+    """The estimates of each contender and case that was timed.
+
+    A process that was slow for all contenders of a race is no spread of any one of them: its common
+    part is taken out where there are enough contenders.
+    """
     races: dict[Case, list[Record]] = {}
     for record in records:
         races.setdefault(record.case, []).append(record)

@@ -66,7 +66,11 @@ def differences(profiles: Iterable[Profile]) -> tuple[ProfileDiff, ...]:
 
 
 def difference(base: Profile, head: Profile) -> ProfileDiff:
-    """The difference from one profile of a contender to another of the same case."""
+    """The difference from one profile of a contender to another of the same case.
+
+    An operator is identified by its name; of one that a version doesn't call, calls and seconds are
+    0.
+    """
     old, new = _by_name(base), _by_name(head)
     changes = [_change(name, old.get(name), new.get(name)) for name in dict.fromkeys((*new, *old))]
     return ProfileDiff(

@@ -24,7 +24,10 @@ from opbench.results.regression.verdicts import Finding
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The report of a gate."""
+    """The report of a gate.
+
+    It holds nothing that isn't derived from the records of its folder.
+    """
 
     gate: Gate
     #: Of each contender and case that was compared.
@@ -50,7 +53,10 @@ class Report:
 
     @property
     def open_findings(self) -> tuple[Finding, ...]:
-        """The findings that no entry accepts."""
+        """The findings that no entry accepts.
+
+        These decide the exit code.
+        """
         accepted = [item for item, _ in self.accepted]
         return tuple(finding for finding in self.findings if finding not in accepted)
 
@@ -119,7 +125,10 @@ def find_report(
 
 
 def copy_accepted(folder: RunFolder, path: Path) -> None:
-    """Copy the list of accepted changes to a gate's records, as the file at `path` may change."""
+    """Copy the list of accepted changes to a gate's records, as the file at `path` may change.
+
+    So that the report is the same whenever it is read.
+    """
     shutil.copyfile(path, folder.path / NAME)
 
 

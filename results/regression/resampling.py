@@ -38,7 +38,10 @@ class Replicate:
     log_ratios: tuple[float, ...]
 
     def after(self, seconds: float) -> Unit:
-        """The unit as it would have been after so many seconds, of those that were recorded."""
+        """The unit as it would have been after so many seconds, of those that were recorded.
+
+        A session gives less time to a process than a recording did: the first rounds stand for it.
+        """
         rounds = max(1, round(len(self.log_ratios) * min(1.0, seconds / verdicts.SUSPECT_S)))
         return replace(self.unit, times=_one_round(self.log_ratios[:rounds]))
 
@@ -77,7 +80,10 @@ class Replicates:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The result of a simulated session."""
+    """The result of a simulated session.
+
+    Decided by the functions of `verdicts`, as a real one.
+    """
 
     findings: tuple[Finding, ...]
     is_void: bool
@@ -102,7 +108,10 @@ class Session:
 
 
 def replicates_of(units: Iterable[Unit]) -> Replicates:
-    """The replicates of a recording's units."""
+    """The replicates of a recording's units.
+
+    A unit's times become log-ratios of its rounds: only these are needed, and half as large.
+    """
     kinds: dict[tuple[Method, Role, float], dict[int, dict[Subject, Replicate]]] = {}
     for unit in units:
         ratios = np.log(np.asarray(unit.times.head_s) / np.asarray(unit.times.base_s))
@@ -133,7 +142,11 @@ def simulate(
 def simulate_unchanged(
     replicates: Replicates, rules: GateRules, *, sessions: int, seed: int = 0
 ) -> Counter[str]:
-    """The outcomes of so many sessions in which nothing differs: none should be "failed"."""
+    """The outcomes of so many sessions in which nothing differs: none should be "failed".
+
+    Counts by outcome: "void", "failed", "inconclusive" or "passed". The same seed gives the same
+    sessions.
+    """
     one = partial(simulate, replicates, rules, slowed={})
     return Counter(one(rng=random.Random(f"{seed}/{n}")).outcome for n in range(sessions))
 
@@ -156,7 +169,10 @@ def simulate_slowed(
 
 
 def spread(replicates: Replicates, method: Method) -> dict[Subject, float]:
-    """The standard deviation between units of each subject where nothing differed, as a share."""
+    """The standard deviation between units of each subject where nothing differed, as a share.
+
+    Raises RunFolderError where no units of the method were recorded.
+    """
     logs = _logs(replicates.of(method, "screen" if method == "twins" else "verify"))
     return {s: float(np.std(values, ddof=1)) for s, values in logs.items() if len(values) > 1}
 
@@ -215,7 +231,10 @@ class _Sample:
         self.processes = 0
 
     def draw_twins(self, subjects: Iterable[Subject], seconds: float, role: Role) -> bool:
-        """Draw one more process; whether there was one."""
+        """Draw one more process; whether there was one.
+
+        role: that its units get, whatever they were recorded for.
+        """
         if self.processes >= min(map(len, self._twins.values())):
             return False
         self._draw(self._twins, self.processes, subjects, seconds, role)

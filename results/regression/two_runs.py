@@ -69,7 +69,10 @@ class UnpairedFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two runs compared."""
+    """Two runs compared.
+
+    Its verdicts are weaker than a gate's: a run's processes were never beside those of the other.
+    """
 
     #: The ids of the runs.
     base: str

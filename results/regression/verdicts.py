@@ -54,7 +54,10 @@ Subject = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """The head of a contender compared with its base on a case."""
+    """The head of a contender compared with its base on a case.
+
+    Of units that were looked at several times, the finding at the latest look.
+    """
 
     contender: str
     case: Case
@@ -110,19 +113,28 @@ def confirming_turns(units: Sequence[Unit], rules: GateRules) -> Iterator[Turn]:
 
 
 def suspects(units: Iterable[Unit], rules: GateRules) -> frozenset[Subject]:
-    """The contenders that look slower when they are screened."""
+    """The contenders that look slower when they are screened.
+
+    By key of the case and name of the contender, as all subjects.
+    """
     return _subjects(f for f in screening_findings(units, rules) if f.verdict == "slower")
 
 
 def confirmed_twins(units: Iterable[Unit], rules: GateRules) -> frozenset[Subject]:
-    """The suspects that fresh twins confirm, to be verified in fresh pairs."""
+    """The suspects that fresh twins confirm, to be verified in fresh pairs.
+
+    Only of the method "twins": pairs need no other pairs to verify them.
+    """
     return _subjects(
         f for f in confirming_findings(units, rules) if (f.verdict, f.method) == ("slower", "twins")
     )
 
 
 def observation(times: Paired) -> float:
-    """The log of head's time over base's: the median over the rounds of one unit."""
+    """The log of head's time over base's: the median over the rounds of one unit.
+
+    0.01 where the head takes 1% longer.
+    """
     return median(np.log(np.asarray(times.head_s) / np.asarray(times.base_s)))
 
 
@@ -201,7 +213,10 @@ def screening_findings(units: Iterable[Unit], rules: GateRules) -> tuple[Finding
 
 
 def confirming_findings(units: Iterable[Unit], rules: GateRules) -> tuple[Finding, ...]:
-    """A finding of each suspect, from fresh processes."""
+    """A finding of each suspect, from fresh processes.
+
+    Each has its part of alpha: that of all of them divided by the number of suspects.
+    """
     units = tuple(units)
     suspects = {(unit.contender, unit.case) for unit in units if unit.role == "confirm"}
     return _findings(units, "confirm", rules, error=rules.alpha / max(1, len(suspects)))
@@ -213,7 +228,10 @@ def verifying_findings(units: Iterable[Unit], rules: GateRules) -> tuple[Finding
 
 
 def control_findings(units: Iterable[Unit], rules: GateRules) -> tuple[Finding, ...]:
-    """The findings of the A/A controls: the base should not differ from itself."""
+    """The findings of the A/A controls: the base should not differ from itself.
+
+    Each has half of its part of alpha, since either direction voids the session.
+    """
     units = tuple(unit for unit in units if unit.role in NULL_ROLES)
     arms = {(unit.contender, unit.case, unit.method, unit.role) for unit in units}
     error = rules.alpha / max(1, 2 * len(arms))
@@ -226,7 +244,11 @@ def decided_controls(units: Iterable[Unit], rules: GateRules) -> frozenset[Subje
 
 
 def is_void(controls: Iterable[Finding]) -> bool:
-    """Whether an A/A control shows a difference that would be believed of a change."""
+    """Whether an A/A control shows a difference that would be believed of a change.
+
+    The session then proves that something is wrong with the machine or the harness, and nothing
+    else.
+    """
     return any(f.verdict in ("slower", "faster") for f in controls)
 
 

@@ -34,7 +34,10 @@ def urgency(finding: Finding) -> tuple[int, str, str]:
 
 
 def uncompared_table(items: Sequence[Uncompared], *, title: str = "not compared") -> Table:
-    """A row for each contender that wasn't compared, with the reason in either version."""
+    """A row for each contender that wasn't compared, with the reason in either version.
+
+    "runs" stands for a version in which the contender runs.
+    """
     columns = ("op", "case", "contender", "status", "base", "head")
     rows = (
         (

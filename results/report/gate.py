@@ -24,7 +24,10 @@ _BRIEF = 160
 
 
 def tables(report: Report) -> tuple[Table, ...]:
-    """The findings, the uncompared, and the A/A controls where they void the session."""
+    """The findings, the uncompared, and the A/A controls where they void the session.
+
+    Contenders that this machine can't run are left out: the headline counts them.
+    """
     listed = tuple(item for item in report.uncompared if not is_idle(item))
     parts = [findings_table(report.findings)]
     if listed:
@@ -35,13 +38,16 @@ def tables(report: Report) -> tuple[Table, ...]:
 
 
 def headline(report: Report) -> str:
-    """The report in a few lines."""
+    """The report in a few lines.
+
+    One fact a line: versions, warnings, counts, and what each exception is about.
+    """
     return "\n".join(
         (
             _of_sides(report.gate),
             *(f"warning: {warning}" for warning in report.gate.warnings),
             *_of_findings(report),
-            *_of_pairs_by_need(report),
+            *_of_pairs_among_twins(report),
             *_of_verified(report),
             *_of_idle(report),
             *_of_broken_in_both(report),
@@ -58,7 +64,10 @@ def commands(report: Report) -> tuple[str, ...]:
 
 
 def markdown(report: Report, folder: Path) -> str:
-    """A summary for the page of a pull request."""
+    """A summary for the page of a pull request.
+
+    What failed comes first; what passed is folded away. folder: the run's, which it names.
+    """
     passing = [f for f in report.findings if f.verdict in PASSES]
     failing = [f for f in report.open_findings if f.verdict not in PASSES]
     listed = tuple(item for item in report.uncompared if not is_idle(item))
@@ -173,7 +182,7 @@ def _counted(items: Iterable[Uncompared]) -> str:
     return ", ".join(f"{name} ({number})" for name, number in sorted(counts.items()))
 
 
-def _of_pairs_by_need(report: Report) -> tuple[str, ...]:
+def _of_pairs_among_twins(report: Report) -> tuple[str, ...]:
     """The contenders that were screened as pairs in a session of twins."""
     pairs = {f.contender for f in report.findings if f.method == "pairs"}
     if not pairs or report.gate.method == "pairs":

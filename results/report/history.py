@@ -46,7 +46,10 @@ def history_table(history: History) -> Table:
 
 
 def remarks(history: History) -> Iterator[str]:
-    """The facts that the table doesn't show, a sentence each: runs left out, and short series."""
+    """The facts that the table doesn't show, a sentence each: runs left out, and short series.
+
+    They go to standard error: the table alone would hide them.
+    """
     if others := history.other_environments:
         yield (
             f"runs of other environments, left out: {len(others)}, the latest of them "
@@ -86,7 +89,10 @@ def anchors_text(records: Iterable[Record]) -> Iterator[str]:
 
 
 def sparkline(values: Sequence[float], *, width: int = _WIDTH) -> str:
-    """A series of positive values as blocks that rise with the logarithm, `width` at most."""
+    """A series of positive values as blocks that rise with the logarithm, `width` at most.
+
+    A longer series is drawn by the medians of as many parts.
+    """
     if not values:
         return ""
     count = min(len(values), width)
@@ -117,7 +123,10 @@ def _row(series: Series) -> tuple[str, ...]:
 
 
 def change_text(change: Change) -> str:
-    """A change in words: its ratio, its runs, and what else is different."""
+    """A change in words: its ratio, its runs, and what else is different.
+
+    "1.31x from run-012 to run-013 (another source)", say.
+    """
     other = [
         *(["source"] if change.source else []),
         *(["environment"] if change.environment else []),

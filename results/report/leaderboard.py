@@ -34,7 +34,10 @@ COLUMNS = (
 
 
 def leaderboard_table(board: Board) -> Table:
-    """The contenders of a case, best first; a tie with the best is shown as a tie."""
+    """The contenders of a case, best first; a tie with the best is shown as a tie.
+
+    Where a device has events of its own, their time stands beside the host's.
+    """
     case = board.case
     title = " · ".join(part for part in (case.op, case.label, case.sizes) if part)
     tie = any(row.verdict == "tied" for row in board.rows)
@@ -48,7 +51,10 @@ def leaderboard_table(board: Board) -> Table:
 
 
 def winners_table(boards: Sequence[Board], *, title: str) -> Table:
-    """A row per case: its winner, those as good, the next and the slowest."""
+    """A row per case: its winner, those as good, the next and the slowest.
+
+    "as good" are those tied with the best and, marked "perhaps", the undecided.
+    """
     columns = ("case", "sizes", "best", "time", "ceiling", "as good", "next", "slowest")
     return Table(title, columns, tuple(map(_winners_row, boards)))
 

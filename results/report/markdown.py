@@ -52,7 +52,10 @@ def _notes(table: Table) -> Iterator[str]:
 
 
 def escape(text: str) -> str:
-    """`text` on one line, its marks of Markdown taken literally."""
+    """`text` on one line, its marks of Markdown taken literally.
+
+    Line breaks become blanks, since a cell and a heading are one line.
+    """
     flat = " ".join(text.split())
     return re.sub(r"([\\`*|<\[\]]|(?<!\w)_|_(?!\w))", r"\\\1", flat)
 

@@ -20,7 +20,10 @@ _BYTE_SCALES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A title, the names of the columns, and rows of as many cells."""
+    """A title, the names of the columns, and rows of as many cells.
+
+    Cells are texts already, so that any page can draw them.
+    """
 
     title: str
     columns: tuple[str, ...]
@@ -40,7 +43,10 @@ def format_bytes(count: float | None) -> str:
 
 
 def format_ratio(ratio: float | None) -> str:
-    """A ratio with two decimals: "1.23x"."""
+    """A ratio with two decimals: "1.23x".
+
+    "-" where it is None or not finite; from 100 on without decimals.
+    """
     if ratio is None or not math.isfinite(ratio):
         return NOTHING
     return f"{_digits(ratio)}x"
@@ -63,7 +69,10 @@ def format_share(share: Share | None) -> str:
 
 
 def format_number(value: float | None) -> str:
-    """Three digits: "0.123", "12.3", "1230"."""
+    """Three digits: "0.123", "12.3", "1230".
+
+    "-" for None and NaN.
+    """
     if value is None or math.isnan(value):
         return NOTHING
     if value == 0 or not math.isfinite(value):

@@ -36,7 +36,10 @@ def tables(comparison: Comparison) -> tuple[Table, ...]:
 
 
 def headline(comparison: Comparison) -> str:
-    """The findings in a few lines, and what they are worth."""
+    """The findings in a few lines, and what they are worth.
+
+    Counts, the machine's own change, and the slowdown that would have been detectable.
+    """
     return "\n".join((*_counts(comparison), *_machine(comparison), *_worth(comparison)))
 
 

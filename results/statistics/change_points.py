@@ -59,12 +59,18 @@ def steps(values: Sequence[float], *, min_change: float = MIN_CHANGE) -> tuple[S
 
 
 def penalty(runs: int) -> float:
-    """The least by which a step lowers the scatter of so many ranks, in multiples of variance."""
+    """The least by which a step lowers the scatter of so many ranks, in multiples of variance.
+
+    It grows with the logarithm of the length, as the best of more places is better by chance.
+    """
     return _PENALTY + _PENALTY_PER_LOG * math.log(runs)
 
 
 def fewest() -> int:
-    """The fewest runs of a series in which the clearest step, in its middle, can be found."""
+    """The fewest runs of a series in which the clearest step, in its middle, can be found.
+
+    Shorter series are searched too, and never have a step.
+    """
     # All before it are below all after it: what that lowers the scatter of n ranks by.
     lengths = range(2 * SHORTEST, 100)
     return next(n for n in lengths if _gain(_ranks(np.arange(n)), n // 2) > penalty(n))

@@ -45,7 +45,10 @@ def median(samples: Values) -> float:
 def paired_log_ratios(
     slower: Mapping[Key, float], faster: Mapping[Key, float]
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """log(slower / faster) for the rounds that both have, in the order in which they were timed."""
+    """log(slower / faster) for the rounds that both have, in the order in which they were timed.
+
+    slower, faster: seconds per call by round. Empty where they share no round.
+    """
     shared = [key for key in slower if key in faster]
     return np.log([slower[key] / faster[key] for key in shared])
 
@@ -102,7 +105,10 @@ def median_interval(samples: Values, *, error: float = 0.01) -> Interval:
 
 
 def rounds_needed(error: float) -> int:
-    """The fewest rounds of which an interval has two ends."""
+    """The fewest rounds of which an interval has two ends.
+
+    error: the chance that the interval misses; one end alone would take one round less.
+    """
     return max(2, math.ceil(1 - math.log2(error)))
 
 

@@ -74,8 +74,8 @@ class Doubled(Function):
         return 2 * x
 
     @staticmethod
-    def backward(ctx, slope):
-        return 2 * slope
+    def backward(ctx, grad):
+        return 2 * grad
 
 
 @impl("double")

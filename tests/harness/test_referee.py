@@ -80,8 +80,8 @@ def test_gradient_that_turns_wrong_is_found(sums, direction):
             return x.sum(1)
 
         @staticmethod
-        def backward(ctx, slope):
-            right = slope[:, None].expand(-1, ctx.columns).contiguous()
+        def backward(ctx, grad):
+            right = grad[:, None].expand(-1, ctx.columns).contiguous()
             return right * 2 if state["wrong"] else right
 
     monitor, *_ = watched(sums, lambda x, *, scale=1.0: Sum.apply(x) * scale, direction=direction)

@@ -122,8 +122,8 @@ class Kit:
             found = comparable(declared, outputs, given)
         pairs = list(zip(found, truth.compared, strict=True))
         if truth.gradients:
-            slopes = gradient(outputs, leaves, truth.upstream)
-            pairs += list(zip(slopes, truth.gradients, strict=True))
+            grads = gradient(outputs, leaves, truth.upstream)
+            pairs += list(zip(grads, truth.gradients, strict=True))
         tolerance = declared.tolerance[label]
         return [
             largest_error(scaled_errors(found.detach(), want, tolerance)) for found, want in pairs

@@ -126,10 +126,10 @@ def test_nan_is_the_maximum(name):
 @pytest.mark.parametrize("name", KIT.names("max_pool2d_backward"))
 def test_the_first_maximum_gets_the_gradient(name):
     run = KIT.function("max_pool2d_backward", name)
-    slopes = image([1, 2], [4, 8])
-    assert run(slopes, torch.ones(1, 1, 3, 3), 2).tolist() == [[[[1, 2, 0], [4, 8, 0], [0, 0, 0]]]]
-    assert run(slopes, SQUARE, 2).tolist() == [[[[0, 0, 0], [0, 1, 2], [0, 4, 8]]]]
-    assert run(slopes, -SQUARE, 2, stride=2, padding=1).tolist() == [
+    grads = image([1, 2], [4, 8])
+    assert run(grads, torch.ones(1, 1, 3, 3), 2).tolist() == [[[[1, 2, 0], [4, 8, 0], [0, 0, 0]]]]
+    assert run(grads, SQUARE, 2).tolist() == [[[[0, 0, 0], [0, 1, 2], [0, 4, 8]]]]
+    assert run(grads, -SQUARE, 2, stride=2, padding=1).tolist() == [
         [[[1, 2, 0], [4, 8, 0], [0, 0, 0]]]
     ]
 

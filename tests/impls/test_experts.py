@@ -106,8 +106,8 @@ def test_a_weight_of_zero_silences_its_row(name, bad):
     y = torch.tensor([[1.0], [bad], [3], [bad]], requires_grad=True)
     weights = torch.tensor([1.0, 0.0, 2.0, -0.0], requires_grad=True)
     found = answers(SORTED, name, y, torch.tensor([1, 0, 0, 1]), weights, 2)
-    slopes = torch.autograd.grad(found.sum(), (y, weights))
-    silent = found.flatten().tolist() == [6, 1] and all(bool(s.isfinite().all()) for s in slopes)
+    grads = torch.autograd.grad(found.sum(), (y, weights))
+    silent = found.flatten().tolist() == [6, 1] and all(bool(s.isfinite().all()) for s in grads)
     assert silent != KIT.admits(SORTED, name, "silenced")
 
 

@@ -78,9 +78,9 @@ def test_rows_of_any_length(name, dtype, size):
     found, expected = run(leaf), plain(exact)
     assert_near(found.detach(), expected.detach(), dtype, scale=size**0.5 if size > 1 else 1)
     weight = torch.randn(found.shape).to(dtype)
-    (slope,) = torch.autograd.grad(found, leaf, weight)
+    (grad,) = torch.autograd.grad(found, leaf, weight)
     (truth,) = torch.autograd.grad(expected, exact, weight.double())
-    assert_near(slope, truth, dtype, scale=size**0.5)
+    assert_near(grad, truth, dtype, scale=size**0.5)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -91,9 +91,9 @@ def test_losses_of_long_rows(dtype):
     exact, leaf = logits.double().requires_grad_(), logits.clone().requires_grad_()
     found, expected = reductions_cpp.batched_cross_entropy_loss(leaf, labels), loss(exact, labels)
     assert_near(found.detach(), expected.detach(), dtype, scale=8)
-    (slope,) = torch.autograd.grad(found.sum(), leaf)
+    (grad,) = torch.autograd.grad(found.sum(), leaf)
     (truth,) = torch.autograd.grad(expected.sum(), exact)
-    assert_near(slope, truth, dtype)
+    assert_near(grad, truth, dtype)
 
 
 @pytest.mark.parametrize("at", [0, 5, CHUNK, 2 * CHUNK + 3])
@@ -149,8 +149,8 @@ def test_results_that_go_past_the_caches(shape):
         found, expected = run(matrix), plain(matrix)
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
         weight = torch.randn(found.shape)
-        slopes = [torch.autograd.grad(out, matrix, weight)[0] for out in (found, expected)]
-        torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-5)
+        grads = [torch.autograd.grad(out, matrix, weight)[0] for out in (found, expected)]
+        torch.testing.assert_close(*grads, rtol=1e-4, atol=1e-5)
     other = torch.randn(shape, requires_grad=True)
     dots = reductions_cpp.batched_dot_product_nd(matrix, other)
     a, b = torch.autograd.grad(dots.sum(), (matrix, other))

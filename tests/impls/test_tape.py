@@ -79,8 +79,8 @@ def test_a_second_walk_adds_the_same_again():
     tape.run_backward(ctx)
     once = [tensor.grad.clone() for tensor in ours]
     tape.run_backward(ctx)
-    for tensor, slope in zip(ours, once, strict=True):
-        torch.testing.assert_close(tensor.grad, 2 * slope)
+    for tensor, grad in zip(ours, once, strict=True):
+        torch.testing.assert_close(tensor.grad, 2 * grad)
     assert all(step.result.grad is None for step in ctx)
 
 
@@ -138,14 +138,14 @@ def test_autograd_takes_gradients_from_the_walk():
     x, w, b = draw(9, *SHAPES[:3])
     options = {"stride": 2, "padding": 1}
     y = tape.differentiable_conv2d(x, w, b, **options)
-    slope = torch.randn_like(y)
-    expected = torch.autograd.grad(functional.conv2d(x, w, b, **options), (x, w, b), slope)
+    grad = torch.randn_like(y)
+    expected = torch.autograd.grad(functional.conv2d(x, w, b, **options), (x, w, b), grad)
     for _ in range(2):  # the walk of an earlier pass doesn't add to the later one's
-        found = torch.autograd.grad(y, (x, w, b), slope, retain_graph=True)
+        found = torch.autograd.grad(y, (x, w, b), grad, retain_graph=True)
         for one, other in zip(found, expected, strict=True):
             torch.testing.assert_close(one, other)
     assert x.grad is None
-    first = torch.autograd.grad(y, x, slope.requires_grad_(), create_graph=True)[0]
+    first = torch.autograd.grad(y, x, grad.requires_grad_(), create_graph=True)[0]
     with pytest.raises(RuntimeError, match="once_differentiable"):
         first.sum().backward()
 

@@ -59,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_ceilings(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of measuring ceilings."""
     add = parser.add_argument_group("with --ceilings").add_argument
     add(
         "--seconds",
@@ -75,6 +76,7 @@ def _add_ceilings(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_gate(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of calibrating the gate."""
     group = parser.add_argument_group("with --gate (selection: 28 contenders and cases by default)")
     add = group.add_argument
     add(
@@ -126,6 +128,10 @@ def run(args: argparse.Namespace) -> Exit:
 def _measure_ceilings(
     devices: tuple[str, ...], threads: int, seconds: float, *, fresh: bool, output: Output
 ) -> Exit:
+    """Measure the ceilings of each device, cache the best of all, and print them.
+
+    fresh: forget earlier measurements. Raises UnsupportedError for a device that isn't here.
+    """
     from opbench.harness.machine.ceilings import measure
     from opbench.harness.machine.device import ensure_device
     from opbench.harness.machine.device_names import ensure_devices
@@ -242,6 +248,7 @@ def _selection(args: argparse.Namespace) -> Selection:
 
 
 def _record(request: _Request, progress: RunInProgress) -> RunFolder:
+    """Record the units of the project against itself, and return their folder."""
     from opbench.harness.regression.calibration import record
     from opbench.harness.regression.setup import set_up_against_itself
 
@@ -261,6 +268,7 @@ def _record(request: _Request, progress: RunInProgress) -> RunFolder:
 
 
 def _calibration(request: _Request, folder: RunFolder) -> Calibration:
+    """The error rates of gates, resampled from the units of a folder."""
     from opbench.results.records import Unit
     from opbench.results.records.machine import Machine
     from opbench.results.regression.calibration import calibration_of

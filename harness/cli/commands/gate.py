@@ -98,6 +98,7 @@ def run(args: argparse.Namespace) -> Exit:
 
 
 def _against_run(args: argparse.Namespace) -> gate_against_run.Request:
+    """The comparison with a recorded run. Raises SelectionError if a head is given."""
     if args.head != ".":
         raise SelectionError("--base-run is compared with what is installed here: leave --head out")
     return gate_against_run.Request(
@@ -114,6 +115,7 @@ def _against_run(args: argparse.Namespace) -> gate_against_run.Request:
 
 
 def _session(request: _Request, progress: RunInProgress) -> tuple[RunFolder, Report]:
+    """Set up both versions, hold the session, and read its report."""
     from opbench.harness.regression.gate import gate
     from opbench.harness.regression.setup import set_up
     from opbench.results.regression.report import copy_accepted, report_of

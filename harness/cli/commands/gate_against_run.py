@@ -129,6 +129,7 @@ def _measured(
 
 
 def _print(comparison: Comparison, *, as_json: bool) -> None:
+    """Print the comparison, for people or for programs."""
     from opbench.results.report.two_runs import headline, tables
 
     if as_json:

@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> Exit:
 
 
 def _import(file: Path, out: Path, run_id: str, *, contender: str) -> Exit:
+    """Make a run of one file. Raises RunFolderError if it holds nothing that can be read."""
     from datetime import datetime
 
     from opbench.results.formats.pytest_benchmark_import import read_benchmarks

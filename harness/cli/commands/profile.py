@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> Exit:
 def _profile_contenders(
     selection: Selection, modules: tuple[str, ...], limits: Limits | None, place: _Place
 ) -> Exit:
+    """Profile the installed contenders, and print them."""
     from opbench.harness.catalog import load
     from opbench.harness.pipeline.profile import profile
     from opbench.harness.planning.cases import plan
@@ -99,6 +100,7 @@ def _profile_contenders(
 def _print_contenders(
     folder: RunFolder, profiles: Sequence[Profile], refused: Sequence[Record], place: _Place
 ) -> None:
+    """Print the operators and peak memory of each profile, and why others have none."""
     from opbench.results.records import Measured
     from opbench.results.report.profiles import operators_table
     from opbench.results.report.table import format_bytes
@@ -117,6 +119,7 @@ def _print_contenders(
 
 
 def _profile_versions(request: ComparisonRequest, limits: Limits, place: _Place) -> Exit:
+    """Profile two versions of contenders, and print the differences."""
     from opbench.harness.regression.profile import profile_versions
     from opbench.harness.regression.setup import set_up
     from opbench.results.records import Profile, Uncompared
@@ -165,6 +168,7 @@ def _open(path: str) -> RunFolder:
 def _print_versions(
     folder: RunFolder, profiles: Sequence[Profile], refused: Sequence[Uncompared], place: _Place
 ) -> None:
+    """Print what grew in each profile, and what has no profile in both versions."""
     from opbench.results.records.comparison import is_idle
     from opbench.results.regression.profile_diff import differences
     from opbench.results.report.findings import uncompared_table

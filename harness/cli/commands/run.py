@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of ratios, 1%% say; exit 3 if not reached",
     )
     race.add_argument(
-        "--tie", type=share, metavar="P", help="who is closer than this ties (default: 1%%)"
+        "--tie", type=share, metavar="P", help="contenders closer than this tie (default: 1%%)"
     )
     race.add_argument(
         "--processes",
@@ -148,6 +148,7 @@ def _request(args: argparse.Namespace) -> _Request:
 
 
 def _run(request: _Request, begun: RunInProgress) -> _Report:
+    """Run the races, and gather what is shown of them."""
     from opbench.harness.cli.stopwatch import PhaseTimer, Stopwatch
     from opbench.harness.pipeline.outlook import outlooks
     from opbench.results.ranking.leaderboard import boards_of
@@ -238,6 +239,7 @@ def _waiting(boards: Iterable[Board]) -> Iterator[str]:
 
 
 def _print(report: _Report, output: Output) -> None:
+    """Print the warnings, the leaderboards and outlooks; or all of it as JSON."""
     for warning in report.warnings:
         warn("run", warning)
     if output.json:

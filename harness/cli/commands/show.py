@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> Exit:
 
 
 def _show_run(folder: RunFolder, selector: Filter, output: Output) -> Exit:
+    """Print a run: leaderboards, outlooks, profiles, anchors and unfinished jobs."""
     from opbench.harness.cli.outlook_text import sentences
     from opbench.harness.pipeline.outlook import outlooks
     from opbench.results.ranking.leaderboard import boards_of
@@ -88,6 +89,7 @@ def _show_run(folder: RunFolder, selector: Filter, output: Output) -> Exit:
 
 
 def _show_gate(folder: RunFolder, report: Report, selector: Filter, output: Output) -> Exit:
+    """Print a gate's report as the gate did, and return its exit code."""
     if not output.json:
         _draw_profiles(folder, selector)
     print_gate(folder, report, as_json=output.json)
