@@ -65,6 +65,7 @@ class Catalog:
         contract. Raises SelectionError for an unknown op or contender, and UnsupportedError where
         the contender doesn't run here or on these arguments.
         """
+        # Here, so that listing doesn't import torch.
         from opbench.harness.preparation.resolve import bind_arguments, ensure_supported, resolve
 
         op, contender = self.op(op_name), self.impl(op_name, impl)
@@ -128,6 +129,7 @@ def _collect_ops(
     suites: dict[str, tuple[str, ...]] = {}
     for module in modules:
         for op in ops_in(module):
+            # One op may have names in several modules; it belongs to the first.
             if ops.get(op.name) is op:
                 continue
             if op.name in ops:
@@ -165,6 +167,7 @@ def _collect_impls(
     for module in modules:
         for contender in impls_in(module):
             _validate(contender, ops)
+            # So may a contender.
             known = impls[contender.op].setdefault(contender.name, contender)
             if known is not contender:
                 raise DeclarationError(

@@ -130,6 +130,7 @@ class Impl:
     def origin(self) -> str:
         """The place of the declaration, for messages."""
         file = self.place.rpartition(":")[0]
+        # A file that was loaded by its path has no name that people know.
         if file and self.module == name_of_file(Path(file)):
             return self.place
         return f"{self.module}.{getattr(self.function, '__qualname__', self.name)}"
@@ -166,6 +167,7 @@ def impl(
     words: dict[str, Any] = {"caveats": caveats, "supports": supports, "requires": requires}
     words |= {"target": target, "prepare": prepare, "board": board}
     check_impl(op, name, words)
+    # Now: when the function is tagged, the frame is that of the decorator.
     origin = _calling(sys._getframe(1))
 
     def tag(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -207,7 +209,6 @@ def _calling(frame: FrameType) -> tuple[str, str]:
 
 
 def _name_of(op: str, function: Callable[..., Any]) -> str:
-    """The name of a tagged function. Raises DeclarationError where it has none."""
     name = getattr(function, "__name__", None)
     if not isinstance(name, str):
         raise DeclarationError(
@@ -221,6 +222,7 @@ def _tags_of(op: str, function: Callable[..., Any]) -> list[Impl]:
     if not callable(function):
         raise DeclarationError(f"@impl({op!r}) tags {function!r}, which can't be called")
     try:
+        # On the function itself: importing registers nothing.
         tags: list[Impl] = function.__dict__.setdefault("__opbench__", [])
     except AttributeError as error:
         raise DeclarationError(

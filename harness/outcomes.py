@@ -29,6 +29,7 @@ def catch(stage: Stage, function: Callable[[], T]) -> T | Unsupported | Failed:
     """
     try:
         return function()
+    # An op's own fault is no contender's.
     except OpFaultError:
         raise
     except UnsupportedError as error:
@@ -55,6 +56,7 @@ def charged_to(op: str, what: str, function: Callable[..., Any]) -> Iterator[Non
     except OpbenchError:
         raise
     except (Exception, SystemExit) as error:
+        # A larger machine may do.
         if _is_memory(error):
             raise
         raise op_fault(op, what, function, f"raised {one_line(error)}", error=error) from error

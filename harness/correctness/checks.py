@@ -123,6 +123,7 @@ def _check_memory(mode: str, output: Tensor, given: Inputs) -> None:
     """Raise WrongError where an output lies on memory that its mode forbids."""
     aliases = any(shares_storage(output, tensor) for tensor in given.tensors())
     if mode == "view":
+        # An empty view has no memory to share.
         if not aliases and output.numel():
             raise WrongError("aliasing", "copies, where the output mode is view")
         return
@@ -141,6 +142,7 @@ def check_values(
     for tensor, truth in zip(actual, truths, strict=True):
         errors = scaled_errors(tensor.detach(), truth, tolerance)
         error = largest_error(errors)
+        # Written so that NaN is an error.
         if not error <= 1:
             raise WrongError(stage, describe_worst(errors, tensor.detach(), truth), error)
         worst = max(worst, error)
@@ -152,6 +154,7 @@ def gradient_error(reference: Reference, function: Callable[..., Any]) -> float:
     bound, leaves = reference.first.map(clone).leaves(reference.op.grad)
     outputs = as_tuple(call(function, bound))
     truths = reference.expected_first.gradients
+    # A gradient that is zero everywhere may as well be missing.
     if not any(o.requires_grad for o in outputs) and any(t.value.any() for t in truths):
         raise WrongError("gradient", "the output has no gradient")
     gradients = oracle.gradient(outputs, leaves, reference.expected_first.upstream)

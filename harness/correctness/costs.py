@@ -19,6 +19,7 @@ def cost_of(reference: Reference) -> Cost:
     Raises OpFaultError where the op's own `cost` raises, or returns no Cost.
     """
     if reference.case.board == "view":
+        # It reads and writes nothing: the call is all that it takes.
         return Cost(0, 0)
     values: Mapping[str, object] = {
         **dict(reference.case.axes),

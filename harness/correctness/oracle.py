@@ -89,6 +89,7 @@ def gradient(
     outputs: tuple[Tensor, ...], leaves: tuple[Tensor, ...], upstream: tuple[Tensor, ...]
 ) -> tuple[Tensor, ...]:
     """Gradients of the leaves; zeros for leaves that no output depends on."""
+    # Autograd refuses outputs that depend on no leaf.
     pairs = [(o, g) for o, g in zip(outputs, upstream, strict=True) if o.requires_grad]
     if not pairs:
         return tuple(torch.zeros_like(leaf) for leaf in leaves)
@@ -143,4 +144,5 @@ def _absolute(tensor: Tensor) -> Tensor:
     """Absolute values; 0 for values that aren't finite."""
     if not tensor.is_floating_point():
         return tensor.clone()
+    # NaN and infinities are compared exactly; elements beside them keep a finite magnitude.
     return tensor.abs().nan_to_num(nan=0.0, posinf=0.0)

@@ -47,6 +47,7 @@ def recheck(reference: Reference, function: Callable[..., Any], timed: TimedCall
     """
     old = (*timed.inputs.tensors(), *timed.upstream)
     new = (*reference.first.tensors(), *reference.expected_first.upstream)
+    # Of a backward pass alone the graph holds the values of its forward pass.
     fits = [t.shape for t in old] == [t.shape for t in new]
     forward = reference.case.direction == "forward"
     graded = bool(reference.expected_first.gradients)

@@ -87,6 +87,7 @@ def without_gradients(reference: Reference) -> Reference:
 def with_unseen_inputs(reference: Reference) -> Reference:
     """The same reference with new first inputs, if possible in the same shapes."""
     shapes = [tensor.shape for tensor in reference.first.tensors()]
+    # Shapes may depend on values.
     for _ in range(DRAWS):
         drawn = inputs.build(reference.op, reference.case, variant=secrets.randbits(32))
         if [tensor.shape for tensor in drawn.tensors()] == shapes:

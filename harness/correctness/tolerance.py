@@ -49,9 +49,8 @@ def largest_error(errors: Tensor) -> float:
 def describe_worst(errors: Tensor, actual: Tensor, truth: Truth) -> str:
     """The place of the largest error and the values there, in words."""
     place = tuple(int(i) for i in torch.unravel_index(errors.argmax(), errors.shape))
-    wrong = int((errors > 1).sum())
     return (
-        f"{wrong} of {errors.numel()} elements are off, most at {list(place)}: "
+        f"{int((errors > 1).sum())} of {errors.numel()} elements are off, most at {list(place)}: "
         f"{actual[place].item():.6g} instead of {truth.value[place].item():.6g}"
     )
 

@@ -27,8 +27,8 @@ CASE_NAMES = frozenset({"dtype", "device", "direction", "board"})
 Test = Callable[[object], bool]
 
 
+# Names stand in lists on the command line, in paths and in the keys of cases.
 def _is_name(value: object) -> bool:
-    """Whether it can be a name: on the command line, in paths and in keys of cases."""
     return isinstance(value, str) and bool(value) and not any(c in value for c in " ,/\n\t")
 
 
@@ -36,6 +36,7 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+# To Python a bool is an int.
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -92,8 +93,10 @@ _OF_OP: Mapping[str, tuple[Test, str]] = {
 
 def check_op(op: Any) -> None:
     """Raise DeclarationError, naming the op and the field, where one isn't what it should be."""
+    # A list is as good as a tuple, but could be changed later, and can't be hashed.
     for name in ("timed", "dtypes", "grad", "boards", "ungraded"):
         if isinstance(getattr(op, name), list):
+            # The op is frozen, but nobody has it yet.
             object.__setattr__(op, name, tuple(getattr(op, name)))
     for name, (test, expected) in _OF_OP.items():
         ensure(f"op {op.name!r}: {name}", getattr(op, name), test, expected)
@@ -187,6 +190,7 @@ def _check_values(op: Any) -> None:
     for what in ("inputs", "quick", "boards", "dtypes"):
         if not getattr(op, what):
             raise DeclarationError(f"op {op.name!r}: {what} is empty; declare at least one")
+    # Each by the words that the message begins with.
     for what, names, allowed in (
         ("board", op.boards, BOARDS),
         ("timed", op.timed, tuple(op.inputs)),
@@ -206,6 +210,7 @@ def _check_shapes(op: Any) -> None:
     """Every shape has the axes of the op."""
     for grid in ("quick", "full", "edge"):
         for shape, axes in getattr(op, grid).items():
+            # In any order: they are given by name.
             if set(axes) != set(op.axes):
                 raise DeclarationError(
                     f"op {op.name!r}: {grid}[{shape!r}] has the axes "
@@ -218,6 +223,7 @@ def check_impl(op: object, name: object, words: Mapping[str, object]) -> None:
 
     words: the other parameters, by name.
     """
+    # `@impl` without parentheses is called with the function.
     if callable(op):
         what = getattr(op, "__name__", type(op).__name__)
         raise DeclarationError(

@@ -14,6 +14,7 @@ from typing import Any
 
 #: A callable that takes, by name, some of the values that the harness has for a case.
 NamedCallable = Callable[..., Any]
+#: Kinds of parameters that stand for any number of arguments.
 _VARIABLE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 #: Types whose values `==` compares; that of tensors doesn't return a bool.
 _COMPARABLE = (bool, int, float, str, tuple, type(None))
@@ -40,6 +41,7 @@ def call_named(function: NamedCallable, values: Mapping[str, object]) -> Any:
         if parameter.kind is Parameter.VAR_KEYWORD:
             by_name |= {n: value for n, value in values.items() if n not in parameters}
         elif parameter.kind is not Parameter.VAR_POSITIONAL and name in values:
+            # Those before a `/` can't be given by name.
             if parameter.kind is Parameter.POSITIONAL_ONLY:
                 by_position.append(values[name])
             else:

@@ -22,6 +22,7 @@ def path_for_people(path: str | Path) -> str:
 
 def name_of_file(path: Path) -> str:
     """The name, in `sys.modules`, of a file that is loaded by its path."""
+    # Of the whole path: two files of one name must not be one module.
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     return f"{path.stem}_{digest}"
 
@@ -47,9 +48,11 @@ def place_of(function: Callable[..., Any], error: BaseException | None = None) -
 
     error: raised by a call of it; the line is then the one of the file that raised it.
     """
+    # The code is that of the function which a partial, a method or a decorator wraps.
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(getattr(function, "__func__", function))
+    # An object that can be called.
     if not hasattr(function, "__code__"):
         function = type(function).__call__
     code = getattr(function, "__code__", None)

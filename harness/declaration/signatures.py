@@ -56,6 +56,7 @@ def misfit(
     )
 
 
+#: Kinds of parameters that can be given by position, and by name alone.
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED = Parameter.KEYWORD_ONLY
 
@@ -67,6 +68,7 @@ def _wrong_number(
     options: Mapping[str, object],
 ) -> str | None:
     """The reason why it can't take the op's arguments by position."""
+    # A parameter with a default may be there in addition.
     needed = [p for p in by_position if p.default is Parameter.empty]
     endless = any(p.kind is Parameter.VAR_POSITIONAL for p in parameters)
     if len(needed) <= len(arguments) and (endless or len(arguments) <= len(by_position)):
@@ -78,6 +80,7 @@ def _wrong_number(
 
 def _wrong_order(first: list[Parameter], arguments: tuple[str, ...]) -> str | None:
     """Parameters may have any name but that of another argument of the op."""
+    # Not strict: their number is checked before, and a `*args` takes the rest.
     for parameter, argument in zip(first, arguments, strict=False):
         if parameter.name != argument and parameter.name in arguments:
             theirs = ", ".join(p.name for p in first)

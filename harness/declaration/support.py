@@ -74,4 +74,5 @@ forward_only = supported("has no gradient")(lambda direction: direction == "forw
 
 def interprets_triton() -> bool:
     """Whether Triton kernels run in Triton's interpreter in this process."""
+    # As triton reads it, which isn't imported for that.
     return os.environ.get("TRITON_INTERPRET") == "1"

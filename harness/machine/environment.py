@@ -140,7 +140,6 @@ def _cpu_model() -> str:
 
 @functools.cache
 def _compiler() -> str:
-    """The first line of the version of the C++ compiler; "none" where there is none."""
     command = os.environ.get("CXX", "c++")
     try:
         done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)

@@ -48,6 +48,7 @@ def is_as_large(case: Case, other: Case) -> bool:
     alike = ("op", "board", "inputs", "device", "layout")
     if any(getattr(case, name) != getattr(other, name) for name in alike):
         return False
+    # A forward pass is part of the others.
     if other.direction not in (case.direction, "forward"):
         return False
     if case.dtype != other.dtype and _bits(case.dtype) < _bits(other.dtype):
@@ -70,6 +71,7 @@ def _select(
     ops = selected_ops(catalog, selection.names)
     ensure_known(selection.dtypes, {name for op in ops for name in op.dtypes}, "dtype")
     ensure_known(selection.inputs, {name for op in ops for name in op.inputs}, "input kind")
+    # Of a single op `_contenders` does this, with nearer suggestions.
     if selection.names != (ops[0].name,):
         known = {name for op in ops for name in catalog.impls[op.name]}
         ensure_known(selection.impls, known, "contender")
@@ -202,6 +204,7 @@ def _variants(
                         yield replace(
                             base, device=device, dtype=dtype, layout=layout, direction=direction
                         )
+                    # Without a gradient what is left of both passes is the forward pass.
                     elif selection.directions == ("both",):
                         yield replace(base, device=device, dtype=dtype, layout=layout)
 

@@ -8,6 +8,7 @@ import sys
 
 def compilations() -> int:
     """The number of compilations so far."""
+    # Compiled frames, counted by torch itself.
     utils = sys.modules.get("torch._dynamo.utils")
     return 0 if utils is None else int(utils.counters["frames"]["total"])
 

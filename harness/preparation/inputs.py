@@ -88,7 +88,8 @@ def build(op: Op, case: Case, *, variant: int = 0) -> Inputs:
         return _laid_out(_cast(tensor, dtype).to(case.device), case.layout)
 
     args = tuple(made[name] for name in op.arguments)
-    # A contender may lack an option as long as the default will do.
+    # Set by the shape, or made with the arguments. Those at their default are left out, so that a
+    # contender may lack them.
     options = {
         name: value
         for name, value in {**axes, **made}.items()
@@ -147,6 +148,7 @@ def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     """Floating values in `dtype`; where that is an integer type, a hundred times as large."""
     if not tensor.is_floating_point() or dtype.is_floating_point:
         return tensor.to(dtype) if tensor.is_floating_point() else tensor
+    # Most values lie between -3 and 3: as they are, few integers would be left of them.
     return tensor.nan_to_num(posinf=0, neginf=0).mul(100).to(dtype)
 
 
@@ -160,6 +162,7 @@ def _laid_out(tensor: Tensor, layout: str) -> Tensor:
     if layout == "transposed":
         return tensor.transpose(0, -1).contiguous().transpose(0, -1)
     gaps = tensor.new_full((*tensor.shape[:-1], 2 * tensor.shape[-1] + 1), _GARBAGE[_kind(tensor)])
+    # A gap before and after each element.
     view = gaps[..., 1::2]
     return view.copy_(tensor)
 

@@ -24,6 +24,7 @@ from opbench.harness.preparation.compiler import separate_cache
 from opbench.results.errors import DeclarationError, UnsupportedError
 from opbench.results.records import Case
 
+#: Files beside a target that its fingerprint covers.
 _SOURCE_SUFFIXES = {".py", ".cpp", ".h", ".cu", ".cuh"}
 
 
@@ -64,6 +65,7 @@ def ensure_supported(
 def ensure_installed(contender: Impl) -> None:
     """Raise UnsupportedError where a module that the contender requires is not installed."""
     for module in contender.requires:
+        # The package alone: to find a submodule would import it.
         if importlib.util.find_spec(module.partition(".")[0]) is None:
             raise UnsupportedError(f"needs {module}: pip install {module.partition('.')[0]}")
 
@@ -83,6 +85,7 @@ def resolve(contender: Impl) -> Callable[..., Any]:
     prepare = contender.prepare
     if isinstance(prepare, str):
         prepare = _attribute(contender, prepare)
+    # Before anything is compiled.
     separate_cache()
     prepared: Callable[..., Any] = prepare(function)
     return prepared
@@ -93,6 +96,7 @@ def fingerprint(contender: Impl) -> str:
     digest = hashlib.sha256(_source(contender.function).encode())
     if contender.target is not None:
         spec = importlib.util.find_spec(contender.target.partition(":")[0])
+        # Headers and helpers are as much a part of a kernel as its own file.
         if spec is not None and spec.origin is not None:
             for path in sorted(Path(spec.origin).parent.iterdir()):
                 if path.suffix in _SOURCE_SUFFIXES:
@@ -124,6 +128,7 @@ def _attribute(contender: Impl, text: str) -> Any:
 
 def _traits(values: Mapping[str, Any]) -> dict[str, str]:
     """The dtype and device of the arguments: of the first floating-point tensor, or the first."""
+    # Here, so that listing doesn't import it.
     import torch
 
     tensors = [value for value in values.values() if isinstance(value, torch.Tensor)]

@@ -34,6 +34,7 @@ def bind(
     bound, leaves = given.leaves(grad)
     forward = partial(function, *bound.args, **bound.options)
     if direction == "backward":
+        # Once: all timed calls go back through this graph.
         outputs = as_tuple(forward())
         return _written_out(
             partial(
@@ -49,6 +50,7 @@ def bind(
 
 def _written_out(call: Callable[[], tuple[Tensor | None, ...]]) -> Callable[[], object]:
     """The call, with contiguous copies of those of its gradients that are expanded views."""
+    # Which of them are expanded is the same for every call.
     expanded = [gradient is not None and _is_expanded(gradient) for gradient in call()]
     if not any(expanded):
         return call

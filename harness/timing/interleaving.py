@@ -197,7 +197,6 @@ def _recheck_at_random(race: _Race, active: Sequence[str], spent_s: float) -> No
 
 
 def _recheck(race: _Race, name: str) -> None:
-    """Check a contender's result again, and exclude it where it is wrong."""
     start = race.clock.now()
     race.monitor.begin(name)
     outcome = race.monitor.recheck(name)
