@@ -1,4 +1,7 @@
-"""The arguments that several verbs share, as argparse takes them. No torch, no rich."""
+"""The arguments that several verbs share, as argparse takes them. No torch, no rich.
+
+Each function adds a group of them to a parser; `options` holds the values that they stand for.
+"""
 
 from __future__ import annotations
 

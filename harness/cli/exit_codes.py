@@ -1,4 +1,8 @@
-"""Exit codes, the same for every verb."""
+"""Exit codes, the same for every verb.
+
+Pure functions of outcomes, leaderboards, gates and comparisons. The code of an error stands on
+its class, `results.errors.OpbenchError.exit_code`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The filter of recorded cases and contenders, as the verbs that read runs take it."""
+"""The filter of recorded cases and contenders, as the verbs that read runs take it.
+
+Unlike a selection it is held to what runs have, not to what is declared.
+"""
 
 from __future__ import annotations
 

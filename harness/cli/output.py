@@ -1,4 +1,7 @@
-"""How a verb shows its work and its results, for people or for programs."""
+"""How a verb shows its work and its results, for people or for programs.
+
+Lines on standard error begin with the verb; JSON has records as they stand in runs.
+"""
 
 from __future__ import annotations
 

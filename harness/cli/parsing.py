@@ -1,4 +1,8 @@
-"""Parse command lines: a line for each error, options that may be repeated. No torch."""
+"""Parse command lines: a line for each error, options that may be repeated. No torch.
+
+Names by commas add up where an option is repeated; an option that can't add up is refused the
+second time.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Resume a run: the options that it keeps or may change, and the cases that are raced anew."""
+"""Resume a run: the options that it keeps or may change, and the cases that are raced anew.
+
+A run goes on with the options that it was begun with, and in the same environment only.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Run folders of the verbs: the one that is read, a new one, and how to go on with one."""
+"""Run folders of the verbs: the one that is read, a new one, and how to go on with one.
+
+A new run keeps the options of its command line and the warnings of noise.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,7 @@ _HINTS = {
 class NewRun:
     """A run to be created."""
 
+    #: The verb that makes it.
     verb: str
     #: The folder of runs that it goes into.
     out: Path
@@ -40,6 +44,7 @@ class NewRun:
     id: str
     #: The threads that contenders use; 0 for every core.
     threads: int
+    #: The decision rules of its races.
     rules: Rules
     #: The options to keep with it: names and their values in JSON.
     settings: tuple[tuple[str, str], ...]
@@ -49,6 +54,7 @@ class NewRun:
 class RunInProgress:
     """What a verb leaves when it is interrupted: the folder it records into, once there is one."""
 
+    #: None until it is created.
     folder: Path | None = None
 
 

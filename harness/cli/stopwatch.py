@@ -1,4 +1,7 @@
-"""The time that a run spends, by phase. No torch."""
+"""The time that a run spends, by phase. No torch.
+
+Preparing is told from checking afterwards, by the preparation that outcomes carry.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ class Stopwatch:
 
     #: The clock, in seconds.
     now: Callable[[], float] = time.monotonic
+    #: By phase.
     spent_s: dict[str, float] = field(default_factory=dict)
+    #: The current phase, and when it began.
     _phase: str = ""
     _since: float = 0.0
 
@@ -40,10 +45,13 @@ class Stopwatch:
 class PhaseTimer(NullObserver):
     """An observer that times the phases of every case, and passes every notification on."""
 
+    #: Draws the progress.
     observer: Observer
+    #: Holds the seconds of all cases.
     watch: Stopwatch
     #: Seconds that the race of each case took, its warm-up included.
     raced_s: dict[Case, float] = field(default_factory=dict)
+    #: Seconds of racing before the current case.
     _raced_before: float = 0.0
 
     def begin_case(self, race: Race) -> None:

@@ -1,4 +1,8 @@
-"""Tables and progress in a terminal."""
+"""Tables and progress in a terminal.
+
+Progress goes to standard error: a bar or a line that changes on a terminal, else a line for each
+case or unit, and nothing where it is to be quiet.
+"""
 
 from __future__ import annotations
 

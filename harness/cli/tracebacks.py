@@ -1,4 +1,7 @@
-"""The tracebacks of contenders that failed, or the end of their output where they crashed."""
+"""The tracebacks of contenders that failed, or the end of their output where they crashed.
+
+Leaderboards have room for the last line alone.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,10 @@ from opbench.results.records import Case, Failed, Record, Uncompared
 class Failure:
     """A contender that failed on a case."""
 
+    #: Its name.
     contender: str
     case: Case
+    #: With the reason and the traceback.
     failed: Failed
 
 

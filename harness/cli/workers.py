@@ -1,4 +1,7 @@
-"""The worker processes of verbs that run contenders."""
+"""The worker processes of verbs that run contenders.
+
+They start at once, and import torch while the command plans.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Check the contenders of one case in one process."""
+"""Check the contenders of one case in one process.
+
+Each is checked on every pass and kind by itself; the right ones are then compared with each
+other. A contender's function is resolved once for all cases, so that compiled ones keep what they
+compiled.
+"""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ class Status:
 
     #: The number of the contender in the job, or IDLE.
     contender: int
+    #: The stage that the contender is in.
     stage: Stage
     #: When it began, in seconds of the system's monotonic clock.
     since: float

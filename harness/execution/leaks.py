@@ -1,4 +1,8 @@
-"""Leaks of a contender into its process: changed global state, child processes, threads."""
+"""Leaks of a contender into its process: changed global state, child processes, threads.
+
+A snapshot before it runs tells afterwards what to undo. State is restored and processes are
+killed; a thread can't be stopped from outside, and taints the process for good.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +24,11 @@ _COMPILE_WORKER = "_inductor"
 class Snapshot:
     """The process at one moment: global state, and the ids of child processes and threads."""
 
+    #: Global state of torch and Python.
     state: process_state.GlobalState
+    #: The ids of all descendants.
     processes: frozenset[int]
+    #: The ids of all threads.
     threads: frozenset[int]
 
 

@@ -1,4 +1,9 @@
-"""The messages that a supervisor and its workers exchange."""
+"""The messages that a supervisor and its workers exchange.
+
+A worker is sent its config and answers with a handshake. For each job it then sends the start and
+the result of every contender, and an end; contenders whose blocks are timed are first ready, then
+timed one block a request.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +44,9 @@ class WorkerConfig:
 class Job:
     """A case to work on with its contenders."""
 
+    #: What is done with them.
     task: Task
+    #: The case, and those of its contenders that have no result yet.
     race: Race
     #: Of a race, and of the calibration of blocks.
     policy: Policy = field(default_factory=Policy)
@@ -59,7 +66,9 @@ class Job:
 class Handshake:
     """The first message of a worker: its environment, or the error that keeps it from working."""
 
+    #: None if the worker can't work.
     environment: Environment | None
+    #: For people; "" if there is none.
     error: str = ""
 
 
@@ -70,7 +79,9 @@ class StageStart:
     With "" for the contender, the race of all of them begins, and no answer is expected.
     """
 
+    #: Its name.
     contender: str
+    #: As in records: "prepare", "check", "profile" or "race".
     stage: str
 
 
@@ -78,8 +89,10 @@ class StageStart:
 class ContenderResult:
     """The result of a contender, and the beginning of its output."""
 
+    #: Its name.
     contender: str
     result: JobResult
+    #: At most OUTPUT characters.
     output: str
 
 
@@ -100,6 +113,7 @@ class JobEnd:
 class BlocksReady:
     """These contenders can be timed; the worker waits for time requests until one ends it."""
 
+    #: Their names.
     contenders: tuple[str, ...]
 
 
@@ -107,6 +121,7 @@ class BlocksReady:
 class TimeRequest:
     """Time a block of a contender and send its seconds per call; with "", end the job."""
 
+    #: Its name, or "".
     contender: str
 
 

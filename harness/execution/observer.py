@@ -1,4 +1,8 @@
-"""The one seam through which work on cases reports its progress and its results."""
+"""The one seam through which work on cases reports its progress and its results.
+
+In a worker it is the pipe to the supervisor; in the parent the recorder of a run, which passes
+everything on to the progress on a terminal.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +59,7 @@ class NullObserver:
 class InProcessObserver(NullObserver):
     """Passes on what happens to contenders in this process, as a supervisor does of its workers."""
 
+    #: The one that it passes everything on to.
     observer: Observer
     #: The contenders whose results were passed on.
     reported: set[str] = field(default_factory=set)

@@ -1,4 +1,9 @@
-"""A worker process: started, watched, suspended, and killed with all its descendants."""
+"""A worker process: started, watched, suspended, and killed with all its descendants.
+
+The parent and the child share a pipe, a status page and the file that the child prints to. What
+the child does is judged from outside: how long a contender takes, how much memory it uses, how it
+ends.
+"""
 
 from __future__ import annotations
 
@@ -65,6 +70,7 @@ class Death:
 
     #: The contender that was running; "" for none.
     contender: str
+    #: The outcome of that contender.
     failed: Failed
 
 

@@ -1,4 +1,8 @@
-"""Profile the contenders of one case in one process."""
+"""Profile the contenders of one case in one process.
+
+Each is prepared and checked as for a race. Its trace and its peak memory are then taken in calls
+of their own, as the profiler itself allocates.
+"""
 
 from __future__ import annotations
 

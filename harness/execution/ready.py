@@ -1,4 +1,8 @@
-"""Contenders of a case made ready to be timed: prepared, checked and bound to their inputs."""
+"""Contenders of a case made ready to be timed: prepared, checked and bound to their inputs.
+
+Races, profiles, comparisons and pytest's items all begin here, so that what is timed was checked
+on the very inputs that it is timed on.
+"""
 
 from __future__ import annotations
 
@@ -53,6 +57,7 @@ class TaintedError(Exception):
 class Ready:
     """A contender that was prepared and found right."""
 
+    #: The contender, compiled and called once.
     function: Callable[..., Any]
     #: The function bound to the case's inputs: the timed call.
     call: Callable[[], object]

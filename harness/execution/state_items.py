@@ -1,4 +1,7 @@
-"""The pieces of global state of torch and Python: how each is read, written back and shown."""
+"""The pieces of global state of torch and Python: how each is read, written back and shown.
+
+The order matters: modes are restored first, as they would see the restoring of all that follows.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,9 @@ _DISPATCH: Any = _python_dispatch
 class StateItem:
     """One piece of global state."""
 
+    #: Its name in messages.
     name: str
+    #: Returns its value now.
     read: Callable[[], Any]
     #: Puts a value back; where it refuses, the change is reported as one that stays.
     write: Callable[[Any], object]

@@ -1,4 +1,7 @@
-"""Call a function in a process of its own, which takes its leaks along when it ends."""
+"""Call a function in a process of its own, which takes its leaks along when it ends.
+
+The function has to be a module's, and its arguments and result are pickled.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Time the anchors at the beginning of a run, by which the machine's days can be compared."""
+"""Time the anchors at the beginning of a run, by which the machine's days can be compared.
+
+They are recorded as any other job, and told from contenders by their ops.
+"""
 
 from __future__ import annotations
 

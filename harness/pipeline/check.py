@@ -27,9 +27,12 @@ from opbench.results.records import Case, Failed, Right, Unsupported, Wrong
 class Pair:
     """The largest difference of two right contenders on one case, in tolerances."""
 
+    #: The names of both.
     one: str
     other: str
+    #: The case that they were compared on.
     case: Case
+    #: As a multiple of the tolerance.
     units: float
 
 
@@ -37,7 +40,9 @@ class Pair:
 class CheckReport:
     """All verdicts of a check, and the differences of right contenders."""
 
+    #: A verdict for each contender and case.
     checked: tuple[Checked, ...]
+    #: For each two right contenders and case.
     pairs: tuple[Pair, ...]
     #: Faults of ops themselves, a line each; no contender is judged on their cases.
     faults: tuple[str, ...] = ()
@@ -115,7 +120,9 @@ class _Checker:
     catalog: Catalog
     #: Draws the progress.
     observer: Observer
+    #: Decides which caveats hold.
     machine: MachineFacts
+    #: Those of the ops, as they come up.
     faults: OpFaults = field(default_factory=OpFaults)
 
     def check(self, races: Iterable[Race], check_case: CheckCase) -> _Collector:
@@ -138,10 +145,14 @@ class _Collector(NullObserver):
     """Collects verdicts, with the caveats that make some of them expected."""
 
     catalog: Catalog
+    #: Draws the progress.
     observer: Observer
     machine: MachineFacts
+    #: The verdicts so far.
     checked: list[Checked] = field(default_factory=list)
+    #: The differences so far.
     pairs: list[Pair] = field(default_factory=list)
+    #: The current case.
     _case: Case = field(init=False)
 
     def begin_case(self, race: Race) -> None:

@@ -1,4 +1,7 @@
-"""Profile contenders, case by case, and record it."""
+"""Profile contenders, case by case, and record it.
+
+No profiler runs during a race, so that none taints a timing.
+"""
 
 from __future__ import annotations
 

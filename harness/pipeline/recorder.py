@@ -1,4 +1,8 @@
-"""Observers that record what becomes of each job of a run."""
+"""Observers that record what becomes of each job of a run.
+
+A line is written before a job starts and another when it ends, so that a run that breaks off can
+be resumed, and the contender that broke it is known.
+"""
 
 from __future__ import annotations
 
@@ -39,11 +43,13 @@ class Recorder(NullObserver):
     """Writes the lines of a run as its jobs begin and end, and passes every notification on."""
 
     catalog: Catalog
+    #: The run that is written.
     folder: RunFolder
     #: Draws the progress.
     observer: Observer
     #: The number of the race's first round.
     first_round: int = 0
+    #: The current case.
     _case: Case = field(init=False)
 
     def begin_case(self, race: Race) -> None:
@@ -96,6 +102,7 @@ class Recorder(NullObserver):
 class ProfileRecorder(Recorder):
     """Writes profiles, and the outcome of each contender that couldn't be profiled."""
 
+    #: Profiles and outcomes, in their order.
     written: list[Profile | Record] = field(default_factory=list)
 
     def begin(self, name: str, stage: str) -> None:
@@ -121,8 +128,11 @@ class ProfileRecorder(Recorder):
 class ProcessesCollector(NullObserver):
     """Collects the outcomes of contenders in each of several processes."""
 
+    #: Records the beginning of each contender.
     recorder: Recorder
+    #: By contender, one of each process.
     outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
+    #: By contender, the output in the first process.
     output: dict[str, str] = field(default_factory=dict)
 
     def begin(self, name: str, stage: str) -> None:

@@ -1,4 +1,8 @@
-"""Collectors of the pytest plugin: contenders on cases, of a file or of the whole catalogue."""
+"""Collectors of the pytest plugin: contenders on cases, of a file or of the whole catalogue.
+
+Which of them are collected is pytest's affair (-k, paths); which cases there are, that of the
+plugin's options.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""A contender on a case as a pytest-benchmark item: checked first, then timed by its rules."""
+"""A contender on a case as a pytest-benchmark item: checked first, then timed by its rules.
+
+Items of one case share its inputs. Each carries its record without the samples, so that `opbench
+import` can make a run of pytest-benchmark's JSON.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +42,11 @@ if TYPE_CHECKING:
 class Job:
     """One item: a contender on a case."""
 
+    #: With the op and the contender.
     catalog: Catalog
+    #: What it is checked and timed on.
     case: Case
+    #: Its name.
     contender: str
 
     @property

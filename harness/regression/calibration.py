@@ -1,4 +1,8 @@
-"""Record the units that sessions are resampled from: unchanged, and slowed down on purpose."""
+"""Record the units that sessions are resampled from: unchanged, and slowed down on purpose.
+
+The project is compared with itself, so that every slowdown that a session finds is a false alarm,
+unless it was injected.
+"""
 
 from __future__ import annotations
 

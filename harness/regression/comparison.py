@@ -1,4 +1,8 @@
-"""The contenders and cases that two versions of a project share, or that one lacks. No torch."""
+"""The contenders and cases that two versions of a project share, or that one lacks. No torch.
+
+Both versions are loaded into this process where they can share it, and else each into one of its
+own. The plan that comes of it is all that a session knows of the versions.
+"""
 
 from __future__ import annotations
 
@@ -48,9 +52,11 @@ class ComparisonPlan:
 
     #: By side (base and head), what its process loads.
     sides: Mapping[str, WorkerConfig]
+    #: The cases, with the contenders that both sides have.
     races: tuple[Race, ...]
     #: The races of the A/A control, in which the base meets itself.
     control: tuple[Race, ...]
+    #: Of contenders, in each process.
     limits: Limits
     #: By key of the case and contender, the share of its own time by which the head is slowed down
     #: on purpose, to learn what a gate detects.

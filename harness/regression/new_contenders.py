@@ -1,4 +1,7 @@
-"""Try contenders that only one version has: there is nothing to compare them with."""
+"""Try contenders that only one version has: there is nothing to compare them with.
+
+They are checked and called once, so that a gate can say whether a new contender works at all.
+"""
 
 from __future__ import annotations
 

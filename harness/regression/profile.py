@@ -1,4 +1,8 @@
-"""Profile two versions of contenders on the same cases, each version in a process of its own."""
+"""Profile two versions of contenders on the same cases, each version in a process of its own.
+
+The two profiles of a case follow each other at once; what grew between them is derived when they
+are read.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +86,9 @@ def _profiled(
 class _Collector(NullObserver):
     """Collects the results of the contenders of a case, and passes every notification on."""
 
+    #: Draws the progress.
     observer: Observer
+    #: By contender.
     results: dict[str, JobResult] = field(default_factory=dict)
 
     def begin(self, name: str, stage: str) -> None:

@@ -1,4 +1,7 @@
-"""The state of a gate's session: the units recorded so far, and what isn't timed any more."""
+"""The state of a gate's session: the units recorded so far, and what isn't timed any more.
+
+It is changed by `keep` alone, and every observation is in the folder before the next is taken.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,9 @@ class SessionObserver(NullObserver):
 class UnitKey:
     """Which unit is being taken: its role, its number among those of the role, and the method."""
 
+    #: The stage of the session, or the A/A control beside it.
     role: Role
+    #: Counts from 0.
     number: int
     method: Method
 
@@ -54,9 +59,13 @@ class UnitKey:
 class Session:
     """A session under way."""
 
+    #: Everything that is compared.
     comparison: ComparisonPlan
+    #: Decide when a contender is decided.
     rules: GateRules
+    #: The gate's run.
     folder: RunFolder
+    #: Draws the progress.
     observer: SessionObserver
     #: Seconds of the monotonic clock after which no new contender is looked at.
     deadline: float

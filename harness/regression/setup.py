@@ -1,4 +1,8 @@
-"""Set up a comparison of two versions: worktrees or environments, and what is compared."""
+"""Set up a comparison of two versions: worktrees or environments, and what is compared.
+
+Two versions of a repository are checked out, built and loaded; or one project runs with the
+packages of two environments. All of it is removed at the end.
+"""
 
 from __future__ import annotations
 
@@ -54,6 +58,7 @@ class ComparisonRequest:
     python: str
     #: A shell command that builds a version that was checked out; "" for none.
     build: str
+    #: The ops, contenders and cases.
     selection: Selection
     #: As given by --load.
     modules: tuple[str, ...]
@@ -64,13 +69,17 @@ class ComparisonRequest:
 class Setup:
     """Everything that a session needs."""
 
+    #: What the session times.
     plan: ComparisonPlan
+    #: From what the plan was made.
     common: Common
     #: How contenders are screened.
     method: Method
     #: Why by this method.
     note: str
+    #: The base, as it stands in records.
     base: Side
+    #: The head, as it stands in records.
     head: Side
     #: The root of the head version, where its list of accepted changes lies.
     root: Path

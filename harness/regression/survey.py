@@ -1,4 +1,8 @@
-"""A survey of a version: the selected ops and contenders it has, as plain values."""
+"""A survey of a version: the selected ops and contenders it has, as plain values.
+
+It can be made in another process, and be compared with the survey of a version that can't share
+it.
+"""
 
 from __future__ import annotations
 

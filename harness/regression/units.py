@@ -1,4 +1,8 @@
-"""Take one unit of a session: time everything once, in fresh processes."""
+"""Take one unit of a session: time everything once, in fresh processes.
+
+In one process both versions of a contender take turns block by block; in a pair of processes one
+is suspended while the other is timed. Either way a unit is one observation, whatever its samples.
+"""
 
 from __future__ import annotations
 
@@ -135,8 +139,11 @@ def _time_in_pair(
 class _UnitRecorder(NullObserver):
     """Records the times of contenders whose versions share a process."""
 
+    #: Keeps the observations.
     session: Session
+    #: The case that is timed.
     race: Race
+    #: The unit that is taken.
     unit: UnitKey
 
     def done(self, name: str, result: JobResult, output: str = "") -> None:

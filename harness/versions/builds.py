@@ -1,4 +1,8 @@
-"""Build a version that was checked out, without leaving this environment pointing into it."""
+"""Build a version that was checked out, without leaving this environment pointing into it.
+
+A build runs in the root of its version. Commands that would install it are refused beforehand,
+and a pointer that one has left all the same is found afterwards.
+"""
 
 from __future__ import annotations
 

@@ -34,7 +34,9 @@ def relocate_finders(relocate: Relocate) -> None:
 class _RelocatingFinder:
     """A finder of modules, or of those at a place of the search path."""
 
+    #: The one that knows the installed tree.
     finder: Any
+    #: Into the active version.
     relocate: Relocate
 
     def find_spec(self, name: str, *args: Any, **named: Any) -> ModuleSpec | None:
@@ -58,7 +60,9 @@ class _RelocatingFinder:
 class _RelocatingHook:
     """A path hook whose finders relocate."""
 
+    #: The one that knows the installed tree.
     hook: Callable[[str], Any]
+    #: Into the active version.
     relocate: Relocate
 
     def __call__(self, place: str) -> Any:

@@ -1,4 +1,7 @@
-"""Files that git ignores and Python would load: only the working tree has them, no ref does."""
+"""Files that git ignores and Python would load: only the working tree has them, no ref does.
+
+A compiled extension, say: the base, checked out, may fall back to slower code for want of it.
+"""
 
 from __future__ import annotations
 

@@ -27,7 +27,9 @@ from opbench.results.errors import DeclarationError, VersionError
 class LoadedVersion:
     """One version, loaded."""
 
+    #: Where it lies.
     version: Version
+    #: Its ops and contenders, and the installed ones.
     catalog: Catalog = field(init=False)
     #: Its own modules, by name.
     modules: dict[str, ModuleType] = field(default_factory=dict)

@@ -1,4 +1,8 @@
-"""A project's name and entry points, read from its files without running any of them."""
+"""A project's name and entry points, read from its files without running any of them.
+
+pyproject.toml (standard or Poetry), setup.cfg and literals of setup.py are read. What a program
+would compute isn't known, and is left to what is installed.
+"""
 
 from __future__ import annotations
 

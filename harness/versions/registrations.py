@@ -34,7 +34,9 @@ _SYSTEM = ("/usr/lib", "/lib", "/usr/local/lib", "/opt", sys.base_prefix)
 class Registered:
     """The names of torch's ops, and the libraries that are mapped, at one moment."""
 
+    #: As torch's dispatcher has them.
     names: frozenset[str]
+    #: Their paths.
     libraries: frozenset[str]
 
     @classmethod

@@ -1,4 +1,8 @@
-"""The modules of a version to load, its search path, and installed copies of its packages."""
+"""The modules of a version to load, its search path, and installed copies of its packages.
+
+A version loads what its own files declare and what is installed besides; a place of the installed
+tree in the search path stands for the same place of the version.
+"""
 
 from __future__ import annotations
 

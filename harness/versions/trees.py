@@ -1,4 +1,7 @@
-"""The tree that a file belongs to: that of a version, or of an installed package."""
+"""The tree that a file belongs to: that of a version, or of an installed package.
+
+An environment inside of a repository is no part of its tree.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Versions of a repository side by side: temporary git worktrees."""
+"""Versions of a repository side by side: temporary git worktrees.
+
+They lie in folders that their process keeps locked, and are removed at the end; those of
+processes that were killed are removed by the next one.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,7 @@ class Checkout:
 
     #: Its name in messages.
     label: str
+    #: The folder that it lies in.
     root: Path
     #: The full name of its commit; with "+" if it was changed since.
     commit: str

@@ -1,4 +1,7 @@
-"""`opbench calibrate`: what this machine can do at most, and how often the gate errs on it."""
+"""`opbench calibrate`: what this machine can do at most, and how often the gate errs on it.
+
+Either is measured once and cached for the machine; later runs and gates take it from there.
+"""
 
 from __future__ import annotations
 
@@ -162,11 +165,15 @@ def _measure_ceilings(
 class _Request:
     """The calibration of the gate."""
 
+    #: What units are recorded of.
     selection: Selection
     #: As given by --load.
     modules: tuple[str, ...]
+    #: Of contenders, in each of two processes.
     limits: Limits
+    #: Those whose error rates are found.
     rules: GateRules
+    #: The folder, if none is resumed.
     new: NewRun
     #: The folder to go on with; None for a new one.
     resumed: RunFolder | None
@@ -178,6 +185,7 @@ class _Request:
     slowdowns: tuple[float, ...]
     #: Number of sessions that are resampled.
     sessions: int
+    #: The machine that the calibration is of: its device and threads.
     device: str
     threads: int
     #: The file of the plot, if any.

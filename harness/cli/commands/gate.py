@@ -1,4 +1,7 @@
-"""`opbench gate`: whether a change made contenders slower, against a base measured beside it."""
+"""`opbench gate`: whether a change made contenders slower, against a base measured beside it.
+
+With `--base-run` the base is a recorded run instead (`gate_against_run`).
+"""
 
 from __future__ import annotations
 
@@ -60,9 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 class _Request:
     """The session that is to be held."""
 
+    #: The versions and the selection.
     versions: ComparisonRequest
+    #: Of contenders, in each of two processes.
     limits: Limits
+    #: The decision rules.
     rules: GateRules
+    #: The folder of the session.
     new: NewRun
     output: Output
     #: Seconds after which no new contender is looked at.

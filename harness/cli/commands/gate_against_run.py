@@ -41,12 +41,17 @@ class Request:
 
     #: The folder of the run.
     base: Path
+    #: The contenders and cases to race.
     selection: Selection
+    #: Selects among those that the run has.
     selector: Filter
     #: As given by --load.
     modules: tuple[str, ...]
+    #: Of contenders.
     limits: Limits
+    #: The decision rules.
     rules: GateRules
+    #: The folder of the new races.
     new: NewRun
     output: Output
     #: Seconds for all races together.

@@ -1,4 +1,7 @@
-"""`opbench history`: what contenders took, run after run, and where that changed."""
+"""`opbench history`: what contenders took, run after run, and where that changed.
+
+Times of different days are compared relative to the machine's anchors.
+"""
 
 from __future__ import annotations
 

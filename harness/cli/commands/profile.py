@@ -1,4 +1,8 @@
-"""`opbench profile`: where the time and the memory of contenders go, and what grew of it."""
+"""`opbench profile`: where the time and the memory of contenders go, and what grew of it.
+
+Profiles go into a run of their own, or are added to one; with a base there are two of each
+contender.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +56,7 @@ class _Place:
 
     #: The run that they are added to; None for a new one.
     run: str | None
+    #: The run to create otherwise.
     new: NewRun
     output: Output
     #: How many operators are shown.

@@ -1,4 +1,7 @@
-"""`opbench run`: race contenders and record the run, or finish one that was begun."""
+"""`opbench run`: race contenders and record the run, or finish one that was begun.
+
+A resumed run does what is missing; with a longer budget, its undecided cases are raced anew.
+"""
 
 from __future__ import annotations
 
@@ -79,11 +82,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 class _Request:
     """The races that are to be run."""
 
+    #: The ops, contenders and cases.
     selection: Selection
     #: As given by --load.
     modules: tuple[str, ...]
     #: None for races in this process.
     limits: Limits | None
+    #: The run to create, if none is resumed.
     new: NewRun
     #: The run to go on with; None for a new one.
     resumed: RunFolder | None
@@ -102,13 +107,17 @@ class _Request:
 class _Report:
     """What is shown of a run."""
 
+    #: The run.
     folder: RunFolder
+    #: A leaderboard for each case.
     boards: Sequence[Board]
+    #: Of the cases that are undecided.
     outlooks: Sequence[Outlook]
     #: The records of the races, those that the run had already included.
     records: Sequence[Record]
     #: Seconds by phase.
     spent_s: Mapping[str, float]
+    #: What disturbed the races.
     warnings: Sequence[str]
 
 

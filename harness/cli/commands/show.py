@@ -1,4 +1,7 @@
-"""`opbench show`: the leaderboards and profiles of a recorded run, or the verdicts of a gate."""
+"""`opbench show`: the leaderboards and profiles of a recorded run, or the verdicts of a gate.
+
+The exit code is the one that the run or the gate ended with.
+"""
 
 from __future__ import annotations
 
