@@ -122,7 +122,8 @@ def run(args: argparse.Namespace) -> Exit:
         kind = "--gate" if args.gate else "--ceilings"
         raise SelectionError(f"{listed(ignored)} would say nothing to {kind}: leave it out")
     if args.gate:
-        return _calibrate_gate(args)
+        import_lazily("torch")
+        return _calibrate_gate(_request(args))
     devices, threads = options.selection(args).devices, args.threads or usable_cores()
     output = options.output(args)
     return _measure_ceilings(devices, threads, args.seconds, fresh=args.fresh, output=output)
@@ -192,16 +193,12 @@ class _Request:
     plot: Path | None
 
 
-def _calibrate_gate(args: argparse.Namespace) -> Exit:
+def _calibrate_gate(request: _Request) -> Exit:
     """Record units, derive the error rates of gates from them, and keep these."""
     from opbench.results.records.machine_cache import CALIBRATIONS
     from opbench.results.report.machine import calibration_table
 
-    import_lazily("torch")
-    if args.plot:
-        ensure_apart_from_runs(args.plot)
     with resumable("calibrate") as progress:
-        request = _request(args)
         folder = _record(request, progress)
         calibration = _calibration(request, folder)
         folder.append(calibration)
@@ -220,6 +217,8 @@ def _calibrate_gate(args: argparse.Namespace) -> Exit:
 
 def _request(args: argparse.Namespace) -> _Request:
     """The calibration, with the options of the folder that is resumed, if any."""
+    if args.plot:
+        ensure_apart_from_runs(args.plot)
     resumed = None
     if args.resume:
         given = options.given(args)
