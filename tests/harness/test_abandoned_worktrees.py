@@ -77,7 +77,7 @@ def test_signals_leave_nothing_however_many_there_are(project, numbers):
     assert is_clean(project)
 
 
-def test_what_a_killed_gate_left_is_cleared_up_by_the_next(project):
+def test_leftovers_of_a_killed_gate_are_removed_by_the_next(project):
     with gating(project) as (process, root):
         process.kill()
         process.wait()
@@ -89,7 +89,7 @@ def test_what_a_killed_gate_left_is_cleared_up_by_the_next(project):
 
 
 @pytest.mark.parametrize("left", ["half", "nothing"])
-def test_it_is_forgotten_too_where_little_or_nothing_is_left_of_it_on_disk(project, left):
+def test_a_worktree_without_its_folder_is_forgotten(project, left):
     """As after what clears up temporary folders, or a start of the machine."""
     with gating(project) as (process, root):
         process.kill()
@@ -130,7 +130,7 @@ def test_an_interrupted_checkout_is_not_left_half_made(project):
     assert is_clean(project)
 
 
-def test_a_worktree_of_somebodys_that_is_not_there_just_now_is_left_alone(project):
+def test_a_worktree_of_a_user_that_is_absent_is_left_alone(project):
     """Its drive isn't mounted, or this is a container; and it may be called as ours are."""
     for name in ("drive", "opbench-gate-drive", "opbench-gate-x/theirs"):
         place = project.parent / name

@@ -89,7 +89,7 @@ def test_a_hook_that_checks_out_leaves_the_commit_as_it_was(project, monkeypatch
     assert (project / ".git" / "index").read_bytes() == before
 
 
-def test_what_a_build_left_without_write_permission_is_removed(project):
+def test_build_outputs_without_write_permission_are_removed(project):
     with checked_out(project, "main") as found:
         build(found, "mkdir -p cache/deep && touch cache/deep/x && chmod -R a-w cache")
     assert is_clean(project)
@@ -102,7 +102,7 @@ def test_a_version_is_built_in_its_own_root(project):
     assert not (project / "c.txt").exists()
 
 
-def test_what_a_failed_build_printed_last_is_told(project):
+def test_a_failed_build_shows_its_last_lines(project):
     with checked_out(project, "main") as found, pytest.raises(VersionError) as caught:
         build(found, "seq 1 20; echo no compiler >&2; exit 7")
     text = str(caught.value)

@@ -74,7 +74,7 @@ def ratio_of(calls):
     return median([h / b for b, h in zip(base.samples_s[:shared], head.samples_s, strict=False)])
 
 
-def test_the_head_takes_longer_by_the_share_that_was_asked_for():
+def test_an_injected_head_takes_longer_by_its_share():
     calls = {"base": counting, "head": counting}
     # The machine may change its pace in an attempt, and hardly in three in a row.
     attempts = (ratio_of(injected_slowdown.slowed(calls, 0.2, OwnClock())) for _ in range(3))
@@ -152,7 +152,7 @@ def test_units_are_recorded_as_they_are_and_slowed_down(calibrated):
     assert {"anchor_memory", "row_sum"} <= {u.case.op for u in units if u.role == "null"}
 
 
-def test_what_the_gate_is_worth_is_kept_for_later_gates(calibrated):
+def test_a_calibration_is_cached_for_later_gates(calibrated):
     run = open_run(calibrated / "runs/one")
     (known,) = run.calibrations()
     root = calibrated / "cache/opbench/calibrations"
@@ -196,14 +196,14 @@ def test_a_gate_tells_it_if_it_goes_by_the_same_rules(tmp_path):
         ["calibrate", "--gate", "--slowdowns", "3"],
     ],
 )
-def test_words_that_make_no_sense_are_refused(words, capsys):
+def test_senseless_arguments_are_refused(words, capsys):
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == Exit.USAGE
     assert "calibrate" in capsys.readouterr().err
 
 
-def test_what_cannot_be_slowed_by_a_known_share_is_refused(tmp_path):
+def test_a_device_without_known_slowdowns_is_refused(tmp_path):
     races = (Race(replace(CASE, device="cuda:0"), ("cpp",)),)
     comparison = ComparisonPlan(sides={}, races=races, control=(), limits=Limits())
     with pytest.raises(SelectionError, match="what runs on cuda:0 can't be slowed down by a known"):
@@ -215,7 +215,7 @@ def blocks(rng, *, process, times=200):
     return tuple(1e-5 * (1 + process) * rng.lognormvariate(0, 0.02) for _ in range(times))
 
 
-def test_the_rules_of_others_fail_what_did_not_change_where_processes_differ():
+def test_rules_of_other_tools_fail_unchanged_code_in_unlike_processes():
     rng = random.Random(0)
     units = []
     for number in range(20):

@@ -148,7 +148,7 @@ def test_compiling_for_new_shapes_is_not_taken_for_caching(catalog):
     assert isinstance(checks.check(reference, compiles_anew), Right)
 
 
-def test_the_compiler_is_patient_with_who_compiles():
+def test_the_compiler_does_not_give_up_after_a_few_shapes():
     """Else it gives up after a few shapes, and what is checked is no longer what it compiled."""
     seen = []
 
@@ -169,7 +169,7 @@ def test_the_compiler_is_patient_with_who_compiles():
     assert set(seen) == {256}
 
 
-def test_the_compiler_is_not_imported_where_nobody_compiles():
+def test_the_compiler_is_not_imported_without_compiled_contenders():
     """It takes as long to import as torch itself."""
     program = (
         "import sys, harness\ncatalog = opbench.load()\n"

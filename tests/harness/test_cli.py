@@ -106,7 +106,7 @@ def test_a_planted_wrong_contender_is_named_with_4(here, capsys):
     assert "instead of" in printed  # perhaps on a line of its own: the column is folded
 
 
-def test_one_that_raises_is_5_and_the_others_are_measured(here, capsys):
+def test_a_raising_contender_exits_with_5_and_others_are_measured(here, capsys):
     words = ["run", "row_sum", "-k", "small and not planted_wrong", *TROUBLE, *HERE]
     assert main(words) == Exit.FAILED
     text = capsys.readouterr().out
@@ -123,14 +123,14 @@ def test_a_verbose_run_prints_the_tracebacks_of_what_failed(here, capsys):
     assert 'raise RuntimeError("no luck today")' in text
 
 
-def test_a_precision_that_was_asked_for_and_not_reached_is_3(here, capsys):
+def test_a_requested_precision_not_reached_exits_with_3(here, capsys):
     words = ["run", "row_sum", "-k", "small", "--impl", "summed,without_gradient", *MINE]
     assert main([*words, *HERE, "--precision", "0.001%"]) == Exit.INCONCLUSIVE
     # On a busy machine that takes its time.
     assert main([*words, *HERE, "--precision", "90%", "--budget", "10m"]) == Exit.OK
 
 
-def test_the_rules_of_a_run_are_kept_with_it(here, capsys):
+def test_a_run_keeps_its_rules(here, capsys):
     words = ["run", "row_sum", "-k", "small", "--impl", "summed,loop", *MINE, *HERE]
     assert main([*words, "--tie", "99%", "--precision", "10%", "--id", "one"]) in (0, 3)
     assert open_run("runs/one").info.rules == Rules(tie=0.99, precision=0.1)
@@ -155,7 +155,7 @@ def test_in_this_process_for_a_debugger(here, capsys):
     assert "best" in capsys.readouterr().out
 
 
-def test_ceilings_are_measured_kept_and_told(here, capsys, monkeypatch):
+def test_ceilings_are_measured_cached_and_printed(here, capsys, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
     words = ["run", "row_sum", "-k", "small", "--impl", "summed", *MINE, *HERE]
     assert main(words) == Exit.OK
@@ -190,7 +190,7 @@ def test_nothing_measured_is_6(here):
         (["publish", "nowhere"], "nowhere is not a run"),
     ],
 )
-def test_a_wrong_command_line_is_2_and_says_what_to_do(here, capsys, words, message):
+def test_a_wrong_command_line_exits_with_2_and_advice(here, capsys, words, message):
     assert main(words) == Exit.USAGE
     assert message in capsys.readouterr().err
 
@@ -249,7 +249,7 @@ def test_a_run_is_never_overwritten(here, capsys):
     assert "exists already" in capsys.readouterr().err
 
 
-def test_resume_takes_up_what_was_asked_for(here, capsys, monkeypatch):
+def test_resume_restores_the_options_of_the_run(here, capsys, monkeypatch):
     monkeypatch.chdir(LOADED)
     words = ["run", "row_sum", "-k", "summed", "--load", "row_sum.py", *HERE]
     assert main([*words, "--out", str(here), "--id", "one"]) == Exit.OK
@@ -376,7 +376,7 @@ def test_triton_is_checked_but_never_timed_under_its_interpreter(tmp_path):
     assert "is not timed under Triton's interpreter" in timed.stdout
 
 
-def test_a_run_tells_what_its_time_went_into(here, capsys):
+def test_a_run_prints_its_seconds_by_phase(here, capsys):
     words = ["run", "row_sum", "-k", "small", "--impl", "summed,loop", *MINE, *HERE, "--json"]
     assert main(words) == Exit.OK
     told = json.loads(capsys.readouterr().out)

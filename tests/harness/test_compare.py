@@ -58,7 +58,7 @@ def test_two_runs_of_one_process_are_no_pass(runs, capsys):
         assert f"  {name} on cpu, 1 threads: " in told
 
 
-def test_what_is_a_thousand_times_as_slow_is_slower(runs, capsys):
+def test_a_contender_a_thousand_times_as_slow_is_slower(runs, capsys):
     # Of the first run and a copy of it, since what two runs tell depends on the machine.
     folder = runs / "slow"
     shutil.copytree(runs / "before", folder)
@@ -81,7 +81,7 @@ def test_what_is_a_thousand_times_as_slow_is_slower(runs, capsys):
     assert all(f["contender"] != "loop" and f["method"] == "unpaired" for f in found)
 
 
-def test_who_is_selected(runs, capsys):
+def test_ops_and_contenders_are_selected(runs, capsys):
     again = shutil.copytree(runs / "before", runs / "copy")
     pair = ["compare", f"{runs}/before", str(again), "--json"]
     assert main([*pair, "--impl", "loop,summed"]) == Exit.INCONCLUSIVE

@@ -54,7 +54,7 @@ def alone(found):
 RENAMED = OPS.replace("def multiplied(", "def product(")
 
 
-def test_a_projects_own_contenders_are_compared_and_nobody_elses(compare):
+def test_only_a_projects_own_contenders_are_compared(compare):
     found = compare([OPS], [OPS])
     assert contenders(found) == {"row_sum": ("summed", "multiplied", "with_scratch")}
     assert found.alone == ()
@@ -70,7 +70,7 @@ def test_a_projects_own_contenders_are_compared_and_nobody_elses(compare):
         Selection(expression="product or multiplied", threads=1),
     ],
 )
-def test_what_one_version_lacks_is_listed_whatever_selects_it(compare, selection):
+def test_contenders_of_one_version_are_listed_by_every_selection(compare, selection):
     found = compare([OPS], [RENAMED], selection)
     assert alone(found) == {"multiplied": "vanished", "product": "new"}
     reasons = {item.contender: item.outcome for item in found.alone}
@@ -79,7 +79,7 @@ def test_what_one_version_lacks_is_listed_whatever_selects_it(compare, selection
     assert reasons["multiplied"].head.reason == "the working tree has no such contender"
 
 
-def test_an_op_that_vanished_is_listed_though_the_other_is_named_too(compare):
+def test_a_vanished_op_is_listed_beside_a_selected_one(compare):
     selection = Selection(names=("row_sum", "row_mean"), threads=1)
     found = compare([OPS, OTHER], [OPS, ""], selection, modules=("ops.py", "more.py"))
     assert set(contenders(found)) == {"row_sum"}
@@ -113,7 +113,7 @@ def test_all_is_new_of_a_file_that_the_base_lacks(compare, selection):
     assert reasons(found, "base") == {"main has no ops.py"}
 
 
-def test_a_further_file_is_new_beside_what_is_compared(compare):
+def test_a_further_file_is_new_beside_the_compared(compare):
     found = compare([OPS, None], [OPS, OTHER], modules=("ops.py", "more.py"))
     assert set(contenders(found)) == {"row_sum"}
     assert alone(found) == {"summed": "new"}
@@ -127,20 +127,20 @@ def test_a_file_that_the_head_lacks_has_vanished(compare):
     assert reasons(found, "head") == {"the working tree has no more.py"}
 
 
-def test_what_has_another_name_is_not_hidden_by_a_selection_of_the_new_one(compare):
+def test_selecting_a_renamed_contender_shows_its_old_name(compare):
     found = compare([OPS], [RENAMED], Selection(names=("row_sum",), impls=("product",), threads=1))
     assert found.races == ()
     assert alone(found) == {"product": "new", "multiplied": "vanished"}
 
 
-def test_what_both_versions_use_from_outside_is_told(compare):
+def test_packages_shared_by_both_versions_are_listed(compare):
     uses = "from numpy import array as made\nfrom pathlib import Path\n" + OPS
     found = compare([OPS], [uses])
     assert [name for name, _ in found.shared] == ["numpy", "torch"]
     assert all(Path(place).is_file() for _, place in found.shared)
 
 
-def test_the_working_directory_and_the_search_path_are_afterwards_as_before(compare):
+def test_working_directory_and_search_path_are_restored(compare):
     before = Path.cwd(), list(sys.path)
     compare([OPS], [OPS])
     assert (Path.cwd(), sys.path) == before
@@ -159,12 +159,12 @@ def test_the_working_directory_and_the_search_path_are_afterwards_as_before(comp
         (Selection(names=("patch_pooling",)), "declares no contender of what is selected"),
     ],
 )
-def test_what_neither_version_has_is_an_error_that_names_it(compare, selection, expected):
+def test_a_name_of_neither_version_is_an_error(compare, selection, expected):
     with pytest.raises(SelectionError, match=expected):
         compare([OPS], [OPS], selection)
 
 
-def test_the_base_is_raced_against_itself_on_anchors_and_on_contenders(compare):
+def test_the_control_races_anchors_and_contenders_of_the_base(compare):
     found = compare([OPS], [OPS])
     ops = [race.case.op for race in found.control]
     assert {anchor_dispatch.name, "row_sum"} < set(ops)
@@ -173,20 +173,20 @@ def test_the_base_is_raced_against_itself_on_anchors_and_on_contenders(compare):
     assert own.contenders == ("summed",)
 
 
-def test_what_does_not_load_is_told_with_its_version(compare):
+def test_a_load_error_names_its_version(compare):
     with pytest.raises(VersionError, match=r"^main does not load: .*ops\.py"):
         compare(["raise ValueError"], [OPS])
 
 
 @pytest.mark.parametrize("modules", [("ops.py", "none.py"), ("none.py",)])
-def test_a_file_that_nobody_has_is_an_error_that_names_it(compare, modules):
+def test_a_file_of_neither_version_is_an_error(compare, modules):
     with pytest.raises(
         SelectionError, match=r"main has no file none\.py, nor has the working tree"
     ):
         compare([OPS], [OPS], modules=modules)
 
 
-def test_a_head_that_does_not_load_is_told_with_its_version(compare):
+def test_a_load_error_of_the_head_names_it(compare):
     with pytest.raises(VersionError, match=r"^the working tree does not load: .*ops\.py"):
         compare([OPS], ["raise ValueError"])
 
@@ -198,13 +198,13 @@ LIBRARY.define("op(Tensor x) -> Tensor")
 """
 
 
-def test_versions_that_can_not_be_in_one_process_are_compared_all_the_same(compare):
+def test_versions_that_cannot_share_a_process_are_compared(compare):
     found = compare([OPS + ONLY_ONCE], [RENAMED + ONLY_ONCE])
     assert contenders(found) == {"row_sum": ("summed", "with_scratch")}
     assert alone(found) == {"multiplied": "vanished", "product": "new"}
 
 
-def test_one_that_dies_of_being_loaded_is_told(compare):
+def test_a_version_that_dies_while_loading_is_an_error(compare):
     once = ONLY_ONCE.replace("theirs", "of_others")
     with pytest.raises(VersionError, match="has died of it"):
         compare([OPS + once], [OPS + once + "\nimport os\nos.abort()\n"])

@@ -128,7 +128,7 @@ def times(pair, *names, seconds=0.2, checked=False, other="head"):
     return pair.times(race, seconds=seconds, order=0, checked=checked, other=other)
 
 
-def test_they_take_turns_and_who_waits_is_suspended(sides):
+def test_sides_take_turns_and_the_waiting_one_is_suspended(sides):
     with Watched({**sides, "again": sides["base"]}, LIMITS) as pair:
         found = times(pair, "summed", "multiplied")
         again = times(pair, "summed", seconds=0.0, other="again")
@@ -159,7 +159,7 @@ def fallen(sides):
     return found, caught.value
 
 
-def test_who_cannot_be_timed_is_told_with_its_side_and_the_others_go_on(fallen):
+def test_a_refused_contender_names_its_side_and_others_are_timed(fallen):
     found, _ = fallen
     assert isinstance(found["is_wrong"], Unpaired)
     assert found["is_wrong"].base is None
@@ -180,7 +180,7 @@ def test_answers_that_turn_wrong_are_found_when_all_are_timed(sides):
     assert isinstance(again["summed"], Paired)
 
 
-def test_a_process_that_dies_has_failed_on_its_side(fallen):
+def test_a_dead_process_is_a_failure_of_its_side(fallen):
     _, error = fallen
     assert (error.side, error.contender) == ("head", "crashes")
     refused = refusal_of(error)
@@ -189,7 +189,7 @@ def test_a_process_that_dies_has_failed_on_its_side(fallen):
     assert "SIGABRT" in refused.head.reason
 
 
-def test_a_process_that_dies_between_two_cases_has_failed_on_its_side(folder, sides):
+def test_a_process_dead_between_cases_is_a_failure_of_its_side(folder, sides):
     with ProcessPair(sides, LIMITS) as pair:
         times(pair, "leaves_a_bomb", seconds=0.0)
         (folder / "head" / "lit").touch()

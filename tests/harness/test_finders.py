@@ -159,13 +159,13 @@ def test_the_base_and_the_working_tree_have_their_own_files(installed):
     assert found == dict.fromkeys(MODULES, ["base", "home"] * 2)
 
 
-def test_two_versions_neither_of_which_is_installed_have_their_own_files(installed):
+def test_two_versions_not_installed_have_their_own_files(installed):
     *_, base, other = installed
     found = said(installed, base, other)
     assert found == dict.fromkeys(MODULES, ["base", "other"] * 2)
 
 
-def test_what_the_hook_knows_and_a_version_lacks_is_not_found(installed, tmp_path):
+def test_a_hooks_module_that_a_version_lacks_is_not_found(installed, tmp_path):
     """The installed version's file is no answer: it would be measured in the other's name."""
     _, home, base, _ = installed
     lacking = tmp_path / "lacking" / "repository"

@@ -107,7 +107,7 @@ def test_three_regressions_are_found_and_named(three):
 
 
 @pytest.mark.alone
-def test_what_was_not_changed_passes_beside_them(three):
+def test_unchanged_contenders_pass_beside_changed_ones(three):
     verdicts = found(three[0])
     assert verdicts["gather_2d", "index"] in ("same", "no slower")
     assert verdicts["batched_softmax", "torch"] in ("same", "no slower")
@@ -134,7 +134,7 @@ def test_nothing_is_left_of_the_worktrees(three):
     assert git(three[0], "branch", "--show-current").strip() == "slow"
 
 
-def test_wrong_results_of_uncommitted_changes_are_found_from_a_subfolder(project):
+def test_wrong_uncommitted_changes_are_found_from_a_subfolder(project):
     wrong = edited(OPS, "return x.sum(1)\n\n\n@", "return x.sum(1) + 1\n\n\n@")
     (project / "ops.py").write_text(wrong)
     words = ("row_sum", "--load", "../ops.py", *ONE, *SHORT, "--json")
@@ -146,7 +146,7 @@ def test_wrong_results_of_uncommitted_changes_are_found_from_a_subfolder(project
     assert worktrees(project) == 1
 
 
-def test_a_crash_in_the_head_is_told_with_its_signal(project):
+def test_a_crash_of_the_head_names_its_signal(project):
     crashing = edited(OPS, "return x @ torch", "import os\n    os.abort()\n    return x @ torch")
     commit(project, {"ops.py": crashing})
     done = gate(project, "--base", "HEAD~1", "row_sum", *LOAD, *SHORT, "--json")
@@ -157,7 +157,7 @@ def test_a_crash_in_the_head_is_told_with_its_signal(project):
 
 
 @pytest.mark.alone
-def test_what_vanished_is_not_passed_and_load_of_another_process_fails_nobody(project):
+def test_vanished_contenders_do_not_pass_and_load_fails_none(project):
     """The uncommitted change isn't part of a head that is named."""
     renamed = edited(OPS, "def multiplied(", "def product(")
     commit(project, {"ops.py": renamed}, branch="renaming")
@@ -172,7 +172,7 @@ def test_what_vanished_is_not_passed_and_load_of_another_process_fails_nobody(pr
     assert not done.told["void"]
 
 
-def test_an_option_that_is_set_for_the_whole_process_is_found_and_may_be_accepted(project):
+def test_a_process_wide_option_is_found_and_can_be_accepted(project):
     accepted = (
         '[[accepted]]\nop = "row_sum"\nreason = "deterministic until #7"\nby = "ada"\n'
         "until = 2999-12-31\n"
@@ -209,7 +209,7 @@ def test_another_environment_is_compared_and_named(project, tmp_path):
         ({"ops.py": OPS.replace("row_sum", "column_sum")}, (), "no such contender"),
     ],
 )
-def test_a_base_without_what_is_compared_is_never_passed(tmp_path, base, words, expected):
+def test_a_base_without_the_contender_never_passes(tmp_path, base, words, expected):
     root = repository(tmp_path / "theirs", base)
     commit(root, {"ops.py": OPS, "head": ""}, branch="later")
     done = gate(root, "--base", "main", "row_sum", *LOAD, *words)
@@ -218,7 +218,7 @@ def test_a_base_without_what_is_compared_is_never_passed(tmp_path, base, words, 
     assert worktrees(root) == 1
 
 
-def test_a_worker_that_does_not_start_is_told(project):
+def test_a_worker_that_does_not_start_exits_with_6(project):
     done = gate(project, "--base-python", "/bin/true", "row_sum", *LOAD)
     assert done.code == Exit.NOTHING
     assert "did not start: exited with code 0" in done.error
@@ -235,7 +235,7 @@ def test_a_worker_that_does_not_start_is_told(project):
         (("row_sum",), Exit.USAGE, "--base"),
     ],
 )
-def test_bad_words_are_told_before_anything_is_measured(project, words, code, expected):
+def test_wrong_arguments_are_refused_before_measuring(project, words, code, expected):
     done = gate(project, *words, *LOAD)
     assert done.code == code, done.error
     assert expected in done.error
@@ -258,14 +258,14 @@ def test_a_tree_is_not_compared_with_itself(project, words):
     assert list((project / "runs").iterdir()) == []
 
 
-def test_outside_of_a_repository_one_is_asked_for(tmp_path):
+def test_a_gate_outside_of_a_repository_is_refused(tmp_path):
     (tmp_path / "ops.py").write_text(OPS)
     done = gate(tmp_path, "--base", "main", *LOAD, GIT_CEILING_DIRECTORIES=str(tmp_path.parent))
     assert done.code == Exit.NOTHING
     assert f"{tmp_path} is in no git repository" in done.error
 
 
-def test_an_expired_entry_is_told_before_anything_is_measured(project):
+def test_an_expired_entry_is_refused_before_measuring(project):
     entry = '[[accepted]]\nop = "row_sum"\nreason = "#1"\nby = "ada"\nuntil = 2020-01-31\n'
     (project / "opbench-accepted.toml").write_text(entry)
     done = gate(project, "--base", "main", "row_sum", *LOAD)
@@ -298,7 +298,7 @@ def test_an_interrupted_gate_leaves_no_worktree_and_no_process(project, tmp_path
     assert gone(str(tmp_path))
 
 
-def test_what_a_killed_gate_left_is_cleared_up_by_a_profile(project, tmp_path):
+def test_leftovers_of_a_killed_gate_are_removed_by_a_profile(project, tmp_path):
     """Its processes end by themselves."""
     with begun(project, tmp_path) as process:
         process.kill()

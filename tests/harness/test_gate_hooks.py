@@ -31,7 +31,7 @@ def project(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("words", [("--all",), ("--amend", "feature.txt")])
 @pytest.mark.parametrize("where", ["plain", "linked"])
-def test_a_commit_is_what_was_staged(project, tmp_path, where, words):
+def test_a_commit_has_the_staged_files(project, tmp_path, where, words):
     root = project
     if where == "linked":
         root = tmp_path / "linked"

@@ -12,7 +12,7 @@ LIBRARY.define("doubled(Tensor x) -> Tensor")
 WORDS = ("--load", "ops.py", "--impl", "summed", "--threads", "1", "--min-slowdown", "90%")
 
 
-def test_what_torch_says_of_a_second_library(tmp_path):
+def test_torchs_message_about_a_second_library(tmp_path):
     root = repository(tmp_path / "theirs", {"ops.py": OPS + LIBRARY})
     (root / "ops.py").write_text(OPS + LIBRARY + "\n# changed\n")
     done = gate(root, "--base", "main", *WORDS, "--budget", "1s", "-v")

@@ -57,7 +57,7 @@ def install(folder, project, *mode):
 
 
 @pytest.mark.alone
-def test_what_a_version_imports_and_reads_is_its_own(tmp_path):
+def test_a_version_imports_and_reads_its_own_files(tmp_path):
     """Installed for editing from a subfolder, by an import hook; and read by relative places."""
     root = repository(
         tmp_path / "theirs",
@@ -85,7 +85,7 @@ def test_what_a_version_imports_and_reads_is_its_own(tmp_path):
 
 
 @pytest.mark.parametrize("head", [".", "slow"])
-def test_an_installed_copy_is_told_and_nothing_is_compared(tmp_path, head):
+def test_an_installed_copy_is_named_and_nothing_compared(tmp_path, head):
     project = FLAT.partition("[tool")[0]
     files = {"pyproject.toml": project, "src/gears/__init__.py": FAST, "bench/ops.py": USING}
     root = repository(tmp_path / "theirs", {**files, "bench/times.txt": "0"})
@@ -138,7 +138,7 @@ def crashing(x):
         ),
     ],
 )
-def test_what_only_the_head_has_is_tried_there(tmp_path, base, head, code, expected):
+def test_contenders_of_the_head_alone_are_tried_there(tmp_path, base, head, code, expected):
     """The change that brings the first benchmarks passes where they are right, and else fails."""
     root = repository(tmp_path / "theirs", base)
     commit(root, {"bench/ops.py": head}, branch="later")
@@ -233,7 +233,7 @@ def lazily(tmp_path_factory):
 
 
 @pytest.mark.alone
-def test_who_can_not_be_two_in_one_process_is_timed_in_two(lazily):
+def test_a_contender_that_cannot_be_twins_is_timed_in_pairs(lazily):
     words = ("row_sum", "--impl", "registers,summed", *LOAD, *SHORT, "--id", "both")
     done = gate(lazily, "--base", "main", *words)
     assert done.code == Exit.REGRESSION, done.out + done.error
@@ -246,7 +246,7 @@ def test_who_can_not_be_two_in_one_process_is_timed_in_two(lazily):
     assert methods == {"registers": "pairs", "summed": "twins"}
 
 
-def test_why_something_was_not_compared_is_told(lazily, tmp_path):
+def test_an_uncompared_contender_has_its_reason(lazily, tmp_path):
     """Asked for as twins; and what is found to be mixed only when it is called."""
     summary = tmp_path / "summary.md"
     words = ("row_sum", "--impl", "registers,strays", *LOAD, *SHORT, "--method", "twins")

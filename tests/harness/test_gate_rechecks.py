@@ -31,7 +31,7 @@ def project(tmp_path):
 
 
 @pytest.mark.parametrize("method", ["twins", "pairs"])
-def test_who_answers_from_memory_in_the_race_is_wrong(project, method):
+def test_answers_from_a_cache_in_the_race_are_wrong(project, method):
     done = gate(project, "--base", "main", *WORDS, "--method", method, "--json")
     assert done.code == Exit.WRONG, done.out + done.error
     (item,) = done.told["uncompared"]

@@ -67,15 +67,13 @@ def test_another_environment_is_refused(root, capsys):
         (["--impl", "without_gradient"], "has nothing of what is selected"),
     ],
 )
-def test_what_a_recorded_run_cannot_be_compared_with(root, capsys, words, message):
+def test_heads_that_a_recorded_run_cannot_be_compared_with(root, capsys, words, message):
     assert gate(root, *words) == Exit.USAGE
     assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("summary", ["nowhere/summary.md", "base/summary.md", "base/run.json", "."])
-def test_a_summary_that_cannot_be_written_is_told_before_anything_is_measured(
-    root, capsys, summary
-):
+def test_an_unwritable_summary_is_refused_before_measuring(root, capsys, summary):
     before = (root / "base" / "run.json").read_bytes()
     assert gate(root, "--id", "unsaid", "--summary", str(root / summary)) == Exit.USAGE
     assert "opbench gate: " in capsys.readouterr().err

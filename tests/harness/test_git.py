@@ -22,14 +22,14 @@ def local():
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
 
 
-def test_nothing_of_what_git_calls_local_is_handed_on():
+def test_gits_local_variables_are_not_handed_on():
     kept = {"PATH": os.environ["PATH"], "GIT_PAGER": "cat", "GIT_CEILING_DIRECTORIES": "/"}
     more = ["GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0", "GIT_QUARANTINE_PATH"]
     assert "GIT_INDEX_FILE" in local()
     assert without_local(kept | dict.fromkeys([*local(), *more], "x")) == kept
 
 
-def test_who_is_trusted_is_said_anew():
+def test_trusted_folders_are_handed_on():
     said = [("core.bare", "true"), ("Safe.directory", "/a"), ("a.b", "c"), ("safe.directory", "")]
     given = {"GIT_CONFIG_COUNT": "4"}
     for number, (key, value) in enumerate(said):
@@ -53,7 +53,7 @@ def test_git_is_not_misled(project, tmp_path, monkeypatch, name):
     assert list((tmp_path / "other").iterdir()) == []
 
 
-def test_a_process_forgets_who_called_it(monkeypatch):
+def test_a_process_forgets_the_calling_git(monkeypatch):
     monkeypatch.setenv("GIT_INDEX_FILE", "/somewhere/index")
     monkeypatch.setenv("GIT_AUTHOR_NAME", "Ada")
     forget_caller()
@@ -78,7 +78,7 @@ def test_no_hook_and_no_monitor_is_run(project):
     assert not (project.parent / "pwned").exists()
 
 
-def test_what_only_looks_is_done_beside_a_commit(project):
+def test_reading_commands_run_beside_a_commit(project):
     """The index is left as it is, and its lock is not asked for."""
     index = project / ".git" / "index"
     before = index.read_bytes()
@@ -88,7 +88,7 @@ def test_what_only_looks_is_done_beside_a_commit(project):
     assert index.read_bytes() == before
 
 
-def test_what_git_says_is_told(project):
+def test_gits_message_is_in_the_error(project):
     with pytest.raises(VersionError, match=r"git show nobody failed in .*nobody"):
         git(project, "show", "nobody")
     with pytest.raises(VersionError, match=r"^there is none: .*nobody"):

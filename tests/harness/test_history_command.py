@@ -62,7 +62,7 @@ def test_only_these_contenders_and_only_large_changes(runs, capsys):
         (["-k", "and"], "is not an expression"),
     ],
 )
-def test_what_no_run_has_is_a_wrong_command_line(runs, capsys, words, message):
+def test_an_op_of_no_run_is_a_wrong_command_line(runs, capsys, words, message):
     assert main(["history", *words, "--runs", str(runs)]) == Exit.USAGE
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -70,7 +70,7 @@ def test_what_no_run_has_is_a_wrong_command_line(runs, capsys, words, message):
     assert message in printed.err
 
 
-def test_what_runs_have_and_none_could_measure_is_nothing(runs, tmp_path, capsys):
+def test_an_op_that_no_run_measured_exits_with_6(runs, tmp_path, capsys):
     """As nobody can tell whether it is slower, it isn't well."""
     shutil.copytree(runs / "run-001", tmp_path / "runs" / "run-001")
     path = tmp_path / "runs" / "run-001" / "records.jsonl"

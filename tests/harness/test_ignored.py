@@ -40,7 +40,7 @@ def tree(tmp_path):
         "new_and_not_added/_version.py",
     ],
 )
-def test_what_can_be_imported_or_loaded_is_told(tree, name):
+def test_loadable_ignored_files_are_warned_of(tree, name):
     root = tree(name, "pkg/__init__.py")
     assert set(ignored(root)) == {name}
     (warning,) = warnings(root, "main")
@@ -49,7 +49,7 @@ def test_what_can_be_imported_or_loaded_is_told(tree, name):
     assert "--build" in warning
 
 
-def test_what_nobody_imports_from_where_it_lies_is_not_told(tree):
+def test_ignored_files_out_of_reach_are_not_warned_of(tree):
     root = tree(
         "pkg/__init__.py",
         "pkg/__pycache__/a.cpython-311.pyc",

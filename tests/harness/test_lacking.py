@@ -47,7 +47,7 @@ def project(tmp_path):
     return root
 
 
-def test_what_a_version_was_not_built_with_is_told(project, tmp_path, monkeypatch):
+def test_a_file_a_version_was_not_built_with_is_warned_of(project, tmp_path, monkeypatch):
     built = project / "build" / "cp3" / "native_rows.py"
     labels = ("main", "the working tree")
     monkeypatch.chdir(project)
@@ -63,7 +63,7 @@ def test_what_a_version_was_not_built_with_is_told(project, tmp_path, monkeypatc
     assert told.endswith("have it made in each version with --build")
 
 
-def test_what_was_built_in_both_is_each_ones_own(project, tmp_path, monkeypatch):
+def test_files_built_in_both_versions_are_their_own(project, tmp_path, monkeypatch):
     built = project / "build" / "cp3" / "native_rows.py"
     (tmp_path / "base" / "build" / "cp3").mkdir(parents=True)
     (tmp_path / "base" / "build" / "cp3" / "native_rows.py").write_text("")
@@ -76,7 +76,7 @@ def test_what_was_built_in_both_is_each_ones_own(project, tmp_path, monkeypatch)
         assert common(*versions, Selection(threads=1)).lacking == ()
 
 
-def test_what_git_knows_comes_and_goes_with_the_versions(project):
+def test_tracked_files_come_and_go_with_the_versions(project):
     commit(project, {"new_module.py": "", "[odd] *.py": ""})
     for name in ("new_module.py", "[odd] *.py"):
         assert list(unmade(project, [("main", str(project / name))])) == []

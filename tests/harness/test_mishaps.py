@@ -114,7 +114,7 @@ def test_an_output_that_is_closed():
     assert "standard output cannot be written: it is closed" in done.stderr
 
 
-def test_errors_that_nobody_wants_don_t_get_into_the_output(here):
+def test_a_closed_standard_error_stays_out_of_the_output(here):
     done = opbench("list", "ops", "nosuch", *MINE, preexec_fn=closing(2))
     assert (done.returncode, done.stdout) == (Exit.USAGE, "")
     words = ["run", "row_sum", *BRIEF, "--out", str(here), "--id", "one"]
@@ -147,7 +147,7 @@ def test_a_working_directory_that_was_removed(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_nobody_s_home(here):
+def test_commands_without_a_home_folder(here):
     """A user that the system doesn't know, without HOME."""
     if os.geteuid() or not shutil.which("setpriv"):
         pytest.skip("only root can become nobody")
@@ -166,7 +166,7 @@ def test_nobody_s_home(here):
     assert done.returncode == Exit.OK, done.stderr
 
 
-def test_what_is_really_a_bug_stays_one(capsys, monkeypatch):
+def test_other_exceptions_are_bugs_with_a_traceback(capsys, monkeypatch):
     for error in (ValueError("oh"), ConnectionResetError("its own worker"), KeyError("x")):
 
         class Broken:

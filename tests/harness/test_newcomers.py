@@ -55,7 +55,7 @@ def new(name, case=SMALL):
     return Uncompared(name, case, "new", Unpaired(LACKING, None))
 
 
-def test_what_is_new_is_checked_and_called_once(side):
+def test_new_contenders_are_checked_and_called_once(side):
     names = ("summed", "raises", "crashes", "is_wrong", "refuses")
     items = (*map(new, names), new("multiplied", LARGE))
     found = {item.contender: item for item in try_alone(items, {"head": side}, LIMITS)}
@@ -77,7 +77,7 @@ def test_what_is_new_is_checked_and_called_once(side):
     assert all(item.outcome.base == LACKING for item in found.values())
 
 
-def test_what_has_vanished_has_vanished_whatever_it_was_worth(side):
+def test_a_vanished_contender_that_fails_has_vanished(side):
     items = [
         Uncompared(name, SMALL, "vanished", Unpaired(None, LACKING))
         for name in ("summed", "raises")
@@ -88,5 +88,5 @@ def test_what_has_vanished_has_vanished_whatever_it_was_worth(side):
     assert "no luck" in fails.outcome.base.reason
 
 
-def test_where_nobody_is_alone_no_process_is_started():
+def test_no_process_starts_without_new_contenders():
     assert try_alone((), {}, LIMITS) == ()

@@ -62,12 +62,12 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("parse", "text", "value"), TAKEN)
-def test_what_is_taken(parse, text, value):
+def test_valid_values_are_parsed(parse, text, value):
     assert parse(text) == value
 
 
 @pytest.mark.parametrize(("parse", "text"), REFUSED)
-def test_what_is_refused_says_what_is_valid(parse, text):
+def test_invalid_values_are_refused_with_valid_ones(parse, text):
     with pytest.raises(argparse.ArgumentTypeError, match="give ") as caught:
         parse(text)
     assert len(str(caught.value)) < 200
@@ -76,6 +76,6 @@ def test_what_is_refused_says_what_is_valid(parse, text):
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.2, "200ms"), (1.2, "2s"), (7.9, "8s"), (21, "25s"), (61, "2m")]
 )
-def test_a_duration_that_was_told_is_one_that_is_taken_and_no_shorter(seconds, text):
+def test_a_printed_duration_is_parsed_as_no_shorter(seconds, text):
     assert option_types.as_duration(seconds) == text
     assert option_types.duration(text) >= seconds

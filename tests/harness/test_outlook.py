@@ -68,7 +68,7 @@ def test_a_race_that_ended_before_its_first_look():
 
 
 @pytest.mark.parametrize("ratio", [1.1, 1.2])
-def test_as_many_rounds_as_are_told_decide_most_races(ratio):
+def test_the_estimated_rounds_decide_most_races(ratio):
     decided = 0
     for seed in range(20):
         short = race(30, {"one": 1.0, "two": ratio}, seed=seed)
@@ -82,14 +82,14 @@ def test_as_many_rounds_as_are_told_decide_most_races(ratio):
     assert decided >= 13
 
 
-def test_who_is_as_quick_as_the_tolerance_allows_is_too_close():
+def test_a_contender_at_the_tie_tolerance_is_too_close():
     found = outlook_of(race(200, {"one": 1.0, "two": 1.0101}, scatter=0.3, seed=3))
     assert found.close == ("two",)
     assert found.budget_s is None
     assert "--processes" in sentences(found, "runs/x")[-1]
 
 
-def test_what_emptying_caches_takes_is_known_only_where_it_was_timed():
+def test_cold_rounds_need_the_measured_time_of_a_race():
     cold = replace(CASE, cache="cold")
     records = [record(f"c{n}", [1e-3 * (n + 1)] * 3, case=cold) for n in range(3)]
     boards = [board(cold, records)]
@@ -100,7 +100,7 @@ def test_what_emptying_caches_takes_is_known_only_where_it_was_timed():
     assert known.round_s == 2.0
 
 
-def test_too_few_processes_are_told_as_that():
+def test_too_few_processes_ask_for_more_of_them():
     rng = np.random.default_rng(0)
     units = [0] * 20 + [1] * 20
     records = [
@@ -112,7 +112,7 @@ def test_too_few_processes_are_told_as_that():
     assert "more --processes" in sentences(found, "runs/x")[0]
 
 
-def test_what_was_timed_by_itself_can_t_be_raced_for_longer():
+def test_contenders_timed_without_rounds_have_no_outlook():
     records = race(20, {"one": 1.0, "two": 1.5})
     alone = [replace(r, outcome=replace(r.outcome, rounds=())) for r in records]
     assert outlook_of(alone) is None

@@ -32,11 +32,11 @@ def refused(capsys, *argv):
         (("gate", "--base", "main", "--method", "twin"), "twins"),
     ],
 )
-def test_the_nearest_word_is_told(capsys, argv, near):
+def test_the_nearest_argument_is_suggested(capsys, argv, near):
     assert f"did you mean '{near}'?" in refused(capsys, *argv)
 
 
-def test_what_is_near_to_nothing_is_told_without(capsys):
+def test_an_argument_near_to_none_has_no_suggestion(capsys):
     line = refused(capsys, "run", "--zzzz")
     assert "unrecognized arguments: --zzzz" in line
     assert "did you mean" not in line
@@ -47,7 +47,7 @@ def test_what_is_near_to_nothing_is_told_without(capsys):
     ("argv", "missing"),
     [(("compare", "A"), "HEAD"), (("export",), "--format, -o/--output"), (("import",), "FILE")],
 )
-def test_what_is_required_is_told_and_nothing_else(capsys, argv, missing):
+def test_only_missing_required_arguments_are_listed(capsys, argv, missing):
     assert f"the following arguments are required: {missing};" in refused(capsys, *argv)
 
 
@@ -84,7 +84,7 @@ def test_options_are_not_abbreviated(capsys):
     assert "did you mean '--budget'" in refused(capsys, "run", "--budge", "3")
 
 
-def test_which_words_were_given_even_where_they_say_what_is_usual():
+def test_arguments_given_as_their_default_count_as_given():
     assert words("run").given == frozenset()
     said = words("run", "op", "--budget", "3s", "--threads=2", "-k", "x", "--load", "m", "--json")
     assert said.given == {"names", "budget", "threads", "expression", "load", "json"}

@@ -55,7 +55,7 @@ def test_each_kind_of_outcome(finished):
     assert "RuntimeError: no luck today" in found["planted_raise"].traceback
 
 
-def test_what_is_measured(finished):
+def test_an_outcome_has_samples_and_work(finished):
     outcome = outcomes(finished[1], shape="small", direction="forward")["summed"]
     assert outcome.flops == 64 * 64
     assert outcome.bytes == 4 * (64 * 64 + 64)
@@ -81,7 +81,7 @@ def test_a_run_reads_as_a_table(finished):
     assert (frame["axis_M"].isin([16, 64])).all()
 
 
-def test_resume_does_what_is_missing(troubled, tmp_path):
+def test_resume_races_the_missing_contenders(troubled, tmp_path):
     races = opbench.plan(troubled, Selection(impls=("summed", "planted_wrong")))
     folder = new_run(tmp_path)
     first = opbench.run(troubled, races[:1], folder, policy=BRIEF)
@@ -123,7 +123,7 @@ def test_profile(troubled, tmp_path):
     assert set(folder.profiles()) == set(profiles.values())
 
 
-def test_peak_memory_is_of_one_call_and_counts_what_is_held_at_once():
+def test_peak_memory_is_the_most_held_at_once_by_a_call():
     size = 1 << 20
 
     def call():
@@ -164,7 +164,7 @@ def test_compiled_contenders_start_afresh_for_each_case(troubled, tmp_path):
         ("both", "CompiledFunctionBackward"),
     ],
 )
-def test_what_is_timed_of_a_compiled_contender_is_compiled(catalog, direction, region):
+def test_a_compiled_contender_is_timed_compiled(catalog, direction, region):
     """The reference before the race must not make torch.compile fall back to eager code."""
     selection = Selection(
         ("patch_pooling",), "tiny", impls=("compile_scatter_add",), directions=(direction,)
@@ -187,7 +187,7 @@ def test_profiling_on_a_device_that_is_not_there_is_an_outcome(troubled, tmp_pat
     assert {type(record.outcome) for record in found} == {Unsupported}
 
 
-def test_a_refused_profile_leaves_what_was_measured(troubled, tmp_path, monkeypatch):
+def test_a_refused_profile_leaves_the_measurement(troubled, tmp_path, monkeypatch):
     folder = new_run(tmp_path)
     races = opbench.plan(troubled, Selection(impls=("summed",), expression="small"))
     measured = opbench.run(troubled, races, folder, policy=BRIEF)

@@ -19,19 +19,19 @@ def ended():
     worker.end()
 
 
-def test_who_does_not_start_is_told(ended):
+def test_a_worker_that_does_not_start_is_an_error(ended):
     with pytest.raises(WorkerError, match="did not start: exited with code 1"):
         ended.handshake()
 
 
-def test_what_is_sent_to_who_has_ended_is_lost_and_its_end_is_received(ended):
+def test_a_message_to_an_ended_worker_is_lost_and_its_end_received(ended):
     ended.send(TimeRequest("nobody"))
     death = ended.receive(Limits(), ())
     assert (death.contender, death.failed.cause) == ("", "exited")
     assert "exited with code 1" in death.failed.reason
 
 
-def test_what_times_contenders_waits_for_torch_and_not_for_scipy():
+def test_a_worker_imports_torch_and_not_scipy():
     """Which takes half as long again, in each of the many processes of a gate."""
     program = (
         "import sys; from opbench.harness.execution import worker, run_case, compare_case; "

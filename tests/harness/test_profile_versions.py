@@ -57,7 +57,7 @@ def grown(project):
     return profile(project, "--base", "main", "--id", "grown")
 
 
-def test_a_copy_is_named_as_what_grew(grown):
+def test_an_added_copy_is_named_as_grown(grown):
     _, out, error = grown
     table = out.partition("row_sum · summed")[2].partition("row_sum · ")[0]
 
@@ -69,7 +69,7 @@ def test_a_copy_is_named_as_what_grew(grown):
     assert cells["aten::sum"] == ["", "1.00", "1.00"]
 
 
-def test_who_crashes_in_the_head_is_named_and_decides_the_exit_code(grown, project):
+def test_a_crash_in_the_head_is_named_and_exits_with_5(grown, project):
     code, out, _ = grown
     refused = {
         line.contender: line
@@ -130,7 +130,7 @@ def test_for_programs_and_the_other_way_round(project):
         (("--base", "main", "--base-python", "python3"), Exit.USAGE, "not allowed with"),
     ],
 )
-def test_what_cannot_be_done_is_said(project, words, code, said):
+def test_impossible_profiles_are_refused_with_a_reason(project, words, code, said):
     got, _, error = profile(project, *words)
 
     assert got == code

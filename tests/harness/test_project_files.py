@@ -36,7 +36,7 @@ DYNAMIC = '[project]\nname = "gears"\ndynamic = ["entry-points"]\n'
         ({"setup.py": "import tools\ntools.setup(name='gears', entry_points=found())\n"}, None),
     ],
 )
-def test_the_name_and_the_entry_points_are_read_without_running_anything(tmp_path, files, declared):
+def test_name_and_entry_points_are_read_without_running_code(tmp_path, files, declared):
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     assert project_at(tmp_path, GROUP) == Project(tmp_path, "gears", declared)
@@ -50,13 +50,13 @@ def test_the_name_and_the_entry_points_are_read_without_running_anything(tmp_pat
         {"setup.cfg": "[flake8]\nmax-line-length = 100\n"},
     ],
 )
-def test_what_only_tools_are_told_by_is_no_project(tmp_path, files):
+def test_files_with_only_settings_of_tools_are_no_project(tmp_path, files):
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     assert project_at(tmp_path, GROUP) is None
 
 
-def test_the_nearest_project_counts_from_the_folder_up_to_the_root(tmp_path):
+def test_the_nearest_project_up_to_the_root_counts(tmp_path):
     root, inner = tmp_path / "root", tmp_path / "root" / "packages" / "inner"
     (inner / "bench").mkdir(parents=True)
     (tmp_path / "setup.cfg").write_text("[metadata]\nname = outside\n")

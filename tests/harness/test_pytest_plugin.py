@@ -44,7 +44,7 @@ def collected(folder, *words, **where):
     return [line for line in done.stdout.splitlines() if "::" in line]
 
 
-def test_nothing_is_collected_or_imported_unasked(project):
+def test_nothing_is_collected_or_imported_without_an_option(project):
     found = collected(project, "ops.py", "test_mine.py")
     assert found == ["ops.py::test_mine", "test_mine.py::test_mine"]
     code = (
@@ -77,7 +77,7 @@ def test_a_file_that_is_named_gives_its_ops_and_contenders(project):
     assert all(line.endswith("-mine") and "patch_pooling" in line for line in theirs)
 
 
-def test_without_a_path_the_whole_catalogue_and_no_tests(project):
+def test_without_a_path_the_catalogue_is_collected_alone(project):
     found = collected(
         project, "--opbench", "--opbench-load=ops.py", "-k", "row_sum or mine or view"
     )
@@ -121,7 +121,7 @@ def test_an_installed_suite_in_an_environment_of_its_own(project):
         (["-p", "no:benchmark"], "timed by pytest-benchmark, which is switched off here"),
     ],
 )
-def test_what_cannot_be_collected_says_why(project, words, message):
+def test_uncollectable_items_have_a_reason(project, words, message):
     brief = ["-q", "--collect-only"]
     done = run_pytest(project, *brief, "--opbench", *words)
     assert done.returncode == pytest.ExitCode.INTERRUPTED

@@ -45,23 +45,23 @@ def laid(root, lines, file="own"):
 
 
 @pytest.mark.parametrize("lines", [CUSTOM, LIBRARY, DEFINED], ids=["custom", "library", "defined"])
-def test_what_a_version_registers_is_its_own_doing(tmp_path, lines):
+def test_an_op_registered_by_a_version_is_its_own(tmp_path, lines):
     assert laid(tmp_path, lines) == "['theirs::doubled']"
 
 
 @pytest.mark.parametrize("lines", [CUSTOM, LIBRARY], ids=["custom", "library"])
-def test_what_an_installed_package_registers_is_nobodys(tmp_path, lines):
+def test_an_op_of_an_installed_package_is_of_no_version(tmp_path, lines):
     site = tmp_path / "env" / "site-packages"
     site.mkdir(parents=True)
     (site / "their_ops.py").write_text(lines)
     assert laid(tmp_path, lines, str(site / "their_ops.py")) == "[]"
 
 
-def test_what_a_program_wrote_and_ran_may_be_of_a_version(tmp_path):
+def test_an_op_of_generated_code_may_be_a_versions(tmp_path):
     assert laid(tmp_path, LIBRARY, "<string>") == "['theirs::doubled']"
 
 
-def test_what_torch_registers_when_it_is_needed_is_nobodys(tmp_path):
+def test_an_op_that_torch_registers_late_is_of_no_version(tmp_path):
     """The compiler, and what comes along with it: dozens of ops, by all ways of registering."""
     lines = "import torch._inductor.compile_fx, torch.distributed.tensor, torch.onnx"
     assert laid(tmp_path, lines) == "[]"

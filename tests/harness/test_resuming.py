@@ -50,7 +50,7 @@ def leave_undecided(folder):
     assert {row.verdict for row in board.rows} == {"best", "undecided"}
 
 
-def test_an_undecided_case_is_raced_anew_for_longer_and_the_new_times_count(run, capsys):
+def test_an_undecided_case_raced_for_longer_counts_anew(run, capsys):
     leave_undecided(run)
     before = timed(run)
     assert main(["run", "--resume", "runs/one", "--budget", "300ms", "--in-process"]) == Exit.OK
@@ -62,7 +62,7 @@ def test_an_undecided_case_is_raced_anew_for_longer_and_the_new_times_count(run,
         assert min(measured.rounds) > max(before[name].rounds)
 
 
-def test_a_race_anew_that_is_broken_off_leaves_nothing_that_is_paired_falsely(run):
+def test_a_new_race_broken_off_leaves_no_false_pairs(run):
     """The outcome of one contender is recorded, that of the other isn't any more."""
     leave_undecided(run)
     assert main(["run", "--resume", "runs/one", "--budget", "300ms", "--in-process"]) == Exit.OK
@@ -86,7 +86,7 @@ def test_without_a_budget_nothing_is_raced_anew(run, capsys):
     assert "opbench run --resume runs/one --budget " in printed.out
 
 
-def test_what_is_decided_isn_t_raced_anew(run, capsys):
+def test_decided_cases_are_not_raced_anew(run, capsys):
     for record in run.records():
         if record.case.op == "row_sum":
             factor = 1 + (record.contender == "summed")
@@ -114,7 +114,7 @@ def test_a_shorter_budget_takes_nothing_away(run, capsys):
     assert timed(run) == before
 
 
-def test_what_was_missing_gets_the_budget_that_is_given(run, capsys):
+def test_missing_contenders_get_the_given_budget(run, capsys):
     records = run.path / "records.jsonl"
     kept = [
         line
@@ -143,20 +143,20 @@ def test_what_was_missing_gets_the_budget_that_is_given(run, capsys):
         (["--load", "other.py"], "--load"),
     ],
 )
-def test_what_a_run_can_t_change_is_refused(run, capsys, more, named):
+def test_options_that_a_run_cannot_change_are_refused(run, capsys, more, named):
     before = (run.path / "records.jsonl").read_bytes()
     assert main(["run", "--resume", "runs/one", *more]) == Exit.USAGE
     assert f"leave {named} out" in capsys.readouterr().err
     assert (run.path / "records.jsonl").read_bytes() == before
 
 
-def test_what_says_the_same_as_the_run_is_no_change(run):
+def test_options_equal_to_those_of_the_run_are_allowed(run):
     same = [*RUN[1:], *("--load", str(LOADED / "row_sum.py")), *("--out", "runs", "--id", "one")]
     assert main(["run", "--resume", "runs/one", *same, "--json", "-q"]) == Exit.OK
 
 
 @pytest.mark.parametrize("verb", ["profile", "import"])
-def test_what_is_no_run_of_races_is_not_gone_on_with(here, capsys, verb):
+def test_only_runs_of_races_are_resumed(here, capsys, verb):
     if verb == "profile":
         words = ["profile", "row_sum", *BEGIN[2:-2], "--id", "one"]
     else:
@@ -198,7 +198,7 @@ def test_another_environment_is_another_run(run, capsys):
     assert (run.path / "records.jsonl").read_bytes() == before
 
 
-def test_what_was_begun_and_left_no_record_is_done(run):
+def test_jobs_begun_without_a_record_are_done(run):
     (case,) = {record.case for record in run.records() if record.case.op == "row_sum"}
     lines = (line for line in run.lines() if isinstance(line, Started | Record))
     assert sum(isinstance(line, Started) for line in lines if line.case == case) == 2

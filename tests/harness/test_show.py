@@ -25,13 +25,13 @@ def test_a_profile_is_shown_for_people_and_for_programs(tmp_path, capsys):
     assert found["profiles"][0]["contender"] == "einsum"
 
 
-def test_a_run_of_which_nothing_is_there(tmp_path):
+def test_an_empty_run_exits_with_6(tmp_path):
     run = run_folder.create(tmp_path, info())
 
     assert main(["show", str(run.path)]) == Exit.NOTHING
 
 
-def test_of_a_run_of_which_nothing_is_there_nothing_is_published_or_exported(tmp_path, capsys):
+def test_an_empty_run_is_neither_published_nor_exported(tmp_path, capsys):
     run = run_folder.create(tmp_path, info())
 
     assert main(["publish", str(run.path)]) == Exit.NOTHING

@@ -29,7 +29,7 @@ def gate(tmp_path):
     return make_gate(tmp_path)
 
 
-def test_a_gate_is_shown_as_it_was_told(gate, capsys):
+def test_a_gate_is_shown_as_it_was_printed(gate, capsys):
     code = main(["show", str(gate.path)])
     out = capsys.readouterr().out
 
@@ -68,7 +68,7 @@ def test_only_some_cases(gate, capsys):
     assert "copies" not in out
 
 
-def test_an_op_that_was_asked_for_and_not_compared_counts_as_it_did(tmp_path):
+def test_a_named_op_not_compared_counts_as_in_the_gate(tmp_path):
     asked, whole = make_gate(tmp_path, "asked", names=["absent"]), make_gate(tmp_path, "whole")
     refused = Unpaired(Unsupported("no such op"), Unsupported("no such op"))
     for folder in (asked, whole):
@@ -83,7 +83,7 @@ def test_none_of_the_cases(gate, capsys):
     assert "matches -k 'nobody'" in capsys.readouterr().err
 
 
-def test_what_was_accepted_then_is_accepted_however_late_it_is_shown(gate, tmp_path, capsys):
+def test_changes_accepted_then_stay_accepted_when_shown(gate, tmp_path, capsys):
     listed = tmp_path / "accepted.toml"
     listed.write_text(ACCEPTED)
     copy_accepted(gate, listed)

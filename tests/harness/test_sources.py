@@ -71,16 +71,14 @@ import sub.outer_module
 
 
 @pytest.mark.parametrize("lines", STRAYS.values(), ids=STRAYS)
-def test_what_a_version_imports_from_the_other_tree_is_refused(tmp_path, pair, lines):
+def test_a_module_of_the_other_tree_is_refused(tmp_path, pair, lines):
     (tmp_path / "head").mkdir()
     (tmp_path / "head" / "outer_module.py").write_text("VALUE = 1\n")
     with pytest.raises(VersionError, match=r"base imports (sub|outer_module) from .*/head"):
         pair(lines)
 
 
-def test_what_a_call_imports_from_the_other_tree_is_found_afterwards(
-    tmp_path, loaded_versions, pair
-):
+def test_a_call_importing_from_the_other_tree_is_found(tmp_path, loaded_versions, pair):
     lines = STRAYS["an absolute place"].replace("\n", "\n    ")
     base, head = pair(f'\n\n@impl("row_sum")\ndef hidden(x):{lines}')
     (tmp_path / "head" / "outer_module.py").write_text("VALUE = 1\n")
@@ -125,9 +123,7 @@ def test_an_installed_copy_of_the_project_is_refused(tmp_path, pair, how):
         pair("\nimport gears_copied\n", _shared_path=[*sys.path, str(site)])
 
 
-def test_an_installed_copy_will_do_where_there_is_but_one_version(
-    tmp_path, loaded_versions, monkeypatch
-):
+def test_an_installed_copy_will_do_for_a_single_version(tmp_path, loaded_versions, monkeypatch):
     """As in two environments, each of which has its own."""
     site, root = tmp_path / "env" / "site-packages", tmp_path / "head"
     distribution(site, "gears", f"file://{root}")
@@ -139,7 +135,7 @@ def test_an_installed_copy_will_do_where_there_is_but_one_version(
     assert "summed" in loaded_versions.load(one).catalog.impls["row_sum"]
 
 
-def test_what_others_installed_is_no_copy(tmp_path, pair):
+def test_an_installed_package_of_others_is_no_copy(tmp_path, pair):
     site = tmp_path / "env" / "site-packages"
     distribution(site, "gears", "file:///somewhere/else/gears")
     base, head = pair("\nimport gears_copied\n", _shared_path=[*sys.path, str(site)])
@@ -176,7 +172,7 @@ def test_where_a_version_goes_stays_its_own(loaded_versions, pair):
         assert Path.cwd() == side.version.root / "sub"
 
 
-def test_what_a_version_puts_into_the_search_path_stays_its_own(tmp_path, loaded_versions, pair):
+def test_a_versions_search_path_stays_its_own(tmp_path, loaded_versions, pair):
     lines = "\nimport sys\nsys.path.append(__file__.rpartition('/')[0] + '/sub')"
     base, head = pair(lines)
     for side in (base, head, base):
@@ -198,7 +194,7 @@ def test_an_archive_in_the_search_path_is_that_of_each_version(tmp_path, loaded_
 
 
 @pytest.mark.parametrize("place", ["", ".", "sub"])
-def test_a_relative_place_in_the_search_path_is_that_of_each_version(tmp_path, pair, place):
+def test_a_relative_search_path_is_that_of_each_version(tmp_path, pair, place):
     for name in ("base", "head"):
         (tmp_path / name / "sub").mkdir(parents=True)
         (tmp_path / name / "sub" / "near_module.py").write_text(f"VALUE = {name!r}\n")
@@ -208,7 +204,7 @@ def test_a_relative_place_in_the_search_path_is_that_of_each_version(tmp_path, p
     assert head.modules["near_module"].VALUE == "head"
 
 
-def test_a_project_has_no_say_in_what_opbenchs_own_packages_are(tmp_path, loaded_versions, pair):
+def test_a_project_cannot_replace_opbenchs_own_packages(tmp_path, loaded_versions, pair):
     for name in ("base", "head"):
         for package in ("opbench", "opbench/suites", "opbench/impls"):
             (tmp_path / name / package).mkdir(parents=True)

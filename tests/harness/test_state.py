@@ -159,7 +159,7 @@ def test_every_piece_is_changed_by_some_test(monkeypatch):
     assert before.values.keys() - seen == {"the cores to run on", "inter-op threads"} | alike
 
 
-def test_the_values_are_told_but_not_those_of_variables(monkeypatch):
+def test_values_are_shown_except_those_of_variables(monkeypatch):
     monkeypatch.delenv("OPB_SECRET", raising=False)
     before = process_state.read()
     torch.set_default_dtype(torch.float64)
@@ -183,7 +183,7 @@ def test_drawing_random_numbers_is_no_change():
     assert process_state.restore(before) == ()
 
 
-def test_what_torch_compile_does_to_the_process_is_nobodys_fault(monkeypatch):
+def test_changes_by_torch_compile_are_no_contenders_fault(monkeypatch):
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
     sys.setrecursionlimit(1500)
     before = process_state.read()
@@ -230,7 +230,7 @@ def test_grad_mode_survives_a_leaked_inference_mode():
     assert torch.ones(1, requires_grad=True).mul(2).requires_grad
 
 
-def test_what_cannot_be_put_back_is_named():
+def test_a_change_that_stays_is_named():
     torch.ones(1000).sum()
     now = process_state.read()
     # torch sets its inter-op threads once; to see it changed, the past is what must be made up.
@@ -290,7 +290,7 @@ def test_changes_do_not_hide_each_other(names, rng):
     assert process_state.read() == before
 
 
-def test_what_torch_stumbles_over_is_put_back():
+def test_a_state_that_torch_rejects_is_restored():
     before = process_state.read()
     try:
         torch.set_default_device("cpu")
@@ -309,7 +309,7 @@ def test_what_torch_stumbles_over_is_put_back():
 
 
 @pytest.mark.parametrize("collected", ["before it is put back", "after it was put back"])
-def test_an_inference_mode_that_ends_late_below_a_dispatch_mode_leaves_torch_working(collected):
+def test_a_late_end_of_inference_mode_leaves_torch_working(collected):
     before = process_state.read()
     leak(Dispatched())
     leak(torch.inference_mode())

@@ -53,7 +53,7 @@ def test_names_that_the_output_cannot_hold(runs, encoding, words):
     assert r"\ud83d" in text
 
 
-def test_a_damaged_line_is_told_once(tmp_path, capsys):
+def test_a_damaged_line_is_warned_of_once(tmp_path, capsys):
     """Though a verb reads the lines several times."""
     run = make_run(tmp_path)
     whole = main(["show", str(run.path)])

@@ -115,7 +115,7 @@ def test_a_crash_tells_where(survived, name):
     assert f"in {name}" in text
 
 
-def test_what_is_printed_is_kept_with_who_printed_it(survived):
+def test_output_is_kept_with_its_contender(survived):
     assert "garbage" in survived[1]["prints"].output
     assert all(not record.output for name, record in survived[1].items() if name in HONEST)
 
@@ -127,7 +127,7 @@ def test_the_others_are_measured(survived, name):
     assert outcome.stopped in ("best", "slower", "tied", "budget")
 
 
-def test_nobody_finds_changed_what_all_of_a_process_share(survived):
+def test_global_state_is_restored_between_contenders(survived):
     """Threads, the dtype, a spinning thread, a hoard of memory: at every call, in every process."""
     outcome = survived[1]["looks_on"].outcome
     assert isinstance(outcome, Measured), outcome
@@ -152,7 +152,7 @@ def _log_ratio(records, slower, faster):
     return median(paired_log_ratios(slow, fast))
 
 
-def test_who_compiles_while_it_is_timed_is_out_and_the_others_go_on(hostile, tmp_path):
+def test_a_contender_that_recompiles_is_excluded_alone(hostile, tmp_path):
     names = ("recompiles_in_the_race", *HONEST)
     races = opbench.plan(hostile, Selection(expression="small", threads=1, impls=names))
     with Supervisor(FILES, limits=PATIENT) as supervisor:
@@ -246,7 +246,7 @@ def late():
     return opbench.load(*files, entry_points=False), files
 
 
-def test_who_dies_beside_others_and_not_alone_is_not_at_fault(late):
+def test_a_contender_that_survives_alone_is_not_at_fault(late):
     catalog, files = late
     names = ("leaves_a_trap", "falls_into_it", "summed")
     races = opbench.plan_checks(
@@ -257,7 +257,7 @@ def test_who_dies_beside_others_and_not_alone_is_not_at_fault(late):
     assert {c.contender: type(c.verdict) for c in report.checked} == dict.fromkeys(names, Right)
 
 
-def test_who_dies_again_beside_others_is_recorded_with_that(late, tmp_path):
+def test_a_contender_that_dies_beside_others_again_is_recorded(late, tmp_path):
     """In a race they can't be kept apart: their times are to be compared."""
     catalog, files = late
     names = ("leaves_a_trap", "falls_into_it", "summed")
@@ -301,7 +301,7 @@ def test_a_worker_that_cannot_load_says_why(tmp_path):
 ENDS = ((signal.SIGKILL, 2), (signal.SIGINT, 9), (signal.SIGKILL, 16))
 
 
-def test_a_parent_that_ends_takes_its_worker_along_and_leaves_a_run_that_resumes(tmp_path):
+def test_a_killed_parent_ends_its_worker_and_its_run_resumes(tmp_path):
     """Killed and interrupted until a resumed run gets through: the same jobs, each of them once."""
     words = ["run", "row_sum", "--load", FILES[0], "--grid", "full", "--budget", "0.2"]
     words += ["--threads", "1", "--pass", "forward,backward,both", "--out", str(tmp_path)]

@@ -44,7 +44,7 @@ def test_a_line_for_each_case_where_there_is_no_terminal(capsys):
     ]
 
 
-def test_the_many_cases_of_a_check_are_told_of_now_and_then(capsys):
+def test_the_many_cases_of_a_check_have_few_lines(capsys):
     with progress(output("check")) as observer:
         through(observer, RACES * 100)
     lines = capsys.readouterr().err.splitlines()
@@ -75,13 +75,13 @@ def test_a_line_for_each_unit_of_a_gate(capsys):
     ]
 
 
-def test_a_line_for_what_takes_a_while(capsys):
+def test_a_line_for_a_long_measurement(capsys):
     with busy(output("calibrate"), "measuring cpu"):
         pass
     assert capsys.readouterr().err == "opbench calibrate: measuring cpu\n"
 
 
-def test_a_terminal_is_told_of_phases_and_of_the_time_that_went_by(tmp_path):
+def test_a_terminal_shows_phases_and_elapsed_time(tmp_path):
     """One case, whose bar would tell nothing."""
     ours, theirs = os.openpty()
     command = [sys.executable, "-m", "opbench", "run", "row_sum", "-k", "small", "--in-process"]

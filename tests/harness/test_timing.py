@@ -28,7 +28,7 @@ def test_phases_end_where_others_begin():
     assert watch.spent_s == {"a": 2.0, "b": 2.0}
 
 
-def test_compiling_is_told_apart_from_checking():
+def test_compiling_and_checking_are_phases_of_their_own():
     timing = PhaseTimer(Progress(), Stopwatch(Clock()))
     timing.watch.begin("loading")
     race = Race(CASE, ("one", "two"))

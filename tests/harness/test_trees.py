@@ -41,11 +41,11 @@ def test_a_file_is_of_the_innermost_tree_that_it_really_lies_in(tmp_path, trees,
     assert found == (None if expected is None else tmp_path / expected)
 
 
-def test_what_is_no_place_is_of_no_tree(trees):
+def test_a_name_that_is_no_path_is_of_no_tree(trees):
     assert trees.of("__editable__.gears-1.finder.__path_hook__") is None
 
 
-def test_a_module_is_asked_nothing_that_would_wake_it_up():
+def test_a_lazy_module_is_not_executed():
     sys.modules.pop("turtledemo", None)
     import_lazily("turtledemo")
     try:

@@ -59,7 +59,7 @@ def test_two_versions_are_there_at_once(project):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, VersionError])
-def test_it_is_removed_whatever_happens_and_whatever_was_left_in_it(project, error):
+def test_a_worktree_is_removed_with_all_its_files(project, error):
     def build():
         with checked_out(project, "main") as found:
             (found.root / "a.txt").write_text("changed by a build")
@@ -120,7 +120,7 @@ def test_other_kinds_of_repositories(project, tmp_path, kind):
 
 
 @pytest.mark.parametrize("base", ["later", "HEAD", "twin"])
-def test_equal_trees_are_told(project, base):
+def test_equal_trees_are_refused(project, base):
     """Also those of two commits."""
     tree = git(project, "rev-parse", "HEAD^{tree}").strip()
     who = ("-c", "user.name=ada", "-c", "user.email=ada@example.org")
@@ -176,7 +176,7 @@ def test_a_working_tree_that_was_changed_is_another(project, change):
         ensure_different(project, old, new)
 
 
-def test_what_python_compiled_is_no_change(project):
+def test_compiled_python_files_are_no_change(project):
     for folder in (project / "sub" / "__pycache__", project / "ü" / "__pycache__"):
         folder.mkdir(parents=True)
         (folder / "b.pyc").touch()
@@ -188,7 +188,7 @@ def test_what_python_compiled_is_no_change(project):
     ("ref", "meant"),
     [("far", "origin/far"), ("mian", "main"), ("latr", "later"), ("feature/far", "up/feature/far")],
 )
-def test_what_may_be_meant_is_told(project, ref, meant):
+def test_similar_versions_are_suggested(project, ref, meant):
     for name in ("origin/far", "up/feature/far"):
         git(project, "update-ref", f"refs/remotes/{name}", "main")
     with pytest.raises(
@@ -200,7 +200,7 @@ def test_what_may_be_meant_is_told(project, ref, meant):
 
 
 @pytest.mark.parametrize("ref", ["nope", "v9", "0123456789", "main:a.txt", ""])
-def test_an_unknown_version_is_told_with_what_to_do(project, ref):
+def test_an_unknown_version_is_refused_with_advice(project, ref):
     with pytest.raises(SelectionError, match="has no version") as caught, checked_out(project, ref):
         pass
     assert str(project) in str(caught.value)
@@ -232,7 +232,7 @@ def test_a_repository_is_found_from_below_and_missed_outside(project, tmp_path, 
         toplevel(tmp_path)
 
 
-def test_without_git_that_is_told(project, monkeypatch):
+def test_without_git_comparing_is_refused(project, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(VersionError, match="git is not installed"):
         toplevel(project)

@@ -43,7 +43,7 @@ def test_each_has_modules_of_its_own_under_one_name(loaded_versions, two):
         assert Path(sys.modules["inner_module"].__file__).parent == side.version.root
 
 
-def test_what_is_imported_late_is_of_the_version_that_runs(loaded_versions, two):
+def test_a_late_import_is_of_the_active_version(loaded_versions, two):
     base, head = two
     loaded_versions.activate(base)
     assert late(base) == ("old", "old")
@@ -64,7 +64,7 @@ def test_one_version_twice_has_modules_of_its_own_each_time(tmp_path, loaded_ver
     assert first.modules["inner_module"] is not again.modules["inner_module"]
 
 
-def test_the_harness_is_shared_whatever_a_version_brings(tmp_path, loaded_versions):
+def test_the_harness_is_shared_by_all_versions(tmp_path, loaded_versions):
     roots = [tmp_path / "base", tmp_path / "head"]
     for root in roots:
         (root / "opbench" / "results").mkdir(parents=True)
@@ -79,7 +79,7 @@ def test_the_harness_is_shared_whatever_a_version_brings(tmp_path, loaded_versio
         assert type(side.catalog.ops["row_sum"]) is opbench.harness.declare.Op
 
 
-def test_what_is_installed_is_shared_and_not_the_versions_own(two):
+def test_installed_packages_are_shared_by_versions(two):
     base, head = two
     assert base.catalog.ops["patch_pooling"] is head.catalog.ops["patch_pooling"]
     for side in two:
@@ -88,9 +88,7 @@ def test_what_is_installed_is_shared_and_not_the_versions_own(two):
         assert not side.owns(impls["patch_pooling"]["scatter_reduce"])
 
 
-def test_an_environment_inside_the_repository_is_installed_all_the_same(
-    tmp_path, loaded_versions, monkeypatch
-):
+def test_an_environment_inside_the_repository_is_installed(tmp_path, loaded_versions, monkeypatch):
     home, site = tmp_path / "head", tmp_path / "head" / ".venv" / "lib"
     site.mkdir(parents=True)
     (site / "installed_module.py").write_text("VALUE = object()\n")
@@ -104,7 +102,7 @@ def test_an_environment_inside_the_repository_is_installed_all_the_same(
     assert found[0] is found[1]
 
 
-def test_a_place_below_the_repository_is_the_same_place_in_each_version(
+def test_a_place_in_the_repository_is_relocated_in_each_version(
     tmp_path, loaded_versions, monkeypatch
 ):
     """As of a project that is installed for editing, with its modules in `src`."""
@@ -119,9 +117,7 @@ def test_a_place_below_the_repository_is_the_same_place_in_each_version(
         assert late(side) == (value, value)
 
 
-def test_entry_points_are_those_of_the_version_and_not_of_what_is_installed(
-    tmp_path, loaded_versions
-):
+def test_entry_points_are_read_from_the_version(tmp_path, loaded_versions):
     project = (
         '[project]\nname = "their-ops"\n[project.entry-points."opbench.suites"]\na = "their_ops"\n'
     )
@@ -137,7 +133,7 @@ def test_entry_points_are_those_of_the_version_and_not_of_what_is_installed(
     }
 
 
-def test_what_a_version_does_not_have_is_no_error_and_told_apart(tmp_path, loaded_versions):
+def test_modules_a_version_lacks_are_absent_without_error(tmp_path, loaded_versions):
     modules = ("ops.py", "missing.py", "a_module_that_nobody_has", "inner_module")
     side = loaded_versions.load(version(tmp_path / "base", "old", modules=modules))
     assert side.absent == ("missing.py", "a_module_that_nobody_has")
@@ -175,7 +171,7 @@ def doubled(x: torch.Tensor) -> torch.Tensor:
         ("\ntorch.backends.mkldnn.set_flags(False)\n", "loading it changes .* for both versions"),
     ],
 )
-def test_what_both_would_feel_keeps_them_out_of_one_process(tmp_path, lines, expected):
+def test_versions_that_change_shared_state_cannot_be_twins(tmp_path, lines, expected):
     versions = []
     for name in ("base", "head"):
         found = version(tmp_path / name, name, home=tmp_path / "head")

@@ -17,7 +17,7 @@ from tests.harness.runs import MINE
         (["suites", "patch_pooling"], "patch_pooling", "conv2d"),
     ],
 )
-def test_lists_are_of_what_is_selected(capsys, words, there, absent):
+def test_lists_have_the_selection(capsys, words, there, absent):
     assert main(["list", *words, *MINE]) == Exit.OK
     text = capsys.readouterr().out
     assert there in text
@@ -41,7 +41,7 @@ def test_lists_are_of_what_is_selected(capsys, words, there, absent):
         (["check", "row_sum", "--jobs", "2"], "--jobs would bound processes"),
     ],
 )
-def test_what_would_be_ignored_or_is_not_known_is_2(here, capsys, words, message):
+def test_ignored_or_unknown_arguments_exit_with_2(here, capsys, words, message):
     more = [] if words[0] == "list" else ["--in-process"]
     assert main([*words, *more, *MINE]) == Exit.USAGE
     error = capsys.readouterr().err
@@ -65,7 +65,7 @@ def test_what_would_be_ignored_or_is_not_known_is_2(here, capsys, words, message
         (["--gate", "--resume", "."], Exit.USAGE, "is not a run"),
     ],
 )
-def test_what_can_t_be_calibrated(here, capsys, words, code, message):
+def test_impossible_calibrations_are_refused(here, capsys, words, code, message):
     assert main(["calibrate", *words]) == code
     assert message in capsys.readouterr().err
 
@@ -79,6 +79,6 @@ def test_what_can_t_be_calibrated(here, capsys, words, code, message):
         (["anchor_memory"], "there is no op"),
     ],
 )
-def test_what_a_run_does_not_have_is_told(run_folder, capsys, words, message):
+def test_names_that_a_run_lacks_are_refused(run_folder, capsys, words, message):
     assert main(["show", str(run_folder), *words]) == Exit.USAGE
     assert message in capsys.readouterr().err
