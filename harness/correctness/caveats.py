@@ -59,9 +59,12 @@ def admitted_on(contender: Impl, case: Case, machine: Machine) -> tuple[tuple[st
 def verified(catalog: Catalog, checked: Sequence[Checked], machine: Machine) -> list[Checked]:
     """The same verdicts, with an error for each admitted weakness that should show and didn't."""
     found = list(checked)
+    places: dict[tuple[str, str], list[int]] = {}
+    for index, item in enumerate(found):
+        places.setdefault((item.case.op, item.contender), []).append(index)
     for op_name, contenders in catalog.impls.items():
         for contender in contenders.values():
-            mine = [i for i, item in enumerate(found) if _is_of(item, op_name, contender)]
+            mine = places.get((op_name, contender.name), [])
             for index, reason in _unseen(contender, [found[i] for i in mine], machine):
                 found[mine[index]] = replace(
                     found[mine[index]], verdict=Wrong("caveat", reason), admitted=""
@@ -86,10 +89,6 @@ def _unseen(
         ]
         if due and not any(mine[index].admitted for index in due):
             yield due[0], f"admits {kind!r} ({caveat.text}), but was right on it: drop the caveat"
-
-
-def _is_of(item: Checked, op_name: str, contender: Impl) -> bool:
-    return (item.case.op, item.contender) == (op_name, contender.name)
 
 
 def shows(caveat: Caveat, case: Case, machine: Machine) -> bool | None:

@@ -14,6 +14,7 @@ from types import ModuleType
 
 from opbench.harness.declaration.origins import line_in, name_of_file
 from opbench.harness.outcomes import one_line
+from opbench.harness.system.interruption import handlers_kept
 from opbench.results.errors import DeclarationError
 
 #: What messages call a module, and how it is found.
@@ -60,6 +61,8 @@ def _import(label: str, source: str | Path | ModuleType) -> ModuleType:
 
 
 def _import_name(name: str) -> ModuleType:
+    if not name or name.startswith(".") or "/" in name:
+        raise DeclarationError(f"{name!r} names no module: give package.module, or a .py file")
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -118,6 +121,7 @@ def _is_its_own(error: BaseException) -> bool:
 def _contained() -> Iterator[None]:
     """While a module is imported it neither prints to standard output nor ends the process.
 
+    Nor does it take signals over for longer: a command that is told to end clears up.
     `os._exit(0)` would else look like a command that found nothing wrong.
     """
     process, leave = os.getpid(), os._exit
@@ -128,7 +132,7 @@ def _contained() -> Iterator[None]:
             leave(code)
         raise SystemExit(code)
 
-    with _to_standard_error():
+    with _to_standard_error(), handlers_kept():
         os._exit = refuse  # type: ignore[assignment]
         try:
             yield

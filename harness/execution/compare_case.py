@@ -31,6 +31,7 @@ from opbench.harness.timing import injected_slowdown, interleaving
 from opbench.harness.timing.cache_flush import evictor
 from opbench.harness.timing.stopping import Policy
 from opbench.harness.versions.loaded import World, Worlds
+from opbench.harness.versions.patches import patches
 from opbench.harness.versions.registrations import Registered, by_versions
 from opbench.harness.versions.sources import Version
 from opbench.results.errors import VersionError
@@ -73,6 +74,8 @@ def load_arms(
         changed = process_state.restore(before)
         if changed:
             raise VersionError(f"loading it changes {'; '.join(changed)}, for both versions")
+        for name in patches({name for world in arms.values() for name in world.modules}):
+            raise VersionError(f"both versions have what is theirs in {name}, which they share")
         names = by_versions(known, Registered.now(), worlds.trees)
         if names:
             raise VersionError(f"both versions register {names[0]} with torch under one name")

@@ -6,12 +6,10 @@ it, the supervisor lives on.
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import logging
 import os
 import resource
-import signal
 import sys
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opbench.harness.catalog import Catalog, load
+from opbench.harness.execution.child import die_with_parent
 from opbench.harness.execution.heartbeat import NOBODY, Board
 from opbench.harness.execution.messages import (
     OUTPUT,
@@ -37,8 +36,6 @@ from opbench.results.errors import OpbenchError, OpFaultError
 
 if TYPE_CHECKING:
     from opbench.harness.execution.check_case import Verifier
-
-_PR_SET_PDEATHSIG = 1
 
 
 #: Stages that nobody is told of: they change with every block.
@@ -83,7 +80,7 @@ class PipeWitness:
 def main(argv: Sequence[str]) -> None:
     """Serve the supervisor at the other end of the pipe until it closes it."""
     pipe, board = Connection(int(argv[0])), Board(int(argv[1]))
-    _die_with_parent()
+    die_with_parent()
     faulthandler.enable(file=sys.stderr, all_threads=False)
     hush()
     try:
@@ -211,8 +208,3 @@ def _data_bytes() -> int:
         if line.startswith("VmData:"):
             return int(line.split()[1]) * 1024
     return 0
-
-
-def _die_with_parent() -> None:
-    """Be killed when the supervisor is, so that nothing goes on running behind it."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

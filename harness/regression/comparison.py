@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from opbench.harness.regression.survey import Survey, strange_names, survey
 from opbench.harness.system.lazy_import import import_lazily
 from opbench.harness.versions.loaded import World, Worlds
 from opbench.harness.versions.sources import Version
+from opbench.harness.versions.trees import resolved
 from opbench.results.errors import SelectionError, VersionError
 from opbench.results.records import Case, Uncompared, Unpaired, Unsupported
 
@@ -63,17 +65,21 @@ def common(base: Version, head: Version, selection: Selection) -> Common:
     declares is new, or vanished. Raises VersionError where a version doesn't load, and
     SelectionError where neither has what is selected or asked for.
     """
+    # Elsewhere, as what a version does while it is loaded may be the end of the process.
+    try:
+        return called_elsewhere(_both, base, head, selection)
+    except VersionError:
+        # Perhaps since both can't be in one process: some of what is registered stays for good.
+        old = called_elsewhere(_surveyed, base, selection)
+        return called_elsewhere(_common_to, old, head, selection)
+
+
+def _both(base: Version, head: Version, selection: Selection) -> Common:
+    """As `common`, of versions that can be in one process."""
+    import_lazily("torch")
     with Worlds().visiting() as worlds:
         old = survey(worlds.load(base), selection)
-        try:
-            new = worlds.load(head)
-        except VersionError:
-            # Perhaps since both can't be in one process: some of what is registered stays for good.
-            pass
-        else:
-            return _against(old, new, selection)
-    old = called_elsewhere(_surveyed, base, selection)
-    return called_elsewhere(_common_to, old, head, selection)
+        return _against(old, worlds.load(head), selection)
 
 
 def _surveyed(version: Version, selection: Selection) -> Survey:
@@ -113,6 +119,11 @@ def _against(old: Survey, head: World, selection: Selection) -> Common:
 
 def everything(version: Version, selection: Selection) -> Common:
     """What is to be compared where one and the same project runs in two environments: all of it."""
+    return called_elsewhere(_everything, version, selection)
+
+
+def _everything(version: Version, selection: Selection) -> Common:
+    import_lazily("torch")
     with Worlds().visiting() as worlds:
         world = worlds.load(version)
         found = survey(world, selection)
@@ -140,7 +151,9 @@ def _ensure_there(modules: Iterable[str], old: Survey, new: Survey) -> None:
 def _relative(module: str, home: Path) -> str:
     if not module.endswith(".py"):
         return module
-    path = Path(module).resolve()
+    place, path = Path(os.path.abspath(module)), resolved(Path(module))  # noqa: PTH100
+    # By the name that it was asked for: it may be a link in one version, and a file in the other.
+    path = place if place.is_relative_to(home) and resolved(place) == path else path
     return str(path.relative_to(home)) if path.is_relative_to(home) else str(path)
 
 

@@ -26,6 +26,7 @@ from opbench.harness.versions.worktrees import (
     Checkout,
     checked_out,
     ensure_different,
+    only_uncommitted,
     submodules_in_mind,
     toplevel,
 )
@@ -126,7 +127,6 @@ def _two_versions(
         "head": Fighter(_brief("head", new, limits)),
     }
     shared = replace(shared, alone=tried(shared.alone, sides, limits))
-    is_as_it_is = asked.head == HERE and not asked.build
     return Arena(
         _contest(shared, sides["base"], sides["head"], limits),
         shared,
@@ -135,11 +135,17 @@ def _two_versions(
         Side(base.label, base.commit, sys.executable, environment),
         Side(head.label, head.commit, sys.executable, environment),
         head.root,
-        (
-            *(ignored_files.warnings(home, base.label) if is_as_it_is else ()),
-            *ignored_files.unmade(home, shared.lacking),
-        ),
+        tuple(_warnings(asked, base, head, home, shared)),
     )
+
+
+def _warnings(
+    asked: Asked, base: Checkout, head: Checkout, home: Path, shared: Common
+) -> Iterator[str]:
+    yield from only_uncommitted(home, base, head)
+    if asked.head == HERE and not asked.build:
+        yield from ignored_files.warnings(home, base.label)
+    yield from ignored_files.unmade(home, shared.lacking)
 
 
 def _two_environments(asked: Asked, limits: Limits) -> Arena:

@@ -53,6 +53,19 @@ def uninterrupted() -> Iterator[None]:
             signal.raise_signal(number)
 
 
+@contextmanager
+def handlers_kept() -> Iterator[None]:
+    """Whatever others make of SIGNALS meanwhile, they do at the end what they did before."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in before.items():
+                if handler is not None and signal.getsignal(number) != handler:
+                    signal.signal(number, handler)
+
+
 @dataclass(slots=True)
 class _Interrupt:
     """Raises KeyboardInterrupt; at: when it last did, in the clock's seconds."""

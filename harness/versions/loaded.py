@@ -143,7 +143,7 @@ class Worlds:
 
     def _copies(self, world: World) -> Iterator[str]:
         shared = {n: m for n, m in list(sys.modules.items()) if self._may_be_copy(n)}
-        for name, what in copies(world.version, shared, self._trees):
+        for name, what in copies(world.version, shared, world.modules, self._trees):
             yield (
                 f"{world.version.label} imports {name} from {places_of(shared[name])[0]}, an "
                 f"installed copy of {what}, which both versions would share: install the project "

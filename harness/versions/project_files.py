@@ -130,10 +130,23 @@ def _called(path: Path, group: str) -> Project:
     words = {word.arg: word.value for call in calls for word in call.keywords}
     name, points = _literal(words.get("name")), _literal(words.get("entry_points"))
     declared = None
-    if isinstance(points, dict):
+    if isinstance(points, str):
+        declared = _values(_section(points, group))
+    elif isinstance(points, dict):
         lines = points.get(group, ())
         declared = _values(lines if isinstance(lines, str) else "\n".join(map(str, lines)))
     return Project(path.parent, name if isinstance(name, str) else "", declared)
+
+
+def _section(text: str, name: str) -> str:
+    """The lines of a section of entry points that are written as in `entry_points.txt`."""
+    config = configparser.ConfigParser(interpolation=None, strict=False, delimiters=("=",))
+    try:
+        config.read_string("\n".join(map(str.strip, text.splitlines())))
+    except configparser.Error:
+        return ""
+    found = config[name] if config.has_section(name) else {}
+    return "\n".join(f"{key} = {value}" for key, value in found.items())
 
 
 def _is_setup(function: ast.expr) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution
 from pathlib import Path
@@ -11,7 +11,7 @@ from types import ModuleType
 
 from opbench.harness.catalog import GROUP, load
 from opbench.harness.versions.project_files import Project, nearest, plain, source_of
-from opbench.harness.versions.trees import Trees, places_of, resolved
+from opbench.harness.versions.trees import Trees, is_installed, is_pythons, places_of, resolved
 from opbench.results.errors import DeclarationError, VersionError
 
 #: Part of the names of the folders of links that an editable install in "strict" mode makes.
@@ -61,12 +61,18 @@ def is_opbench(project: Project) -> bool:
 
 
 def search_path(entries: Iterable[str], version: Version, trees: Trees) -> list[str]:
-    """The search path of a version: its root, and its own places instead of the installed ones."""
+    """The search path of a version: its root, and its own places instead of the installed ones.
+
+    The root comes before what is installed, but not before Python itself: a `profile.py` of a
+    project is not what torch imports by that name.
+    """
     # Relative places are meant from where the command was called.
     here = version.home / version.folder
     places = (place for entry in entries for place in _followed(entry, here, trees))
     turned = (version.moved(place, trees) for place in places)
-    return list(dict.fromkeys((str(version.root), *turned)))
+    found = list(turned)
+    start = max((n for n, place in enumerate(found, start=1) if is_pythons(place)), default=0)
+    return list(dict.fromkeys((*found[:start], str(version.root), *found[start:])))
 
 
 def to_load(
@@ -106,9 +112,12 @@ def _ensure_checked_out(version: Version, module: str) -> None:
 
 
 def copies(
-    version: Version, modules: Mapping[str, ModuleType], trees: Trees
+    version: Version, modules: Mapping[str, ModuleType], own: Collection[str], trees: Trees
 ) -> Iterator[tuple[str, str]]:
-    """Those of the modules that are copies of the project's own, and of what they are copies."""
+    """Those of the modules that are copies of the project's own, and of what they are copies.
+
+    own: the names of modules that are the version's.
+    """
     if version.with_copies:
         return
     project = version.project()
@@ -121,8 +130,13 @@ def copies(
         places = places_of(module)
         if trees.of_module(module) is not None or not places:
             continue
-        top = name.partition(".")[0]
-        known = files.get(str(resolved(Path(places[0])))) or _kept_at(top, project, version)
+        place = resolved(Path(places[0]))
+        known = files.get(str(place)) or _kept_at(name, project, version)
+        known = known or _in_other_checkout(place, version)
+        parent = name.rpartition(".")[0]
+        # A build elsewhere, say. What is installed may well add to a package that several share.
+        if parent in own and module.__name__ == name and not is_installed(place):
+            known = known or parent
         if known:
             yield name, known
 
@@ -196,11 +210,24 @@ def _own_distributions(project: Project, trees: Trees) -> Iterator[Distribution]
             yield distribution
 
 
-def _kept_at(top: str, project: Project, version: Version) -> str:
-    """Where the version keeps a package of that name, if it does where projects usually do."""
+def _kept_at(name: str, project: Project, version: Version) -> str:
+    """Where the version keeps a module of that name, if it does where projects usually do."""
+    path = name.replace(".", "/")
     for folder in dict.fromkeys((project.folder, resolved(version.root))):
         for layout in _LAYOUTS:
-            for place in (folder / layout / top / "__init__.py", folder / layout / f"{top}.py"):
+            for place in (folder / layout / path / "__init__.py", folder / layout / f"{path}.py"):
                 if place.is_file():
                     return str(place.relative_to(resolved(version.root)))
     return ""
+
+
+def _in_other_checkout(place: Path, version: Version) -> str:
+    """What file of the version it is, where it lies at the same place of another working tree.
+
+    As where that one is installed for editing, and this one is a clone or a linked worktree.
+    """
+    root = next((folder for folder in place.parents if (folder / ".git").exists()), None)
+    if root is None or is_installed(place):
+        return ""
+    relative = place.relative_to(root)
+    return str(relative) if (version.root / relative).is_file() else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +14,8 @@ _PACKAGES = ("site-packages", "dist-packages")
 _INSTALLED = tuple(
     {Path(os.path.realpath(sysconfig.get_path(n))) for n in ("stdlib", "purelib", "platlib")}
 )
+_STDLIB = {Path(os.path.realpath(sysconfig.get_path(n))) for n in ("stdlib", "platstdlib")}
+_PYTHONS = _STDLIB | {place / "lib-dynload" for place in _STDLIB}
 
 
 class Trees:
@@ -62,6 +65,13 @@ def places_of(module: ModuleType) -> list[str]:
 def resolved(path: Path) -> Path:
     """Where a path leads to, whatever links are on it."""
     return Path(os.path.realpath(path))
+
+
+def is_pythons(place: str) -> bool:
+    """Whether a place of the search path is one of Python's own modules, and not of packages."""
+    path = Path(place)
+    name = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
+    return path.name == name or (place != "" and resolved(path) in _PYTHONS)
 
 
 def is_installed(path: Path) -> bool:

@@ -17,6 +17,8 @@ from opbench.results.errors import SelectionError, VersionError
 
 #: How the working tree as it is, changes that are not committed included, is called.
 HERE = "."
+#: So many paths are named.
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def checked_out(repository: Path, ref: str) -> Iterator[Checkout]:
     there is no such version.
     """
     if ref == HERE:
-        changed = "+" if _is_changed(repository) else ""
+        changed = "+" if any(uncommitted(repository)) else ""
         yield Checkout(
             "the working tree", repository, git(repository, "rev-parse", "HEAD") + changed
         )
@@ -69,6 +71,21 @@ def ensure_different(repository: Path, base: Checkout, head: Checkout) -> None:
             f"{base.label} and {head.label} are the same tree (commit {base.commit[:12]}), and "
             "there is nothing to compare; give the --base that the change started from"
         )
+
+
+def only_uncommitted(repository: Path, base: Checkout, head: Checkout) -> Iterator[str]:
+    """What to tell where nothing but what isn't committed makes two versions differ.
+
+    A file that a job left lying about makes one, and a wrong base would go unnoticed by it.
+    """
+    if head.commit != f"{base.commit}+":
+        return
+    found = sorted(uncommitted(repository))
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    yield (
+        f"{base.label} is the commit that {head.label} is based on: all that differs is what isn't "
+        f"committed, {', '.join(found[:_NAMED])}{more}"
+    )
 
 
 @contextmanager
@@ -141,18 +158,20 @@ def _commit(repository: Path, ref: str) -> str:
         raise SelectionError(f"{repository} has no version {ref!r}; {advice}") from error
 
 
-def _is_changed(repository: Path) -> bool:
-    """Whether the working tree differs from its commit; what Python compiled is no difference.
+def uncommitted(repository: Path) -> Iterator[str]:
+    """What of the working tree differs from its commit, by path.
 
+    What Python compiled doesn't count, nor do our own folders, where temporary files lie in it.
     What git was told not to look at (`git update-index --assume-unchanged`) counts as changed.
     """
     listing = ("--porcelain", "-z", "--untracked-files=all", "--ignore-submodules=none")
     # Two letters and a blank precede each path.
-    found = (
-        line[3:].split("/") for line in git(repository, "status", *listing).split("\0") if line
-    )
-    if any("__pycache__" not in parts[:-1] for parts in found):
-        return True
+    found = (line[3:] for line in git(repository, "status", *listing).split("\0") if line)
+    yield from (path for path in found if not _is_by_product(path.split("/")))
     tagged = git(repository, "ls-files", "-v", "-z").split("\0")
     unseen = (line[2:] for line in tagged if line[:1].islower() or line[:1] == "S")
-    return any((repository / name).exists() for name in unseen)
+    yield from (name for name in unseen if (repository / name).exists())
+
+
+def _is_by_product(parts: Sequence[str]) -> bool:
+    return "__pycache__" in parts[:-1] or any(p.startswith(owned_folders.PREFIX) for p in parts)

@@ -6,6 +6,7 @@ from opbench.harness.versions.worktrees import (
     HERE,
     checked_out,
     ensure_different,
+    only_uncommitted,
     submodules_in_mind,
     toplevel,
 )
@@ -174,6 +175,27 @@ def test_a_working_tree_that_was_changed_is_another(project, change):
     with checked_out(project, "HEAD") as old, checked_out(project, HERE) as new:
         assert new.commit == old.commit + "+"
         ensure_different(project, old, new)
+
+
+def test_what_is_not_committed_is_told_where_nothing_else_differs(project):
+    """A file that a job left lying about would else hide a wrong base."""
+    for number in range(4):
+        (project / f"left-{number}.xml").touch()
+    with checked_out(project, "later") as old, checked_out(project, HERE) as new:
+        ensure_different(project, old, new)
+        (told,) = only_uncommitted(project, old, new)
+    assert "later is the commit that the working tree is based on" in told
+    assert "left-0.xml, left-1.xml, left-2.xml and 1 more" in told
+    with checked_out(project, "main") as old, checked_out(project, HERE) as new:
+        assert list(only_uncommitted(project, old, new)) == []
+
+
+def test_our_own_folders_are_no_change(project, monkeypatch):
+    """As where temporary files lie in the repository."""
+    (project / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(project / "tmp"))
+    with checked_out(project, "main"), checked_out(project, HERE) as found:
+        assert not found.commit.endswith("+")
 
 
 def test_what_python_compiled_is_no_change(project):

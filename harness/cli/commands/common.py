@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -38,14 +39,19 @@ def load(words: argparse.Namespace) -> Catalog:
     """
     from opbench.harness.catalog import load
 
-    return load(*words.load)
+    if not words.load:
+        return load()
+    # Where the command is called is where its outputs go, wherever a file goes.
+    with contextlib.chdir("."):
+        return load(*words.load)
 
 
 def recorded(words: argparse.Namespace) -> RunFolder:
     """The run that is named, or the latest in runs/. Raises OpbenchError where there is none."""
     from opbench.results.records.run_folder import latest, open_run
 
-    return open_run(words.run) if words.run else latest(Path("runs"))
+    # An empty name is that of a variable which was never set, and not of the latest run.
+    return latest(Path("runs")) if words.run is None else open_run(words.run)
 
 
 #: How to go on with what was interrupted, by verb; where it left a folder.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,8 @@ def _show_run(
 
     found = [board for board in boards_of(folder) if is_asked(board.case)]
     profiles = [item for item in folder.profiles() if is_asked(item.case)]
-    open_cases = outlooks(found, folder.records(), folder.info.rules)
+    records = folder.records()
+    open_cases = outlooks(found, records, folder.info.rules)
     if words.json:
         common.print_json(
             {
@@ -71,12 +73,14 @@ def _show_run(
         for outlook in open_cases:
             print(*sentences(outlook, shlex.quote(str(folder.path))), sep="\n")
         _draw_profiles(folder, is_asked)
-        for line in anchors_text(folder.records()):
+        for line in anchors_text(records) if records else ():
             print(line)
         for job in folder.unfinished():
             if is_asked(job.case):
                 print(f"unfinished: {job.contender} on {job.case.op} {job.case.label}")
-    asked = [r for r in without_anchors(folder.records()) if is_asked(r.case)]
+    if not records and not profiles:
+        print(f"opbench show: nothing was recorded in {folder.path}", file=sys.stderr)
+    asked = [r for r in without_anchors(records) if is_asked(r.case)]
     # A profile is no race, and all that there is to show of it was shown.
     return of_outcomes(r.outcome for r in asked) if asked or not profiles else Exit.OK
 

@@ -1,0 +1,77 @@
+"""What versions put into what they share keeps them out of one process."""
+
+import subprocess
+import sys
+
+import pytest
+
+from opbench.harness.versions.patches import patches
+from tests.harness.versions import version
+
+#: Loads two versions as a worker does, and prints why they can't be in one process, or nothing.
+PROGRAM = """
+import sys
+from pathlib import Path
+from opbench.harness.versions.sources import Version
+from opbench.harness.execution.compare_case import load_arms
+from opbench.harness.versions.loaded import Worlds
+from opbench.results.errors import VersionError
+
+home = Path(sys.argv[2])
+versions = {name: Version(name, Path(root), home, ("ops.py",)) for name, root in
+            zip(("base", "head"), sys.argv[1:], strict=True)}
+try:
+    load_arms(Worlds(), versions, ())
+except VersionError as error:
+    print(error)
+"""
+#: What versions do to torch while they are loaded, and where it is then.
+PUT = {
+    "torch.Tensor.their_rows = lambda x: x.sum(1)": "torch.Tensor.their_rows",
+    "torch.Tensor.theirs = property(lambda x: x)": "torch.Tensor.theirs",
+    "torch.Tensor.made = classmethod(lambda cls: cls)": "torch.Tensor.made",
+    "import functools\ntorch.sum = functools.wraps(torch.sum)(lambda x, d: x)": "torch.sum",
+    "import functools\ntorch.part = functools.partial(lambda x: x)": "torch.part",
+    "class Mine: pass\ntorch.nn.Mine = Mine": "torch.nn.Mine",
+    "class Mine: pass\ntorch.backends.mine = Mine()": "torch.backends.mine",
+    "import builtins\nbuiltins.rows = lambda x: x": "builtins.rows",
+    "import inner_module\ntorch.inner = inner_module": "torch.inner",
+}
+
+
+@pytest.fixture
+def told(tmp_path):
+    """Why two versions whose `ops.py` ends in these lines can't be in one process."""
+
+    def loaded(lines):
+        roots = [tmp_path / "base", tmp_path / "head"]
+        for root in roots:
+            version(root, root.name)
+            with (root / "ops.py").open("a") as file:
+                file.write(f"\n{lines}\n")
+        words = (sys.executable, "-P", "-c", PROGRAM, *map(str, roots))
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+    return loaded
+
+
+@pytest.mark.parametrize(("lines", "where"), PUT.items(), ids=PUT.values())
+def test_what_is_put_into_torch_by_two_versions(told, lines, where):
+    assert f"what is theirs in {where}, which they share" in told(lines)
+
+
+def test_others_go_into_one_process(told):
+    """A registry that they share is looked into by nobody, and holds what is torch's own."""
+    assert told("torch.Tensor.total = torch.Tensor.sum\nimport inner_module as torch_inner") == ""
+
+
+def test_objects_are_not_asked(monkeypatch):
+    class Lazy:
+        @property
+        def __class__(self):
+            raise AssertionError("it was woken up")
+
+    monkeypatch.setattr(sys, "lazy_one", Lazy(), raising=False)
+    monkeypatch.setitem(sys.modules, "a_number", 3)
+    monkeypatch.setitem(sys.modules, "nothing", None)
+    assert list(patches({"nobody"})) == []
