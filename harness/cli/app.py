@@ -7,7 +7,9 @@ errors to standard error.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
+import faulthandler
 import os
 import signal
 import sys
@@ -90,7 +92,12 @@ _VERBS: dict[str, _Verb] = {
 
 
 def command() -> int:
-    """As `main`, for a process that ends with what it returns."""
+    """As `main`, for a process that ends with what it returns.
+
+    If a file that it loads crashes it, it prints in which line.
+    """
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        faulthandler.enable(all_threads=False)
     code = main()
     if code == INTERRUPTED:
         ignore_until_the_end()

@@ -24,7 +24,7 @@ def write_pages(catalog: Catalog, names: tuple[str, ...], folder: Path) -> tuple
     """Write a page for every suite that has one of the named ops or suites; return their paths.
 
     Raises RunFolderError, before anything is written, if a file that isn't a page would be
-    overwritten.
+    overwritten, or if the folder is a file.
     """
     chosen = {op.name for op in selected_ops(catalog, names)}
     pages = {}
@@ -34,7 +34,10 @@ def write_pages(catalog: Catalog, names: tuple[str, ...], folder: Path) -> tuple
             path = folder / f"{suite}.md"
             _ensure_replaceable(path)
             pages[path] = _page(catalog, suite, ops)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise RunFolderError(f"{folder} is a file; name a folder for the pages") from error
     for path, text in pages.items():
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
     return tuple(pages)

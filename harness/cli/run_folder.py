@@ -74,7 +74,8 @@ def recorded(path: str | None) -> RunFolder:
     """The run at a path, or else the latest in runs/. Raises OpbenchError if there is none."""
     from opbench.results.records.run_folder import latest, open_run
 
-    return open_run(path) if path else latest(Path("runs"))
+    # An empty path is that of a variable which was never set, and doesn't mean the latest run.
+    return latest(Path("runs")) if path is None else open_run(path)
 
 
 def create(new: NewRun, supervisor: Supervisor | None) -> RunFolder:

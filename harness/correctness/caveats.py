@@ -75,9 +75,12 @@ def enforce_caveats(
 ) -> list[Checked]:
     """The same verdicts, but Wrong where a caveat should have shown and didn't on any case."""
     enforced = list(checked)
+    indices: dict[tuple[str, str], list[int]] = {}
+    for index, item in enumerate(enforced):
+        indices.setdefault((item.case.op, item.contender), []).append(index)
     for op_name, contenders in catalog.impls.items():
         for contender in contenders.values():
-            mine = [i for i, item in enumerate(enforced) if _is_of(item, op_name, contender)]
+            mine = indices.get((op_name, contender.name), [])
             for index, reason in _missing(contender, [enforced[i] for i in mine], machine):
                 enforced[mine[index]] = replace(
                     enforced[mine[index]], verdict=Wrong("caveat", reason), admitted=""
@@ -102,10 +105,6 @@ def _missing(
         ]
         if due and not any(mine[index].admitted for index in due):
             yield due[0], f"admits {kind!r} ({caveat.text}), but was right on it: drop the caveat"
-
-
-def _is_of(item: Checked, op_name: str, contender: Impl) -> bool:
-    return (item.case.op, item.contender) == (op_name, contender.name)
 
 
 def shows(caveat: Caveat, case: Case, machine: MachineFacts) -> bool | None:

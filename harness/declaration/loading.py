@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 from opbench.harness.declaration.origins import line_in, name_of_file
+from opbench.harness.system.interruption import handlers_kept
 from opbench.results.errors import DeclarationError, one_line
 
 #: A module's label in messages, and its name, path, or the module itself.
@@ -65,6 +66,8 @@ def _import(label: str, source: str | Path | ModuleType) -> ModuleType:
 
 
 def _import_name(name: str) -> ModuleType:
+    if not name or name.startswith(".") or "/" in name:
+        raise DeclarationError(f"{name!r} names no module: give package.module, or a .py file")
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -130,6 +133,7 @@ def _is_harness(package: str) -> bool:
 def _contained() -> Iterator[None]:
     """Keep a module that is imported from printing to standard output and ending the process.
 
+    Its handlers of signals are gone afterwards as well: a command that is asked to end clears up.
     `os._exit(0)` would otherwise look like a command that found nothing wrong.
     """
     process, leave = os.getpid(), os._exit
@@ -140,7 +144,7 @@ def _contained() -> Iterator[None]:
             leave(code)
         raise SystemExit(code)
 
-    with _to_standard_error():
+    with _to_standard_error(), handlers_kept():
         os._exit = refuse  # type: ignore[assignment]
         try:
             yield

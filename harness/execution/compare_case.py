@@ -39,6 +39,7 @@ from opbench.harness.timing.blocks import BlockSize, Call, pilot, primed_block
 from opbench.harness.timing.cache_flush import cache_flush
 from opbench.harness.timing.stopping import Policy
 from opbench.harness.versions.loaded import LoadedVersion, LoadedVersions
+from opbench.harness.versions.patches import patches
 from opbench.harness.versions.registrations import Registered, by_versions
 from opbench.harness.versions.sources import Version
 from opbench.results.errors import VersionError
@@ -87,6 +88,9 @@ def load_versions(
         changed = process_state.restore(before)
         if changed:
             raise VersionError(f"loading it changes {'; '.join(changed)}, for both versions")
+        own = {name for version in sides.values() for name in version.modules}
+        for name in patches(own):
+            raise VersionError(f"both versions have what is theirs in {name}, which they share")
         names = by_versions(known, Registered.now(), loaded.trees)
         if names:
             raise VersionError(f"both versions register {names[0]} with torch under one name")

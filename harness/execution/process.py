@@ -209,15 +209,9 @@ class WorkerProcess:
 #: Bytes that a worker takes itself, with torch and its libraries.
 _ALLOWANCE = 2 << 30
 #: The worker runs this very opbench, whatever imports would find by its name.
-_PROGRAM = """
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
-spec = spec_from_file_location(
-    "opbench", sys.argv[3] + "/__init__.py", submodule_search_locations=[sys.argv[3]]
-)
-sys.modules["opbench"] = module_from_spec(spec)
-spec.loader.exec_module(sys.modules["opbench"])
-sys.path[:] = sys.argv[4:] or sys.path
+_PROGRAM = f"""
+{own_packages.program()}
+sys.path[:] = sys.argv[3:] or sys.path
 from opbench.harness.execution import worker
 worker.main(sys.argv[1:3])
 """
@@ -233,7 +227,7 @@ def _spawn(
     """
     # Another interpreter finds modules of its own; the same one those that this process does.
     places = () if python else sys.path
-    args = (str(pipe.fileno()), str(page), str(own_packages.folder()), *places)
+    args = (str(pipe.fileno()), str(page), *places)
     return subprocess.Popen(
         [python or sys.executable, "-c", _PROGRAM, *args],
         stdin=subprocess.DEVNULL,

@@ -6,12 +6,10 @@ it, the supervisor lives on.
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import logging
 import os
 import resource
-import signal
 import sys
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opbench.harness.catalog import Catalog, load
+from opbench.harness.execution.child import die_with_parent
 from opbench.harness.execution.heartbeat import IDLE, StatusPage
 from opbench.harness.execution.messages import (
     OUTPUT,
@@ -40,7 +39,6 @@ from opbench.results.records import SIDES
 if TYPE_CHECKING:
     from opbench.harness.execution.check_case import CaseChecker
 
-_PR_SET_PDEATHSIG = 1
 #: Stages that are not sent: they change with every block.
 _QUIET = ("race", "base", "head", "again")
 
@@ -87,7 +85,7 @@ def main(argv: Sequence[str]) -> None:
     argv: the descriptors of the pipe and of the status page.
     """
     pipe, page = Connection(int(argv[0])), StatusPage(int(argv[1]))
-    _die_with_parent()
+    die_with_parent()
     faulthandler.enable(file=sys.stderr, all_threads=False)
     quiet_torch()
     try:
@@ -218,8 +216,3 @@ def _data_bytes() -> int:
         if line.startswith("VmData:"):
             return int(line.split()[1]) * 1024
     return 0
-
-
-def _die_with_parent() -> None:
-    """Be killed when the supervisor is, so that nothing goes on running behind it."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -21,8 +21,9 @@ def matches(expression: str, text: str) -> bool:
         return _evaluate(tree.body, text.lower())
     # The last two come of an expression that is nested too deeply.
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        shown = expression if len(expression) <= 60 else f"{expression[:60]}…"
         raise SelectionError(
-            f"-k {expression!r} is not an expression: use names with and, or, not and parentheses"
+            f"-k {shown!r} is not an expression: use names with and, or, not and parentheses"
         ) from error
 
 

@@ -1,11 +1,12 @@
 """The contenders and cases that two versions of a project share, or that one lacks. No torch.
 
-Both versions are loaded into this process where they can share it, and else each into one of its
-own. The plan that comes of it is all that a session knows of the versions.
+Both versions are loaded into one fresh process where they can share it, and else each into one of
+its own. The plan that comes of it is all that a session knows of the versions.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from opbench.harness.regression.survey import Survey, strange_names, survey
 from opbench.harness.system.lazy_import import import_lazily
 from opbench.harness.versions.loaded import LoadedVersion, LoadedVersions
 from opbench.harness.versions.sources import Version
+from opbench.harness.versions.trees import resolved
 from opbench.results.errors import SelectionError, VersionError
 from opbench.results.records import NULL_ROLES, Case, Uncompared, Unpaired, Unsupported
 
@@ -100,17 +102,21 @@ def common(base: Version, head: Version, selection: Selection) -> Common:
     declares is new, or vanished. Raises VersionError if a version doesn't load, and SelectionError
     if neither has what is selected.
     """
+    # In another process, as what a version does while it is loaded may end the process.
+    try:
+        return call_in_subprocess(_common_in_one_process, base, head, selection)
+    except VersionError:
+        # Perhaps since both can't be in one process: some of what is registered stays for good.
+        old = call_in_subprocess(_survey_of, base, selection)
+        return call_in_subprocess(_common_to, old, head, selection)
+
+
+def _common_in_one_process(base: Version, head: Version, selection: Selection) -> Common:
+    """As `common`, for versions that can share a process: this one."""
+    import_lazily("torch")
     with LoadedVersions().restored_at_end() as loaded:
         old = survey(loaded.load(base), selection)
-        try:
-            new = loaded.load(head)
-        except VersionError:
-            # Perhaps since both can't be in one process: some of what is registered stays for good.
-            pass
-        else:
-            return _against(old, new, selection)
-    old = call_in_subprocess(_survey_of, base, selection)
-    return call_in_subprocess(_common_to, old, head, selection)
+        return _against(old, loaded.load(head), selection)
 
 
 def _survey_of(version: Version, selection: Selection) -> Survey:
@@ -150,6 +156,12 @@ def _against(old: Survey, head: LoadedVersion, selection: Selection) -> Common:
 
 def everything(version: Version, selection: Selection) -> Common:
     """All selected contenders of a project, which runs in two environments."""
+    return call_in_subprocess(_everything, version, selection)
+
+
+def _everything(version: Version, selection: Selection) -> Common:
+    """As `everything`, of a project that is loaded into this process."""
+    import_lazily("torch")
     with LoadedVersions().restored_at_end() as loaded:
         project = loaded.load(version)
         surveyed = survey(project, selection)
@@ -178,7 +190,9 @@ def _relative(module: str, home: Path) -> str:
     """A module as given by --load; a file inside `home` relative to it."""
     if not module.endswith(".py"):
         return module
-    path = Path(module).resolve()
+    place, path = Path(os.path.abspath(module)), resolved(Path(module))  # noqa: PTH100
+    # By the name that was given: it may be a link in one version, and a file in the other.
+    path = place if place.is_relative_to(home) and resolved(place) == path else path
     return str(path.relative_to(home)) if path.is_relative_to(home) else str(path)
 
 

@@ -37,6 +37,7 @@ from opbench.harness.versions.worktrees import (
     checked_out,
     ensure_different,
     naming_missing_submodules,
+    only_uncommitted,
     toplevel,
 )
 from opbench.results.errors import SelectionError, VersionError
@@ -141,7 +142,6 @@ def _two_versions(
     method, note, environment = _method(request.method, old, new, limits)
     sides = {"base": _config("base", old, limits), "head": _config("head", new, limits)}
     shared = replace(shared, alone=try_alone(shared.alone, sides, limits))
-    is_as_it_is = request.head == HERE and not request.build
     return Setup(
         plan=_plan(shared, sides["base"], sides["head"], limits),
         common=shared,
@@ -150,11 +150,18 @@ def _two_versions(
         base=Side(base.label, base.commit, sys.executable, environment),
         head=Side(head.label, head.commit, sys.executable, environment),
         root=head.root,
-        warnings=(
-            *(ignored_files.warnings(home, base.label) if is_as_it_is else ()),
-            *ignored_files.unmade(home, shared.lacking),
-        ),
+        warnings=tuple(_warnings(request, base, head, home, shared)),
     )
+
+
+def _warnings(
+    request: ComparisonRequest, base: Checkout, head: Checkout, home: Path, shared: Common
+) -> Iterator[str]:
+    """Warnings of differences between two checkouts that no commit shows."""
+    yield from only_uncommitted(home, base, head)
+    if request.head == HERE and not request.build:
+        yield from ignored_files.warnings(home, base.label)
+    yield from ignored_files.unmade(home, shared.lacking)
 
 
 def _two_environments(request: ComparisonRequest, limits: Limits) -> Setup:

@@ -56,6 +56,19 @@ def uninterrupted() -> Iterator[None]:
             signal.raise_signal(number)
 
 
+@contextmanager
+def handlers_kept() -> Iterator[None]:
+    """Put the handlers of SIGNALS back at the end, whatever others are set meanwhile."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in before.items():
+                if handler is not None and signal.getsignal(number) != handler:
+                    signal.signal(number, handler)
+
+
 @dataclass(slots=True)
 class _Interrupt:
     """A signal handler that raises KeyboardInterrupt, but for repeated requests."""

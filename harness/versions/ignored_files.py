@@ -1,4 +1,4 @@
-"""Files that git ignores and Python would load: only the working tree has them, no ref does.
+"""Files that git doesn't have and Python would load: only the working tree has them, no ref does.
 
 A compiled extension, say: the base, checked out, may fall back to slower code for want of it.
 """
@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from importlib.machinery import all_suffixes
+from importlib.machinery import EXTENSION_SUFFIXES, all_suffixes
 from itertools import islice
 from pathlib import Path
 
 from opbench.harness.versions.git import git
 
-#: Suffixes of files that can be imported, or loaded as a library or kernel by an import.
-_LOADABLE = tuple({*all_suffixes(), ".so", ".pyd", ".dll", ".dylib", ".cubin", ".ptx", ".hsaco"})
+#: Suffixes of files that can be loaded as a library or kernel.
+_COMPILED = (*EXTENSION_SUFFIXES, ".so", ".pyd", ".dll", ".dylib", ".cubin", ".ptx", ".hsaco")
+#: Those, and the suffixes of files that can be imported.
+_LOADABLE = tuple({*all_suffixes(), *_COMPILED})
 #: Folders of installed packages, packages to be built, or caches: nothing is imported from there.
-_SET_ASIDE = ("__pycache__", "build", "dist", "node_modules", "site-packages")
+_SET_ASIDE = ("__pycache__", "dist", "node_modules", "site-packages")
+#: A folder of builds: no module is imported from there, but libraries may be loaded.
+_BUILT = "build"
+#: How folders of builds by setuptools begin, which are only packed: nothing is loaded from there.
+_BUILT_TO_BE_PACKED = ("lib.", "temp.", "bdist.")
 #: Files that mark a folder as an environment.
 _ENVIRONMENT = ("pyvenv.cfg", "conda-meta")
 #: How many files are named, and how many are looked at in a folder, which may hold a data set.
@@ -24,19 +30,19 @@ _NAMED, _LOOKED_AT = 3, 100_000
 
 
 def warnings(root: Path, base: str) -> Iterator[str]:
-    """A warning of the files in a working tree that Python can load and git ignores.
+    """Warnings of the files in a working tree that Python can load and git doesn't have.
 
     base: the label of the other version, which lacks them.
     """
-    files = sorted(set(ignored(root)))
-    if not files:
-        return
-    named = ", ".join(files[:_NAMED])
-    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
-    yield (
-        f"git ignores {named}{more} in the working tree: {base} doesn't have that, and may run "
-        "other code for want of it; have it made in each version with --build"
-    )
+    for how, names in (("ignores", ignored(root)), ("was never told of", untracked(root))):
+        files = sorted(set(names))
+        if files:
+            more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+            yield (
+                f"git {how} {', '.join(files[:_NAMED])}{more} in the working tree: {base} doesn't "
+                "have that, and may run other code for want of it; have it made in each version "
+                "with --build"
+            )
 
 
 def unmade(root: Path, lacking: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -63,11 +69,27 @@ def ignored(root: Path) -> Iterator[str]:
 
     Raises VersionError if the root is in no repository.
     """
-    listing = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
-    for name in filter(None, git(root, *listing).split("\0")):
-        if not any(_is_set_aside(part) for part in Path(name).parts):
-            files = islice(_files(root / name), _LOOKED_AT)
-            yield from (str(file.relative_to(root)) for file in files if _is_loadable(file.name))
+    for name in _others(root, "--ignored", "--directory"):
+        for file in islice(_files(root / name), _LOOKED_AT):
+            path = file.relative_to(root)
+            is_module = file.name.endswith(_LOADABLE) and _BUILT not in path.parts
+            if is_module or _is_compiled(file.name):
+                yield str(path)
+
+
+def untracked(root: Path) -> Iterator[str]:
+    """Libraries that are new to git, as `ignored`; a new module is a change, to be compared."""
+    return (name for name in _others(root) if _is_compiled(name))
+
+
+def _others(root: Path, *options: str) -> Iterator[str]:
+    """Files that git doesn't track, without those in folders that nothing is loaded from.
+
+    options: of `git ls-files`, which select among them.
+    """
+    listing = ("ls-files", "--others", "--exclude-standard", *options, "-z")
+    names = filter(None, git(root, *listing).split("\0"))
+    return (name for name in names if not any(map(_is_set_aside, Path(name).parts)))
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -82,12 +104,13 @@ def _files(path: Path) -> Iterator[Path]:
             yield from (Path(folder) / name for name in files)
 
 
-def _is_loadable(name: str) -> bool:
-    """Whether a file of that name can be loaded."""
+def _is_compiled(name: str) -> bool:
+    """Whether a file of that name is a library or kernel."""
     # Libraries may have their version behind the suffix.
-    return name.endswith(_LOADABLE) or ".so." in name
+    return name.endswith(_COMPILED) or ".so." in name
 
 
 def _is_set_aside(name: str) -> bool:
-    """Whether nothing is imported from a folder of that name."""
-    return name in _SET_ASIDE or name.startswith(".") or name.endswith((".egg-info", ".dist-info"))
+    """Whether nothing is loaded from a folder of that name."""
+    is_hidden = name.startswith((".", *_BUILT_TO_BE_PACKED))
+    return is_hidden or name in _SET_ASIDE or name.endswith((".egg-info", ".dist-info"))

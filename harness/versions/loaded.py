@@ -152,7 +152,7 @@ class LoadedVersions:
     def _copies(self, loaded: LoadedVersion) -> Iterator[str]:
         """A reason for each module that is an installed copy of the project's own."""
         shared = {n: m for n, m in list(sys.modules.items()) if self._may_be_copy(n)}
-        for name, what in copies(loaded.version, shared, self._trees):
+        for name, what in copies(loaded.version, shared, loaded.modules, self._trees):
             yield (
                 f"{loaded.version.label} imports {name} from {places_of(shared[name])[0]}, an "
                 f"installed copy of {what}, which both versions would share: install the project "

@@ -17,6 +17,18 @@ def folder() -> Path:
     return Path(__file__).parent.parent.parent
 
 
+def program() -> str:
+    """Code for a fresh process: it imports this very opbench, whatever else imports would find."""
+    root, file = str(folder()), str(folder() / "__init__.py")
+    return f"""
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+spec = spec_from_file_location({NAME!r}, {file!r}, submodule_search_locations=[{root!r}])
+sys.modules[{NAME!r}] = module_from_spec(spec)
+spec.loader.exec_module(sys.modules[{NAME!r}])
+"""
+
+
 def is_own(name: str, *, declared: bool = True) -> bool:
     """Whether a module is opbench's. declared: its contenders and suites included."""
     if name.partition(".")[0] != NAME:

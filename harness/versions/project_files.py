@@ -136,10 +136,23 @@ def _called(path: Path, group: str) -> Project:
     given = {keyword.arg: keyword.value for call in calls for keyword in call.keywords}
     name, points = _literal(given.get("name")), _literal(given.get("entry_points"))
     declared = None
-    if isinstance(points, dict):
+    if isinstance(points, str):
+        declared = _values(_section(points, group))
+    elif isinstance(points, dict):
         lines = points.get(group, ())
         declared = _values(lines if isinstance(lines, str) else "\n".join(map(str, lines)))
     return Project(path.parent, name if isinstance(name, str) else "", declared)
+
+
+def _section(text: str, name: str) -> str:
+    """The lines of a section of a text like `entry_points.txt`; "" if it has none."""
+    config = configparser.ConfigParser(interpolation=None, strict=False, delimiters=("=",))
+    try:
+        config.read_string("\n".join(map(str.strip, text.splitlines())))
+    except configparser.Error:
+        return ""
+    found = config[name] if config.has_section(name) else {}
+    return "\n".join(f"{key} = {value}" for key, value in found.items())
 
 
 def _is_setup(function: ast.expr) -> bool:

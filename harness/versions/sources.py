@@ -7,7 +7,7 @@ tree in the search path stands for the same place of the version.
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution
 from pathlib import Path
@@ -15,7 +15,7 @@ from types import ModuleType
 
 from opbench.harness.catalog import GROUP, load
 from opbench.harness.versions.project_files import Project, nearest, normalized, source_of
-from opbench.harness.versions.trees import Trees, places_of, resolved
+from opbench.harness.versions.trees import Trees, is_installed, is_pythons, places_of, resolved
 from opbench.results.errors import DeclarationError, VersionError
 
 #: Part of the names of the folders of links that an editable install in "strict" mode makes.
@@ -65,12 +65,17 @@ def is_opbench(project: Project) -> bool:
 
 
 def search_path(entries: Iterable[str], version: Version, trees: Trees) -> list[str]:
-    """The search path of a version: its root, and its places instead of the installed ones."""
+    """The search path of a version: its root, and its places instead of the installed ones.
+
+    The root comes before installed packages, but not before Python's own modules: torch doesn't
+    import the `profile.py` of a project by that name.
+    """
     # Relative places are meant from where the command was called.
     here = version.home / version.folder
     places = (place for entry in entries for place in _followed(entry, here, trees))
-    relocated = (version.relocated(place, trees) for place in places)
-    return list(dict.fromkeys((str(version.root), *relocated)))
+    relocated = [version.relocated(place, trees) for place in places]
+    start = max((n for n, place in enumerate(relocated, start=1) if is_pythons(place)), default=0)
+    return list(dict.fromkeys((*relocated[:start], str(version.root), *relocated[start:])))
 
 
 def to_load(
@@ -110,9 +115,12 @@ def _ensure_checked_out(version: Version, module: str) -> None:
 
 
 def copies(
-    version: Version, modules: Mapping[str, ModuleType], trees: Trees
+    version: Version, modules: Mapping[str, ModuleType], own: Collection[str], trees: Trees
 ) -> Iterator[tuple[str, str]]:
-    """The modules that are installed copies of the project's own, and of what they are copies."""
+    """The modules that are copies of the project's own, and of what they are copies.
+
+    own: the names of the version's own modules.
+    """
     if version.with_copies:
         return
     project = version.project()
@@ -125,8 +133,13 @@ def copies(
         places = places_of(module)
         if trees.of_module(module) is not None or not places:
             continue
-        top = name.partition(".")[0]
-        known = files.get(str(resolved(Path(places[0])))) or _own_place(top, project, version)
+        place = resolved(Path(places[0]))
+        known = files.get(str(place)) or _own_place(name, project, version)
+        known = known or _place_in_other_checkout(place, version)
+        parent = name.rpartition(".")[0]
+        # Of a build elsewhere, say. Installed projects may well add to a package that they share.
+        if parent in own and module.__name__ == name and not is_installed(place):
+            known = known or parent
         if known:
             yield name, known
 
@@ -200,11 +213,24 @@ def _own_distributions(project: Project, trees: Trees) -> Iterator[Distribution]
             yield distribution
 
 
-def _own_place(top: str, project: Project, version: Version) -> str:
-    """The place of a package in the version, by the layouts of projects; "" if it has none."""
+def _own_place(name: str, project: Project, version: Version) -> str:
+    """The place of a module in the version, by the layouts of projects; "" if it has none."""
+    path = name.replace(".", "/")
     for folder in dict.fromkeys((project.folder, resolved(version.root))):
         for layout in _LAYOUTS:
-            for place in (folder / layout / top / "__init__.py", folder / layout / f"{top}.py"):
+            for place in (folder / layout / path / "__init__.py", folder / layout / f"{path}.py"):
                 if place.is_file():
                     return str(place.relative_to(resolved(version.root)))
     return ""
+
+
+def _place_in_other_checkout(place: Path, version: Version) -> str:
+    """The place in its working tree of a file, if the version has a file there too; "" if not.
+
+    The other tree is installed for editing, say, and the version's a clone or a linked worktree.
+    """
+    root = next((folder for folder in place.parents if (folder / ".git").exists()), None)
+    if root is None or is_installed(place):
+        return ""
+    relative = place.relative_to(root)
+    return str(relative) if (version.root / relative).is_file() else ""

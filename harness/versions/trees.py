@@ -6,6 +6,7 @@ An environment inside of a repository is no part of its tree.
 from __future__ import annotations
 
 import os
+import sys
 import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +17,9 @@ _PACKAGES = ("site-packages", "dist-packages")
 _INSTALLED = tuple(
     {Path(os.path.realpath(sysconfig.get_path(n))) for n in ("stdlib", "purelib", "platlib")}
 )
+_STDLIB = {Path(os.path.realpath(sysconfig.get_path(n))) for n in ("stdlib", "platstdlib")}
+#: Places of the search path that hold Python's own modules.
+_PYTHONS = _STDLIB | {place / "lib-dynload" for place in _STDLIB}
 
 
 class Trees:
@@ -67,6 +71,13 @@ def places_of(module: ModuleType) -> list[str]:
 def resolved(path: Path) -> Path:
     """The path with all links followed."""
     return Path(os.path.realpath(path))
+
+
+def is_pythons(place: str) -> bool:
+    """Whether a place of the search path holds Python's own modules, not installed packages."""
+    path = Path(place)
+    name = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
+    return path.name == name or (place != "" and resolved(path) in _PYTHONS)
 
 
 def is_installed(path: Path) -> bool:

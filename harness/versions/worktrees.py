@@ -21,6 +21,8 @@ from opbench.results.errors import SelectionError, VersionError
 
 #: The ref that stands for the working tree, uncommitted changes included.
 HERE = "."
+#: How many changed paths are named.
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def checked_out(repository: Path, ref: str) -> Iterator[Checkout]:
     left by killed processes are removed as well. Raises SelectionError if there is no such version.
     """
     if ref == HERE:
-        changed = "+" if _is_changed(repository) else ""
+        changed = "+" if any(uncommitted(repository)) else ""
         yield Checkout(
             "the working tree", repository, git(repository, "rev-parse", "HEAD") + changed
         )
@@ -75,6 +77,21 @@ def ensure_different(repository: Path, base: Checkout, head: Checkout) -> None:
             f"{base.label} and {head.label} are the same tree (commit {base.commit[:12]}), and "
             "there is nothing to compare; give the --base that the change started from"
         )
+
+
+def only_uncommitted(repository: Path, base: Checkout, head: Checkout) -> Iterator[str]:
+    """A warning if two versions differ by uncommitted changes alone.
+
+    A file that a job left behind is one, and hides a wrong base.
+    """
+    if head.commit != f"{base.commit}+":
+        return
+    paths = sorted(uncommitted(repository))
+    more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+    yield (
+        f"{base.label} is the commit that {head.label} is based on: all that differs is what isn't "
+        f"committed, {', '.join(paths[:_NAMED])}{more}"
+    )
 
 
 @contextmanager
@@ -149,18 +166,22 @@ def _commit(repository: Path, ref: str) -> str:
         raise SelectionError(f"{repository} has no version {ref!r}; {advice}") from error
 
 
-def _is_changed(repository: Path) -> bool:
-    """Whether the working tree differs from its commit; files of __pycache__ are no difference.
+def uncommitted(repository: Path) -> Iterator[str]:
+    """The paths at which the working tree differs from its commit.
 
-    Files that git is to ignore changes of (`git update-index --assume-unchanged`) count as changed.
+    Files of __pycache__ are no difference, nor are opbench's own folders, if temporary files lie in
+    the repository. Files that git is to ignore changes of (`git update-index --assume-unchanged`)
+    count as changed.
     """
     listing = ("--porcelain", "-z", "--untracked-files=all", "--ignore-submodules=none")
     # Two letters and a blank precede each path.
-    changed = (
-        line[3:].split("/") for line in git(repository, "status", *listing).split("\0") if line
-    )
-    if any("__pycache__" not in parts[:-1] for parts in changed):
-        return True
+    changed = (line[3:] for line in git(repository, "status", *listing).split("\0") if line)
+    yield from (path for path in changed if not _is_by_product(path.split("/")))
     tagged = git(repository, "ls-files", "-v", "-z").split("\0")
     unseen = (line[2:] for line in tagged if line[:1].islower() or line[:1] == "S")
-    return any((repository / name).exists() for name in unseen)
+    yield from (name for name in unseen if (repository / name).exists())
+
+
+def _is_by_product(parts: Sequence[str]) -> bool:
+    """Whether a path, by its parts, was made by Python's compiler or by opbench itself."""
+    return "__pycache__" in parts[:-1] or any(p.startswith(owned_folders.PREFIX) for p in parts)

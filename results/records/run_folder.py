@@ -204,7 +204,8 @@ def open_run(path: str | Path) -> RunFolder:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise RunFolderError(f"{folder.path} is not a run: it has no run.json") from error
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"{folder.path} cannot be read: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise RunFolderError(f"{folder.path} cannot be read: {reason}") from error
     return folder
 
 

@@ -10,11 +10,7 @@ PATIENCE = 600.0
 
 def gone(token):
     """Whether every process with TOKEN=token in its environment ends."""
-
-    def none_left():
-        return not any(_has(process, token) for process in psutil.process_iter())
-
-    return within(PATIENCE, none_left)
+    return within(PATIENCE, lambda: not any(environments(token)))
 
 
 def within(seconds, condition):
@@ -27,8 +23,12 @@ def within(seconds, condition):
     return False
 
 
-def _has(process, token):
-    try:
-        return process.environ().get("TOKEN") == token
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return False
+def environments(token):
+    """The environment of every process that has TOKEN=token in it."""
+    for process in psutil.process_iter():
+        try:
+            variables = process.environ()
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+        if variables.get("TOKEN") == token:
+            yield variables

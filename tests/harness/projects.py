@@ -16,6 +16,19 @@ from opbench.harness.versions.trees import places_of
 
 #: The real command, which finds its own modules, and not those of the folder that it is called in.
 COMMAND = (sys.executable, "-P", "-m", "opbench")
+#: As that, but a process of a gate times each contender for a twentieth of the usual seconds: what
+#: is planted in these tests is so slow that a few rounds show it.
+BRIEF = """\
+import sys
+from opbench.results.regression import verdicts
+verdicts.FIRST_S = verdicts.SUSPECT_S = 0.05
+from opbench.harness.cli.app import command
+sys.exit(command())
+"""
+#: As short as a session can be; whoever isn't decided after the first look is inconclusive.
+SHORT = ("--min-slowdown", "90%", "--budget", "1s")
+#: Goes on until it is decided, on a machine that is far too busy as well.
+PATIENT = ("--min-slowdown", "90%", "--budget", "150s")
 
 #: An op of somebody else's, as small as it can be.
 OPS = '''\
@@ -127,8 +140,8 @@ def worktrees(root: Path) -> int:
 
 
 def gate(root: Path, *words: str, python: str = "", **environment: str) -> Gated:
-    """Run `opbench gate` in a folder of a repository."""
-    command = (python or COMMAND[0], *COMMAND[1:], "gate", *words)
+    """Run `opbench gate`, briefly, in a folder of a repository."""
+    command = (python or sys.executable, "-P", "-c", BRIEF, "gate", *words)
     done = subprocess.run(
         command, cwd=root, capture_output=True, text=True, env={**os.environ, **environment}
     )

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
@@ -111,26 +112,44 @@ def test_a_failed_build_shows_its_last_lines(project):
     assert text.endswith("17\n18\n19\n20\nno compiler")
 
 
-def test_an_interrupted_build_leaves_no_process(tmp_path):
-    """Neither the shell nor what it started."""
-    program = (
-        "import signal, sys; from pathlib import Path\n"
-        "from opbench.harness.versions.builds import build\n"
-        "from opbench.harness.versions.worktrees import Checkout\n"
-        # Whoever was started in the background of a shell ignores it.
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "build(Checkout('main', Path(sys.argv[1]), ''), 'sleep 6000 & echo $! > pid; wait; true')"
-    )
-    builder = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)], stderr=subprocess.DEVNULL
-    )
+#: Builds with the command that it is told, and is interrupted by Ctrl-C.
+BUILDER = """
+import signal, sys
+from pathlib import Path
+from opbench.harness.versions.builds import build
+from opbench.harness.versions.worktrees import Checkout
+# Whoever was started in the background of a shell ignores it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+build(Checkout("main", Path(sys.argv[1]), ""), sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "times"),
+    [
+        ("sleep 6000 & echo $! > pid; wait; true", 1),
+        # Its end is waited for, and that waiting is broken off by the second Ctrl-C.
+        ("trap '' TERM INT; echo $$ > pid; while true; do sleep 0.1; done", 2),
+    ],
+)
+def test_an_interrupted_build_leaves_no_process(tmp_path, command, times):
+    """Neither the shell nor what it started, nor one that doesn't listen."""
+    words = [sys.executable, "-c", BUILDER, str(tmp_path), command]
+    builder = subprocess.Popen(words, stderr=subprocess.DEVNULL)
     pid = tmp_path / "pid"
     assert within(PATIENCE, lambda: pid.is_file() and pid.read_text().strip())
-    # By now it waits for the shell, however late it was told that there is one.
-    assert within(PATIENCE, lambda: psutil.Process(builder.pid).status() == psutil.STATUS_SLEEPING)
-    builder.send_signal(signal.SIGINT)
+    for _ in range(times):
+        # By now it waits for the shell, however late it was told that there is one.
+        assert within(PATIENCE, lambda: is_asleep(builder.pid))
+        builder.send_signal(signal.SIGINT)
+        time.sleep(0.5)
     builder.wait()
     assert within(PATIENCE, lambda: not is_alive(pid.read_text().strip()))
+
+
+def is_asleep(process):
+    """Whether a process waits, or is through."""
+    return psutil.Process(process).status() in (psutil.STATUS_SLEEPING, psutil.STATUS_ZOMBIE)
 
 
 def is_alive(process_id):

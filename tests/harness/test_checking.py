@@ -172,7 +172,7 @@ def test_the_compiler_does_not_give_up_after_a_few_shapes():
 def test_the_compiler_is_not_imported_without_compiled_contenders():
     """It takes as long to import as torch itself."""
     program = (
-        "import sys, harness\ncatalog = opbench.load()\n"
+        "import sys, opbench\ncatalog = opbench.load()\n"
         "selection = opbench.Selection(('patch_pooling',), 'odd', ('index_add',))\n"
         "assert opbench.check(catalog, opbench.plan_checks(catalog, selection)).checked\n"
         "assert 'torch._dynamo' not in sys.modules"

@@ -226,6 +226,23 @@ def test_in_two_environments_all_that_is_installed_is_compared(tmp_path):
     assert found.alone == ()
 
 
+def test_a_file_is_known_by_the_name_that_it_is_asked_for_by(tmp_path):
+    """Though it is a link in one version, as where it was moved and left findable."""
+    home = tmp_path / "head"
+    (home / "bench").mkdir(parents=True)
+    (home / "ops.py").write_text(OPS)
+    (home / "bench" / "ops.py").symlink_to("../ops.py")
+    (tmp_path / "alias").symlink_to(home)
+    asked = [str(folder / "bench" / "ops.py") for folder in (home, tmp_path / "alias")]
+    base, head = versions_of(
+        tmp_path / "base", home, home=home, modules=asked[:1], labels=("main", "")
+    )
+    assert base.modules == head.modules == ("bench/ops.py",)
+    # By another way to the repository it is where that leads to.
+    base, _ = versions_of(home, home, home=home, modules=asked[1:], labels=("", ""))
+    assert base.modules == ("ops.py",)
+
+
 def test_a_file_outside_of_the_repository_is_the_same_for_both(tmp_path):
     outside = tmp_path / "ops.py"
     base, head = versions_of(

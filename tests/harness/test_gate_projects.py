@@ -5,26 +5,34 @@ A session takes long, since each of its processes imports torch: one shows sever
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from opbench.harness.cli.exit_codes import Exit
+from opbench.results.records import Wrong
+from opbench.results.records.run_folder import open_run
+from opbench.results.regression.report import report_of
 from tests.harness import strangers
-from tests.harness.projects import OPS, commit, gate, git, repository
+from tests.harness.projects import OPS, SHORT, commit, gate, git, repository
 
 LOAD = ("--load", "./bench/ops.py", "--threads", "1")
-#: As short as a session can be; what is planted is a threefold slowdown.
-SHORT = ("--min-slowdown", "50%", "--budget", "1s")
 BUILD = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
-FLAT = f'{BUILD}[project]\nname = "gears"\nversion = "1"\n[tool.setuptools]\npackages = ["gears"]\n'
-FAST = "def rows(x):\n    return x.sum(1)\n"
-SLOW = "def rows(x):\n    return x.clone().clone().clone().clone().sum(1)\n"
-#: Contenders that are slower in the head by what they import, and by what they read.
+PROJECT = f'{BUILD}[project]\nname = "gears"\nversion = "1"\n'
+SUITES = '[project.entry-points."opbench.suites"]\n'
+#: Installed for editing, it is found by an import hook.
+FLAT = f'{PROJECT}{SUITES}gears = "gears.races"\n[tool.setuptools]\npackages = ["gears"]\n'
+#: And this one by a place in the search path.
+BETA = PROJECT.replace("gears", "beta") + f'{SUITES}beta = "beta_ops.races"\n'
+RIGHT = "def rows(x):\n    return x.sum(1)\n"
+WRONG = "def rows(x):\n    return x.sum(1) + 1\n"
+#: Contenders that are wrong in the head by what they import, and by what they read; and one that
+#: fails, whenever it is called, where it doesn't find what its own version has.
 USING = (
     OPS.replace("import torch\n", "from pathlib import Path\n\nimport gears\nimport torch\n", 1)
     + """
 
-TIMES = int(Path("bench/times.txt").read_text())
+TEXT = Path("bench/shift.txt").read_text()
 
 
 @impl("row_sum")
@@ -34,63 +42,120 @@ def imported(x):
 
 @impl("row_sum")
 def tabled(x):
-    for _ in range(TIMES):
-        x = x.clone()
-    return x.sum(1)
+    return x.sum(1) + int(TEXT)
 
 
 @impl("row_sum")
 def lazy(x):
-    for _ in range(20 * int(Path("bench/times.txt").read_text())):
-        x = x.clone()
+    if Path("bench/shift.txt").read_text() != TEXT:
+        raise RuntimeError("this is another version's")
     return x.sum(1)
 """
 )
+#: One registers an op with torch when it is called for the first time.
+REGISTERING = """
+
+OP = []
 
 
-def install(folder, project, *mode):
-    """The Python of a new environment, which has all that this one has and the project."""
+@impl("row_sum")
+def registers(x):
+    if not OP:
+        @torch.library.custom_op("theirs::row_sum", mutates_args=())
+        def op(x: torch.Tensor) -> torch.Tensor:
+            return x.sum(1)
+        OP.append(op)
+    return OP[0](x)
+"""
+
+
+def install(folder, *words):
+    """The Python of a new environment, which has all that this one has and what is installed."""
     python = strangers.environment(folder)
     pip = (sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet")
-    subprocess.run((*pip, "--no-deps", "--no-build-isolation", *mode, str(project)), check=True)
+    subprocess.run((*pip, "--no-deps", "--no-build-isolation", *map(str, words)), check=True)
     return str(python)
 
 
-@pytest.mark.alone
-def test_a_version_imports_and_reads_its_own_files(tmp_path):
-    """Installed for editing from a subfolder, by an import hook; and read by relative places."""
+@pytest.fixture(scope="module")
+def mono(tmp_path_factory):
+    """A gate in a subfolder of a repository with two projects, both installed for editing.
+
+    In the head the modules that one is declared in have other names.
+    """
+    folder = tmp_path_factory.mktemp("mono")
     root = repository(
-        tmp_path / "theirs",
+        folder / "theirs",
         {
             ".gitignore": "*.egg-info/\n__pycache__/\nruns/\n_native.py\n",
             "python/pyproject.toml": FLAT,
-            "python/gears/__init__.py": FAST,
-            "python/bench/ops.py": USING,
-            "python/bench/times.txt": "0",
+            "python/gears/__init__.py": RIGHT,
+            "python/gears/races.py": OPS.replace("row_sum", "gear_sum"),
+            "python/bench/ops.py": USING + REGISTERING,
+            "python/bench/shift.txt": "0",
+            "beta/pyproject.toml": BETA,
+            "beta/src/beta_ops/races.py": OPS.replace("row_sum", "beta_sum"),
         },
     )
-    python = install(tmp_path, root / "python", "--editable")
-    slow = {"python/gears/__init__.py": SLOW, "python/bench/times.txt": "4"}
-    commit(root, slow, branch="slow")
+    git(root, "checkout", "--quiet", "-b", "head")
+    git(root, "mv", "python/gears/races.py", "python/gears/contests.py")
+    changed = {"python/gears/__init__.py": WRONG, "python/bench/shift.txt": "1"}
+    commit(root, {**changed, "python/pyproject.toml": FLAT.replace(".races", ".contests")})
+    python = install(folder, "--editable", root / "python", "--editable", root / "beta")
     (root / "python/gears/_native.py").write_text("")
-    impls = ("row_sum", "--impl", "imported,tabled,lazy,summed")
-    done = gate(root / "python", "--base", "main", *impls, *LOAD, *SHORT, "--json", python=python)
-    assert done.code == Exit.REGRESSION, done.error
-    slower = {name for name, verdict in done.verdicts.items() if verdict == "slower"}
-    assert slower == {"imported", "tabled", "lazy"}
-    assert done.told["gate"]["method"] == "twins"
-    (warning,) = done.told["gate"]["warnings"]
+    impls = ("--impl", "imported,tabled,lazy,registers,summed")
+    words = ("row_sum", "gear_sum", "beta_sum", *impls, *LOAD, *SHORT, "--id", "one")
+    done = gate(root / "python", "--base", "main", *words, python=python)
+    assert done.code == Exit.WRONG, done.out + done.error
+    return SimpleNamespace(done=done, report=report_of(open_run(root / "python" / "runs" / "one")))
+
+
+def test_a_version_imports_and_reads_its_own_files(mono):
+    """By an import hook, and by relative places; also while it is timed."""
+    broken = {item.contender: item for item in mono.report.uncompared}
+    assert broken.keys() == {"imported", "tabled"}
+    for item in broken.values():
+        assert item.status == "head"
+        assert item.outcome.base is None
+        assert isinstance(item.outcome.head, Wrong)
+    assert "lazy" in {found.contender for found in mono.report.findings}
+
+
+def test_entry_points_are_those_of_the_project_one_is_in(mono):
+    """Its module has another name in the head; the repository's other project is as it was."""
+    compared = {(found.case.op, found.contender) for found in mono.report.findings}
+    assert compared >= {("gear_sum", "summed"), ("beta_sum", "summed"), ("row_sum", "summed")}
+
+
+def test_a_contender_that_cannot_be_twins_is_timed_in_pairs(mono):
+    methods = {found.contender: found.method for found in mono.report.findings}
+    assert methods == {"registers": "pairs", "summed": "twins", "lazy": "twins"}
+    assert "as pairs, since they register ops with torch" in mono.done.out
+
+
+def test_unchanged_contenders_are_not_slower(mono):
+    assert not [found for found in mono.report.findings if found.verdict == "slower"]
+
+
+def test_ignored_files_are_warned_of(mono):
+    (warning,) = mono.report.gate.warnings
     assert "git ignores python/gears/_native.py" in warning
-    assert f"opbench gate: warning: {warning}" in done.error
+    assert f"opbench gate: warning: {warning}" in mono.done.error
 
 
-@pytest.mark.parametrize("head", [".", "slow"])
-def test_an_installed_copy_is_named_and_nothing_compared(tmp_path, head):
-    project = FLAT.partition("[tool")[0]
-    files = {"pyproject.toml": project, "src/gears/__init__.py": FAST, "bench/ops.py": USING}
-    root = repository(tmp_path / "theirs", {**files, "bench/times.txt": "0"})
-    commit(root, {"src/gears/__init__.py": SLOW}, branch="slow")
-    python = install(tmp_path, root)
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    """A repository whose project is installed, not for editing; and the Python that has it."""
+    folder = tmp_path_factory.mktemp("copied")
+    files = {"pyproject.toml": PROJECT, "src/gears/__init__.py": RIGHT, "bench/ops.py": USING}
+    root = repository(folder / "theirs", {**files, "bench/shift.txt": "0"})
+    commit(root, {"src/gears/__init__.py": WRONG}, branch="changed")
+    return root, install(folder, root)
+
+
+@pytest.mark.parametrize("head", [".", "changed"])
+def test_an_installed_copy_is_named_and_nothing_compared(copied, head):
+    root, python = copied
     done = gate(root, "--base", "main", "--head", head, *LOAD, *SHORT, python=python)
     assert done.code == Exit.NOTHING, done.out
     assert "main imports gears from " in done.error
@@ -122,7 +187,6 @@ def crashing(x):
 @pytest.mark.parametrize(
     ("base", "head", "code", "expected"),
     [
-        ({"notes.txt": ""}, OPS, Exit.OK, {"multiplied": ("new", None)}),
         ({"bench/ops.py": ""}, OPS, Exit.OK, {"multiplied": ("new", None)}),
         (
             {"notes.txt": ""},
@@ -160,56 +224,8 @@ def test_a_base_that_fails_for_another_reason_is_no_new_file(tmp_path):
     assert "main does not load" in done.error
 
 
-MONO = f"""{BUILD}[project]
-name = "alpha-ops"
-version = "1"
-[project.entry-points."opbench.suites"]
-alpha = "alpha_ops.races"
-"""
-
-
-def test_entry_points_are_those_of_the_project_one_is_in(tmp_path):
-    """Its module has another name in the head; the repository's other project is as it was."""
-    renamed = OPS.replace("row_sum", "alpha_sum")
-    beta = MONO.replace("alpha", "beta")
-    root = repository(
-        tmp_path / "mono",
-        {
-            ".gitignore": "*.egg-info/\n__pycache__/\nruns/\n",
-            "packages/alpha/pyproject.toml": MONO,
-            "packages/alpha/src/alpha_ops/races.py": renamed,
-            "packages/beta/pyproject.toml": beta,
-            "packages/beta/src/beta_ops/races.py": OPS.replace("row_sum", "beta_sum"),
-        },
-    )
-    alpha = root / "packages" / "alpha"
-    git(root, "checkout", "--quiet", "-b", "head")
-    git(alpha, "mv", "src/alpha_ops/races.py", "src/alpha_ops/contests.py")
-    commit(root, {"packages/alpha/pyproject.toml": MONO.replace(".races", ".contests")})
-    python = install(tmp_path, alpha, "--editable", str(root / "packages" / "beta"), "--editable")
-    words = ("alpha_sum", "beta_sum", "--impl", "summed", "--threads", "1", *SHORT, "--json")
-    done = gate(alpha, "--base", "main", *words, python=python)
-    assert done.code in (Exit.OK, Exit.INCONCLUSIVE), done.error
-    compared = {found["case"]["op"] for found in done.told["findings"]}
-    assert compared == {"alpha_sum", "beta_sum"}
-    assert done.uncompared == {}
-
-
-#: One registers an op when it is called for the first time, one calls what is the head's.
-LAZY = """
-
-OPS = {{}}
-
-
-@impl("row_sum")
-def registers(x):
-    if not OPS:
-        @torch.library.custom_op("theirs::row_sum", mutates_args=())
-        def op(x: torch.Tensor) -> torch.Tensor:
-            return {call}
-        OPS["op"] = op
-    return OPS["op"](x)
-
+#: Calls what is the head's.
+STRAYING = """
 
 @impl("row_sum")
 def strays(x):
@@ -220,37 +236,14 @@ def strays(x):
 """
 
 
-@pytest.fixture(scope="module")
-def lazily(tmp_path_factory):
-    """A repository of such contenders, whose head is slower."""
-    root = tmp_path_factory.mktemp("lazy") / "theirs"
-    files = {"bench/helpers_of_head.py": "", ".gitignore": "runs/\n__pycache__/\n"}
-    home = root / "bench"
-    repository(root, {**files, "bench/ops.py": OPS + LAZY.format(call="x.sum(1)", home=home)})
-    slow = LAZY.format(call="x.clone().clone().clone().clone().clone().clone().sum(1)", home=home)
-    commit(root, {"bench/ops.py": OPS + slow}, branch="slow")
-    return root
-
-
-@pytest.mark.alone
-def test_a_contender_that_cannot_be_twins_is_timed_in_pairs(lazily):
-    words = ("row_sum", "--impl", "registers,summed", *LOAD, *SHORT, "--id", "both")
-    done = gate(lazily, "--base", "main", *words)
-    assert done.code == Exit.REGRESSION, done.out + done.error
-    assert "as pairs, since they register ops with torch" in done.out
-    from opbench.results.records.run_folder import open_run
-    from opbench.results.regression.report import report_of
-
-    report = report_of(open_run(lazily / "runs" / "both"))
-    methods = {found.contender: found.method for found in report.findings}
-    assert methods == {"registers": "pairs", "summed": "twins"}
-
-
-def test_an_uncompared_contender_has_its_reason(lazily, tmp_path):
+def test_an_uncompared_contender_has_its_reason(tmp_path):
     """Asked for as twins; and what is found to be mixed only when it is called."""
-    summary = tmp_path / "summary.md"
+    root, summary = tmp_path / "theirs", tmp_path / "summary.md"
+    ops = OPS + REGISTERING + STRAYING.format(home=root / "bench")
+    repository(root, {"bench/helpers_of_head.py": "", "bench/ops.py": ops})
+    commit(root, {"notes.txt": ""}, branch="later")
     words = ("row_sum", "--impl", "registers,strays", *LOAD, *SHORT, "--method", "twins")
-    done = gate(lazily, "--base", "main", *words, "--summary", str(summary), COLUMNS="300")
+    done = gate(root, "--base", "main", *words, "--summary", str(summary), COLUMNS="300")
     assert done.code == Exit.NOTHING, done.out + done.error
     told = summary.read_text().replace("\\_", "_")
     assert "registers theirs::row_sum with torch, which can't have two of them in one" in told

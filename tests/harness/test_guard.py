@@ -9,7 +9,7 @@ import opbench
 from opbench.harness.outcomes import catch, one_line
 from opbench.results.errors import OpFaultError, UnsupportedError
 from opbench.results.records import Failed, Unsupported
-from tests.harness.projects import COMMAND, gate, repository
+from tests.harness.projects import COMMAND, SHORT, gate, repository
 
 OPS = """\
 import torch
@@ -137,8 +137,7 @@ def test_other_ops_are_raced_after_a_fault_of_one(tmp_path, words):
 def test_gate_reports_a_fault_of_an_op(tmp_path):
     root = repository(tmp_path / "project", {"ops.py": OPS.replace("FAULT", "")})
     (root / "ops.py").write_text(OPS.replace("FAULT", "oracle=lambda x, weight: foo"))
-    words = ("--base", "main", "--load", "ops.py", "--threads", "1", "--budget", "1s")
-    done = gate(root, *words)
+    done = gate(root, "--base", "main", "--load", "ops.py", "--threads", "1", *SHORT)
     assert done.code == 2, done.error
     assert "ops.py:19): oracle raised NameError: name 'foo' is not defined" in done.error
     assert "Traceback" not in done.error

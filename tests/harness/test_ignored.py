@@ -1,4 +1,4 @@
-"""What git ignores in a working tree, and Python could load."""
+"""What of a working tree git has not, and Python could load."""
 
 import subprocess
 
@@ -38,6 +38,8 @@ def tree(tmp_path):
         "generated/tables.py",
         "generated/deeper/tables.py",
         "new_and_not_added/_version.py",
+        "build/libops.so",
+        "build/lib/libops.so",
     ],
 )
 def test_loadable_ignored_files_are_warned_of(tree, name):
@@ -49,11 +51,24 @@ def test_loadable_ignored_files_are_warned_of(tree, name):
     assert "--build" in warning
 
 
+@pytest.mark.parametrize("name", ["pkg/_fast.so", "native/out/libops.so.1", "a.pyd"])
+def test_untracked_libraries_are_warned_of(tmp_path, name):
+    """As where nobody thought of ignoring what is compiled in place."""
+    subprocess.run(("git", "init", "--quiet", str(tmp_path)), check=True)
+    for path in (tmp_path / name, tmp_path / "new_module.py"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    (warning,) = warnings(tmp_path, "main")
+    assert f"git was never told of {name} in the working tree: main doesn't have that" in warning
+
+
 def test_ignored_files_out_of_reach_are_not_warned_of(tree):
     root = tree(
         "pkg/__init__.py",
         "pkg/__pycache__/a.cpython-311.pyc",
-        "build/lib/pkg/_native.so",
+        "build/lib.linux-x86_64-cpython-311/pkg/_native.so",
+        "build/lib/pkg/__init__.py",
+        "build/temp.linux-x86_64-cpython-311/pkg/_native.so",
         "dist/a.so",
         "a.egg-info/a.py",
         ".venv/lib/a.py",

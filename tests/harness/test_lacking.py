@@ -8,6 +8,7 @@ import pytest
 from opbench.harness.planning.selection import Selection
 from opbench.harness.regression.comparison import common, versions_of
 from opbench.harness.versions.ignored_files import unmade
+from opbench.results.errors import VersionError
 from tests.harness.projects import OPS, commit, git, own_imports, repository
 
 #: It falls back to other code where it was not built.
@@ -33,7 +34,7 @@ class Redirecting:
         return importlib.util.spec_from_file_location(name, self.file) if self.knows(name) else None
 
     def knows(self, name):
-        return name == self.file.stem
+        return name.rpartition(".")[2] == self.file.stem
 
 
 @pytest.fixture
@@ -91,3 +92,22 @@ def test_links_on_the_way_lead_to_the_same_file(project, tmp_path):
     place = tmp_path / "alias" / "build" / "cp3" / "native_rows.py"
     (told,) = unmade(project, [("main", str(place))])
     assert "main has no build/cp3/native_rows.py, " in told
+
+
+def test_what_was_built_outside_of_the_repository_is_no_versions_own(tmp_path, monkeypatch):
+    """Both would share it: meson-python takes a folder for its builds from anywhere."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "native_rows.py").write_text("")
+    for side in ("base", "head"):
+        (tmp_path / side / "gears").mkdir(parents=True)
+        (tmp_path / side / "gears" / "__init__.py").write_text("")
+        (tmp_path / side / "ops.py").write_text("import gears.native_rows\n" + OPS)
+    home = tmp_path / "head"
+    monkeypatch.chdir(home)
+    with own_imports(tmp_path):
+        sys.meta_path.insert(0, Redirecting(tmp_path / "elsewhere" / "native_rows.py"))
+        versions = versions_of(
+            tmp_path / "base", home, home=home, modules=("ops.py",), labels=("main", "head")
+        )
+        with pytest.raises(VersionError, match=r"main imports gears\.native_rows from .*elsewhere"):
+            common(*versions, Selection(threads=1))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,32 @@ def test_output_of_a_loaded_file_is_not_in_the_json(tmp_path):
         assert f"by {how}" in done.stderr
 
 
+def test_handlers_of_signals_of_a_file_last_while_it_is_loaded(tmp_path):
+    path = tmp_path / "mine.py"
+    lines = (f"signal.signal(signal.{name}, signal.SIG_IGN)" for name in ("SIGINT", "SIGTERM"))
+    path.write_text("\n".join((OPS, "import signal", *lines)))
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    opbench.load(path, entry_points=False)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_outputs_go_where_the_command_is_called(tmp_path):
+    (tmp_path / "away").mkdir()
+    (tmp_path / "ops.py").write_text("import os\nos.chdir('away')\n" + OPS)
+    brief = ("--threads", "1", "--budget", "10ms", "--in-process", "--quiet", "--id", "one")
+    command = (*COMMAND, "run", "row_sum", "--load", "ops.py", *brief)
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "runs" / "one" / "run.json").is_file()
+
+
+def test_a_file_that_crashes_is_named_with_its_line(tmp_path):
+    (tmp_path / "ops.py").write_text("import ctypes\nctypes.string_at(0)\n")
+    command = (*COMMAND, "list", "ops", "--load", "./ops.py")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGSEGV
+    assert 'ops.py", line 2 in <module>' in done.stderr
+
+
 def test_files_load_without_standard_streams(tmp_path):
     (tmp_path / "ops.py").write_text(OPS)
     code = "import opbench; assert opbench.load('ops.py').ops"
@@ -117,7 +144,7 @@ def test_messages_name_files_by_their_paths(tmp_path, monkeypatch):
         ("nowhere.py", r"there is no file nowhere\.py"),
         ("no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("mine", r"there is no such module; did you mean \./mine\.py\?"),
-        ("", "cannot be loaded: ValueError"),
+        ("", "names no module"),
         ("json", "json declares nothing"),
         (Path("text.txt"), "is not a Python file"),
     ],

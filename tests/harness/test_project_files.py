@@ -33,6 +33,11 @@ DYNAMIC = '[project]\nname = "gears"\ndynamic = ["entry-points"]\n'
         ({"setup.py": SETUP.format({})}, ()),
         ({"setup.py": SETUP.format({GROUP: ["a = gears.ops"]})}, ("gears.ops",)),
         ({"setup.py": SETUP.format({GROUP: "a = gears.ops\nb=gears.x"})}, ("gears.ops", "gears.x")),
+        (
+            {"setup.py": SETUP.format("'[x]\\ny = z\\n [opbench.suites]\\n  a = gears.ops'")},
+            ("gears.ops",),
+        ),
+        ({"setup.py": SETUP.format("'[x]\\ny = z\\n'")}, ()),
         ({"setup.py": "import tools\ntools.setup(name='gears', entry_points=found())\n"}, None),
     ],
 )

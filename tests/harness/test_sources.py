@@ -123,6 +123,48 @@ def test_an_installed_copy_of_the_project_is_refused(tmp_path, pair, how):
         pair("\nimport gears_copied\n", _shared_path=[*sys.path, str(site)])
 
 
+@pytest.mark.parametrize("kind", ["a clone", "a linked worktree"])
+def test_another_working_tree_of_the_project_is_refused(tmp_path, pair, kind):
+    """As where that one is installed for editing, whatever its layout is."""
+    other = tmp_path / "other"
+    for root in (other, tmp_path / "base", tmp_path / "head"):
+        (root / "parts" / "code").mkdir(parents=True)
+        (root / "parts" / "code" / "gears_elsewhere.py").write_text("")
+    (other / ".git").write_text("gitdir: /x") if kind != "a clone" else (other / ".git").mkdir()
+    place = str(other / "parts" / "code")
+    with pytest.raises(VersionError, match=r"base imports gears_elsewhere from .*copy of parts/c"):
+        pair("\nimport gears_elsewhere\n", _shared_path=[*sys.path, place])
+
+
+def test_another_repository_that_is_installed_for_editing_is_no_copy(tmp_path, pair):
+    place = tmp_path / "other" / "code"
+    place.mkdir(parents=True)
+    (tmp_path / "other" / ".git").mkdir()
+    (place / "theirs_elsewhere.py").write_text("")
+    pair("\nimport theirs_elsewhere\n", _shared_path=[*sys.path, str(place)])
+
+
+def test_a_module_of_others_in_a_shared_package_is_no_copy(tmp_path, pair):
+    """As of a company, several of whose projects are installed into one package."""
+    part = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
+    site = tmp_path / "env" / "site-packages"
+    for folder in (site, tmp_path / "base" / "src", tmp_path / "head" / "src"):
+        (folder / "of_a_company").mkdir(parents=True)
+        (folder / "of_a_company" / "__init__.py").write_text(part)
+    (site / "of_a_company" / "others.py").write_text("")
+    places = [str(tmp_path / "head" / "src"), *sys.path, str(site)]
+    pair("\nimport of_a_company.others\n", _shared_path=places)
+
+
+@pytest.mark.parametrize("name", ["cProfile", "sched"])
+def test_a_module_of_the_project_does_not_replace_pythons_own(tmp_path, pair, monkeypatch, name):
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    for root in (tmp_path / "base", tmp_path / "head"):
+        root.mkdir()
+        (root / f"{name}.py").write_text("raise ImportError('not Python')")
+    pair(f"\nimport {name}\n")
+
+
 def test_an_installed_copy_will_do_for_a_single_version(tmp_path, loaded_versions, monkeypatch):
     """As in two environments, each of which has its own."""
     site, root = tmp_path / "env" / "site-packages", tmp_path / "head"

@@ -7,6 +7,7 @@ from opbench.harness.versions.worktrees import (
     checked_out,
     ensure_different,
     naming_missing_submodules,
+    only_uncommitted,
     toplevel,
 )
 from opbench.results.errors import SelectionError, VersionError
@@ -174,6 +175,27 @@ def test_a_working_tree_that_was_changed_is_another(project, change):
     with checked_out(project, "HEAD") as old, checked_out(project, HERE) as new:
         assert new.commit == old.commit + "+"
         ensure_different(project, old, new)
+
+
+def test_uncommitted_changes_are_named_if_nothing_else_differs(project):
+    """A file that a job left behind would otherwise hide a wrong base."""
+    for number in range(4):
+        (project / f"left-{number}.xml").touch()
+    with checked_out(project, "later") as old, checked_out(project, HERE) as new:
+        ensure_different(project, old, new)
+        (warning,) = only_uncommitted(project, old, new)
+    assert "later is the commit that the working tree is based on" in warning
+    assert "left-0.xml, left-1.xml, left-2.xml and 1 more" in warning
+    with checked_out(project, "main") as old, checked_out(project, HERE) as new:
+        assert list(only_uncommitted(project, old, new)) == []
+
+
+def test_opbenchs_own_folders_are_no_change(project, monkeypatch):
+    """As if temporary files lie in the repository."""
+    (project / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(project / "tmp"))
+    with checked_out(project, "main"), checked_out(project, HERE) as found:
+        assert not found.commit.endswith("+")
 
 
 def test_compiled_python_files_are_no_change(project):

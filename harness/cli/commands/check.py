@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from opbench.harness.cli import arguments, options
+from opbench.harness.cli.catalogue import load_catalog
 from opbench.harness.cli.exit_codes import Exit, of_outcomes, worst
 from opbench.harness.cli.option_types import jobs
 from opbench.harness.cli.output import complain, plain, print_json
@@ -33,7 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Exit:
     """Check the selected contenders and print the verdicts."""
-    from opbench.harness.catalog import load
     from opbench.harness.cli.check_report import problems, tables
     from opbench.harness.pipeline.check import check
     from opbench.harness.planning.cases import plan_checks
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> Exit:
         progress(output) as observer,
         supervisors(modules, limits, number=args.jobs) as started,
     ):
-        catalog = load(*modules)
+        catalog = load_catalog(modules)
         races = plan_checks(catalog, options.selection(args))
         observer.expect(races)
         report = check(catalog, races, supervisors=started, observer=observer)

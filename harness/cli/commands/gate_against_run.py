@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from opbench.harness.cli.catalogue import load_catalog
 from opbench.harness.cli.exit_codes import Exit, of_comparison
 from opbench.harness.cli.output import plain, print_json
 from opbench.harness.cli.run_folder import RunInProgress, create_in, resumable
@@ -63,7 +64,6 @@ def run(request: Request, append: Callable[[str], None]) -> Exit:
 
     append: takes the summary, as Markdown.
     """
-    from opbench.harness.catalog import load
     from opbench.harness.execution.supervisor import Supervisor
     from opbench.harness.pipeline.anchors import MODULE
     from opbench.results.records.run_folder import open_run
@@ -73,7 +73,7 @@ def run(request: Request, append: Callable[[str], None]) -> Exit:
     base = open_run(request.base)
     with resumable("gate") as begun:
         with Supervisor((*request.modules, MODULE), limits=request.limits) as supervisor:
-            catalog = load(*request.modules)
+            catalog = load_catalog(request.modules)
             races = _selected_races(request, catalog, base)
             ensure_comparable(base.info.environment, supervisor.environment())
             comparison = _measured(request, base, catalog, races, supervisor, begun)

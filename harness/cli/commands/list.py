@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from opbench.harness.cli import arguments, options
+from opbench.harness.cli.catalogue import load_catalog
 from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.cli.output import print_json
 from opbench.harness.cli.parsing import listed
@@ -29,11 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Exit:
     """Print a list, or write the pages of the suites."""
-    from opbench.harness.catalog import load
     from opbench.harness.cli.listing import LISTS
 
     import_lazily("torch")
-    catalog = load(*options.modules(args))
+    catalog = load_catalog(options.modules(args))
     if args.markdown:
         from opbench.harness.cli.catalogue_pages import write_pages
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opbench.harness.cli import arguments, options
+from opbench.harness.cli.catalogue import load_catalog
 from opbench.harness.cli.exit_codes import Exit, code_of, of_outcomes, worst
 from opbench.harness.cli.option_types import count
 from opbench.harness.cli.output import plain, print_json, warn
@@ -82,14 +83,13 @@ def _profile_contenders(
     selection: Selection, modules: tuple[str, ...], limits: Limits | None, place: _Place
 ) -> Exit:
     """Profile the installed contenders, and print them."""
-    from opbench.harness.catalog import load
     from opbench.harness.pipeline.profile import profile
     from opbench.harness.planning.cases import plan
     from opbench.results.records import Profile, Record
 
     with resumable("profile") as begun:
         with progress(place.output) as observer, supervised(modules, limits) as supervisor:
-            catalog = load(*modules)
+            catalog = load_catalog(modules)
             races = plan(catalog, selection)
             folder = _open(place.run) if place.run else create(place.new, supervisor)
             begun.folder = folder.path

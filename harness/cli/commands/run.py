@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opbench.harness.cli import arguments, options, resuming
+from opbench.harness.cli.catalogue import load_catalog
 from opbench.harness.cli.exit_codes import Exit, of_boards, of_outcomes, worst
 from opbench.harness.cli.option_types import count, duration, share
 from opbench.harness.cli.output import plain, print_json, warn
@@ -188,14 +189,13 @@ def _race(
     shown: Progress,
 ) -> tuple[RunFolder, tuple[Record, ...], tuple[str, ...]]:
     """The run's folder, the records of its races, and what disturbed them."""
-    from opbench.harness.catalog import load
     from opbench.harness.machine.watch import Watch
     from opbench.harness.pipeline.anchors import anchor
     from opbench.harness.pipeline.run import run
     from opbench.harness.planning.cases import plan
     from opbench.harness.timing.stopping import Policy
 
-    catalog = load(*request.modules)
+    catalog = load_catalog(request.modules)
     races = plan(catalog, request.selection)
     folder, anew = _open(request, begun, supervisor)
     add_ceilings(folder, races)

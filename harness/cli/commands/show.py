@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from opbench.harness.cli import arguments, options
 from opbench.harness.cli.exit_codes import Exit, of_gate, of_outcomes
 from opbench.harness.cli.gate_output import print_gate
-from opbench.harness.cli.output import plain, print_json
+from opbench.harness.cli.output import complain, plain, print_json
 from opbench.harness.cli.run_folder import recorded
 from opbench.harness.cli.terminal import draw
 from opbench.results.errors import NothingRecordedError
@@ -66,7 +66,8 @@ def _show_run(folder: RunFolder, selector: Filter, output: Output) -> Exit:
 
     boards = [board for board in boards_of(folder) if selector.has_case(board.case)]
     profiles = [item for item in folder.profiles() if selector.has_case(item.case)]
-    open_cases = outlooks(boards, folder.records(), folder.info.rules)
+    records = folder.records()
+    open_cases = outlooks(boards, records, folder.info.rules)
     if output.json:
         print_json(
             {
@@ -81,14 +82,16 @@ def _show_run(folder: RunFolder, selector: Filter, output: Output) -> Exit:
         for outlook in open_cases:
             print(*sentences(outlook, shlex.quote(str(folder.path))), sep="\n")
         _draw_profiles(folder, selector)
-        for line in anchors_text(folder.records()):
+        for line in anchors_text(records) if records else ():
             print(line)
         for job in folder.unfinished():
             if selector.has_case(job.case):
                 print(f"unfinished: {job.contender} on {job.case.op} {job.case.label}")
-    records = [r for r in without_anchors(folder.records()) if selector.has_case(r.case)]
+    if not records and not profiles:
+        complain(output.verb, f"nothing was recorded in {folder.path}")
+    selected = [r for r in without_anchors(records) if selector.has_case(r.case)]
     # A profile is no race, and all that there is to show of it was shown.
-    return of_outcomes(r.outcome for r in records) if records or not profiles else Exit.OK
+    return of_outcomes(r.outcome for r in selected) if selected or not profiles else Exit.OK
 
 
 def _show_gate(folder: RunFolder, report: Report, selector: Filter, output: Output) -> Exit:
