@@ -159,8 +159,8 @@ def test_formats_are_imported_when_they_are_used():
 
 def test_results_do_not_need_torch():
     code = (
-        "import sys, pkgutil, importlib, results\n"
-        "for module in pkgutil.walk_packages(results.__path__, 'results.'):\n"
+        "import sys, pkgutil, importlib\nfrom opbench import results\n"
+        "for module in pkgutil.walk_packages(results.__path__, 'opbench.results.'):\n"
         "    importlib.import_module(module.name)\n"
         "import pandas\n"
         "print('torch' in sys.modules)"

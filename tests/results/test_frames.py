@@ -115,7 +115,7 @@ def test_a_file_has_at_least_one_row(run):
 
 
 def test_it_is_imported_when_it_is_used():
-    code = "import sys, results; print('pandas' in sys.modules, results.__all__)"
+    code = "import sys; from opbench import results; print('pandas' in sys.modules, results.__all__)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == "False ['read']"
