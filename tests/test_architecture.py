@@ -2,7 +2,6 @@
 
 import ast
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -16,8 +15,8 @@ from tests.imports import (
     imports_of,
     upward_in,
 )
+from tests.places import ROOT
 
-ROOT = Path(__file__).parent.parent
 #: What each folder may import of the others. The face, `opbench`, is what everybody declares by.
 ALLOWED = {
     "results": set(),

@@ -3,7 +3,6 @@
 import re
 import shutil
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -11,10 +10,10 @@ from opbench.harness.cli.app import parsers
 from opbench.harness.cli.parsing import Parser
 from opbench.results.report import findings, profiles
 from tests.docs_blocks import blocks_of, headings, indented_commands, run_page
+from tests.places import ROOT
 
-ROOT = Path(__file__).parent.parent
 #: Every page but those of the catalogue, which `opbench list --markdown` writes: their blocks are
-#: signatures, and tests/harness/test_pages.py compares the pages with the declarations.
+#: signatures, and tests/harness/cli/test_catalogue_pages.py compares them with the declarations.
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
     for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))

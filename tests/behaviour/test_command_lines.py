@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit
+from tests.places import LOADED
 
-LOADED = Path(__file__).parent.parent / "loaded"
 CODES = {int(code) for code in Exit}
 #: Where the commands may write: what was asked for, what is kept of the machine, what is published.
 PUBLISHED = ("runs/one/tensorboard", "runs/torn/tensorboard", "runs/history")

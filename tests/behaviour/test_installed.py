@@ -13,8 +13,8 @@ import pytest
 from opbench.harness.cli.exit_codes import Exit
 from tests.harness import strangers
 from tests.harness.projects import OPS, commit, repository
+from tests.places import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 #: Of the folders that are installed below `opbench`; projects have packages by these names, too.
 NAMES = ("harness", "results", "suites", "impls", "dashboards")
 #: What a distribution is built from.

@@ -1,13 +1,12 @@
 """Run folders for tests, and what short runs of somebody's contenders are asked for."""
 
 from datetime import datetime
-from pathlib import Path
 
 from opbench.harness.machine.environment import describe
 from opbench.results.records import RunInfo
 from opbench.results.records.run_folder import create
+from tests.places import LOADED
 
-LOADED = Path(__file__).parent.parent / "loaded"
 MINE = ["--load", str(LOADED / "row_sum.py")]
 TROUBLE = [*MINE, "--load", str(LOADED / "row_sum_trouble.py")]
 BRIEF = ["--budget", "0.1", "--threads", "1"]

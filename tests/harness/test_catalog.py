@@ -2,7 +2,6 @@
 
 import subprocess
 import types
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,8 +10,7 @@ import opbench
 from opbench.harness.declare import impl
 from opbench.results.errors import DeclarationError, SelectionError, UnsupportedError
 from tests.harness.strangers import install
-
-LOADED = Path(__file__).parent.parent / "loaded"
+from tests.places import LOADED
 
 
 @pytest.fixture(scope="module")

@@ -7,15 +7,13 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import torch
 
 from opbench.harness.declare import Unavailable
 from opbench.impls.kernels import cpp_build, pooling_cpp
-
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
 
 pytestmark = pytest.mark.skipif(
     not any(map(shutil.which, cpp_build.COMPILERS)), reason="needs a C++ compiler"

@@ -3,15 +3,13 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from opbench.results.formats.pytest_benchmark_import import read_benchmarks
 from opbench.results.ranking.leaderboard import boards_of
+from tests.places import LOADED, ROOT
 
-ROOT = Path(__file__).parent.parent.parent
-LOADED = ROOT / "tests" / "loaded"
 BRIEF = ["--benchmark-max-time=0.01", "--benchmark-min-rounds=2", "-q", "-p", "no:cacheprovider"]
 
 
