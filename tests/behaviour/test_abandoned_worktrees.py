@@ -13,7 +13,7 @@ import pytest
 
 from opbench.harness.system.interruption import SIGNALS
 from opbench.harness.versions.worktrees import checked_out
-from tests.harness.processes import within
+from tests.harness.processes import PATIENCE, within
 from tests.harness.projects import git, is_clean, two_versions, worktrees
 
 
@@ -73,7 +73,7 @@ def test_signals_leave_nothing_however_many_there_are(project, numbers):
         for number in numbers:
             process.send_signal(number)
             time.sleep(0.01)
-        process.wait(timeout=60)
+        process.wait(timeout=PATIENCE)
     assert is_clean(project)
 
 
@@ -124,9 +124,9 @@ def test_an_interrupted_checkout_is_not_left_half_made(project):
     git(project, "config", "filter.slow.smudge", "touch ../smudging; sleep 60; cat")
     (project / ".git" / "info" / "attributes").write_text("*.txt filter=slow\n")
     with gating(project, wait=False) as (process, _):
-        assert within(60, lambda: any((project.parent / "temporary").glob("*/smudging")))
+        assert within(PATIENCE, lambda: any((project.parent / "temporary").glob("*/smudging")))
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
+        process.wait(timeout=PATIENCE)
     assert is_clean(project)
 
 

@@ -20,7 +20,7 @@ from opbench.results.records import Unit
 from opbench.results.records.run_folder import open_run
 from opbench.results.regression.report import report_of
 from tests.harness import strangers
-from tests.harness.processes import environments, gone, within
+from tests.harness.processes import PATIENCE, environments, gone, within
 from tests.harness.projects import (
     COMMAND,
     OPS,
@@ -59,6 +59,15 @@ def project(tmp_path):
     return repository(tmp_path / "theirs", {"ops.py": OPS, "sub/notes.txt": ""})
 
 
+DEPTHWISE = "(1, 128, 14, 14, 128, 3, 1, 1, 1, 128)"
+#: Shapes on which what is planted takes a millisecond or two, for many rounds in little time.
+SHAPES = (
+    ("suites/convolution_inputs.py", ("(1, 64, 56, 56, 64, 3, 1, 1, 1, 1)", DEPTHWISE)),
+    ("suites/arrays.py", ('{"M": 512, "N": 32000, "K": 1}', '{"M": 512, "N": 2000, "K": 1}')),
+    ("suites/reductions.py", ('"llama2": {"B": 64,', '"llama2": {"B": 4,')),
+)
+
+
 @pytest.fixture(scope="module")
 def three(tmp_path_factory):
     """A gate of a branch of opbench's own contenders, three of which have got slower in it.
@@ -66,9 +75,6 @@ def three(tmp_path_factory):
     Each takes several times as long, which is more than it strays on a machine that others use.
     """
     root = tmp_path_factory.mktemp("gated") / "ours"
-    shapes = (ROOT / "suites/convolution_inputs.py").read_text()
-    tiny = '"tiny": (1, 3, 16, 16, 8, 3, 1, 1, 1, 1),'
-    more = '"depthwise": (1, 128, 56, 56, 128, 3, 1, 1, 1, 128),'
     lookups = (ROOT / "impls/lookups.py").read_text()
     kernel = (ROOT / "impls/kernels/reductions.cpp").read_text()
     convolution = (ROOT / "impls/conv2d.py").read_text()
@@ -78,7 +84,7 @@ def three(tmp_path_factory):
     (root / "opbench").mkdir()
     for name in ("suites", "impls"):
         (root / "opbench" / name).symlink_to(f"../{name}")
-    commit(root, {"suites/convolution_inputs.py": edited(shapes, tiny, tiny + more)})
+    commit(root, {file: edited((ROOT / file).read_text(), *change) for file, change in SHAPES})
     gathered = "return matrix.gather(1, indexes)"
     call = "return torch.nn.functional.conv2d(x, w, b, stride, padding, dilation, groups)"
     without = f"with torch.backends.mkldnn.flags(enabled=False):\n        {call}"
@@ -92,7 +98,7 @@ def three(tmp_path_factory):
     impls = ("--impl", "gather,index,cpp,torch")
     cases = (
         "labels and (gather or index) or batched_softmax and tiny and torch "
-        "or llama2 and logsumexp and cpp or depthwise and torch"
+        "or llama2 and logsumexp and cpp or block_3x3 and torch"
     )
     words = ("--base", "main", *ops, *impls, "-k", cases, *ONE, *PATIENT)
     done = gate(root, *words, "--id", "one", "--summary", "summary.md")
@@ -311,7 +317,7 @@ def test_an_interrupted_gate_leaves_no_worktree_and_no_process(project, tmp_path
         for number in numbers:
             process.send_signal(number)
             time.sleep(0.01)
-        _, error = process.communicate(timeout=120)
+        _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "opbench gate: interrupted" in error
     assert "Traceback" not in error
@@ -351,7 +357,7 @@ def begun(project, tmp_path, moment):
     )
     with process:
         try:
-            assert within(120, lambda: moment(project))
+            assert within(PATIENCE, lambda: moment(project))
             assert worktrees(project) == 2
             yield process
         finally:

@@ -15,7 +15,7 @@ from opbench.harness.cli import app
 from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit
 from opbench.results.records.run_folder import open_run
-from tests.harness.processes import PATIENCE, within
+from tests.harness.processes import PATIENCE, interruptible, within
 from tests.harness.runs import LOADED, MINE
 
 OPBENCH = [sys.executable, "-P", "-m", "opbench"]
@@ -218,4 +218,11 @@ def begun(words, folder):
     error = folder / "error.txt"
     with error.open("w") as file:
         command = [*OPBENCH, *words, "row_sum", "--impl", "slow", "--load", str(slow)]
-        return subprocess.Popen(command, cwd=folder, stderr=file, stdout=subprocess.DEVNULL), error
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stderr=file,
+            stdout=subprocess.DEVNULL,
+            preexec_fn=interruptible,
+        )
+    return process, error

@@ -20,7 +20,7 @@ from opbench.results.records import Failed, Measured, Profile, Right, Unsupporte
 from opbench.results.records.anchors import without_anchors
 from opbench.results.records.run_folder import open_run
 from opbench.results.statistics.intervals import median, paired_log_ratios
-from tests.harness.processes import PATIENCE, gone, within
+from tests.harness.processes import PATIENCE, gone, interruptible, within
 from tests.harness.runs import LOADED, new_run
 
 OPBENCH = (sys.executable, "-m", "opbench")
@@ -314,6 +314,7 @@ def test_a_killed_parent_ends_its_worker_and_its_run_resumes(tmp_path):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "TOKEN": str(tmp_path)},
+            preexec_fn=interruptible,
         )
         recorded = partial(_has_lines, folder / "records.jsonl", lines)
         assert within(PATIENCE, lambda p=process, r=recorded: r() or p.poll() is not None)

@@ -1,11 +1,17 @@
 """Waiting for processes to come to an end, known by a token in their environment."""
 
+import signal
 import time
 
 import psutil
 
 #: Seconds that nothing takes that comes to an end, however busy the machine is.
 PATIENCE = 600.0
+
+
+def interruptible():
+    """For who is started (`preexec_fn`): SIGINT ends it, though it is ignored in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def gone(token):

@@ -28,7 +28,7 @@ sys.exit(command())
 #: As short as a session can be; whoever isn't decided after the first look is inconclusive.
 SHORT = ("--min-slowdown", "90%", "--budget", "1s")
 #: Goes on until it is decided, on a machine that is far too busy as well.
-PATIENT = ("--min-slowdown", "90%", "--budget", "150s")
+PATIENT = ("--min-slowdown", "90%", "--budget", "10m")
 
 #: An op of somebody else's, as small as it can be.
 OPS = '''\

@@ -173,7 +173,8 @@ def test_the_compiler_is_not_imported_without_compiled_contenders():
     """It takes as long to import as torch itself."""
     program = (
         "import sys, opbench\ncatalog = opbench.load()\n"
-        "selection = opbench.Selection(('patch_pooling',), 'odd', ('index_add',))\n"
+        "names = {'names': ('patch_pooling',), 'expression': 'odd', 'impls': ('index_add',)}\n"
+        "selection = opbench.Selection(**names)\n"
         "assert opbench.check(catalog, opbench.plan_checks(catalog, selection)).checked\n"
         "assert 'torch._dynamo' not in sys.modules"
     )

@@ -17,10 +17,11 @@ from opbench.harness.regression.process_pair import (
 )
 from opbench.harness.versions.sources import Version
 from opbench.results.records import Case, Failed, Paired, Unpaired, Unsupported, Wrong
+from tests.harness.processes import PATIENCE
 from tests.harness.projects import OPS
 
 CASE = Case(op="row_sum", shape="small", axes=(("N", 64), ("M", 64)), inputs="normal", threads=1)
-LIMITS = Limits(timeout_s=120.0, memory=4 << 30)
+LIMITS = Limits(timeout_s=PATIENCE, memory=4 << 30)
 #: Contenders that do in the head what their names say.
 HEAD = (
     OPS
@@ -94,7 +95,7 @@ class Watched(ProcessPair):
         self.seen.append((side, others, self.is_suspended(side, within=0)))
         return super()._receive_time(side, race)
 
-    def is_suspended(self, side, within=30.0):
+    def is_suspended(self, side, within=PATIENCE):
         """Whether all threads of a side are stopped, or get there in time: a signal takes some."""
         process = psutil.Process(self._workers[side]._process.pid)
         deadline = time.monotonic() + within
@@ -193,7 +194,7 @@ def test_a_process_dead_between_cases_is_a_failure_of_its_side(folder, sides):
     with ProcessPair(sides, LIMITS) as pair:
         times(pair, "leaves_a_bomb", seconds=0.0)
         (folder / "head" / "lit").touch()
-        pair._workers["head"]._process.wait(timeout=60)
+        pair._workers["head"]._process.wait(timeout=PATIENCE)
         with pytest.raises(SideDiedError) as caught:
             times(pair, "summed")
     assert (caught.value.side, caught.value.contender) == ("head", "")
