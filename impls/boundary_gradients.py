@@ -9,6 +9,7 @@ import torch
 
 from opbench import cpu, floating, impl
 from opbench.impls.dtypes import accumulator
+from opbench.impls.onednn import MAY_LEAK_WITH_AMX
 from opbench.impls.segments import count_slots
 from opbench.impls.segments_marked import entries, group_ids, most_marks, pooling_matrix, spread
 
@@ -119,7 +120,7 @@ def autograd(boundaries: Tensor, hidden: Tensor, grad_out: Tensor, *, scale: flo
     return torch.autograd.grad(means, marks, grad_out[1:])[0]
 
 
-@impl("boundary_vjp")
+@impl("boundary_vjp", caveats={"nonfinite": MAY_LEAK_WITH_AMX})
 def dense(boundaries: Tensor, hidden: Tensor, grad_out: Tensor, *, scale: float = 1.0) -> Tensor:
     """Every token times every slot's gradient in one product, of which one slot is selected."""
     number = len(grad_out) - 1

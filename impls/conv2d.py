@@ -8,7 +8,7 @@ import torch
 
 from opbench import cpu, floating, impl, supported
 from opbench.impls.dtypes import accumulator
-from opbench.impls.onednn import LEAKS_IN_BFLOAT16
+from opbench.impls.onednn import LEAKS_IN_BFLOAT16, MAY_LEAK_WITH_AMX
 from opbench.impls.windows2d import Windows, at_tap, convolved, padded, strided, unfolded, windows
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def fft(
 
 
 # Inductor keeps the library call, between its own copies to channels last and back.
-@impl("conv2d", name="torch")
+@impl("conv2d", name="torch", caveats={"nonfinite": MAY_LEAK_WITH_AMX})
 @impl(
     "conv2d",
     name="compile",
