@@ -103,7 +103,7 @@ def test_a_planted_wrong_contender_is_named_with_4(here, capsys):
     printed = capsys.readouterr().out
     line = next(x for x in printed.splitlines() if "planted_wrong" in x)
     assert "wrong" in line
-    assert "instead of" in printed  # perhaps on a line of its own: the column is folded
+    assert "instead" in printed  # of which value may stand on the next line: the column is folded
 
 
 def test_a_raising_contender_exits_with_5_and_others_are_measured(here, capsys):
