@@ -177,7 +177,7 @@ class _VersionedWork:
 
     def __init__(self, config: WorkerConfig) -> None:
         """Load them. Raises VersionError if one doesn't load, or can't share a process."""
-        from opbench.harness.execution.compare_case import load_versions
+        from opbench.harness.execution.version_calls import load_versions
 
         self._loaded = LoadedVersions()
         self._sides: dict[str, LoadedVersion] = load_versions(
@@ -186,19 +186,20 @@ class _VersionedWork:
 
     def do(self, job: Job, observer: PipeObserver, pipe: Connection) -> JobEnd:
         """Do a job. It taints nothing: a worker that times two versions serves one unit only."""
-        from opbench.harness.execution import compare_case
+        from opbench.harness.execution.race_twins import race_twins
+        from opbench.harness.execution.time_blocks import ready_blocks, time_blocks
 
         if job.task == "twins":
             pair = {side: self._sides[name] for side, name in zip(SIDES, job.sides, strict=True)}
-            compare_case.race_twins(self._loaded, pair, job, observer)
+            race_twins(self._loaded, pair, job, observer)
             return JobEnd()
         (version,) = self._sides.values()
         self._loaded.activate(version)
         if job.task != "blocks":
             return _Work(version.catalog).do(job, observer, pipe)
-        calls = compare_case.ready_blocks(self._loaded, version, job, observer)
-        pipe.send(BlocksReady(tuple(calls)))
-        compare_case.time_blocks(calls, job.race.case, observer, receive=pipe.recv, send=pipe.send)
+        blocks = ready_blocks(self._loaded, version, job, observer)
+        pipe.send(BlocksReady(tuple(blocks)))
+        time_blocks(blocks, job.race.case, observer, receive=pipe.recv, send=pipe.send)
         return JobEnd()
 
 

@@ -34,7 +34,7 @@ def test_a_message_to_an_ended_worker_is_lost_and_its_end_received(ended):
 def test_a_worker_imports_torch_and_not_scipy():
     """Which takes half as long again, in each of the many processes of a gate."""
     program = (
-        "import sys; from opbench.harness.execution import worker, run_case, compare_case; "
+        "import sys; from opbench.harness.execution import worker, run_case, race_twins; "
         "print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -11,10 +11,10 @@ import torch
 from benchmarks import gate as rivals
 from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit
-from opbench.harness.execution import compare_case
 from opbench.harness.execution.messages import Job
 from opbench.harness.execution.observer import NullObserver
 from opbench.harness.execution.process import Limits
+from opbench.harness.execution.time_blocks import ready_blocks
 from opbench.harness.planning.selection import Race
 from opbench.harness.regression.calibration import record
 from opbench.harness.regression.comparison import ComparisonPlan
@@ -109,7 +109,7 @@ def test_of_two_processes_that_of_the_head_is_slowed_down(tmp_path, monkeypatch,
         version = loaded.load(
             Version(label="theirs", root=tmp_path, home=tmp_path, modules=("ops.py",))
         )
-        ready = compare_case.ready_blocks(loaded, version, job, NullObserver())
+        ready = ready_blocks(loaded, version, job, NullObserver())
         shares.clear()
         ready["summed"].call()
     assert shares == heard

@@ -13,7 +13,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from opbench.harness.versions.sources import Version
-from opbench.harness.execution.compare_case import load_versions
+from opbench.harness.execution.version_calls import load_versions
 from opbench.harness.versions.loaded import LoadedVersions
 from opbench.results.errors import VersionError
 
