@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
-from contenders import DTYPES, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opbench.harness.declare import LAYOUTS
+from tests.impls.contenders import DTYPES, Kit
 
 KIT = Kit(
     "opbench.suites.arrays",

@@ -5,9 +5,10 @@ import re
 
 import pytest
 import torch
-from contenders import COMPILER, DTYPES, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.impls.contenders import COMPILER, DTYPES, Kit
 
 KIT = Kit(
     "opbench.suites.boundaries",

@@ -4,12 +4,12 @@ import inspect
 
 import pytest
 import torch
-from contenders import DTYPES, QUIET, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
 from opbench.harness.declare import LAYOUTS
+from tests.impls.contenders import DTYPES, QUIET, Kit
 
 KIT = Kit(
     "opbench.suites.convolution",

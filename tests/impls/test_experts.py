@@ -4,9 +4,10 @@ import itertools
 
 import pytest
 import torch
-from contenders import DTYPES, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.impls.contenders import DTYPES, Kit
 
 KIT = Kit(
     "opbench.suites.experts",

@@ -12,7 +12,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interpreting import DTYPES, TOLERANCE, assert_same, laid_out
+
+from tests.impls.interpreting import DTYPES, TOLERANCE, assert_same, laid_out
 
 if os.environ.get("TRITON_INTERPRET") != "1":
     pytest.skip("run by test_kernels_triton.py in a process of its own", allow_module_level=True)

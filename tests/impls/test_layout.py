@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from contenders import COMPILER, DTYPES, Kit, shares
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opbench.harness.declare import LAYOUTS, board_of
+from tests.impls.contenders import COMPILER, DTYPES, Kit, shares
 
 KIT = Kit(
     "opbench.suites.layout",

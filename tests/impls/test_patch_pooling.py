@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from contenders import DTYPES, QUIET, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opbench.harness.declare import LAYOUTS
+from tests.impls.contenders import DTYPES, QUIET, Kit
 
 KIT = Kit("opbench.suites.pooling", "opbench.impls.patch_pooling")
 OP = "patch_pooling"

@@ -7,12 +7,12 @@ import shutil
 
 import pytest
 import torch
-from contenders import Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opbench.harness.declare import LAYOUTS
 from opbench.impls.kernels import cpp_build, inverse_cdf_cpp
+from tests.impls.contenders import Kit
 
 KIT = Kit("opbench.suites.arrays", "opbench.impls.sampling")
 SAMPLE, INVERSE = "sample_distribution", "inverse_cdf"

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from contenders import DTYPES, Kit, shares
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
+from tests.impls.contenders import DTYPES, Kit, shares
 
 KIT = Kit("opbench.suites.windows", "opbench.impls.patch_merging", "opbench.impls.sliding_windows")
 MERGE, LINEAR = "patch_merging", "patch_merging_linear"
