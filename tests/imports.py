@@ -17,7 +17,8 @@ FLOORS = {
         ("formats",),
     ),
     "harness": (
-        ("system", "declaration"),
+        ("system",),
+        ("declaration",),
         ("declare", "outcomes"),
         ("machine",),
         ("preparation",),
