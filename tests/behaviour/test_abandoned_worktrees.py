@@ -13,7 +13,7 @@ import pytest
 
 from opbench.harness.system.interruption import SIGNALS
 from opbench.harness.versions.worktrees import checked_out
-from tests.harness.processes import PATIENCE, within
+from tests.harness.processes import PATIENCE, interruptible, within
 from tests.harness.projects import git, is_clean, two_versions, worktrees
 
 
@@ -50,6 +50,7 @@ def gating(project, *, wait=True):
         stderr=subprocess.DEVNULL,
         text=True,
         env={**os.environ, "TMPDIR": str(project.parent / "temporary")},
+        preexec_fn=interruptible,
     )
     with process:
         try:
