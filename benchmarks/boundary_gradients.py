@@ -19,17 +19,17 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-import harness
+import opbench
 from benchmarks.pooling_kernels import everybody, raced, ratio
-from harness.prepare import resolve
-from results.stats import median
+from opbench.harness.preparation.resolve import resolve
+from opbench.results.statistics.intervals import median
 
 MODULES = (
-    "suites.boundaries",
-    "suites.boundary_gradients",
-    "impls.boundary_downsample",
-    "impls.boundary_gradients",
-    "impls.pooling_matrix",
+    "opbench.suites.boundaries",
+    "opbench.suites.boundary_gradients",
+    "opbench.impls.boundary_downsample",
+    "opbench.impls.boundary_gradients",
+    "opbench.impls.pooling_matrix",
 )
 MARKS = (0, 0, 1, 1, 0, 1, 0, 0, 0, 1)
 WIDE = {"L": 512, "B": 8, "D": 512}
@@ -47,7 +47,7 @@ def main() -> None:
         torch.set_num_threads(given.threads)
     torch.manual_seed(0)
     torch.set_printoptions(precision=4, linewidth=100)  # type: ignore[no-untyped-call]
-    catalog = harness.load(*MODULES, entry_points=False)
+    catalog = opbench.load(*MODULES, entry_points=False)
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     matrices(catalog)
     jacobians(catalog, budget)
@@ -55,7 +55,7 @@ def main() -> None:
     lengths(catalog, budget)
 
 
-def matrices(catalog: harness.Catalog) -> None:
+def matrices(catalog: opbench.Catalog) -> None:
     """Where the gradient of a token's entry goes, and that upsampling's goes nowhere."""
     marks = torch.tensor(MARKS, dtype=torch.float32)
     jacobian = catalog.call("pooling_matrix_jacobian", marks, impl="closed_form")
@@ -76,7 +76,7 @@ def upsampled(marks: Tensor) -> float:
     return float(torch.func.jacrev(matrix)(marks).abs().max())
 
 
-def jacobians(catalog: harness.Catalog, budget: float) -> None:
+def jacobians(catalog: opbench.Catalog, budget: float) -> None:
     """All contenders for the jacobian of one sequence, beside the notebook's way."""
     (marks,) = made(catalog, "pooling_matrix_jacobian", {"L": 512})
     calls = bound(catalog, "pooling_matrix_jacobian", (marks,))
@@ -97,16 +97,16 @@ def notebook(marks: Tensor) -> Tensor:
     return torch.stack(rows)
 
 
-def products(catalog: harness.Catalog, budget: float) -> None:
+def products(catalog: opbench.Catalog, budget: float) -> None:
     """All contenders for what a training step needs, beside the pooling itself."""
-    marks, hidden, slopes = made(catalog, "boundary_vjp", WIDE)
-    calls = bound(catalog, "boundary_vjp", (marks, hidden, slopes))
+    marks, hidden, grads = made(catalog, "boundary_vjp", WIDE)
+    calls = bound(catalog, "boundary_vjp", (marks, hidden, grads))
     pool = resolve(catalog.impl("boundary_downsample", "cpp"))
-    calls["boundary_downsample cpp"] = lambda: pool(marks, hidden, slopes[:1, :1])
+    calls["boundary_downsample cpp"] = lambda: pool(marks, hidden, grads[:1, :1])
     table(calls, budget, f"the gradient of the boundaries, {WIDE}", than="cpp")
 
 
-def lengths(catalog: harness.Catalog, budget: float) -> None:
+def lengths(catalog: opbench.Catalog, budget: float) -> None:
     """The dense matrix against the sums, for sequences of growing length."""
     for length in LENGTHS:
         axes = {"L": length, "B": 1, "D": 512}
@@ -115,14 +115,14 @@ def lengths(catalog: harness.Catalog, budget: float) -> None:
         table(kept, budget / 2, f"the gradient of the boundaries, {axes}", than="cpp")
 
 
-def made(catalog: harness.Catalog, op: str, axes: dict[str, int]) -> tuple[Tensor, ...]:
+def made(catalog: opbench.Catalog, op: str, axes: dict[str, int]) -> tuple[Tensor, ...]:
     """The op's ordinary inputs: a boundary at one token of five."""
     drawn = catalog.ops[op].inputs["normal"](**axes, rng=torch.Generator().manual_seed(0))
     return tuple(drawn[name] for name in catalog.ops[op].arguments)
 
 
 def bound(
-    catalog: harness.Catalog, op: str, given: tuple[Tensor, ...]
+    catalog: opbench.Catalog, op: str, given: tuple[Tensor, ...]
 ) -> dict[str, Callable[[], object]]:
     """A call of each contender of the op."""
 

@@ -20,9 +20,9 @@ import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
-import harness
-from results.leaderboard import Board, Row, boards_of
-from results.store import open_run
+import opbench
+from opbench.results.ranking.leaderboard import Board, Row, boards_of
+from opbench.results.records.run_folder import open_run
 
 #: Names of contenders that are not made of torch ops.
 CUSTOM = {"cpp", "triton"}
@@ -68,7 +68,7 @@ def print_kernels(run: str) -> None:
 
 def print_lines() -> None:
     """Print how long ops, contenders, files and functions are."""
-    catalog = harness.load()
+    catalog = opbench.load()
     contenders = [c for group in catalog.impls.values() for c in group.values()]
     unique = {contender.function for contender in contenders}
     sizes = [_count(inspect.getsource(function)) for function in unique]
@@ -104,7 +104,7 @@ def _compared(board: Board) -> tuple[Row, Row] | None:
     return min(others, key=lambda row: row.ratio.value if row.ratio else 0.0), cpp
 
 
-def _declaration(name: str, catalog: harness.Catalog) -> int:
+def _declaration(name: str, catalog: opbench.Catalog) -> int:
     """The lines of the `Op(...)` that is bound to this name."""
     for suite in catalog.suites:
         path = Path("suites") / f"{suite}.py"

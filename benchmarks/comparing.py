@@ -16,11 +16,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from results.anchors import without_anchors
-from results.comparing import compare
-from results.record import Measured
-from results.stats import median
-from results.store import RunFolder, open_run
+from opbench.results.records import Measured
+from opbench.results.records.anchors import without_anchors
+from opbench.results.records.run_folder import RunFolder, open_run
+from opbench.results.regression.two_runs import compare
+from opbench.results.statistics.intervals import median
 
 #: Kernels, compositions of torch ops and a loop in Python, of three families.
 ASKED = (
@@ -50,7 +50,7 @@ def main() -> None:
 def _run(folder: Path, number: int) -> RunFolder:
     path = folder / f"run-{number:03}"
     if not (path / "run.json").exists():
-        command = [sys.executable, "-m", "harness.cli", "run", *ASKED, "--budget", BUDGET_S]
+        command = [sys.executable, "-m", "opbench", "run", *ASKED, "--budget", BUDGET_S]
         command += ["--out", str(folder), "--id", path.name]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return open_run(path)
@@ -60,9 +60,9 @@ def _print_verdicts(runs: Sequence[RunFolder]) -> None:
     counts: Counter[str] = Counter()
     seen: list[float] = []
     for base, head in itertools.combinations(runs, 2):
-        found = [compared.finding for compared in compare(base, head).compared]
+        found = [compared.finding for compared in compare(base, head).findings]
         counts.update(finding.verdict for finding in found)
-        seen += [finding.seen for finding in found]
+        seen += [finding.detectable for finding in found]
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in sorted(counts))
     print(f"{len(seen)} comparisons of the same code: {told}")
     print(f"smallest slowdown that would have shown: {median(seen):.0%} in the middle")

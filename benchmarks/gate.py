@@ -26,15 +26,16 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from harness import gate
-from harness.arena import mirrored
-from harness.calibrating import SUITE, record
-from harness.planning import Race, Selection
-from harness.process import Limits, usual_memory
-from results import gating, resampling
-from results.record import Environment, GateRules, Paired, RunInfo, Unit
-from results.stats import median
-from results.store import RunFolder, create, open_run
+from opbench.harness.execution.process import Limits, default_memory
+from opbench.harness.planning.selection import Race, Selection
+from opbench.harness.regression import gate
+from opbench.harness.regression.calibration import SUITE, record
+from opbench.harness.regression.session import SessionObserver
+from opbench.harness.regression.setup import set_up_against_itself
+from opbench.results.records import Environment, GateRules, Paired, RunInfo, Unit
+from opbench.results.records.run_folder import RunFolder, create, open_run
+from opbench.results.regression import resampling, verdicts
+from opbench.results.statistics.intervals import median
 
 RULES = GateRules()
 #: What is injected, and what is asked of a gate.
@@ -72,7 +73,8 @@ def coverage(given: argparse.Namespace) -> None:
             told = []
             for units in _UNITS:
                 drawn = (
-                    gating.interval(draw(rng, units).tolist(), error=error) for _ in range(sessions)
+                    verdicts.interval(draw(rng, units).tolist(), error=error)
+                    for _ in range(sessions)
                 )
                 told.append(sum(found.high < 1 for found in drawn) / sessions / error)
             print(f"  {name:24} {error:7.2%} " + " ".join(f"{share:5.2f}" for share in told))
@@ -91,29 +93,29 @@ _NOISES: Mapping[str, Noise] = {
 
 def record_units(given: argparse.Namespace) -> None:
     """Units of the suite in fresh processes, each time as it is and with everything slowed down."""
-    contest, environment = mirrored(_suite(given), (), _limits())
+    comparison, environment = set_up_against_itself(_suite(given), (), _limits())
     folder = _folder(given.folder, environment)
-    print(f"{_count(contest.races)} contenders and cases into {folder.path}", flush=True)
+    print(f"{_count(comparison.races)} contenders and cases into {folder.path}", flush=True)
     record(
-        contest,
+        comparison,
         folder,
         slowdowns=(SLOWDOWN,),
         twins=given.twins,
         pairs=given.pairs,
-        reporter=Telling(),
+        observer=Telling(),
     )
 
 
 def judge(given: argparse.Namespace) -> None:
     """What the gate, and others' rules, say of units that were recorded."""
     units = [line for line in open_run(given.folder).lines() if isinstance(line, Unit)]
-    pool = resampling.pool_of(units)
-    print(f"{len(pool.subjects())} contenders and cases; recorded: {_recorded(pool)}")
+    replicates = resampling.replicates_of(units)
+    print(f"{len(replicates.subjects())} contenders and cases; recorded: {_recorded(replicates)}")
     for method in ("twins", "pairs"):
-        spreads = sorted(resampling.spread(pool, method).values())
+        spreads = sorted(resampling.spread(replicates, method).values())
         low, high = spreads[0], spreads[-1]
         print(f"sd between {method}: median {median(spreads):.2%}, {low:.2%} to {high:.2%}")
-    shares = sorted(resampling.injected(pool, SLOWDOWN).values())
+    shares = sorted(resampling.measured_slowdown(replicates, SLOWDOWN).values())
     print(
         f"{SLOWDOWN:.0%} injected measures {median(shares):.2%} in the middle, "
         f"{shares[0]:.2%} to {shares[-1]:.2%}\n"
@@ -121,8 +123,8 @@ def judge(given: argparse.Namespace) -> None:
     sessions = given.sessions or NULL_SESSIONS
     slowed = given.sessions or SLOWED_SESSIONS
     print(f"{'resampled, a suite each':44} {'false alarms':>25}   {SLOWDOWN:.0%} in one op found")
-    null = resampling.unchanged(pool, RULES, sessions=sessions)
-    found = resampling.slowed(pool, RULES, SLOWDOWN, sessions=slowed)
+    null = resampling.simulate_unchanged(replicates, RULES, sessions=sessions)
+    found = resampling.simulate_slowed(replicates, RULES, SLOWDOWN, sessions=slowed)
     _row("opbench gate", null["failed"], sessions, found["found"], slowed)
     blocks = _blocks(units)
     for name, rule in _RULES.items():
@@ -147,9 +149,9 @@ def sessions(given: argparse.Namespace) -> None:
         str(given.folder / "runs"),
     ]
 
-    def play(number: int) -> dict[str, object]:
+    def session(number: int) -> dict[str, object]:
         start = time.monotonic()
-        command = [sys.executable, "-m", "harness.cli", "gate", *words, "--json"]
+        command = [sys.executable, "-m", "opbench", "gate", *words, "--json"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         seconds = time.monotonic() - start
         if not done.stdout:
@@ -158,11 +160,11 @@ def sessions(given: argparse.Namespace) -> None:
         counts = Counter(found["verdict"] for found in told["findings"])
         return {"code": done.returncode, "seconds": seconds, "said": _told(counts)}
 
-    played = _played(given, play, number=given.sessions or 20)
-    codes = Counter(str(line["code"]) for line in played)
-    seconds = sorted(float(str(line["seconds"])) for line in played)
+    done = _sessions_done(given, session, number=given.sessions or 20)
+    codes = Counter(str(line["code"]) for line in done)
+    seconds = sorted(float(str(line["seconds"])) for line in done)
     print(
-        f"{len(played)} real sessions; exit codes: {_told(codes)}; seconds: median "
+        f"{len(done)} real sessions; exit codes: {_told(codes)}; seconds: median "
         f"{median(seconds):.0f}, {seconds[0]:.0f} to {seconds[-1]:.0f}"
     )
 
@@ -182,24 +184,24 @@ def _git(*words: str, text: str = "") -> str:
 
 def power(given: argparse.Namespace) -> None:
     """Real sessions with one contender's head slowed down, of a few contenders at a time."""
-    contest, environment = mirrored(_suite(given), (), _limits())
+    comparison, environment = set_up_against_itself(_suite(given), (), _limits())
     folder = given.folder
-    subjects = [(race, name) for race in contest.races for name in race.contenders]
+    subjects = [(race, name) for race in comparison.races for name in race.contenders]
 
-    def play(number: int) -> dict[str, object]:
+    def session(number: int) -> dict[str, object]:
         race, name = subjects[number % len(subjects)]
         # Some others beside it, all that a session needs to tell it from.
-        rest = random.Random(number).sample(contest.races, min(4, len(contest.races)))
+        rest = random.Random(number).sample(comparison.races, min(4, len(comparison.races)))
         races = (race, *(other for other in rest if other != race))
-        slowed = replace(contest, races=races, injected={(race.case.key, name): SLOWDOWN})
+        slowed = replace(comparison, races=races, injected={(race.case.key, name): SLOWDOWN})
         start = time.monotonic()
         run = _folder(folder / "runs" / f"{number}-{time.time_ns()}", environment)
         gate.gate(slowed, run, method="twins", rules=RULES, budget_s=float(given.budget))
         seconds = time.monotonic() - start
         units = [line for line in run.lines() if isinstance(line, Unit)]
-        found = {(f.case.key, f.contender): f for f in gating.findings(units, RULES)}
+        found = {(f.case.key, f.contender): f for f in verdicts.findings(units, RULES)}
         told = found.pop((race.case.key, name))
-        void = gating.is_void(gating.nulls(units, RULES))
+        void = verdicts.is_void(verdicts.control_findings(units, RULES))
         outcome = "void" if void else "found" if told.verdict == "slower" else told.verdict
         others = [other for (_, other), f in found.items() if f.verdict == "slower"]
         said = (
@@ -208,8 +210,8 @@ def power(given: argparse.Namespace) -> None:
         said += ", ".join(others) or "none"
         return {"code": outcome, "seconds": seconds, "said": said}
 
-    played = _played(given, play, number=given.sessions or SLOWED_SESSIONS)
-    print(f"{len(played)} real sessions: {_told(Counter(str(p['code']) for p in played))}")
+    done = _sessions_done(given, session, number=given.sessions or SLOWED_SESSIONS)
+    print(f"{len(done)} real sessions: {_told(Counter(str(p['code']) for p in done))}")
 
 
 #: Blocks of two processes of one side.
@@ -246,11 +248,11 @@ _RULES: Mapping[str, Rule] = {
     "asv, Mann-Whitney at a ratio of 1.1": lambda base, head: by_ranks(base, head, ratio=1.1),
 }
 #: The twins of each process, by what was injected.
-Recorded = Mapping[float, Sequence[Mapping[resampling.Subject, Paired]]]
+TwinTimes = Mapping[float, Sequence[Mapping[verdicts.Subject, Paired]]]
 
 
-def _blocks(units: Sequence[Unit]) -> Recorded:
-    found: dict[float, dict[int, dict[resampling.Subject, Paired]]] = {}
+def _blocks(units: Sequence[Unit]) -> TwinTimes:
+    found: dict[float, dict[int, dict[verdicts.Subject, Paired]]] = {}
     for unit in units:
         if (unit.method, unit.role) == ("twins", "screen"):
             process = found.setdefault(unit.injected, {}).setdefault(unit.number, {})
@@ -258,12 +260,12 @@ def _blocks(units: Sequence[Unit]) -> Recorded:
     return {share: tuple(processes.values()) for share, processes in found.items()}
 
 
-def _judged(recorded: Recorded, rule: Rule, sessions: int, slowed: int) -> tuple[int, int]:
+def _judged(blocks: TwinTimes, rule: Rule, sessions: int, slowed: int) -> tuple[int, int]:
     """In how many sessions a rule fails a suite that didn't change, and finds what was injected.
 
     Either version is run in processes of its own, as these programs do.
     """
-    rng, alike = random.Random(0), recorded[0.0]
+    rng, alike = random.Random(0), blocks[0.0]
     subjects = list(alike[0])
     alarms = found = 0
     for _ in range(sessions):
@@ -271,51 +273,51 @@ def _judged(recorded: Recorded, rule: Rule, sessions: int, slowed: int) -> tuple
         alarms += any(_fires(rule, subject, (one, two), (three, four)) for subject in subjects)
     for number in range(slowed):
         target = subjects[number % len(subjects)]
-        base, head = rng.sample(alike, 2), rng.sample(recorded[SLOWDOWN], 2)
+        base, head = rng.sample(alike, 2), rng.sample(blocks[SLOWDOWN], 2)
         found += _fires(rule, target, base, head)
     return alarms, found
 
 
 def _fires(
     rule: Rule,
-    subject: resampling.Subject,
-    base: Sequence[Mapping[resampling.Subject, Paired]],
-    head: Sequence[Mapping[resampling.Subject, Paired]],
+    subject: verdicts.Subject,
+    base: Sequence[Mapping[verdicts.Subject, Paired]],
+    head: Sequence[Mapping[verdicts.Subject, Paired]],
 ) -> bool:
     before = [process[subject].base_s for process in base if subject in process]
     after = [process[subject].head_s for process in head if subject in process]
     return bool(before and after) and rule(before, after)
 
 
-class Telling(gate.Reporter):
+class Telling(SessionObserver):
     """Prints how far a recording is."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
 
-    def unit(self, role: str, number: int, left: int) -> None:
+    def begin_unit(self, role: str, number: int, left: int) -> None:
         """Print a line for each process."""
         method = "pair" if role == "verify" else "process"
         passed = time.monotonic() - self._start
         print(f"{passed:7.0f} s  {method} {number + 1}: {left} contenders and cases", flush=True)
 
 
-def _played(
-    given: argparse.Namespace, play: Callable[[int], dict[str, object]], *, number: int
+def _sessions_done(
+    given: argparse.Namespace, session: Callable[[int], dict[str, object]], *, number: int
 ) -> list[dict[str, object]]:
-    """The lines of so many sessions: those that are kept already, and those played now."""
+    """The lines of so many sessions: those that are kept already, and those done now."""
     given.folder.mkdir(parents=True, exist_ok=True)
     path = given.folder / f"{given.experiment}.jsonl"
-    done = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    played = [json.loads(line) for line in done]
-    for upcoming in range(len(played), number):
-        line = play(upcoming)
+    texts = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    done = [json.loads(text) for text in texts]
+    for upcoming in range(len(done), number):
+        line = session(upcoming)
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        played.append(line)
+        done.append(line)
         code, seconds, said = line["code"], float(str(line["seconds"])), line["said"]
         print(f"session {upcoming + 1}: {code}, {seconds:.0f} s: {said}", flush=True)
-    return played[:number]
+    return done[:number]
 
 
 def _row(name: str, alarms: int, sessions: int, found: int, slowed: int) -> None:
@@ -331,9 +333,9 @@ def _told(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{counts[name]} {name}" for name in sorted(counts))
 
 
-def _recorded(pool: resampling.Pool) -> str:
-    kinds = sorted((k for k in pool.processes if k[1] != "null"), reverse=True)
-    told = (f"{len(pool.processes[k])} {k[0]} with {k[2]:.0%} injected" for k in kinds)
+def _recorded(replicates: resampling.Replicates) -> str:
+    kinds = sorted((k for k in replicates.processes if k[1] != "null"), reverse=True)
+    told = (f"{len(replicates.processes[k])} {k[0]} with {k[2]:.0%} injected" for k in kinds)
     return ", ".join(told)
 
 
@@ -347,14 +349,19 @@ def _count(races: Sequence[Race]) -> int:
 
 
 def _limits() -> Limits:
-    return Limits(300.0, usual_memory() // 2)
+    return Limits(300.0, default_memory() // 2)
 
 
 def _folder(path: Path, environment: Environment) -> RunFolder:
     """The run folder at `path`, made where there is none."""
     if (path / "run.json").exists():
         return open_run(path)
-    info = RunInfo(path.name, time.strftime("%Y-%m-%dT%H:%M:%S%z"), tuple(sys.argv), environment)
+    info = RunInfo(
+        id=path.name,
+        created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        command=tuple(sys.argv),
+        environment=environment,
+    )
     return create(path.parent, info)
 
 

@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 from ruptures import KernelCPD, Pelt
 
-from results.anchors import ANCHORS, nearest, without_anchors, yardsticks
-from results.changes import MIN_CHANGE, SHORTEST, steps
-from results.record import Measured
-from results.stats import median
-from results.store import runs_in
+from opbench.results.records import Measured
+from opbench.results.records.anchors import ANCHORS, anchor_times, nearest_anchor, without_anchors
+from opbench.results.records.run_folder import runs_in
+from opbench.results.statistics.change_points import MIN_CHANGE, SHORTEST, steps
+from opbench.results.statistics.intervals import median
 
 Series = list[float]
 #: The places of the changes that are told of each series.
@@ -99,13 +99,13 @@ def anchors(root: Path) -> None:
     kinds: dict[str, str] = {}
     for number, folder in enumerate(runs_in(root)):
         records = folder.records()
-        for yardstick in yardsticks(records).values():
-            marks[number] = {name: yardstick.time_s(name) for name in ANCHORS}
+        for anchors in anchor_times(records).values():
+            marks[number] = {name: anchors.time_s(name) for name in ANCHORS}
         for record in without_anchors(records):
             if isinstance(record.outcome, Measured):
                 name = f"{record.case.op} {record.case.shape} {record.contender}"
                 times.setdefault(name, {})[number] = median(record.outcome.samples_s)
-                kinds[name] = nearest(record.outcome)
+                kinds[name] = nearest_anchor(record.outcome)
     print(f"{len(marks)} runs; spread of the times, of their ratios to anchors, changes told")
     for name, found in times.items():
         own = {n: time_s for n, time_s in found.items() if n in marks}

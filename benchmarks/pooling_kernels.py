@@ -23,14 +23,16 @@ import itertools
 
 import torch
 
-import harness
-from harness import racing, runner
-from harness.clock import HostClock
-from harness.planning import Selection
-from harness.policy import Policy
-from harness.prepare import resolve
-from results.record import Rules
-from results.stats import median, paired_log_ratios, ratio_interval
+import opbench
+from opbench.harness.execution.ready import Ready, make_ready, reference_of, settings
+from opbench.harness.planning.selection import Selection
+from opbench.harness.preparation.resolve import resolve
+from opbench.harness.timing import interleaving
+from opbench.harness.timing.blocks import Call
+from opbench.harness.timing.clock import HostClock
+from opbench.harness.timing.stopping import Policy
+from opbench.results.records import Direction, Rules
+from opbench.results.statistics.intervals import median, paired_log_ratios, ratio_interval
 
 #: Names of contenders that are not made of torch ops.
 CUSTOM = {"cpp", "triton"}
@@ -41,26 +43,29 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--budget", type=float, default=20.0, help="seconds per comparison")
     budget = words.parse_args().budget
-    catalog = harness.load()
+    catalog = opbench.load()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    for direction in ("forward", "backward"):
+    directions: tuple[Direction, ...] = ("forward", "backward")
+    for direction in directions:
         against_torch(catalog, direction, budget)
     floor(catalog, budget)
     for mean_length in (4, 8):
         against_copy(catalog, budget, mean_length=mean_length)
 
 
-def against_torch(catalog: harness.Catalog, direction: str, budget: float) -> None:
+def against_torch(catalog: opbench.Catalog, direction: Direction, budget: float) -> None:
     """Race every contender on the wide shape and print what the best of torch's ops takes."""
-    selection = Selection(("patch_pooling",), "wide and text", directions=(direction,))
-    (race,) = harness.plan(catalog, selection)
-    with runner.settings(race.case):
-        exam = runner.exam_of(catalog, race.case)
+    selection = Selection(
+        names=("patch_pooling",), expression="wide and text", directions=(direction,)
+    )
+    (race,) = opbench.plan(catalog, selection)
+    with settings(race.case):
+        reference = reference_of(catalog, race.case)
         ready = {
-            name: runner.make_ready(exam, catalog.impl("patch_pooling", name))
+            name: make_ready(reference, catalog.impl("patch_pooling", name))
             for name in race.contenders
         }
-        calls = {n: lane.call for n, lane in ready.items() if isinstance(lane, runner.Ready)}
+        calls = {n: item.call for n, item in ready.items() if isinstance(item, Ready)}
         timings = raced(calls, Policy(budget_s=budget))
     times = {name: median(timing.samples_s) for name, timing in timings.items()}
     best = min(set(times) - CUSTOM, key=lambda name: times[name])
@@ -70,14 +75,14 @@ def against_torch(catalog: harness.Catalog, direction: str, budget: float) -> No
     print(f"  best of torch ({best}) over cpp: {ratio(timings, best, 'cpp')}")
 
 
-def floor(catalog: harness.Catalog, budget: float) -> None:
+def floor(catalog: opbench.Catalog, budget: float) -> None:
     """What the machine takes for the traffic alone, beside the kernel, in one race."""
     tokens = torch.randn(8, 1024, 512)
     lengths = torch.full((8, 256), 4)
     means, warm = tokens.new_empty(8, 256, 512), torch.empty_like(tokens)
     cold = itertools.cycle([torch.empty_like(tokens) for _ in range(32)])
     kernel = resolve(catalog.impl("patch_pooling", "cpp"))
-    calls: dict[str, racing.Call] = {
+    calls: dict[str, Call] = {
         "cpp": lambda: kernel(tokens, lengths),
         "sum of the tokens": lambda: tokens.sum(),
         "copy of the tokens": lambda: warm.copy_(tokens),
@@ -90,7 +95,7 @@ def floor(catalog: harness.Catalog, budget: float) -> None:
         print(f"  {name:22} {median(timing.samples_s) * 1e3:9.3f} ms")
 
 
-def against_copy(catalog: harness.Catalog, budget: float, *, mean_length: int) -> None:
+def against_copy(catalog: opbench.Catalog, budget: float, *, mean_length: int) -> None:
     """Race the kernel against copies of its source, all far larger than any cache."""
     b, s, d = OUT_OF_CACHE.values()
     p = s // mean_length
@@ -114,19 +119,19 @@ def against_copy(catalog: harness.Catalog, budget: float, *, mean_length: int) -
 
 def everybody(budget: float) -> Policy:
     """A policy by which nobody leaves the race before its end."""
-    return Policy(Rules(tie=0.0, precision=0.0), budget_s=budget, hopeless=float("inf"))
+    return Policy(rules=Rules(tie=0.0, precision=0.0), budget_s=budget, futile_ratio=float("inf"))
 
 
-def raced(calls: dict[str, racing.Call], policy: Policy) -> dict[str, racing.Timing]:
+def raced(calls: dict[str, Call], policy: Policy) -> dict[str, interleaving.Timing]:
     """The timings of a race in which nobody may fail."""
-    timings = racing.measure(calls, clock=HostClock(), policy=policy)
-    failed = {name: t for name, t in timings.items() if not isinstance(t, racing.Timing)}
+    timings = interleaving.measure(calls, clock=HostClock(), policy=policy)
+    failed = {name: t for name, t in timings.items() if not isinstance(t, interleaving.Timing)}
     if failed:
         raise SystemExit(f"not measured: {failed}")
-    return {name: t for name, t in timings.items() if isinstance(t, racing.Timing)}
+    return {name: t for name, t in timings.items() if isinstance(t, interleaving.Timing)}
 
 
-def ratio(timings: dict[str, racing.Timing], slower: str, faster: str) -> str:
+def ratio(timings: dict[str, interleaving.Timing], slower: str, faster: str) -> str:
     """The paired ratio of two contenders with its 99% interval."""
     one, other = timings[slower], timings[faster]
     pairs = (dict(zip(t.rounds, t.samples_s, strict=True)) for t in (one, other))

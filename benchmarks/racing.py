@@ -23,21 +23,22 @@ from pathlib import Path
 
 import torch
 
-import harness
+import opbench
 from benchmarks.rivals import (
     Call,
     adaptive_autorange,
     blocked_autorange,
     pytest_benchmark,
 )
-from harness import injection, racing, runner
-from harness.clock import HostClock
-from harness.planning import Selection
-from harness.policy import Policy
-from harness.worker import hush
-from results.record import Rules
-from results.standings import Standing, standings
-from results.stats import median
+from opbench.harness.execution.ready import Ready, make_ready, reference_of, settings
+from opbench.harness.execution.worker import quiet_torch
+from opbench.harness.planning.selection import Selection
+from opbench.harness.timing import injected_slowdown, interleaving
+from opbench.harness.timing.clock import HostClock
+from opbench.harness.timing.stopping import Policy
+from opbench.results.ranking.verdicts import Standing, standings
+from opbench.results.records import Rules
+from opbench.results.statistics.intervals import median
 
 
 def main() -> None:
@@ -46,7 +47,7 @@ def main() -> None:
     words.add_argument("experiment", choices=sorted(_EXPERIMENTS))
     words.add_argument("--races", type=int, help="how many, where an experiment repeats them")
     given = words.parse_args()
-    hush()
+    quiet_torch()
     torch.manual_seed(0)
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
     _EXPERIMENTS[given.experiment](given.races)
@@ -99,7 +100,7 @@ def slowdown(races: int | None) -> None:
         took: dict[str, float] = {}
         for number in range(races):
             call = list(ops.values())[number % len(ops)]
-            pair = injection.slowed({"base": call, "head": call}, share, HostClock())
+            pair = injected_slowdown.slowed({"base": call, "head": call}, share, HostClock())
             plain, slowed = pair["base"], pair["head"]
             with clocked(took, "torch"):
                 tally["torch"] += blocked_autorange(slowed) > (1 + share / 2) * blocked_autorange(
@@ -119,15 +120,17 @@ def slowdown(races: int | None) -> None:
 
 def sooner(races: int | None) -> None:
     """Patch pooling with all its contenders, to a leaderboard at ±1%."""
-    catalog = harness.load()
-    (case_race,) = harness.plan(catalog, Selection(("patch_pooling",), "wide and text"))
-    with runner.settings(case_race.case):
-        exam = runner.exam_of(catalog, case_race.case)
+    catalog = opbench.load()
+    (case_race,) = opbench.plan(
+        catalog, Selection(names=("patch_pooling",), expression="wide and text")
+    )
+    with settings(case_race.case):
+        reference = reference_of(catalog, case_race.case)
         ready = {
-            name: runner.make_ready(exam, catalog.impl("patch_pooling", name))
+            name: make_ready(reference, catalog.impl("patch_pooling", name))
             for name in case_race.contenders
         }
-        calls = {n: lane.call for n, lane in ready.items() if isinstance(lane, runner.Ready)}
+        calls = {n: item.call for n, item in ready.items() if isinstance(item, Ready)}
         print(f"patch_pooling, {case_race.case.sizes}, {len(calls)} contenders")
         for number in range(races or 3):
             print(f"  run {number + 1}")
@@ -140,7 +143,7 @@ def decide(calls: Mapping[str, Call], rules: Rules) -> None:
     """Race until everybody is known to be best, tied within 1%, or slower."""
     took: dict[str, float] = {}
     with clocked(took, "race"):
-        found = race(calls, Policy(rules, budget_s=60.0))
+        found = race(calls, Policy(rules=rules, budget_s=60.0))
     best = next(n for n, s in found.items() if s.verdict == "best")
     undecided = [n for n, s in found.items() if s.verdict == "undecided"]
     near = {n: s.ratio.relative_width for n, s in found.items() if s.ratio.low < 3}
@@ -174,7 +177,9 @@ def overhead(races: int | None) -> None:
     for seconds in (10e-6, 1e-3, 100e-3):
         call = busy(seconds)
         start = time.perf_counter()
-        timings = measured({"one": call, "other": call}, Policy(Rules(tie=1e-9), budget_s=3.0))
+        timings = measured(
+            {"one": call, "other": call}, Policy(rules=Rules(tie=1e-9), budget_s=3.0)
+        )
         wall = time.perf_counter() - start
         inside = sum(sum(t.samples_s) * t.calls for t in timings.values())
         print(f"  calls of {seconds * 1e6:9.0f} µs: {inside / wall:.1%} of {wall:.2f} s")
@@ -202,7 +207,7 @@ def start_up(times: int) -> None:
             "--out",
             folder,
         ]
-        command = [sys.executable, "-m", "harness.cli", *words]
+        command = [sys.executable, "-m", "opbench", *words]
         beyond = []
         for _ in repeat(None, times):
             torch_s = spent([sys.executable, "-c", "import torch"])
@@ -221,10 +226,10 @@ def race(calls: Mapping[str, Call], policy: Policy | None = None) -> dict[str, S
     return standings(samples, policy.rules)
 
 
-def measured(calls: Mapping[str, Call], policy: Policy) -> dict[str, racing.Timing]:
+def measured(calls: Mapping[str, Call], policy: Policy) -> dict[str, interleaving.Timing]:
     """The timings of a race in which nobody may fail."""
-    timings = racing.measure(calls, clock=HostClock(), policy=policy, seed=time.time_ns())
-    return {name: t for name, t in timings.items() if isinstance(t, racing.Timing)}
+    timings = interleaving.measure(calls, clock=HostClock(), policy=policy, seed=time.time_ns())
+    return {name: t for name, t in timings.items() if isinstance(t, interleaving.Timing)}
 
 
 def workloads() -> dict[str, Call]:
@@ -233,7 +238,7 @@ def workloads() -> dict[str, Call]:
     softmax, product, large = torch.randn(256, 256), torch.randn(384, 384), torch.randn(8 << 20)
     tokens = torch.randn(8, 1024, 512)
     lengths = torch.full((8, 256), 4)
-    pooling = harness.load().impl("patch_pooling", "index_add").function
+    pooling = opbench.load().impl("patch_pooling", "index_add").function
     return {
         "add 64": lambda: small + small,
         "sum 64x64": lambda: square.sum(1),
@@ -290,7 +295,7 @@ def clocked(took: dict[str, float], name: str) -> Iterator[None]:
 
 _TEN = '''
 import torch
-from harness.declare import Cost, Op, impl
+from opbench import Cost, Op, impl
 
 
 def oracle(x):

@@ -1,4 +1,4 @@
-"""TensorBoard's event files: summaries made of plain values, and their writing.
+"""TensorBoard's event files: summaries made of numbers, texts and pictures, and their writing.
 
 Built on TensorBoard's own summary functions, which need neither torch nor TensorFlow.
 """
@@ -23,14 +23,14 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One summary for the page, in the run (a folder of the log, a line of a chart) it is for.
+    """One summary for the page."""
 
-    wall_time: in seconds since 1970; None for that of all.
-    """
-
+    #: A folder of the log, which is a line of a chart.
     run: str
     summary: Summary
+    #: Its place along the line.
     step: int = 0
+    #: In seconds since 1970; None for that of all entries.
     wall_time: float | None = None
 
 
@@ -43,22 +43,35 @@ def scalar(
     description: str = "",
     wall_time: float | None = None,
 ) -> Entry:
-    """A point of a line."""
+    """A point of a line.
+
+    tag: the chart, whose parts before the last slash are its group. description: Markdown, shown
+    with the chart.
+    """
     return Entry(run, scalar_pb(tag, value, description=description), step, wall_time)
 
 
 def histogram(run: str, tag: str, values: Iterable[float], *, description: str = "") -> Entry:
-    """A distribution."""
+    """A distribution.
+
+    values: any number of them, binned by TensorBoard.
+    """
     return Entry(run, histogram_pb(tag, list(values), description=description))
 
 
 def text(run: str, tag: str, markdown: str) -> Entry:
-    """A text, drawn as Markdown."""
+    """A text, drawn as Markdown.
+
+    markdown: tables included; TensorBoard draws no HTML.
+    """
     return Entry(run, text_pb(tag, markdown))
 
 
 def picture(run: str, tag: str, png: bytes, *, size: tuple[int, int]) -> Entry:
-    """A picture of `size` (width, height)."""
+    """A picture of `size` (width, height).
+
+    png: the content of a PNG file. size: (width, height) in pixels.
+    """
     parts = [str(size[0]).encode(), str(size[1]).encode(), png]
     tensor = TensorProto(dtype=DT_STRING, string_val=parts)
     tensor.tensor_shape.dim.add(size=len(parts))
@@ -68,7 +81,11 @@ def picture(run: str, tag: str, png: bytes, *, size: tuple[int, int]) -> Entry:
 
 
 def write(folder: Path, entries: Iterable[Entry], *, wall_time: float) -> None:
-    """Write the entries below `folder`, one event file per run."""
+    """Write the entries below `folder`, one event file per run.
+
+    wall_time: of entries that have none, in seconds since 1970. Raises OSError where it can't
+    write.
+    """
     runs: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         runs[entry.run].append(entry)

@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from dashboards.labels import labels
-from results.gate_report import Report
-from results.gating import VERDICTS, Finding
+from opbench.dashboards.labels import labels
+from opbench.results.regression.report import Report
+from opbench.results.regression.verdicts import VERDICTS, Finding, GateVerdict
 
 #: More rows would be too small to read in the page.
 MOST_ROWS = 40
 #: The farthest that the axis goes either way: one wild interval must not squeeze the others.
 _FARTHEST = 8.0
-#: Okabe and Ito's colours with a mark each, told apart by every colour vision, in print too.
-_STYLES = {
+#: Okabe and Ito's colours with a mark each, distinct in every colour vision, in print too.
+_STYLES: Mapping[GateVerdict, tuple[str, str]] = {
     "slower": ("#d55e00", "D"),
     "inconclusive": ("#cc79a7", "s"),
     "faster": ("#009e73", "^"),
     "no slower": ("#56b4e9", "v"),
     "same": ("#0072b2", "o"),
 }
+#: The background of ratios that count as equal.
 _ZONE = "#e4e4e4"
 
 
 def forest(report: Report) -> Figure:
-    """What was found, those that need a look first, and the zone of what is as good as equal."""
-    found = sorted(report.findings, key=lambda f: (VERDICTS.index(f.verdict), -f.ratio.value))
-    shown = found[:MOST_ROWS]
+    """The findings, the slower first, and the zone of what is as good as equal.
+
+    At most MOST_ROWS of them; the title says how many there are. At least one finding.
+    """
+    ordered = sorted(report.findings, key=lambda f: (VERDICTS.index(f.verdict), -f.ratio.value))
+    shown = ordered[:MOST_ROWS]
     limit = 1 + report.gate.rules.min_slowdown
     names = _names(shown)
     left, height = 0.5 + 0.085 * max(map(len, names)), 0.3 * len(shown)
@@ -56,20 +60,21 @@ def forest(report: Report) -> Figure:
     return figure
 
 
-def _names(found: Sequence[Finding]) -> list[str]:
+def _names(findings: Sequence[Finding]) -> list[str]:
+    """A label for each row: op, contender and case."""
     by_op: dict[str, list[Finding]] = {}
-    for finding in found:
+    for finding in findings:
         by_op.setdefault(finding.case.op, []).append(finding)
     cases = {op: labels(f.case for f in group) for op, group in by_op.items()}
-    return [f"{f.case.op} · {f.contender} · {cases[f.case.op][f.case]}" for f in found]
+    return [f"{f.case.op} · {f.contender} · {cases[f.case.op][f.case]}" for f in findings]
 
 
-def _ends(found: Sequence[Finding], limit: float) -> tuple[float, float]:
-    """Of the axis: all that is known of the ratios, and some of either side of the zone."""
-    ratios = [f.ratio for f in found]
-    known = [r.value for r in ratios] + [end for r in ratios for end in (r.low, r.high)]
-    known = [value for value in known if 0 < value < math.inf]
-    low, high = min((*known, 1 / limit**2)), max((*known, limit**2))
+def _ends(findings: Sequence[Finding], limit: float) -> tuple[float, float]:
+    """The ends of the axis, which holds all finite ratios and some of either side of the zone."""
+    ratios = [f.ratio for f in findings]
+    values = [r.value for r in ratios] + [end for r in ratios for end in (r.low, r.high)]
+    finite = [value for value in values if 0 < value < math.inf]
+    low, high = min((*finite, 1 / limit**2)), max((*finite, limit**2))
     return max(low, 1 / _FARTHEST) / 1.02, min(high, _FARTHEST) * 1.02
 
 
@@ -88,6 +93,7 @@ def _row(axes: Axes, row: int, finding: Finding, *, ends: tuple[float, float]) -
 
 
 def _ticks(axes: Axes, span: float) -> None:
+    """Ticks of a logarithmic axis; in even steps where it spans less than a factor of three."""
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     if span > 3:
@@ -102,22 +108,24 @@ def _ticks(axes: Axes, span: float) -> None:
 
 
 def _title(figure: Figure, report: Report, *, shown: int, height: float) -> None:
+    """The title, and a line that explains the zone; shown: the number of rows drawn."""
     title = "head against base"
     if report.is_void:
         title += ": void, the base differs from itself"
     if shown < len(report.findings):
-        title += f": {shown} of {len(report.findings)}, those that need a look first"
+        title += f": {shown} of {len(report.findings)}, the slower first"
     figure.text(0.01, 1 - 0.32 / height, title, fontsize=13)
-    told = f"shaded: within {report.gate.rules.min_slowdown:.1%}, which is taken for the same"
-    figure.text(0.01, 1 - 0.6 / height, told, fontsize=9, color="#555555")
+    key = f"shaded: within {report.gate.rules.min_slowdown:.1%}, which is taken for the same"
+    figure.text(0.01, 1 - 0.6 / height, key, fontsize=9, color="#555555")
 
 
-def _legend(figure: Figure, found: Sequence[Finding], *, height: float) -> None:
-    seen = {finding.verdict for finding in found}
+def _legend(figure: Figure, findings: Sequence[Finding], *, height: float) -> None:
+    """The verdicts in the picture with their colours and marks."""
+    verdicts = {finding.verdict for finding in findings}
     handles = [
         Line2D([], [], color=colour, marker=mark, label=verdict)
         for verdict, (colour, mark) in _STYLES.items()
-        if verdict in seen
+        if verdict in verdicts
     ]
     figure.legend(
         handles=handles,

@@ -1,16 +1,17 @@
-"""A gate's pages: what it found as text, and the ratios with their intervals as a picture."""
+"""A gate's pages: its report as text, and the ratios with their intervals as a picture."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dashboards.events import Entry, text
-from dashboards.forest import forest
-from dashboards.pictures import as_picture
-from results.formats.markdown import escape, render
-from results.gate_report import Report
-from results.gate_text import headline, tables
+from opbench.dashboards.events import Entry, text
+from opbench.dashboards.forest import forest
+from opbench.dashboards.pictures import as_picture
+from opbench.results.regression.report import Report
+from opbench.results.report.gate import headline, tables
+from opbench.results.report.markdown import escape, render
 
+#: The folder of the log that holds the pages.
 RUN = "gate"
 
 

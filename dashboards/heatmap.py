@@ -10,26 +10,33 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dashboards.view import OpView
-from results.leaderboard import Board, Row
-from results.table import format_ratio
+from opbench.dashboards.view import OpView
+from opbench.results.ranking.leaderboard import Board, Row
+from opbench.results.report.table import format_ratio
 
 #: Cases in one picture: more would be too small to read in the page.
 _MOST_ROWS = 30
-#: From light to dark in one family of hues: tells more from less whatever the colour vision.
+#: From light to dark in one family of hues, so that more and less differ in every colour vision.
 _COLOURS = colormaps["YlOrBr"]
+#: Of contenders that were not timed; of text; of the frame around the best.
 _GREY = "#dddddd"
 _INK = "#222222"
 _BEST = "#0072b2"
+#: Marks of the colour bar: where it is tall, and where it is short.
 _TICKS = (1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100)
 _FEW_TICKS = (1, 2, 5, 20, 100)
 #: Ratios beyond this are drawn in the darkest colour.
 _DARKEST = 100.0
+#: How a ratio is written by its verdict.
 _MARKS = {"tied": "= {}", "undecided": "{} ?"}
 
 
 def heat_maps(view: OpView) -> tuple[Figure, ...]:
-    """The heat maps of an op, a page of cases each, all with the same columns and colours."""
+    """The heat maps of an op, a page of cases each, all with the same columns and colours.
+
+    A cell is grey and hatched where a contender was not timed, and empty where it isn't in the
+    race.
+    """
     ratios = [row.ratio.value for board in view.boards for row in board.measured if row.ratio]
     norm = LogNorm(1, min(max([2.0, *ratios]), _DARKEST))
     starts = range(0, len(view.boards), _MOST_ROWS)
@@ -37,6 +44,7 @@ def heat_maps(view: OpView) -> tuple[Figure, ...]:
 
 
 def _heat_map(view: OpView, boards: Sequence[Board], *, norm: LogNorm) -> Figure:
+    """One page: a row per case, a column per contender; sizes are in inches."""
     contenders, labels = view.contenders, [view.labels[board.case] for board in boards]
     left, right, top = 0.4 + 0.085 * max(map(len, labels)), 0.95, 1.0
     width, height = 1.15 * len(contenders), 0.42 * len(boards)
@@ -58,6 +66,7 @@ def _heat_map(view: OpView, boards: Sequence[Board], *, norm: LogNorm) -> Figure
 
 
 def _cell(axes: Axes, at: tuple[int, int], row: Row | None, *, norm: LogNorm) -> None:
+    """The ratio on its colour; hatched where a contender was not timed."""
     if row is None:
         return
     ratio = row.ratio.value if row.ratio else None
@@ -84,6 +93,7 @@ def _cell(axes: Axes, at: tuple[int, int], row: Row | None, *, norm: LogNorm) ->
 
 
 def _frame(axes: Axes, labels: Sequence[str], contenders: Sequence[str], *, slanted: bool) -> None:
+    """Labels on both axes, without lines and ticks."""
     axes.set_xlim(-0.5, len(contenders) - 0.5)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_yticks(range(len(labels)), labels, fontsize=10)
@@ -116,6 +126,7 @@ def _colour_bar(
 
 
 def _title(figure: Figure, op: str, *, at: tuple[float, float]) -> None:
+    """The title and the key, in the upper left; at: the left edge, and the height in inches."""
     left, height = at
     figure.text(left, 1 - 0.34 / height, f"{op}: time relative to the best", fontsize=13)
     key = "outlined: best    =: tied with it    ?: undecided    hatched: not timed"

@@ -1,4 +1,4 @@
-"""Publish a history to TensorBoard: a line per contender over the runs, its changes marked."""
+"""A history's pages in TensorBoard: a line per contender over the runs, its changes marked."""
 
 from __future__ import annotations
 
@@ -10,28 +10,30 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dashboards import events
-from dashboards.labels import labels
-from dashboards.pictures import as_picture
-from dashboards.scalars import run_of
-from dashboards.sizes import COLOURS, LINES, MARKERS
-from results.errors import RunFolderError
-from results.formats.markdown import render
-from results.history import History, Series
-from results.history_table import change_text, history_table, remarks
-from results.outputs import ensure_apart_from_runs, ignore_in_git
-from results.table import format_ratio
+from opbench.dashboards import events
+from opbench.dashboards.labels import labels
+from opbench.dashboards.pictures import as_picture
+from opbench.dashboards.scalars import run_of
+from opbench.dashboards.sizes import COLOURS, LINES, MARKERS
+from opbench.results.errors import RunFolderError
+from opbench.results.records.output_paths import ensure_apart_from_runs, ignore_in_git
+from opbench.results.regression.history import History, Series
+from opbench.results.report.history import change_text, history_table, remarks
+from opbench.results.report.markdown import render
+from opbench.results.report.table import format_ratio
 
+#: The folder of the log that holds pictures and texts.
 RUN = "history"
+#: What TensorBoard's step and wall time stand for.
 _STEP = "The step is the number of the run, the oldest being 0; the wall time is when it began."
 #: The series of one case, and the case's name.
 Group = tuple[str, list[Series]]
 
 
-def publish_history(found: History, folder: Path) -> Path:
+def publish_history(history: History, folder: Path) -> Path:
     """Write the pages of a history below `folder`, in place of those that were there.
 
-    Returns where they are. Raises RunFolderError where that can't be written, is a run's, or holds
+    Returns their folder. Raises RunFolderError where it can't be written, is a run's, or holds
     something else than pages.
     """
     target = folder / "tensorboard"
@@ -43,37 +45,41 @@ def publish_history(found: History, folder: Path) -> Path:
             folder.mkdir(parents=True)
             ignore_in_git(folder)
         with tempfile.TemporaryDirectory(prefix=".tensorboard-", dir=folder) as staging:
-            fresh = Path(staging) / "new"
-            last = max((point.created for s in found.series for point in s.points), default=0.0)
-            events.write(fresh, _entries(found), wall_time=last)
+            new = Path(staging) / "new"
+            last = max((point.created for s in history.series for point in s.points), default=0.0)
+            events.write(new, _entries(history), wall_time=last)
             if target.exists():
                 target.rename(Path(staging) / "old")
-            fresh.rename(target)
+            new.rename(target)
     except OSError as error:
         raise RunFolderError(f"{target} cannot be written: {error.strerror or error}") from error
     return target
 
 
 def is_history(folder: Path) -> bool:
-    """Whether a folder holds the pages of a history, and is not a run."""
+    """Whether a folder holds the pages of a history, and is not a run.
+
+    A folder that isn't there holds none.
+    """
     return not (folder / "run.json").exists() and (folder / "tensorboard" / RUN).is_dir()
 
 
-def _entries(found: History) -> Iterator[events.Entry]:
-    for op, groups in _grouped(found).items():
+def _entries(history: History) -> Iterator[events.Entry]:
+    """Lines and a picture for each case, and a text for each op."""
+    for op, groups in _grouped(history).items():
         for label, group in groups:
             for series in group:
                 yield from _line(f"{op}/{label}", series)
-            if any(series.levels for series in group):
+            if any(series.relative_times for series in group):
                 yield as_picture(RUN, f"{op}/{label}", _figure(f"{op}: {label}", group))
-        own = [series for series in found.series if series.case.op == op]
-        yield events.text(RUN, f"history/{op}", _text(found, own))
+        own = [series for series in history.series if series.case.op == op]
+        yield events.text(RUN, f"history/{op}", _text(history, own))
 
 
-def _grouped(found: History) -> dict[str, list[Group]]:
+def _grouped(history: History) -> dict[str, list[Group]]:
     """The series by op and case."""
     ops: dict[str, list[Series]] = {}
-    for series in found.series:
+    for series in history.series:
         ops.setdefault(series.case.op, []).append(series)
     return {
         op: [
@@ -85,6 +91,7 @@ def _grouped(found: History) -> dict[str, list[Group]]:
 
 
 def _line(tag: str, series: Series) -> Iterator[events.Entry]:
+    """The points of a series: seconds, and the ratio to the anchor where there is one."""
     line = run_of(series.contender)
     for point in series.points:
         yield events.scalar(
@@ -106,23 +113,24 @@ def _line(tag: str, series: Series) -> Iterator[events.Entry]:
             )
 
 
-def _text(found: History, own: list[Series]) -> str:
+def _text(history: History, own: list[Series]) -> str:
     """The changes of an op, then all its series."""
     changed = [
         f"- {series.contender}, {series.case.label}: {change_text(change)}"
         for series in own
         for change in series.changes
     ]
-    table = render(history_table(History(tuple(own), found.runs, (), (), ())))
-    notes = [f"- {remark}" for remark in remarks(found)]
+    table = render(history_table(History(series=tuple(own), runs=history.runs)))
+    notes = [f"- {remark}" for remark in remarks(history)]
     return "\n".join([*(changed or ["No change was found."]), "", table, "", *notes])
 
 
 def _figure(title: str, group: list[Series]) -> Figure:
+    """The series of one case over the runs, relative to their anchors."""
     figure = Figure(figsize=(8.6, 4.8), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     for number, series in enumerate(group):
-        if series.levels:
+        if series.relative_times:
             _draw(axes, series, number=number)
     axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -140,7 +148,7 @@ def _draw(axes: Axes, series: Series, *, number: int) -> None:
     colour = COLOURS[number % len(COLOURS)]
     axes.plot(
         [point.number for point in series.points if point.relative is not None],
-        series.levels,
+        series.relative_times,
         label=series.contender,
         color=colour,
         marker=MARKERS[number % len(MARKERS)],

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tensorboard.plugins.hparams import summary_v2 as hp
 
-from dashboards.events import Entry, scalar
-from dashboards.labels import slug
-from dashboards.view import OpView
-from results.leaderboard import Board, Row
-from results.record import AxisValue, Case
+from opbench.dashboards.events import Entry, scalar
+from opbench.dashboards.labels import slug
+from opbench.dashboards.view import OpView
+from opbench.results.ranking.leaderboard import Board, Row
+from opbench.results.records import AxisValue, Case
 
+#: The folder of the log that holds the rows.
 RUN = "hparams"
 #: The tilde sorts these charts of single points after the charts that are worth a look.
 _PREFIX = "~hparams"
@@ -23,21 +24,26 @@ _MOST_TICKS = 20
 #: Columns that come first, and so are shown from the beginning; the axes follow, then the last.
 _FIRST = ("op", "contender", "verdict", "shape", "direction", "dtype")
 _LAST = ("inputs", "layout", "device", "cache", "threads")
+#: The columns of numbers: title and description.
 METRICS = {
     "time_us": ("time (µs)", "median time of a call in microseconds"),
     "ratio": ("ratio to best", "how many times as long as the best contender of the case"),
     "GB_per_s": ("GB/s", "compulsory traffic over the median time"),
     "GFLOP_per_s": ("GFLOP/s", "compulsory arithmetic over the median time"),
-    "ceiling": ("ceiling", "share of the machine's own limit that it reaches"),
+    "ceiling": ("ceiling", "share of the machine's ceiling that it reaches"),
     "peak_MB": ("peak MB", "most memory that a call held at once"),
-    "error": ("error", "largest error found by the check, in units of the tolerance"),
+    "error": ("error", "largest error found by the check, as a multiple of the tolerance"),
     "preparation_s": ("preparation (s)", "seconds of compiling and of the first call"),
     "samples": ("samples", "how many blocks were timed"),
 }
 
 
 def entries(views: Sequence[OpView], *, wall_time: float) -> Iterator[Entry]:
-    """The columns of the page, and its rows."""
+    """The columns of the page, and its rows.
+
+    Each row is a run of the log of its own, as TensorBoard reads hyperparameters from runs.
+    wall_time: in seconds since 1970.
+    """
     rows = {
         _run_of(view, board, row): (_settings(board.case, row), _metrics(row))
         for view in views
@@ -60,18 +66,21 @@ def entries(views: Sequence[OpView], *, wall_time: float) -> Iterator[Entry]:
 
 
 def _run_of(view: OpView, board: Board, row: Row) -> str:
+    """The run of the log that is the row of a contender on a case."""
     parts = (view.op, view.labels[board.case], row.contender)
     return "/".join((RUN, *map(slug, parts)))
 
 
 def _settings(case: Case, row: Row) -> dict[str, AxisValue]:
-    known: dict[str, AxisValue] = {"contender": row.contender, "verdict": row.verdict}
-    known |= {name: getattr(case, name) for name in (*_FIRST, *_LAST) if name not in known}
-    axes = {f"axis {name}" if name in known else name: value for name, value in case.axes}
-    return known | axes
+    """The columns that a row is filtered by: verdict, the case's fields and axes."""
+    fields: dict[str, AxisValue] = {"contender": row.contender, "verdict": row.verdict}
+    fields |= {name: getattr(case, name) for name in (*_FIRST, *_LAST) if name not in fields}
+    axes = {f"axis {name}" if name in fields else name: value for name, value in case.axes}
+    return fields | axes
 
 
 def _metrics(row: Row) -> dict[str, float]:
+    """The numbers of a row, without those that aren't known."""
     values = {
         "time_us": row.time_s and row.time_s * 1e6,
         "ratio": row.ratio.value if row.ratio else None,
@@ -87,9 +96,9 @@ def _metrics(row: Row) -> dict[str, float]:
 
 
 def _columns(rows: Iterable[Mapping[str, AxisValue]]) -> dict[str, hp.HParam]:
-    """The columns by what the page calls them.
+    """The columns by their names on the page.
 
-    It orders them by their hidden names, which are numbered for that.
+    The page orders them by their hidden names, which are numbered for that.
     """
     values: dict[str, set[AxisValue]] = {name: set() for name in _FIRST}
     for row in rows:
@@ -104,6 +113,7 @@ def _columns(rows: Iterable[Mapping[str, AxisValue]]) -> dict[str, hp.HParam]:
 
 
 def _domain(values: set[AxisValue]) -> hp.Domain:
+    """The values of a column: a range of many numbers, else a list."""
     kinds = {float if type(value) is int else type(value) for value in values}
     if kinds != {float}:
         return hp.Discrete(sorted(values) if len(kinds) == 1 else sorted(map(str, values)))

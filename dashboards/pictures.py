@@ -10,18 +10,22 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from dashboards.events import Entry, picture
-from dashboards.heatmap import heat_maps
-from dashboards.sizes import sizes
-from dashboards.view import OpView
+from opbench.dashboards.events import Entry, picture
+from opbench.dashboards.heatmap import heat_maps
+from opbench.dashboards.sizes import sizes
+from opbench.dashboards.view import OpView
 
+#: The folder of the log that holds the pictures.
 RUN = "leaderboards"
 #: How a logarithmic axis begins its numbers, which are formulas.
 _POWER = r"$\mathdefault"
 
 
 def entries(views: Iterable[OpView]) -> Iterator[Entry]:
-    """The pictures of a run."""
+    """The pictures of a run.
+
+    For each op its heat maps, then a chart of time over size for each series.
+    """
     for view in views:
         maps = heat_maps(view)
         for number, figure in enumerate(maps, start=1):

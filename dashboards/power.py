@@ -1,4 +1,4 @@
-"""The gate's power: of sessions with a slowdown in one contender, how many fail for it."""
+"""The gate's power: how many sessions with a slowdown in one contender fail for it."""
 
 from __future__ import annotations
 
@@ -7,33 +7,41 @@ from collections.abc import Iterable, Iterator
 
 from matplotlib.figure import Figure
 
-from dashboards.events import Entry
-from dashboards.pictures import as_picture
-from dashboards.sizes import COLOURS
-from results.record import Calibration
-from results.resampling import rate
+from opbench.dashboards.events import Entry
+from opbench.dashboards.pictures import as_picture
+from opbench.dashboards.sizes import COLOURS
+from opbench.results.records import Calibration
+from opbench.results.regression.resampling import rate
 
+#: The folder of the log that holds the picture.
 RUN = "gate"
 
 
-def entries(known: Iterable[Calibration]) -> Iterator[Entry]:
-    """A picture for each device and number of threads that a run knows the gate's power of."""
-    for one in known:
+def entries(calibrations: Iterable[Calibration]) -> Iterator[Entry]:
+    """A picture for each calibration: of a device and a number of threads.
+
+    None where the run holds no calibration.
+    """
+    for one in calibrations:
         yield as_picture(RUN, f"what the gate finds/{one.device} t{one.threads}", _figure(one))
 
 
-def curve(known: Calibration) -> bytes:
-    """The picture, as a PNG file."""
+def curve(calibration: Calibration) -> bytes:
+    """The picture, as a PNG file.
+
+    As `opbench calibrate --gate --plot FILE.png` writes it.
+    """
     file = io.BytesIO()
-    _figure(known).savefig(file, format="png")
+    _figure(calibration).savefig(file, format="png")
     return file.getvalue()
 
 
-def _figure(known: Calibration) -> Figure:
+def _figure(calibration: Calibration) -> Figure:
+    """The share of sessions that fail, by slowdown, with 95% intervals."""
     figure = Figure(figsize=(8.6, 4.8), dpi=110, layout="constrained")
     axes = figure.add_subplot()
-    points = [(0.0, known.failed, known.sessions)]
-    points += [(power.slowdown, power.found, power.sessions) for power in known.powers]
+    points = [(0.0, calibration.failed, calibration.sessions)]
+    points += [(power.slowdown, power.found, power.sessions) for power in calibration.powers]
     shares = [rate(count, trials) for _, count, trials in points]
     middles = [100 * share.value for share in shares]
     below = [100 * (share.value - share.low) for share in shares]
@@ -46,11 +54,11 @@ def _figure(known: Calibration) -> Figure:
         marker="o",
         capsize=3,
     )
-    axes.axvline(100 * known.rules.min_slowdown, color="#888888", linestyle="--")
+    axes.axvline(100 * calibration.rules.min_slowdown, color="#888888", linestyle="--")
     axes.set_ylim(-2, 102)
     axes.set_xlabel("slowdown of one contender, % (dashed: the smallest that matters)", fontsize=11)
     axes.set_ylabel("sessions that fail for it, %", fontsize=11)
-    title = f"what the gate finds: {known.sessions} resampled sessions each, 95% intervals"
+    title = f"what the gate finds: {calibration.sessions} resampled sessions each, 95% intervals"
     axes.set_title(title, fontsize=13, loc="left")
     axes.grid(color="#dddddd")
     axes.set_axisbelow(True)

@@ -7,17 +7,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from dashboards import events, gate, hparams, pictures, power, scalars, text
-from dashboards.view import views
-from results.anchors import without_anchors
-from results.errors import RunFolderError
-from results.gate_report import recorded
-from results.record import RunInfo
-from results.store import RunFolder, began
+from opbench.dashboards import events, gate, hparams, pictures, power, scalars, text
+from opbench.dashboards.view import views
+from opbench.results.errors import RunFolderError
+from opbench.results.records import RunInfo
+from opbench.results.records.anchors import without_anchors
+from opbench.results.records.run_folder import RunFolder, start_time
+from opbench.results.regression.report import find_report
 
 
 def publish(run: RunFolder) -> Path:
-    """Write the pages of `run`, in place of those that were there, and return their folder.
+    """Write the pages of `run`, in place of earlier ones, and return their folder.
 
     Raises RunFolderError where the run can't be read or its folder not be written.
     """
@@ -32,7 +32,10 @@ def publish(run: RunFolder) -> Path:
 
 
 def is_published(run: RunFolder) -> bool:
-    """Whether the run's pages are there, and none of its records is newer."""
+    """Whether the run's pages are there, and none of its records is newer.
+
+    Pages without any event file are none, as those of a run that was interrupted.
+    """
     files = [path.stat().st_mtime_ns for path in run.tensorboard.rglob("events.out.tfevents.*")]
     records = run.path / "records.jsonl"
     return bool(files) and (not records.exists() or records.stat().st_mtime_ns <= min(files))
@@ -41,17 +44,18 @@ def is_published(run: RunFolder) -> bool:
 def _replace(run: RunFolder, info: RunInfo) -> None:
     """The new pages are complete before the old ones go."""
     with tempfile.TemporaryDirectory(prefix=".tensorboard-", dir=run.path) as staging:
-        fresh = Path(staging) / "new"
-        wall_time = began(info) or time.time()
-        events.write(fresh, _entries(run, info, wall_time), wall_time=wall_time)
+        new = Path(staging) / "new"
+        wall_time = start_time(info) or time.time()
+        events.write(new, _entries(run, info, wall_time), wall_time=wall_time)
         if run.tensorboard.exists():
             run.tensorboard.rename(Path(staging) / "old")
-        fresh.rename(run.tensorboard)
+        new.rename(run.tensorboard)
 
 
 def _entries(run: RunFolder, info: RunInfo, wall_time: float) -> Iterator[events.Entry]:
+    """The entries of all pages of a run."""
     ops = views(without_anchors(run.records()), rules=info.rules, ceilings=run.ceilings())
-    report = recorded(run)
+    report = find_report(run)
     if report is not None:
         yield from gate.entries(report)
     yield from power.entries(run.calibrations())

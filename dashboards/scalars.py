@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from dashboards.events import Entry, histogram, scalar
-from dashboards.labels import slug
-from dashboards.view import OpView
+from opbench.dashboards.events import Entry, histogram, scalar
+from opbench.dashboards.labels import slug
+from opbench.dashboards.view import OpView
 
+#: What TensorBoard's step stands for.
 _STEP = "The step is the compulsory traffic of a call in bytes: inputs read and outputs written."
 
 
 def entries(views: Iterable[OpView]) -> Iterator[Entry]:
-    """Per series of an op two charts with a line per contender, and a histogram per case."""
+    """Per series of an op two charts with a line per contender, and a histogram per case.
+
+    Lines are in the order of their sizes, in bytes: that is TensorBoard's step.
+    """
     for view in views:
         for case, row, measured in view.timed():
             line, time_s = run_of(row.contender), row.time_s or 0.0
@@ -40,5 +44,8 @@ def entries(views: Iterable[OpView]) -> Iterator[Entry]:
 
 
 def run_of(contender: str) -> str:
-    """The run that is the contender's line."""
+    """The run of the log that is the contender's line.
+
+    Its name is the contender's, in a form that a folder may have.
+    """
     return f"contenders/{slug(contender)}"

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from dashboards.history import is_history
-from dashboards.publish import is_published, publish
-from results.errors import OpbenchError
-from results.store import open_run
+from opbench.dashboards.history import is_history
+from opbench.dashboards.publish import is_published, publish
+from opbench.results.errors import OpbenchError
+from opbench.results.records.run_folder import open_run
 
 #: Seconds that TensorBoard gets to answer; it takes 3 to 10 on a busy machine of two cores.
 PATIENCE = 90.0
@@ -29,9 +29,14 @@ _LINES = "gate%7Cleaderboards%7Ccontenders%7Chistory"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A TensorBoard that answers at `url`. `wait` returns its exit status when it ends."""
+    """A TensorBoard that answers.
 
+    Use it within `serve`, which ends it.
+    """
+
+    #: The address of its first page.
     url: str
+    #: Waits until it ends, and returns its exit status.
     wait: Callable[[], int]
 
     def page(self, tab: str) -> str:
@@ -48,12 +53,11 @@ class Server:
 
 @contextlib.contextmanager
 def serve(run_path: str | Path, *, port: int = 6006, host: str = "localhost") -> Iterator[Server]:
-    """TensorBoard on a run, which is published first where that is due, or on a published history.
+    """Serve a run, which is published first where that is due, or a published history.
 
-    It ends on leaving.
-
-    port: 0 for any that is free. Raises OpbenchError where TensorBoard does not start, for
-    instance since the port is taken, RunFolderError where `run_path` is not a run.
+    TensorBoard ends on leaving. port: 0 for any that is free. Raises OpbenchError where TensorBoard
+    does not start, for instance since the port is taken, RunFolderError where `run_path` is not a
+    run.
     """
     folder = Path(run_path)
     if not is_history(folder):
@@ -71,9 +75,10 @@ def serve(run_path: str | Path, *, port: int = 6006, host: str = "localhost") ->
 def _process(
     folder: Path, host: str, port: int, *, log: IO[bytes]
 ) -> Iterator[subprocess.Popen[bytes]]:
+    """A TensorBoard on a folder, ended on leaving; log: a file for its output."""
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder.resolve())]
     command += ["--host", host, "--port", str(port), "--reload_interval", "5"]
-    # Every sample of a series is kept, and every picture: by default TensorBoard thins them out.
+    # Every sample of a series is shown, and every picture: by default TensorBoard thins them out.
     command += ["--samples_per_plugin", "scalars=9999,images=99,text=9,histograms=9"]
     process = subprocess.Popen(
         command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | {"NO_COLOR": "1"}
@@ -90,12 +95,12 @@ def _process(
 
 
 def _await(process: subprocess.Popen[bytes], url: str, folder: Path, *, log: IO[bytes]) -> None:
-    """Until every run is there: TensorBoard answers before it has read them."""
-    wanted = {path.parent for path in folder.rglob("events.out.tfevents.*")}
+    """Wait until every run is there: TensorBoard answers before it has read them."""
+    written = {path.parent for path in folder.rglob("events.out.tfevents.*")}
     deadline = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError):
-            if len(_runs(url)) >= len(wanted):
+            if len(_runs(url)) >= len(written):
                 return
         time.sleep(0.1)
     log.seek(0)
@@ -105,6 +110,7 @@ def _await(process: subprocess.Popen[bytes], url: str, folder: Path, *, log: IO[
 
 
 def _runs(url: str) -> list[str]:
+    """The runs that TensorBoard has read. Raises OSError where it doesn't answer."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(f"{url}data/runs", timeout=5) as answer:
         return list(json.load(answer))
@@ -128,4 +134,5 @@ def _usable_port(host: str, port: int) -> int:
 
 
 def _family(host: str) -> socket.AddressFamily:
+    """IPv6 for an address with colons, else IPv4."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET

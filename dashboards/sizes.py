@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from dashboards.view import OpView
-from results.stats import Interval, median_interval
-from results.table import format_bytes, format_time
+from opbench.dashboards.view import OpView
+from opbench.results.report.table import format_bytes, format_time
+from opbench.results.statistics.intervals import Interval, median_interval
 
-#: Okabe and Ito's colours, told apart by every colour vision; yellow is too pale for a line.
+#: Okabe and Ito's colours, distinct in every colour vision; yellow is too pale for a line.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+#: Marks and dashes, so that lines differ without their colours.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 LINES = ("-", "--", ":", "-.")
 
@@ -23,20 +24,25 @@ Points = Mapping[int, Interval]
 
 
 def sizes(view: OpView) -> dict[str, Figure]:
-    """A picture per series that was measured at two sizes or more, by the name of the series."""
-    found: dict[str, dict[str, dict[int, Interval]]] = {}
+    """A picture for each series of two sizes or more, by the name of the series.
+
+    Sizes are bytes of compulsory traffic; a point has the interval of its own median, not of a
+    ratio.
+    """
+    charts: dict[str, dict[str, dict[int, Interval]]] = {}
     for case, row, measured in view.timed():
-        lines = found.setdefault(view.series[case], {})
+        lines = charts.setdefault(view.series[case], {})
         interval = median_interval(measured.samples_s)
         lines.setdefault(row.contender, {})[measured.bytes] = interval
     return {
         series: _figure(f"{view.op}: {series}", lines, order=view.contenders)
-        for series, lines in found.items()
+        for series, lines in charts.items()
         if len({size for points in lines.values() for size in points}) > 1
     }
 
 
 def _figure(title: str, lines: Mapping[str, Points], *, order: Sequence[str]) -> Figure:
+    """Time over size for each contender, in their order on the leaderboards."""
     figure = Figure(figsize=(8.6, 4.8), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     for number, contender in enumerate(order):
@@ -49,12 +55,13 @@ def _figure(title: str, lines: Mapping[str, Points], *, order: Sequence[str]) ->
     axes.set_title(title, fontsize=13, loc="left")
     axes.grid(which="major", color="#dddddd")
     axes.set_axisbelow(True)
-    _units(axes)
+    _scales(axes)
     figure.legend(loc="outside right upper", fontsize=10, frameon=False)
     return figure
 
 
 def _line(axes: Axes, contender: str, points: Points, *, number: int) -> None:
+    """The line of a contender; number: its place, for its colour and marks."""
     ordered = sorted(points.items())
     middles = [interval.value for _, interval in ordered]
     # One sample has no interval: no bar is drawn then.
@@ -79,14 +86,16 @@ def _line(axes: Axes, contender: str, points: Points, *, number: int) -> None:
 
 
 def _arm(length: float, interval: Interval) -> float:
+    """The length of an error bar to one side; 0 where the interval is unbounded."""
     return max(length, 0.0) if math.isfinite(interval.high) else 0.0
 
 
-def _units(axes: Axes) -> None:
+def _scales(axes: Axes) -> None:
+    """Sizes in bytes and times in seconds, with a few ticks on each axis."""
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(format_bytes(value))))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(format_time(value))))
     for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-        # Within a decade or two, one label per decade would leave an axis nearly bare.
+        # Within a decade or two, one label per decade would leave an axis nearly empty.
         steps = (1.0, 2.0, 5.0) if high / low < 1000 else (1.0,)
         axis.set_major_locator(LogLocator(subs=steps, numticks=12))
         axis.set_minor_formatter(NullFormatter())
@@ -94,4 +103,5 @@ def _units(axes: Axes) -> None:
 
 
 def _short(text: str) -> str:
+    """A number without decimals that are zeros."""
     return re.sub(r"\.0+ ", " ", text)

@@ -1,23 +1,27 @@
-"""The Text page: a leaderboard per op, the operators of what was profiled, and the run itself."""
+"""The Text page: a leaderboard per op, the operators of profiles, and the run itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
-from dashboards.events import Entry, text
-from dashboards.view import OpView
-from results.formats.markdown import leaderboards, render
-from results.profile_diff import differences
-from results.profile_table import difference_table
-from results.record import Profile, RunInfo
-from results.table import Table, operators_table
+from opbench.dashboards.events import Entry, text
+from opbench.dashboards.view import OpView
+from opbench.results.records import Profile, RunInfo
+from opbench.results.regression.profile_diff import differences
+from opbench.results.report.markdown import leaderboards, render
+from opbench.results.report.profiles import difference_table, operators_table
+from opbench.results.report.table import Table
 
+#: The folder of the log that holds the texts.
 RUN = "leaderboards"
 
 
 def entries(views: Iterable[OpView], profiles: Iterable[Profile], info: RunInfo) -> Iterator[Entry]:
-    """The texts of a run."""
+    """The texts of a run.
+
+    Leaderboards, operators and differences are grouped by op; the run has a text of its own.
+    """
     for view in views:
         yield text(RUN, f"leaderboard/{view.op}", leaderboards(view.boards))
     profiles = tuple(profiles)
@@ -32,6 +36,7 @@ def entries(views: Iterable[OpView], profiles: Iterable[Profile], info: RunInfo)
 
 
 def _about(info: RunInfo) -> Iterator[Table]:
+    """The run's head, environment, rules and warnings, a table each."""
     head = (("id", info.id), ("created", info.created), ("command", " ".join(info.command)))
     environment = info.environment
     for title, rows in (

@@ -1,4 +1,11 @@
-"""Find ops and contenders in modules, join them, and report what doesn't fit by its culprit."""
+"""Find ops and contenders in modules, join them, and name the culprit of what doesn't fit.
+
+A catalogue is a value: loading twice gives two, and nothing is registered anywhere. Modules come
+from the entry points of installed packages and from the caller. Each is scanned for `Op` values and
+for functions that `impl` tagged, whatever they are called and wherever they came from; what is
+found is joined by the names of ops. A declaration that fits no op, or fits two, is an error with
+its place.
+"""
 
 from __future__ import annotations
 
@@ -9,79 +16,96 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from harness.declare import CAVEAT_NAMES, LAYOUTS, Impl, Op
-from harness.fields import CASE_NAMES
-from harness.fitting import misfit
-from harness.loading import Source, import_all
-from harness.named import call_named, is_default, parameter_names
-from harness.places import home_of, plain_name
-from harness.suggest import listed, near
-from results.errors import DeclarationError, SelectionError
+from opbench.harness.declaration.fields import CASE_NAMES
+from opbench.harness.declaration.loading import Source, import_all
+from opbench.harness.declaration.named_arguments import call_named, is_default, parameter_names
+from opbench.harness.declaration.origins import home_of, suite_name
+from opbench.harness.declaration.signatures import misfit
+from opbench.harness.declaration.suggestions import listed, near
+from opbench.harness.declare import CAVEAT_NAMES, LAYOUTS, Impl, Op
+from opbench.results.errors import DeclarationError, SelectionError
 
+#: The entry-point group in which packages name their modules.
 GROUP = "opbench.suites"
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
-    """The ops that are known and the contenders of each; `suites` maps a suite to its ops."""
+    """Ops and their contenders, as `load` found them.
 
+        catalog = opbench.load("./mine.py")
+        catalog.call("patch_pooling", tokens, lengths, impl="mine")
+
+    Everything that is planned, checked, timed or profiled comes from a catalogue.
+    """
+
+    #: By name.
     ops: Mapping[str, Op]
+    #: The contenders of each op, by name.
     impls: Mapping[str, Mapping[str, Impl]]
+    #: The names of the ops of each suite.
     suites: Mapping[str, tuple[str, ...]]
 
     def op(self, name: str) -> Op:
-        """The op of that name. Raises SelectionError with near names where there is none."""
+        """The op of that name. Raises SelectionError, with near names, where there is none."""
         return _find(name, self.ops, what="op")
 
     def impl(self, op_name: str, name: str) -> Impl:
-        """The contender of that name. Raises SelectionError where there is none."""
+        """The contender of that name. Raises SelectionError, with near names, where none is."""
         self.op(op_name)
         return _find(name, self.impls[op_name], what=f"contender of {op_name}")
 
     def call(self, op_name: str, *args: object, impl: str, **options: object) -> Any:
-        """Run one contender on your own arguments and return its output.
+        """Run one contender on arguments of your own and return its output.
+
+            catalog.call("patch_pooling", tokens, lengths, impl="index_add", fill=0.0)
 
         The arguments are validated first: ValueError or TypeError name what is outside the op's
         contract. Raises SelectionError for an unknown op or contender, and UnsupportedError where
         the contender doesn't run here or on these arguments.
         """
-        from harness.prepare import bind_arguments, ensure_supported, resolve
+        # Here, so that listing doesn't import torch.
+        from opbench.harness.preparation.resolve import bind_arguments, ensure_supported, resolve
 
         op, contender = self.op(op_name), self.impl(op_name, impl)
         values = bind_arguments(op, args, options)
         if op.validate is not None:
             call_named(op.validate, values)
         ensure_supported(op, contender, values)
-        given = tuple(values[name] for name in op.arguments)
-        named = {n: values[n] for n in op.options if not is_default(values[n], op.defaults[n])}
-        return resolve(contender)(*given, **named)
+        by_position = tuple(values[name] for name in op.arguments)
+        by_name = {n: values[n] for n in op.options if not is_default(values[n], op.defaults[n])}
+        return resolve(contender)(*by_position, **by_name)
 
 
 def load(
     *modules: str | Path | ModuleType, entry_points: bool = True, may_be_empty: bool = False
 ) -> Catalog:
-    """The catalogue of the installed suites and of `modules`.
+    """Load the catalogue of the installed suites and of `modules`.
 
-    modules: a module, its dotted name, or the path of a Python file; a file that is named twice is
-        loaded once. What they print while they are imported goes to standard error.
+        catalog = opbench.load("./mine.py", "my_package.races")
+
+    modules: each a module, its dotted name, or the path of a Python file; a file that is named
+        twice is loaded once. What they print while they are imported goes to standard error.
     entry_points: whether to load what installed packages declare in the group "opbench.suites";
         the built-in suites come in by this door too.
     may_be_empty: whether one of `modules` may declare nothing.
-    Raises DeclarationError naming the module, and what is wrong with it.
+    Raises DeclarationError, naming the module, where one can't be imported or declares something
+    that doesn't fit.
     """
     installed: list[Source] = list(_installed()) if entry_points else []
-    given: list[Source] = [(str(getattr(m, "__name__", m)), m) for m in modules]
-    found = import_all((*installed, *given))
+    requested: list[Source] = [(str(getattr(m, "__name__", m)), m) for m in modules]
+    imported = import_all((*installed, *requested))
     if not may_be_empty:
-        _refuse_empty(found, {label for label, _ in given})
-    ops, suites = _collect_ops(module for _, module in found)
-    return Catalog(ops, _collect_impls((module for _, module in found), ops), suites)
+        _refuse_empty(imported, {label for label, _ in requested})
+    ops, suites = _collect_ops(module for _, module in imported)
+    return Catalog(ops, _collect_impls((module for _, module in imported), ops), suites)
 
 
-def _refuse_empty(found: Iterable[tuple[str, ModuleType]], asked: set[str]) -> None:
-    for label, module in found:
-        if label in asked and not any(ops_in(module)) and not any(impls_in(module)):
+def _refuse_empty(imported: Iterable[tuple[str, ModuleType]], requested: set[str]) -> None:
+    """Raise DeclarationError where a requested module declares nothing."""
+    for label, module in imported:
+        if label in requested and not any(ops_in(module)) and not any(impls_in(module)):
             raise DeclarationError(
                 f"{label} declares nothing: no Op has a name in it, and no function is tagged "
                 'with @impl("name of an op")'
@@ -89,6 +113,7 @@ def _refuse_empty(found: Iterable[tuple[str, ModuleType]], asked: set[str]) -> N
 
 
 def _installed() -> Iterator[Source]:
+    """The modules that installed packages name, in an order that doesn't depend on installation."""
     points = importlib.metadata.entry_points(group=GROUP)
     for point in sorted(points, key=lambda point: (point.value, point.name)):
         owner = point.dist.name if point.dist else "unknown"
@@ -98,11 +123,13 @@ def _installed() -> Iterator[Source]:
 def _collect_ops(
     modules: Iterable[ModuleType],
 ) -> tuple[dict[str, Op], dict[str, tuple[str, ...]]]:
+    """The ops by name, and the names of the ops of each suite."""
     ops: dict[str, Op] = {}
     homes: dict[str, str] = {}
     suites: dict[str, tuple[str, ...]] = {}
     for module in modules:
         for op in ops_in(module):
+            # One op may have names in several modules; it belongs to the first.
             if ops.get(op.name) is op:
                 continue
             if op.name in ops:
@@ -111,7 +138,7 @@ def _collect_ops(
                     f"{home_of(module.__name__)}; rename one of them"
                 )
             ops[op.name], homes[op.name] = op, home_of(module.__name__)
-            suite = plain_name(module)
+            suite = suite_name(module)
             suites[suite] = (*suites.get(suite, ()), op.name)
     return ops, suites
 
@@ -128,17 +155,19 @@ def impls_in(module: ModuleType) -> Iterator[Impl]:
 
 
 def _values_in(module: ModuleType) -> Iterator[object]:
-    """What a module defines, other modules apart: a lazily loaded one must not be woken up."""
+    """The values that a module defines. No modules: a lazily loaded one must not be executed."""
     return (value for value in vars(module).values() if not issubclass(type(value), ModuleType))
 
 
 def _collect_impls(
     modules: Iterable[ModuleType], ops: Mapping[str, Op]
 ) -> dict[str, dict[str, Impl]]:
+    """The contenders of each op, by name."""
     impls: dict[str, dict[str, Impl]] = {name: {} for name in ops}
     for module in modules:
         for contender in impls_in(module):
             _validate(contender, ops)
+            # So may a contender.
             known = impls[contender.op].setdefault(contender.name, contender)
             if known is not contender:
                 raise DeclarationError(
@@ -149,24 +178,22 @@ def _collect_impls(
 
 
 def _validate(contender: Impl, ops: Mapping[str, Op]) -> None:
+    """Raise DeclarationError where a contender doesn't fit its op."""
     where = f"contender {contender.name!r} of {contender.op!r} ({contender.origin})"
     if contender.op not in ops:
         raise DeclarationError(f"{where}: there is no op {contender.op!r}{near(contender.op, ops)}")
     op = ops[contender.op]
-    wrong = misfit(contender.function, op.arguments, op.defaults)
-    if wrong is not None:
-        raise DeclarationError(f"{where}: {wrong}")
-    for what, given, allowed in (
+    reason = misfit(contender.function, op.arguments, op.defaults)
+    if reason is not None:
+        raise DeclarationError(f"{where}: {reason}")
+    names_of_case = {*op.arguments, *op.options, *CASE_NAMES}
+    for what, names, allowed in (
         ("board", (contender.board,) if contender.board else (), set(op.boards)),
         ("caveat on", tuple(contender.caveats), {*op.inputs, *LAYOUTS}),
-        (
-            "supports asks for",
-            tuple(sorted(contender.supports.names())),
-            {*op.arguments, *op.options, *CASE_NAMES},
-        ),
-        ("a caveat's condition asks for", _conditions(contender), CAVEAT_NAMES),
+        ("supports asks for", tuple(sorted(contender.supports.names())), names_of_case),
+        ("a caveat's condition asks for", _condition_names(contender), CAVEAT_NAMES),
     ):
-        for name in given:
+        for name in names:
             if name not in allowed:
                 raise DeclarationError(
                     f"{where}: {what} {name!r}, which is not one of "
@@ -174,13 +201,14 @@ def _validate(contender: Impl, ops: Mapping[str, Op]) -> None:
                 )
 
 
-def _conditions(contender: Impl) -> tuple[str, ...]:
-    """Every name that the conditions of its caveats ask for."""
+def _condition_names(contender: Impl) -> tuple[str, ...]:
+    """Every name that the conditions of the contender's caveats ask for."""
     names = (name for c in contender.caveats.values() for name in parameter_names(c.shows))
     return tuple(sorted(set(names)))
 
 
 def _find(name: str, known: Mapping[str, T], *, what: str) -> T:
+    """The value of that name. Raises SelectionError, with near names, where there is none."""
     if name not in known:
         raise SelectionError(
             f"there is no {what} named {name!r}{near(name, known)}; known: {listed(known)}"

@@ -1,33 +1,37 @@
-"""Declare ops and their contenders: values only, nothing happens when a module is imported.
+"""Declare ops and their contenders: values only, importing a module has no effect.
 
 A module declares an op by binding an `Op`, and a contender by tagging a function with `impl`.
-`harness.load` finds both. Torch is not imported here, so that listing stays quick.
+`opbench.load` finds both. Torch is not imported here, so that listing stays quick.
 """
 
 from __future__ import annotations
 
 import inspect
-import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
-from harness.fields import CASE_NAMES, check_impl, check_op
-from harness.named import NamedCallable, call_named, names_of_kind, parameter_names
-from harness.places import name_of_file, shown
-from results.errors import DeclarationError, UnsupportedError
+from opbench.harness.declaration.fields import CASE_NAMES, OutputMode, check_impl, check_op
+from opbench.harness.declaration.named_arguments import (
+    NamedCallable,
+    names_of_kind,
+)
+from opbench.harness.declaration.origins import name_of_file, path_for_people
+from opbench.harness.declaration.support import Support
+from opbench.results.errors import DeclarationError, UnsupportedError
 
-#: The axes of one named shape: sizes, and values of the op's options (a stride, an order).
+#: The axes of one named shape: sizes, and the values of some of the op's options (a stride).
 Shape = Mapping[str, int | float | str | bool]
 
-#: What the condition of a caveat may name.
+#: Names that the condition of a caveat may ask for.
 CAVEAT_NAMES = CASE_NAMES | {"layout", "machine"}
+#: Of inputs in memory: as they are made, with first and last axis swapped, with gaps.
 LAYOUTS = ("contiguous", "transposed", "sliced")
 
-#: Units of rounding that a right answer may be off by, per unit of magnitude summed over.
+#: By dtype, the error that an element may have, relative to the magnitude that was summed over.
 DEFAULT_TOLERANCE: Mapping[str, float] = {
     "float64": 1e-13,
     "float32": 5e-6,
@@ -38,97 +42,80 @@ DEFAULT_TOLERANCE: Mapping[str, float] = {
 
 
 class Unavailable(UnsupportedError):
-    """Raised by a contender's target or preparation that cannot work on this machine."""
+    """Raise it in a contender's target or preparation that cannot work on this machine.
+
+        raise Unavailable("needs AVX-512")
+
+    The contender is then unsupported, for that reason.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Compulsory work of one call: each input read once, each output written once."""
+    """Compulsory work of one call: each input read once, each output written once.
 
+        cost=lambda B, S, D, e: Cost(flops=B * S * D, bytes=2 * B * S * D * e)
+
+    What a contender reads or computes beyond that doesn't count.
+    """
+
+    #: Floating-point operations.
     flops: int
+    #: Bytes read and written.
     bytes: int
 
     @staticmethod
     def of_pass(forward: Cost, backward: Cost, direction: str) -> Cost:
-        """The cost of the pass that is timed: "forward", "backward", or "both" of them."""
+        """The cost of the pass `direction`: "forward", "backward", or "both", their sum."""
         if direction == "both":
             return Cost(forward.flops + backward.flops, forward.bytes + backward.bytes)
         return forward if direction == "forward" else backward
 
 
 @dataclass(frozen=True, slots=True)
-class Support:
-    """A predicate with a reason; combine several with `&`, the first that fails is told."""
-
-    tests: tuple[tuple[NamedCallable, str], ...]
-
-    def __and__(self, other: Support) -> Support:
-        return Support(self.tests + other.tests)
-
-    def names(self) -> set[str]:
-        """Every name that the tests ask for."""
-        return {name for test, _ in self.tests for name in parameter_names(test)}
-
-    def refusal(self, values: Mapping[str, object]) -> str | None:
-        """The reason why `values` are not supported, or None where they are."""
-        for test, reason in self.tests:
-            if not call_named(test, values):
-                return reason
-        return None
-
-
-def supported(reason: str) -> Callable[[NamedCallable], Support]:
-    """Make a `Support` of a function; `reason` says why a case is refused.
-
-    The function may name the op's arguments and options, `dtype` and `device` (both strings),
-    `direction` ("forward", "backward" or "both") and `board`.
-    """
-
-    def wrap(test: NamedCallable) -> Support:
-        return Support(((test, reason),))
-
-    return wrap
-
-
-cpu = supported("runs on the CPU only")(lambda device: device == "cpu")
-cuda = supported("runs on CUDA devices only")(lambda device: device.split(":")[0] == "cuda")
-#: For Triton kernels: the interpreter runs them on the CPU, to be checked and never to be timed.
-triton_device = supported("runs on CUDA devices only (TRITON_INTERPRET=1 checks it on the CPU)")(
-    lambda device: device.split(":")[0] == "cuda" or interprets_triton()
-)
-floating = supported("takes floating-point inputs only")(lambda dtype: "float" in dtype)
-forward_only = supported("has no gradient")(lambda direction: direction == "forward")
-
-
-@dataclass(frozen=True, slots=True)
 class Caveat:
-    """A weakness of a contender, and where it shows.
+    """A weakness of a contender: an expected failure.
 
-    text: what goes wrong, and why.
-    shows: whether it shows on a case: True (on one such case at least), False (on none) or None
-        (it may). It may name `dtype`, `device`, `direction`, `board`, `layout`, and `machine`: the
-        facts of the environment by name, such as "onednn_isa". True by default.
+        caveats={"huge": Caveat("exp overflows", lambda dtype: dtype != "float64")}
+
+    The check fails a contender whose weakness doesn't show where it should.
     """
 
+    #: The weakness and its cause.
     text: str
+    #: Whether it shows on a case: True (on one such case at least), False (on none) or None (on
+    #: some, perhaps). It may name `dtype`, `device`, `direction`, `board`, `layout`, and `machine`:
+    #: the facts of the environment by name, such as "onednn_isa".
     shows: NamedCallable = lambda: True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Impl:
-    """One contender: how to find its function, and what is known about it."""
+    """A contender as it was declared; made by `impl`.
 
+    Raises DeclarationError where `target` or `prepare` isn't of the form "module:attribute".
+    """
+
+    #: The name of its op.
     op: str
     name: str
+    #: The function that was tagged; another one runs where there is a `target`.
     function: Callable[..., Any]
+    #: By input kind or layout.
     caveats: Mapping[str, Caveat] = field(default_factory=dict)
+    #: The cases that it can run.
     supports: Support = field(default_factory=lambda: Support(()))
+    #: Modules that have to be installed.
     requires: tuple[str, ...] = ()
+    #: "module:attribute" of the function that runs.
     target: str | None = None
+    #: Applied to the function before it is timed: a callable, or its "module:attribute".
     prepare: str | Callable[..., Any] | None = None
-    board: str = ""
-    #: The module that tagged it, and the file and the line.
+    #: The output mode that it was declared with; "" stands for the default of its op.
+    board: OutputMode | Literal[""] = ""
+    #: The module that tagged it.
     module: str = ""
+    #: The file and the line of the tag: "./rms.py:12".
     place: str = ""
 
     def __post_init__(self) -> None:
@@ -141,8 +128,9 @@ class Impl:
 
     @property
     def origin(self) -> str:
-        """Where it was declared, for messages."""
+        """The place of the declaration, for messages."""
         file = self.place.rpartition(":")[0]
+        # A file that was loaded by its path has no name that people know.
         if file and self.module == name_of_file(Path(file)):
             return self.place
         return f"{self.module}.{getattr(self.function, '__qualname__', self.name)}"
@@ -157,48 +145,76 @@ def impl(
     requires: str | tuple[str, ...] = (),
     target: str | None = None,
     prepare: str | Callable[..., Any] | None = None,
-    board: str = "",
+    board: OutputMode | Literal[""] = "",
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Tag a function as a contender of `op`; the function itself is left as it is.
 
+        @impl("softmax", caveats={"huge": "exp overflows"}, supports=floating)
+        def naive(x):
+            powers = x.exp()
+            return powers / powers.sum(-1, keepdim=True)
+
     name: defaults to the function's own.
-    caveats: weaknesses it admits, by input kind or layout: texts ("0 * NaN leaks") or `Caveat`s.
-    supports: what it can run, see `supported`.
-    requires: modules that must be importable; found without importing them.
-    target: "module:attribute" of the function that really runs, imported at preparation.
+    caveats: weaknesses, by input kind or layout: texts ("0 * NaN leaks") or `Caveat`s.
+    supports: the cases that it can run, see `supported`.
+    requires: modules that have to be installed; looked for without importing them.
+    target: "module:attribute" of the function that runs in its place, imported at preparation.
     prepare: callable, or its "module:attribute", applied to the function before it is timed.
-    board: what it returns, for an op with several boards: "view" of an argument, which the harness
-        also copies for the materialise board, or "materialise" for fresh memory, the default.
+    board: the output mode, for an op with several: "view" for a view of an argument (which is
+        copied where fresh memory is asked for), "materialise" for fresh memory, the default.
     Raises DeclarationError where one of these isn't what it should be.
     """
-    words = {"caveats": caveats, "supports": supports, "requires": requires, "target": target}
-    check_impl(op, name, {**words, "prepare": prepare, "board": board})
-    place = _calling(sys._getframe(1))
-    needs = (requires,) if isinstance(requires, str) else tuple(requires)
-    admitted = {kind: _caveat(given) for kind, given in (caveats or {}).items()}
-    rest = (admitted, supports or Support(()), needs, target, prepare, board)
+    words: dict[str, Any] = {"caveats": caveats, "supports": supports, "requires": requires}
+    words |= {"target": target, "prepare": prepare, "board": board}
+    check_impl(op, name, words)
+    # Now: when the function is tagged, the frame is that of the decorator.
+    origin = _calling(sys._getframe(1))
 
     def tag(function: Callable[..., Any]) -> Callable[..., Any]:
-        contender = Impl(op, name or _name_of(op, function), function, *rest, *place)
+        contender = _declared(op, name or _name_of(op, function), function, words, origin)
         _tags_of(op, function).append(contender)
         return function
 
     return tag
 
 
+def _declared(
+    op: str,
+    name: str,
+    function: Callable[..., Any],
+    words: Mapping[str, Any],
+    origin: tuple[str, str],
+) -> Impl:
+    """The contender of a tag; `words` are the other parameters of `impl`, by name."""
+    requires = words["requires"]
+    return Impl(
+        op=op,
+        name=name,
+        function=function,
+        caveats={kind: _caveat(given) for kind, given in (words["caveats"] or {}).items()},
+        supports=words["supports"] or Support(()),
+        requires=(requires,) if isinstance(requires, str) else tuple(requires),
+        target=words["target"],
+        prepare=words["prepare"],
+        board=words["board"],
+        module=origin[0],
+        place=origin[1],
+    )
+
+
 def _calling(frame: FrameType) -> tuple[str, str]:
-    """The module that is at work in a frame, and the file and the line."""
+    """The module that runs in a frame, and the file and the line."""
     module = str(frame.f_globals.get("__name__", ""))
-    return module, f"{shown(frame.f_code.co_filename)}:{frame.f_lineno}"
+    return module, f"{path_for_people(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
 def _name_of(op: str, function: Callable[..., Any]) -> str:
-    found = getattr(function, "__name__", None)
-    if not isinstance(found, str):
+    name = getattr(function, "__name__", None)
+    if not isinstance(name, str):
         raise DeclarationError(
             f'@impl({op!r}): what it tags has no name of its own: @impl({op!r}, name="mine")'
         )
-    return found
+    return name
 
 
 def _tags_of(op: str, function: Callable[..., Any]) -> list[Impl]:
@@ -206,6 +222,7 @@ def _tags_of(op: str, function: Callable[..., Any]) -> list[Impl]:
     if not callable(function):
         raise DeclarationError(f"@impl({op!r}) tags {function!r}, which can't be called")
     try:
+        # On the function itself: importing registers nothing.
         tags: list[Impl] = function.__dict__.setdefault("__opbench__", [])
     except AttributeError as error:
         raise DeclarationError(
@@ -216,54 +233,66 @@ def _tags_of(op: str, function: Callable[..., Any]) -> list[Impl]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Op:
-    """One race: a contract, an oracle, inputs, and the shapes that matter.
+    """A tensor operation: its contract, oracle, inputs, cost, and the shapes that matter.
 
-    name: identifier of the op.
-    oracle: the contract in plain loops, evaluated in float64; its positional parameters name the
-        op's arguments, its keyword-only ones the options.
-    axes: name of each axis and what it means.
-    inputs: kind → function of axes and `rng` (a CPU torch.Generator) that returns a mapping of
-        argument (and perhaps option) names to values; the first kind is checked at every shape.
-    quick, full: named shapes that are timed; edge: shapes that are only checked (empty, one, odd).
-        An axis named like an option sets that option.
-    timed: the kinds that are timed where none is asked for; the first kind by default.
-    dtypes: the first is timed where none is asked for; all are checked.
-    tolerance: by dtype, the error allowed per unit of magnitude.
-    magnitude: of the same parameters as the oracle: what the op sums over, in absolute values;
-        by default the oracle of the absolute values.
-    cost: `Cost` of one call, from axes, arguments, options, `e` (bytes per element) and
-        `direction`.
-    validate: raises ValueError or TypeError for arguments outside the contract.
-    grad: names of the differentiable arguments.
-    boards: some of BOARDS, never ranked across: what a contender's result may be, and what is
-        done with it.
-    consumer: of the output, for the board "consume": the op that reads it, timed with it.
-    canonical: of `output` and any arguments and options: what is compared in place of the outputs,
-        where several outputs are right.
-    ungraded: the input kinds on which several gradients are right.
-    output_dtype: of floating-point outputs, where it isn't that of the inputs.
-    source: where the op comes from.
+        row_sum = Op(
+            name="row_sum",
+            oracle=lambda x: x.sum(-1),
+            axes={"R": "rows", "N": "columns"},
+            inputs={"normal": lambda R, N, rng: {"x": torch.randn(R, N, generator=rng)}},
+            quick={"small": {"R": 64, "N": 1024}},
+            cost=lambda R, N, e: Cost(flops=R * N, bytes=(R * N + R) * e),
+            grad=("x",),
+        )
+
+    Its functions receive the axes, arguments and options that their parameters name.
+    Raises DeclarationError, naming the field, where one of them isn't what it should be.
     """
 
     name: str
+    #: The contract in plain loops, evaluated in float64. Its positional parameters name the op's
+    #: arguments, its keyword-only ones the options; its docstring is the contract in words.
     oracle: NamedCallable
+    #: Each axis and its meaning.
     axes: Mapping[str, str]
+    #: By input kind, a function of axes and `rng` (a CPU torch.Generator) that returns a mapping of
+    #: argument (and perhaps option) names to values. The first kind is checked at every shape.
     inputs: Mapping[str, NamedCallable]
+    #: Named shapes that are timed. An axis named like an option sets that option.
     quick: Mapping[str, Shape]
+    #: The `Cost` of one call, from axes, arguments, options, `e` (bytes per element), `dtype`,
+    #: `device`, `direction` and `board`.
     cost: NamedCallable
+    #: Shapes that are timed with `--grid full`.
     full: Mapping[str, Shape] = field(default_factory=dict)
+    #: Shapes that are only checked: empty, one, odd.
     edge: Mapping[str, Shape] = field(default_factory=dict)
+    #: The input kinds that are timed by default; the first where empty.
     timed: tuple[str, ...] = ()
+    #: All are checked; the first is timed by default.
     dtypes: tuple[str, ...] = ("float32",)
+    #: By dtype, the error that an element may have, relative to its magnitude.
     tolerance: Mapping[str, float] = field(default_factory=lambda: DEFAULT_TOLERANCE)
+    #: Of the oracle's parameters: the sum of the absolute values that the op sums over, for each
+    #: element; by default the oracle of the absolute values.
     magnitude: NamedCallable | None = None
+    #: Raises ValueError or TypeError for arguments outside the contract.
     validate: NamedCallable | None = None
+    #: Names of the differentiable arguments.
     grad: tuple[str, ...] = ()
-    boards: tuple[str, ...] = ("compute",)
+    #: Its output modes, some of BOARDS: what a contender's result may be, and what is done with it.
+    #: Contenders are never ranked across them.
+    boards: tuple[OutputMode, ...] = ("compute",)
+    #: Reads the output, and is timed with it, in the output mode "consume".
     consumer: Callable[[Any], Any] | None = None
+    #: Of `output` and any arguments and options: what is compared in place of the outputs, where
+    #: several outputs are right.
     canonical: NamedCallable | None = None
+    #: The input kinds on which several gradients are right, so that none is checked.
     ungraded: tuple[str, ...] = ()
+    #: Of floating-point outputs, where it isn't that of the inputs.
     output_dtype: str = ""
+    #: The program or paper that the op comes from.
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -292,27 +321,23 @@ class Op:
 
     @property
     def timed_kinds(self) -> tuple[str, ...]:
-        """The input kinds that are timed where none is asked for."""
+        """The input kinds that are timed by default."""
         return self.timed or (next(iter(self.inputs)),)
 
 
 def _caveat(given: str | Caveat) -> Caveat:
+    """A caveat, where it was given as text alone."""
     return given if isinstance(given, Caveat) else Caveat(given)
 
 
-def board_of(op: Op, contender: Impl) -> str:
-    """The board that says what a contender returns."""
+def board_of(op: Op, contender: Impl) -> OutputMode:
+    """The output mode of a contender: the one it declares, or its op's default."""
     return contender.board or ("materialise" if "materialise" in op.boards else op.boards[0])
 
 
-def races_on(op: Op, contender: Impl, board: str) -> bool:
-    """Whether a contender is raced on a board: its own, or one that its result is made fit for."""
+def races_on(op: Op, contender: Impl, mode: str) -> bool:
+    """Whether a contender is raced in an output mode: its own, or one that its result can serve."""
     own = board_of(op, contender)
-    if board == "consume" and op.consumer is not None:
+    if mode == "consume" and op.consumer is not None:
         return True
-    return own == board or (own == "view" and board == "materialise")
-
-
-def interprets_triton() -> bool:
-    """Whether Triton kernels run in Triton's interpreter in this process."""
-    return os.environ.get("TRITON_INTERPRET") == "1"
+    return own == mode or (own == "view" and mode == "materialise")

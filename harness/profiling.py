@@ -1,4 +1,9 @@
-"""Profile a call, in a pass of its own so that no profiler taints a timing."""
+"""Profile a call, in a pass of its own so that no profiler taints a timing.
+
+A profile is a trace (for Chrome's viewer and torch-tb-profiler), a table of operators, and the peak
+of the memory that a call holds. All are taken of the very call that is timed, after it has been
+called once, so that neither compiling nor the first allocation shows.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +18,20 @@ import torch
 from torch.autograd import profiler as autograd_profiler
 from torch.profiler import ProfilerActivity
 
-from results.record import OperatorRow
+from opbench.results.records import OperatorRow
 
 #: Calls inside a trace: enough to see which operators recur, few enough to read it.
 CALLS = 5
-#: Quick calls are profiled again for the table: for so many seconds, but no more often than that.
+#: Quick calls are profiled again for the table: as often as fit into so many seconds, at most.
 TABLE_S, MOST_CALLS = 0.02, 100
 
 
 def profile(call: Callable[[], object], *, device: str, trace: Path) -> tuple[OperatorRow, ...]:
-    """Write the trace of a few calls and return the operators per call, slowest first.
+    """Write the trace of a few calls and return the operators of one call, slowest first.
 
-    Times are those of the middle call on the CPU: one that was interrupted would be most of a mean
-    of so few. On accelerators, where a call may begin before the last is over, they are means.
-    trace: where the Chrome trace goes; torch-tb-profiler reads `<run>/<worker>.pt.trace.json`.
+    Times are medians over the calls on the CPU: one interruption would dominate a mean of so few.
+    On accelerators, where a call may begin before the last is over, they are means.
+    trace: the path of the Chrome trace; torch-tb-profiler reads `<run>/<worker>.pt.trace.json`.
     """
     call()
     trace.parent.mkdir(parents=True, exist_ok=True)
@@ -35,9 +40,9 @@ def profile(call: Callable[[], object], *, device: str, trace: Path) -> tuple[Op
     calls = max(CALLS, min(MOST_CALLS, int(TABLE_S / _seconds(call, device))))
     if calls > CALLS:
         profiler = _profiled(call, device, calls)
-    usual = _usual_times(profiler.events()) if torch.device(device).type == "cpu" else {}
+    medians = _median_times(profiler.events()) if torch.device(device).type == "cpu" else {}
     rows = [
-        _operator(event, device, calls, usual)
+        _operator(event, device, calls, medians)
         for event in profiler.key_averages()
         if not event.key.startswith("call#")
     ]
@@ -45,7 +50,7 @@ def profile(call: Callable[[], object], *, device: str, trace: Path) -> tuple[Op
 
 
 def peak_bytes(call: Callable[[], object], *, device: str) -> int:
-    """The most bytes that one call held at once, beyond what was held before it."""
+    """The most bytes that one call holds at once, beyond those held before it."""
     call()
     if torch.device(device).type == "cpu":
         return _peak_of_trace(call)
@@ -57,7 +62,7 @@ def peak_bytes(call: Callable[[], object], *, device: str) -> int:
 
 
 def _peak_of_trace(call: Callable[[], object]) -> int:
-    """The CPU allocator keeps no peak; the profiler reports each of its allocations."""
+    """The peak of the running sum of allocations: the CPU allocator itself keeps none."""
     # The small profiler: torch.profiler would first import the compiler, which takes seconds.
     with autograd_profiler.profile(profile_memory=True) as profiled:
         # The result must die inside, or the next call's profile would see it go.
@@ -72,7 +77,7 @@ def _peak_of_trace(call: Callable[[], object]) -> int:
 
 
 def _profiled(call: Callable[[], object], device: str, calls: int) -> Any:
-    """The profiler after so many calls; not all of it has types."""
+    """The profiler (which isn't fully typed) after a number of calls."""
     profiler = _profiler(device)
     with profiler:
         for index in range(calls):
@@ -83,7 +88,7 @@ def _profiled(call: Callable[[], object], device: str, calls: int) -> Any:
 
 
 def _seconds(call: Callable[[], object], device: str) -> float:
-    """How long a call takes, roughly."""
+    """Seconds that a call takes, roughly."""
     start = time.perf_counter()
     call()
     _wait(device)
@@ -91,6 +96,7 @@ def _seconds(call: Callable[[], object], device: str) -> float:
 
 
 def _profiler(device: str) -> torch.profiler.profile:
+    """A profiler of the CPU and of the device, if that is another."""
     activities = [ProfilerActivity.CPU]
     kind = torch.device(device).type.upper()
     if kind != "CPU" and hasattr(ProfilerActivity, kind):
@@ -100,28 +106,29 @@ def _profiler(device: str) -> torch.profiler.profile:
     )
 
 
-def _usual_times(events: Any) -> Mapping[str, tuple[float, float]]:
-    """Self and total time in microseconds of each operator in a call: the median over the calls.
+def _median_times(events: Any) -> Mapping[str, tuple[float, float]]:
+    """Self and total time of each operator in a call, in microseconds: medians over the calls.
 
-    Operators that most calls lack are left out.
+    Operators that are missing from most calls are left out.
     """
     ends = sorted(event.time_range.end for event in events if event.name.startswith("call#"))
-    taken: dict[str, np.ndarray] = {}
+    by_name: dict[str, np.ndarray] = {}
     for event in events:
         call = bisect(ends, event.time_range.start)
         if call < len(ends):
-            times = taken.setdefault(event.name, np.zeros((2, len(ends))))
+            times = by_name.setdefault(event.name, np.zeros((2, len(ends))))
             times[:, call] += event.self_cpu_time_total, event.cpu_time_total
-    medians = {name: np.median(times, axis=1) for name, times in taken.items()}
+    medians = {name: np.median(times, axis=1) for name, times in by_name.items()}
     return {name: (float(own), float(total)) for name, (own, total) in medians.items() if total}
 
 
 def _operator(
-    event: Any, device: str, calls: int, usual: Mapping[str, tuple[float, float]]
+    event: Any, device: str, calls: int, medians: Mapping[str, tuple[float, float]]
 ) -> OperatorRow:
+    """The row of one operator, with all its calls during the profile divided by `calls`."""
     where = "cpu" if torch.device(device).type == "cpu" else "device"
     totals = (getattr(event, f"{name}_time_total") for name in (f"self_{where}", where))
-    own, total = usual.get(event.key) or (time / calls for time in totals)
+    own, total = medians.get(event.key) or (time / calls for time in totals)
     return OperatorRow(
         name=event.key,
         calls=event.count / calls,
@@ -132,6 +139,7 @@ def _operator(
 
 
 def _wait(device: str) -> None:
-    from harness.device import waiter
+    """Wait for the device."""
+    from opbench.harness.machine.device import waiter
 
     waiter(device)()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.declare import impl
+from opbench import impl
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, floating, impl, triton_device
-from impls.segments import accumulator, count_slots, pooling_matrix
+from opbench import cpu, floating, impl, triton_device
+from opbench.impls.dtypes import accumulator
+from opbench.impls.segments import count_slots, pooling_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,7 @@ def index_add(
 @impl(
     "boundary_downsample",
     name="compile_scatter_add",
-    prepare="impls.boundary_downsample:compile_with_groups",
+    prepare="opbench.impls.boundary_downsample:compile_with_groups",
 )
 def scatter_add(
     boundaries: Tensor, hidden: Tensor, null_group: Tensor, *, groups: int | None = None
@@ -93,7 +94,7 @@ def segment_reduce(
 @impl(
     "boundary_downsample",
     supports=cpu & floating,
-    target="impls.kernels.pooling_cpp:boundary_downsample",
+    target="opbench.impls.kernels.pooling_cpp:boundary_downsample",
 )
 def cpp(
     boundaries: Tensor, hidden: Tensor, null_group: Tensor, *, groups: int | None = None
@@ -106,7 +107,7 @@ def cpp(
     "boundary_downsample",
     requires="triton",
     supports=triton_device & floating,
-    target="impls.kernels.pooling_triton:boundary_downsample",
+    target="opbench.impls.kernels.pooling_triton:boundary_downsample",
 )
 def triton(
     boundaries: Tensor, hidden: Tensor, null_group: Tensor, *, groups: int | None = None

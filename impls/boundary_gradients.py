@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, floating, impl
-from impls.segments import accumulator, count_slots
-from impls.segments_marked import entries, group_ids, most_marks, pooling_matrix, spread
+from opbench import cpu, floating, impl
+from opbench.impls.dtypes import accumulator
+from opbench.impls.onednn import MAY_LEAK_WITH_AMX
+from opbench.impls.segments import count_slots
+from opbench.impls.segments_marked import entries, group_ids, most_marks, pooling_matrix, spread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -118,7 +120,7 @@ def autograd(boundaries: Tensor, hidden: Tensor, grad_out: Tensor, *, scale: flo
     return torch.autograd.grad(means, marks, grad_out[1:])[0]
 
 
-@impl("boundary_vjp")
+@impl("boundary_vjp", caveats={"nonfinite": MAY_LEAK_WITH_AMX})
 def dense(boundaries: Tensor, hidden: Tensor, grad_out: Tensor, *, scale: float = 1.0) -> Tensor:
     """Every token times every slot's gradient in one product, of which one slot is selected."""
     number = len(grad_out) - 1
@@ -141,9 +143,9 @@ def index_select(
     # Tokens that are dropped read the last row; what they get of it is thrown away.
     column = torch.arange(batch, device=ids.device)
     rows = ((ids + 1).clamp_(max=number).T * batch + column).flatten()
-    slopes = grad_out.flatten(0, 1).index_select(0, rows).view(hidden.shape)
+    grads = grad_out.flatten(0, 1).index_select(0, rows).view(hidden.shape)
     wide = accumulator(hidden.dtype)
-    products = (slopes.to(wide) * hidden).sum(2).T
+    products = (grads.to(wide) * hidden).sum(2).T
     return spread(products, ids, number, scale=scale).to(boundaries.dtype)
 
 
@@ -165,7 +167,7 @@ def loop(boundaries: Tensor, hidden: Tensor, grad_out: Tensor, *, scale: float =
 @impl(
     "boundary_vjp",
     supports=cpu & floating,
-    target="impls.kernels.boundary_vjp_cpp:boundary_vjp",
+    target="opbench.impls.kernels.boundary_vjp_cpp:boundary_vjp",
 )
 def cpp(boundaries: Tensor, hidden: Tensor, grad_out: Tensor, *, scale: float = 1.0) -> Tensor:
     """One pass over the tokens, in C++."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, floating, impl, triton_device
-from impls.segments import count_slots
+from opbench import cpu, floating, impl, triton_device
+from opbench.impls.segments import count_slots
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,7 +81,7 @@ def repeat_interleave(boundaries: Tensor, shortened: Tensor) -> Tensor:
 @impl(
     "boundary_upsample",
     supports=cpu & floating,
-    target="impls.kernels.pooling_cpp:boundary_upsample",
+    target="opbench.impls.kernels.pooling_cpp:boundary_upsample",
 )
 def cpp(boundaries: Tensor, shortened: Tensor) -> Tensor:
     """One pass over the tokens, in C++."""
@@ -92,7 +92,7 @@ def cpp(boundaries: Tensor, shortened: Tensor) -> Tensor:
     "boundary_upsample",
     requires="triton",
     supports=triton_device & floating,
-    target="impls.kernels.pooling_triton:boundary_upsample",
+    target="opbench.impls.kernels.pooling_triton:boundary_upsample",
 )
 def triton(boundaries: Tensor, shortened: Tensor) -> Tensor:
     """One program per token and block of columns."""

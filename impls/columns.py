@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, floating, impl
-from impls.segments import accumulator
-from impls.windows2d import Windows, at_tap, padded, pair, strided, tap_rows, windows
+from opbench import cpu, floating, impl
+from opbench.impls.dtypes import accumulator
+from opbench.impls.windows2d import Windows, at_tap, padded, pair, strided, tap_rows, windows
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from impls.windows2d import Size
+    from opbench.impls.windows2d import Size
 
 # --- im2col ----------------------------------------------------------------------------------
 
@@ -59,7 +59,7 @@ def loop(
     return seen.flatten(3).flatten(1, 2)
 
 
-@impl("im2col", supports=cpu & floating, target="impls.kernels.convolution_cpp:im2col")
+@impl("im2col", supports=cpu & floating, target="opbench.impls.kernels.convolution_cpp:im2col")
 def cpp(
     x: Tensor, kernel_size: Size, *, stride: Size = 1, padding: Size = 0, dilation: Size = 1
 ) -> Tensor:
@@ -146,7 +146,12 @@ def pixel_gather(
     return found.sum(2).view(*taps.shape[:2], *size)
 
 
-@impl("col2im", name="cpp", supports=cpu & floating, target="impls.kernels.convolution_cpp:col2im")
+@impl(
+    "col2im",
+    name="cpp",
+    supports=cpu & floating,
+    target="opbench.impls.kernels.convolution_cpp:col2im",
+)
 def cpp_fold(
     columns: Tensor,
     output_size: Size,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from einops import rearrange
 
-from harness.declare import impl
+from opbench import impl
 
 if TYPE_CHECKING:
     from torch import Tensor

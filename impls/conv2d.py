@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, floating, impl, supported
-from impls.onednn import LEAKS_IN_BFLOAT16
-from impls.segments import accumulator
-from impls.windows2d import Windows, at_tap, convolved, padded, strided, unfolded, windows
+from opbench import cpu, floating, impl, supported
+from opbench.impls.dtypes import accumulator
+from opbench.impls.onednn import LEAKS_IN_BFLOAT16, MAY_LEAK_WITH_AMX
+from opbench.impls.windows2d import Windows, at_tap, convolved, padded, strided, unfolded, windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
-    from impls.windows2d import Size
+    from opbench.impls.windows2d import Size
 
 #: A pixel that no window sees has no gradient; through a spectrum it gets the rounding of others.
 spectral = supported("the rounding of its gradient reaches every pixel")(
@@ -45,7 +45,7 @@ def unfold_matmul(
     return convolved(x, w, b, _windows(w, stride, padding, dilation), groups=groups)
 
 
-@impl("conv2d", target="impls.tape:differentiable_conv2d")
+@impl("conv2d", target="opbench.impls.tape:differentiable_conv2d")
 def tape(
     x: Tensor,
     w: Tensor,
@@ -162,13 +162,13 @@ def fft(
 
 
 # Inductor keeps the library call, between its own copies to channels last and back.
-@impl("conv2d", name="torch")
+@impl("conv2d", name="torch", caveats={"nonfinite": MAY_LEAK_WITH_AMX})
 @impl(
     "conv2d",
     name="compile",
     caveats={"nonfinite": LEAKS_IN_BFLOAT16},
     supports=images,
-    prepare="impls.conv2d:compile_static",
+    prepare="opbench.impls.conv2d:compile_static",
 )
 def library(
     x: Tensor,
@@ -201,7 +201,7 @@ def channels_last(
     return torch.nn.functional.conv2d(image, weights, b, stride, padding, dilation, groups)
 
 
-@impl("conv2d", supports=cpu & floating, target="impls.kernels.convolution_cpp:conv2d")
+@impl("conv2d", supports=cpu & floating, target="opbench.impls.kernels.convolution_cpp:conv2d")
 def cpp(
     x: Tensor,
     w: Tensor,

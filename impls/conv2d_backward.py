@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import impl, supported
-from impls.windows2d import convolved_back, pair, windows
+from opbench import impl, supported
+from opbench.impls.windows2d import convolved_back, pair, windows
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from impls.windows2d import Size
+    from opbench.impls.windows2d import Size
 
 images = supported("torch has no convolution of no channels, which an empty batch turns into")(
     lambda x: len(x) > 0
@@ -30,7 +30,7 @@ def unfold_fold(
     dilation: Size = 1,
     groups: int = 1,
 ) -> tuple[Tensor, ...]:
-    """By hand: a product with the windows as columns, and one whose columns are folded."""
+    """A product with the windows as columns, and one whose columns are folded, by hand."""
     where = windows((w.shape[2], w.shape[3]), stride, padding, dilation)
     return convolved_back(grad_out, x, w, where, groups=groups)
 
@@ -46,7 +46,7 @@ def transposed(
     dilation: Size = 1,
     groups: int = 1,
 ) -> tuple[Tensor, ...]:
-    """A transposed convolution for the images; for the weights, one with the slopes as kernels."""
+    """A transposed convolution for the images; for the weights, one with gradients as kernels."""
     where = windows((w.shape[2], w.shape[3]), stride, padding, dilation)
     (kh, kw), (rh, rw), (sh, sw), (ph, pw) = where.kernel, where.reach, where.stride, where.padding
     number, _, height, width = x.shape

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, floating, impl, triton_device
-from impls.segments import accumulator
+from opbench import cpu, floating, impl, triton_device
+from opbench.impls.dtypes import accumulator
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,7 +33,7 @@ def advanced_index(logits: Tensor, true_labels: Tensor) -> Tensor:
 
 @impl(OP)
 @impl(OP, name="compile", prepare="torch:compile")
-@impl(OP, name="compile_dynamic", prepare="impls.compiling:dynamic")
+@impl(OP, name="compile_dynamic", prepare="opbench.impls.compiling:dynamic")
 def logsumexp(logits: Tensor, true_labels: Tensor) -> Tensor:
     """The logsumexp of each row minus its label's logit: log-probabilities are never written."""
     wide = logits.to(accumulator(logits.dtype))
@@ -55,7 +55,11 @@ def torch_cross_entropy(logits: Tensor, true_labels: Tensor) -> Tensor:
     return torch.nn.functional.cross_entropy(logits, true_labels, reduction="none")
 
 
-@impl(OP, supports=cpu & floating, target="impls.kernels.reductions_cpp:batched_cross_entropy_loss")
+@impl(
+    OP,
+    supports=cpu & floating,
+    target="opbench.impls.kernels.reductions_cpp:batched_cross_entropy_loss",
+)
 def cpp(logits: Tensor, true_labels: Tensor) -> Tensor:
     """One pass for the row's logsumexp, one backward; log-probabilities are never written."""
     raise NotImplementedError
@@ -65,7 +69,7 @@ def cpp(logits: Tensor, true_labels: Tensor) -> Tensor:
     OP,
     requires="triton",
     supports=triton_device & floating,
-    target="impls.kernels.rowwise_triton:batched_cross_entropy_loss",
+    target="opbench.impls.kernels.rowwise_triton:batched_cross_entropy_loss",
 )
 def triton(logits: Tensor, true_labels: Tensor) -> Tensor:
     """One pass for the row's logsumexp, one backward; log-probabilities are never written."""

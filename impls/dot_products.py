@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, floating, impl
-from impls.segments import accumulator
+from opbench import cpu, floating, impl
+from opbench.impls.dtypes import accumulator
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +42,7 @@ def vecdot(a: Tensor, b: Tensor) -> Tensor:
     return rows.to(a.dtype)
 
 
-@impl(OP, supports=cpu, target="impls.kernels.reductions_cpp:batched_dot_product_nd")
+@impl(OP, supports=cpu, target="opbench.impls.kernels.reductions_cpp:batched_dot_product_nd")
 def cpp(a: Tensor, b: Tensor) -> Tensor:
     """One pass over both; one more, over both and their gradients, backward."""
     raise NotImplementedError

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from einops import rearrange
 
-from harness.declare import cpu, floating, impl, supported, triton_device
-from impls.segments import count_slots
+from opbench import cpu, floating, impl, supported, triton_device
+from opbench.impls.segments import count_slots
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,7 +69,7 @@ def einsum(x: Tensor, expert_ids: Tensor, num_experts: int) -> Tensor:
     return _by_expert(_multiplied(x, _places(expert_ids, num_experts)), num_experts)
 
 
-@impl("expert_batching", supports=cpu, target="impls.kernels.experts_cpp:expert_batching")
+@impl("expert_batching", supports=cpu, target="opbench.impls.kernels.experts_cpp:expert_batching")
 def cpp(x: Tensor, expert_ids: Tensor, num_experts: int) -> Tensor:
     """A counting sort, then one copy of each row, in C++."""
     raise NotImplementedError
@@ -79,7 +79,7 @@ def cpp(x: Tensor, expert_ids: Tensor, num_experts: int) -> Tensor:
     "expert_batching",
     requires="triton",
     supports=triton_device,
-    target="impls.kernels.experts_triton:expert_batching",
+    target="opbench.impls.kernels.experts_triton:expert_batching",
 )
 def triton(x: Tensor, expert_ids: Tensor, num_experts: int) -> Tensor:
     """Rows copied by programs that know their place."""
@@ -141,7 +141,7 @@ def ragged_einsum(x: Tensor, expert_ids: Tensor, num_experts: int) -> tuple[Tens
     "expert_batching_ragged",
     name="cpp",
     supports=cpu,
-    target="impls.kernels.experts_cpp:expert_batching_ragged",
+    target="opbench.impls.kernels.experts_cpp:expert_batching_ragged",
 )
 def ragged_cpp(x: Tensor, expert_ids: Tensor, num_experts: int) -> tuple[Tensor, Tensor]:
     """A counting sort, then one copy of each row, in C++."""
@@ -153,7 +153,7 @@ def ragged_cpp(x: Tensor, expert_ids: Tensor, num_experts: int) -> tuple[Tensor,
     name="triton",
     requires="triton",
     supports=triton_device,
-    target="impls.kernels.experts_triton:expert_batching_ragged",
+    target="opbench.impls.kernels.experts_triton:expert_batching_ragged",
 )
 def ragged_triton(x: Tensor, expert_ids: Tensor, num_experts: int) -> tuple[Tensor, Tensor]:
     """Rows copied by programs that know their place."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from einops import einsum as einops_einsum
 
-from harness.declare import floating, impl, supported, triton_device
+from opbench import floating, impl, supported, triton_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -80,7 +80,7 @@ def dense_all(x: Tensor, w: Tensor) -> Tensor:
     "expert_forward",
     requires="triton",
     supports=triton_device & floating,
-    target="impls.kernels.experts_triton:expert_forward",
+    target="opbench.impls.kernels.experts_triton:expert_forward",
 )
 def triton(x: Tensor, w: Tensor) -> Tensor:
     """One program per expert and block of the result."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from einops import rearrange
 
-from harness.declare import impl, supported
+from opbench import impl, supported
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,11 +22,11 @@ def _adjacent(x: Tensor) -> bool:
 mergeable = supported("the first two axes aren't adjacent in memory, so no view merges them")(
     _adjacent
 )
-# What reshape and its like do elsewhere is a copy: no view, and copied once more on the
-# materialise board.
+# Elsewhere reshape and its like copy: no view, and copied once more in the output mode
+# materialise.
 mergeable_or_copied = supported(
-    "the first two axes aren't adjacent in memory: it copies, which is no view, and is `clone` on "
-    "the materialise board"
+    "the first two axes aren't adjacent in memory: it copies, which is no view, and is `clone` "
+    "in the output mode materialise"
 )(_adjacent)
 several = supported("cat takes one tensor and more")(lambda x: len(x) > 0)
 several_rows = supported("stack takes one tensor and more")(lambda sizes: sizes[0] > 0)

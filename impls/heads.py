@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from einops import rearrange
 
-from harness.declare import cpu, impl, supported
+from opbench import cpu, impl, supported
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,10 +23,10 @@ adjacent = supported("the heads of a token don't lie side by side, so no view me
     _adjacent
 )
 # Where the heads aren't adjacent, reshape copies: no view, and a copy that would be copied again
-# on the materialise board, where `clone` is the same work.
+# in the output mode materialise, where `clone` is the same work.
 adjacent_or_read = supported(
-    "the heads of a token don't lie side by side: it copies, which is no view, and is `clone` on "
-    "the materialise board"
+    "the heads of a token don't lie side by side: it copies, which is no view, and is `clone` "
+    "in the output mode materialise"
 )(lambda x, board: board == "consume" or _adjacent(x))
 
 wide = supported("unfold takes steps of one column and more")(lambda x: x.shape[2] > 0)
@@ -81,7 +81,12 @@ def split_by_stack(x: Tensor, heads: int) -> Tensor:
     return torch.stack(x.tensor_split(heads, 2), 1)
 
 
-@impl("split_heads", name="cpp", supports=cpu, target="impls.kernels.transpose_cpp:split_heads")
+@impl(
+    "split_heads",
+    name="cpp",
+    supports=cpu,
+    target="opbench.impls.kernels.transpose_cpp:split_heads",
+)
 def split_in_cpp(x: Tensor, heads: int) -> Tensor:
     """Head by head and token by token, in C++."""
     raise NotImplementedError
@@ -134,7 +139,12 @@ def merge_by_cat(x: Tensor) -> Tensor:
     return torch.cat(x.unbind(1), 2)
 
 
-@impl("merge_heads", name="cpp", supports=cpu, target="impls.kernels.transpose_cpp:merge_heads")
+@impl(
+    "merge_heads",
+    name="cpp",
+    supports=cpu,
+    target="opbench.impls.kernels.transpose_cpp:merge_heads",
+)
 def merge_in_cpp(x: Tensor) -> Tensor:
     """Token by token and head by head, in C++."""
     raise NotImplementedError

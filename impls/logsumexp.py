@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, floating, impl, triton_device
-from impls.segments import accumulator
+from opbench import cpu, floating, impl, triton_device
+from opbench.impls.dtypes import accumulator
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,7 @@ OP = "batched_logsumexp"
 
 @impl(OP)
 @impl(OP, name="compile", prepare="torch:compile")
-@impl(OP, name="compile_dynamic", prepare="impls.compiling:dynamic")
+@impl(OP, name="compile_dynamic", prepare="opbench.impls.compiling:dynamic")
 def shifted(matrix: Tensor) -> Tensor:
     """Each row moved down by its largest value, and up again in the end."""
     if matrix.shape[1] == 0:
@@ -55,7 +55,7 @@ def naive(matrix: Tensor) -> Tensor:
     return matrix.to(accumulator(matrix.dtype)).exp().sum(1).log().to(matrix.dtype)
 
 
-@impl(OP, supports=cpu & floating, target="impls.kernels.reductions_cpp:batched_logsumexp")
+@impl(OP, supports=cpu & floating, target="opbench.impls.kernels.reductions_cpp:batched_logsumexp")
 def cpp(matrix: Tensor) -> Tensor:
     """One pass that keeps the largest value so far and the sum relative to it."""
     raise NotImplementedError
@@ -65,7 +65,7 @@ def cpp(matrix: Tensor) -> Tensor:
     OP,
     requires="triton",
     supports=triton_device & floating,
-    target="impls.kernels.rowwise_triton:batched_logsumexp",
+    target="opbench.impls.kernels.rowwise_triton:batched_logsumexp",
 )
 def triton(matrix: Tensor) -> Tensor:
     """One pass that keeps the largest value so far and the sum relative to it."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import floating, impl, supported
-from impls.segments import accumulator
+from opbench import floating, impl, supported
+from opbench.impls.dtypes import accumulator
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, floating, impl
-from impls.windows2d import Windows, at_tap, maximum, padded, windows
+from opbench import cpu, floating, impl
+from opbench.impls.windows2d import Windows, at_tap, maximum, padded, windows
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from impls.windows2d import Size
+    from opbench.impls.windows2d import Size
 
 PADDING_FIRST = "the gradient of a window of -inf goes to its padding"
 TIES = "torch.maximum splits the gradient of a tie"
@@ -29,7 +29,9 @@ def unfold_max(
 
 
 @impl(
-    "max_pool2d", caveats={"masked": PADDING_FIRST}, target="impls.tape:differentiable_max_pool2d"
+    "max_pool2d",
+    caveats={"masked": PADDING_FIRST},
+    target="opbench.impls.tape:differentiable_max_pool2d",
 )
 def tape(
     x: Tensor, kernel_size: Size, *, stride: Size = 1, padding: Size = 0, dilation: Size = 1
@@ -77,7 +79,9 @@ def channels_last(
     return torch.nn.functional.max_pool2d(image, kernel_size, stride, padding, dilation)
 
 
-@impl("max_pool2d", supports=cpu & floating, target="impls.kernels.convolution_cpp:max_pool2d")
+@impl(
+    "max_pool2d", supports=cpu & floating, target="opbench.impls.kernels.convolution_cpp:max_pool2d"
+)
 def cpp(
     x: Tensor, kernel_size: Size, *, stride: Size = 1, padding: Size = 0, dilation: Size = 1
 ) -> Tensor:

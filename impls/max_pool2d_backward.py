@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import impl
-from impls.segments import accumulator
-from impls.windows2d import maximum, maximum_back, windows
+from opbench import impl
+from opbench.impls.dtypes import accumulator
+from opbench.impls.windows2d import maximum, maximum_back, windows
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from impls.windows2d import Size
+    from opbench.impls.windows2d import Size
 
 PADDING_FIRST = "the gradient of a window of -inf goes to its padding"
 LAST_NAN = "torch's own indices are those of the last NaN of a window"
@@ -30,7 +30,7 @@ def one_hot_fold(
     padding: Size = 0,
     dilation: Size = 1,
 ) -> Tensor:
-    """By hand: columns that hold the slope at their maximum and zeros elsewhere, folded."""
+    """Columns that hold the gradient at their maximum and zeros elsewhere, folded by hand."""
     where = windows(kernel_size, stride, padding, dilation)
     return maximum_back(grad_out, x, maximum(x, where)[1], where)
 
@@ -67,8 +67,8 @@ def index_put(
     planes = torch.arange(len(chosen), device=x.device)[:, None]
     size = x.shape[2] * x.shape[3]
     total = torch.zeros(len(chosen), size, dtype=accumulator(x.dtype), device=x.device)
-    slopes = grad_out.flatten(2).flatten(0, 1).to(total.dtype)
-    total.index_put_((planes, chosen), slopes, accumulate=True)
+    grads = grad_out.flatten(2).flatten(0, 1).to(total.dtype)
+    total.index_put_((planes, chosen), grads, accumulate=True)
     return total.view(x.shape).to(x.dtype)
 
 

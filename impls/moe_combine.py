@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 from einops import einsum as einops_einsum
 
-from harness.declare import cpu, floating, impl, supported, triton_device
-from impls.segments import accumulator, count_slots
+from opbench import cpu, floating, impl, supported, triton_device
+from opbench.impls.dtypes import accumulator
+from opbench.impls.segments import count_slots
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,7 +77,9 @@ def embedding_bag(y: Tensor, weights: Tensor) -> Tensor:
     )
 
 
-@impl("moe_combine", supports=cpu & floating, target="impls.kernels.experts_cpp:moe_combine")
+@impl(
+    "moe_combine", supports=cpu & floating, target="opbench.impls.kernels.experts_cpp:moe_combine"
+)
 def cpp(y: Tensor, weights: Tensor) -> Tensor:
     """One pass over the rows, in C++."""
     raise NotImplementedError
@@ -86,7 +89,7 @@ def cpp(y: Tensor, weights: Tensor) -> Tensor:
     "moe_combine",
     requires="triton",
     supports=triton_device & floating,
-    target="impls.kernels.experts_triton:moe_combine",
+    target="opbench.impls.kernels.experts_triton:moe_combine",
 )
 def triton(y: Tensor, weights: Tensor) -> Tensor:
     """One program per token and block of columns."""
@@ -155,7 +158,7 @@ def sorted_embedding_bag(y: Tensor, token_index: Tensor, weights: Tensor, tokens
     "moe_combine_sorted",
     name="cpp",
     supports=cpu & floating,
-    target="impls.kernels.experts_cpp:moe_combine_sorted",
+    target="opbench.impls.kernels.experts_cpp:moe_combine_sorted",
 )
 def sorted_cpp(y: Tensor, token_index: Tensor, weights: Tensor, tokens: int) -> Tensor:
     """A counting sort, then one pass over the rows, in C++."""
@@ -167,7 +170,7 @@ def sorted_cpp(y: Tensor, token_index: Tensor, weights: Tensor, tokens: int) -> 
     name="triton",
     requires="triton",
     supports=triton_device & floating,
-    target="impls.kernels.experts_triton:moe_combine_sorted",
+    target="opbench.impls.kernels.experts_triton:moe_combine_sorted",
 )
 def sorted_triton(y: Tensor, token_index: Tensor, weights: Tensor, tokens: int) -> Tensor:
     """One program per token and block of columns."""

@@ -1,13 +1,13 @@
-"""What oneDNN, which convolves for torch on the CPU, gets wrong on some processors."""
+"""Errors of oneDNN, which convolves for torch on the CPU, on some processors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.declare import Caveat
+from opbench import Caveat
 
-#: The instruction sets beyond those on which it was seen or not seen.
-_UNTRIED = ("AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX512_CORE_AMX_FP16")
+#: Newer instruction sets, tried on one processor (AVX512_CORE_AMX) or on none.
+_NEWER = ("AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX512_CORE_AMX_FP16")
 
 
 def _shows(dtype: str, device: str, machine: Mapping[str, str]) -> bool | None:
@@ -15,7 +15,7 @@ def _shows(dtype: str, device: str, machine: Mapping[str, str]) -> bool | None:
     if dtype != "bfloat16":
         return False
     isa = machine.get("onednn_isa", "")
-    if device != "cpu" or isa in _UNTRIED:
+    if device != "cpu" or isa in _NEWER:
         return None
     return isa == "AVX512_CORE_BF16"
 
@@ -23,4 +23,17 @@ def _shows(dtype: str, device: str, machine: Mapping[str, str]) -> bool | None:
 #: Of a convolution of channels last.
 LEAKS_IN_BFLOAT16 = Caveat(
     "in bfloat16, where the processor has AVX512_BF16, NaN reaches other outputs", _shows
+)
+
+
+def _may_show_with_tiles(dtype: str, device: str, machine: Mapping[str, str]) -> bool | None:
+    """Seen in a case or two on an Intel Xeon with AMX; nowhere on processors with less."""
+    if dtype != "bfloat16":
+        return False
+    return None if device != "cpu" or machine.get("onednn_isa", "") in _NEWER else False
+
+
+#: Of products and of convolutions of contiguous memory.
+MAY_LEAK_WITH_AMX = Caveat(
+    "in bfloat16, where the processor has AMX, NaN may reach other outputs", _may_show_with_tiles
 )

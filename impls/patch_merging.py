@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import einops
 import torch
 
-from harness.declare import floating, impl, supported
-from impls.onednn import LEAKS_IN_BFLOAT16
+from opbench import floating, impl, supported
+from opbench.impls.onednn import LEAKS_IN_BFLOAT16
 
 if TYPE_CHECKING:
     from torch import Tensor

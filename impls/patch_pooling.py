@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, floating, impl, supported, triton_device
-from impls.segments import (
-    accumulator,
+from opbench import cpu, floating, impl, supported, triton_device
+from opbench.impls.dtypes import accumulator, widenable
+from opbench.impls.segments import (
     filled_rows,
     length_ids,
     length_slots,
@@ -16,7 +16,6 @@ from impls.segments import (
     pooling_matrix,
     running_means,
     runs,
-    widenable,
 )
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ def index_add(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Tensor:
 # lowering of index_add is one atomic addition per element.
 @impl("patch_pooling")
 @impl("patch_pooling", name="compile_scatter_add", prepare="torch:compile")
-@impl("patch_pooling", name="compile_dynamic", prepare="impls.compiling:dynamic")
+@impl("patch_pooling", name="compile_dynamic", prepare="opbench.impls.compiling:dynamic")
 def scatter_add(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Tensor:
     """As index_add, through an index that is expanded over the width."""
     slots, counts = length_slots(lengths, tokens.shape[1])
@@ -225,7 +224,11 @@ def einops(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Tensor:
     return means.to(tokens.dtype)
 
 
-@impl("patch_pooling", supports=cpu & floating, target="impls.kernels.pooling_cpp:patch_pooling")
+@impl(
+    "patch_pooling",
+    supports=cpu & floating,
+    target="opbench.impls.kernels.pooling_cpp:patch_pooling",
+)
 def cpp(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Tensor:
     """One pass over the rows, in C++."""
     raise NotImplementedError
@@ -235,7 +238,7 @@ def cpp(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Tensor:
     "patch_pooling",
     requires="triton",
     supports=triton_device & floating,
-    target="impls.kernels.pooling_triton:patch_pooling",
+    target="opbench.impls.kernels.pooling_triton:patch_pooling",
 )
 def triton(tokens: Tensor, lengths: Tensor, *, fill: float = -1.0) -> Tensor:
     """One program per patch and block of columns."""

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, floating, impl, triton_device
-from impls.segments import (
-    accumulator,
+from opbench import cpu, floating, impl, triton_device
+from opbench.impls.dtypes import accumulator, widenable
+from opbench.impls.segments import (
     count_slots,
     filled_rows,
     id_slots,
     inside_ids,
     pooling_matrix,
     running_means,
-    widenable,
 )
 
 if TYPE_CHECKING:
@@ -163,7 +162,7 @@ def cumsum_difference(
 @impl(
     "patch_pooling_ids",
     supports=cpu & floating,
-    target="impls.kernels.pooling_cpp:patch_pooling_ids",
+    target="opbench.impls.kernels.pooling_cpp:patch_pooling_ids",
 )
 def cpp(tokens: Tensor, ids: Tensor, num_patches: int, *, fill: float = -1.0) -> Tensor:
     """One pass over the rows, in C++."""
@@ -174,7 +173,7 @@ def cpp(tokens: Tensor, ids: Tensor, num_patches: int, *, fill: float = -1.0) ->
     "patch_pooling_ids",
     requires="triton",
     supports=triton_device & floating,
-    target="impls.kernels.pooling_triton:patch_pooling_ids",
+    target="opbench.impls.kernels.pooling_triton:patch_pooling_ids",
 )
 def triton(tokens: Tensor, ids: Tensor, num_patches: int, *, fill: float = -1.0) -> Tensor:
     """One program per token and block of columns."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from einops import rearrange
 
-from harness.declare import cpu, floating, impl, supported, triton_device
+from opbench import cpu, floating, impl, supported, triton_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,7 +75,7 @@ def unshuffle_by_unfold(x: Tensor, factor: int) -> Tensor:
     "pixel_unshuffle",
     name="cpp",
     supports=cpu,
-    target="impls.kernels.transpose_cpp:pixel_unshuffle",
+    target="opbench.impls.kernels.transpose_cpp:pixel_unshuffle",
 )
 def unshuffle_in_cpp(x: Tensor, factor: int) -> Tensor:
     """Each row of pixels dealt out to the rows of its channels, in C++."""
@@ -87,7 +87,7 @@ def unshuffle_in_cpp(x: Tensor, factor: int) -> Tensor:
     name="triton",
     requires="triton",
     supports=triton_device,
-    target="impls.kernels.pixels_triton:pixel_unshuffle",
+    target="opbench.impls.kernels.pixels_triton:pixel_unshuffle",
 )
 def unshuffle_in_triton(x: Tensor, factor: int) -> Tensor:
     """One program per block of the output."""
@@ -145,7 +145,7 @@ def shuffle_by_fold(x: Tensor, factor: int) -> Tensor:
     "pixel_shuffle",
     name="cpp",
     supports=cpu,
-    target="impls.kernels.transpose_cpp:pixel_shuffle",
+    target="opbench.impls.kernels.transpose_cpp:pixel_shuffle",
 )
 def shuffle_in_cpp(x: Tensor, factor: int) -> Tensor:
     """Each row of pixels collected from the rows of its channels, in C++."""
@@ -157,7 +157,7 @@ def shuffle_in_cpp(x: Tensor, factor: int) -> Tensor:
     name="triton",
     requires="triton",
     supports=triton_device,
-    target="impls.kernels.pixels_triton:pixel_shuffle",
+    target="opbench.impls.kernels.pixels_triton:pixel_shuffle",
 )
 def shuffle_in_triton(x: Tensor, factor: int) -> Tensor:
     """One program per block of the output."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from einops import reduce
 
-from harness.declare import impl, supported
-from impls.segments import accumulator
+from opbench import impl, supported
+from opbench.impls.dtypes import accumulator
 
 if TYPE_CHECKING:
     from torch import Tensor

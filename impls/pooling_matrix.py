@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import impl
-from impls.segments_marked import (
+from opbench import impl
+from opbench.impls.segments_marked import (
     entries,
     group_ids,
     most_marks,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, floating, impl, supported
+from opbench import cpu, floating, impl, supported
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -86,7 +86,7 @@ def alias_table(probs: Tensor, n: int) -> Tensor:
     "sample_distribution",
     name="cpp",
     supports=cpu & floating,
-    target="impls.kernels.inverse_cdf_cpp:sample_distribution",
+    target="opbench.impls.kernels.inverse_cdf_cpp:sample_distribution",
 )
 def draw_in_cpp(probs: Tensor, n: int) -> Tensor:
     """torch's uniform numbers, looked up in C++."""
@@ -121,7 +121,11 @@ def bucketize(probs: Tensor, u: Tensor) -> Tensor:
     return torch.bucketize(u.double().contiguous(), _edges(probs), right=True)
 
 
-@impl("inverse_cdf", supports=cpu & floating, target="impls.kernels.inverse_cdf_cpp:inverse_cdf")
+@impl(
+    "inverse_cdf",
+    supports=cpu & floating,
+    target="opbench.impls.kernels.inverse_cdf_cpp:inverse_cdf",
+)
 def cpp(probs: Tensor, u: Tensor) -> Tensor:
     """A guide table instead of a search, in C++."""
     raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Where each token of a ragged batch goes: the integer arithmetic that the contenders share.
+"""The place of each token of a ragged batch: the integer arithmetic that the contenders share.
 
 A batch of B sequences with P patches each has B * P slots, sequence by sequence, followed by B
 spare slots: one per sequence for the tokens that belong to no patch. The means are therefore a
@@ -11,21 +11,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import supported
+from opbench.impls.dtypes import accumulator
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-@supported("keeps its running sum in a wider type, and float64 has none")
-def widenable(dtype: str) -> bool:
-    """Whether there is a type with more digits."""
-    return dtype != "float64"
-
-
-def accumulator(dtype: torch.dtype) -> torch.dtype:
-    """The type that sums are kept in: float32 for the half-precision types."""
-    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
 def runs(lengths: Tensor, size: int) -> Tensor:

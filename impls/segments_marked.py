@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from impls.segments import accumulator
+from opbench.impls.dtypes import accumulator
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.declare import cpu, floating, impl, triton_device
-from impls.segments import accumulator
+from opbench import cpu, floating, impl, triton_device
+from opbench.impls.dtypes import accumulator
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +16,7 @@ ZERO_OVER_ZERO = "the gradient is NaN in rows with a softmax of 0"
 
 @impl("batched_softmax")
 @impl("batched_softmax", name="compile", prepare="torch:compile")
-@impl("batched_softmax", name="compile_dynamic", prepare="impls.compiling:dynamic")
+@impl("batched_softmax", name="compile_dynamic", prepare="opbench.impls.compiling:dynamic")
 def shifted(matrix: Tensor) -> Tensor:
     """Each row moved down by its largest value before its exponentials are taken."""
     powers = below_top(matrix).exp_()
@@ -46,7 +46,7 @@ def naive(matrix: Tensor) -> Tensor:
 @impl(
     "batched_softmax",
     supports=cpu & floating,
-    target="impls.kernels.reductions_cpp:batched_softmax",
+    target="opbench.impls.kernels.reductions_cpp:batched_softmax",
 )
 def cpp(matrix: Tensor) -> Tensor:
     """One pass for the largest value and the sum relative to it, one to write."""
@@ -57,7 +57,7 @@ def cpp(matrix: Tensor) -> Tensor:
     "batched_softmax",
     requires="triton",
     supports=triton_device & floating,
-    target="impls.kernels.rowwise_triton:batched_softmax",
+    target="opbench.impls.kernels.rowwise_triton:batched_softmax",
 )
 def triton(matrix: Tensor) -> Tensor:
     """One pass for the largest value and the sum relative to it, one to write."""
@@ -66,7 +66,7 @@ def triton(matrix: Tensor) -> Tensor:
 
 @impl("batched_logsoftmax", name="shifted")
 @impl("batched_logsoftmax", name="compile", prepare="torch:compile")
-@impl("batched_logsoftmax", name="compile_dynamic", prepare="impls.compiling:dynamic")
+@impl("batched_logsoftmax", name="compile_dynamic", prepare="opbench.impls.compiling:dynamic")
 def log_shifted(matrix: Tensor) -> Tensor:
     """Each row moved down by its largest value, then by the logarithm of its sum."""
     below = below_top(matrix)
@@ -110,7 +110,7 @@ def log_naive(matrix: Tensor) -> Tensor:
     "batched_logsoftmax",
     name="cpp",
     supports=cpu & floating,
-    target="impls.kernels.reductions_cpp:batched_logsoftmax",
+    target="opbench.impls.kernels.reductions_cpp:batched_logsoftmax",
 )
 def log_cpp(matrix: Tensor) -> Tensor:
     """One pass for the row's logsumexp, one to subtract it."""
@@ -122,7 +122,7 @@ def log_cpp(matrix: Tensor) -> Tensor:
     name="triton",
     requires="triton",
     supports=triton_device & floating,
-    target="impls.kernels.rowwise_triton:batched_logsoftmax",
+    target="opbench.impls.kernels.rowwise_triton:batched_logsoftmax",
 )
 def log_triton(matrix: Tensor) -> Tensor:
     """One pass for the row's logsumexp, one to subtract it."""

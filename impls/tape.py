@@ -1,4 +1,4 @@
-"""Gradients by hand: a list of what was done, walked backwards, without torch's own autograd.
+"""Gradients by hand: a list of steps, walked backwards, without torch's own autograd.
 
 Each function here computes its result and, where it is given a list `ctx`, appends the step that
 goes back. `run_backward` walks the list from its end: each step takes the `.grad` of its result
@@ -19,14 +19,14 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from impls.windows2d import convolved, convolved_back, maximum, maximum_back, windows
+from opbench.impls.windows2d import convolved, convolved_back, maximum, maximum_back, windows
 
 if TYPE_CHECKING:
-    from impls.windows2d import Size, Windows
+    from opbench.impls.windows2d import Size, Windows
 
 
 class Step(NamedTuple):
-    """What was done: `back` is called with the gradient of `result`, and with `arguments`."""
+    """One step of the forward pass: `back` takes the gradient of `result`, and `arguments`."""
 
     back: Callable[..., None]
     result: Tensor
@@ -36,26 +36,26 @@ class Step(NamedTuple):
 Steps = list[Step]
 
 
-def run_backward(ctx: Steps, slope: Tensor | None = None) -> None:
-    """Add to the `.grad` of all that went in the gradient of the last result.
+def run_backward(ctx: Steps, grad: Tensor | None = None) -> None:
+    """Add to the `.grad` of all inputs the gradient of the last result.
 
-    slope: the gradient of the last result itself; ones where None. Results keep no gradient, so
+    grad: the gradient of the last result itself; ones where None. Results keep no gradient, so
     that a second walk adds the same once more.
     """
     if not ctx:
         return
     last = ctx[-1].result
-    last.grad = torch.ones_like(last) if slope is None else slope
+    last.grad = torch.ones_like(last) if grad is None else grad
     for back, result, arguments in reversed(ctx):
         given, result.grad = result.grad, None
         if given is not None:  # else nothing after it has used the result
             back(given, *arguments)
 
 
-def accumulate(tensor: Tensor | None, slope: Tensor) -> None:
+def accumulate(tensor: Tensor | None, grad: Tensor) -> None:
     """Add to the `.grad` of a tensor; where there is no tensor, such as a missing bias, nothing."""
     if tensor is not None:
-        tensor.grad = slope if tensor.grad is None else tensor.grad + slope
+        tensor.grad = grad if tensor.grad is None else tensor.grad + grad
 
 
 # --- what can be done ------------------------------------------------------------------------
@@ -79,10 +79,10 @@ def conv2d(
 
 
 def _conv2d_back(
-    slope: Tensor, x: Tensor, w: Tensor, b: Tensor | None, where: Windows, groups: int
+    grad: Tensor, x: Tensor, w: Tensor, b: Tensor | None, where: Windows, groups: int
 ) -> None:
-    slopes = convolved_back(slope, x, w, where, groups=groups)
-    for tensor, found in zip((x, w, b), slopes, strict=True):
+    grads = convolved_back(grad, x, w, where, groups=groups)
+    for tensor, found in zip((x, w, b), grads, strict=True):
         accumulate(tensor, found)
 
 
@@ -101,8 +101,8 @@ def max_pool2d(
     return _noted(ctx, _max_pool2d_back, y, x, places, where)
 
 
-def _max_pool2d_back(slope: Tensor, x: Tensor, places: Tensor, where: Windows) -> None:
-    accumulate(x, maximum_back(slope, x, places, where))
+def _max_pool2d_back(grad: Tensor, x: Tensor, places: Tensor, where: Windows) -> None:
+    accumulate(x, maximum_back(grad, x, places, where))
 
 
 def relu(x: Tensor, *, ctx: Steps | None = None) -> Tensor:
@@ -110,8 +110,8 @@ def relu(x: Tensor, *, ctx: Steps | None = None) -> Tensor:
     return _noted(ctx, _relu_back, x.relu(), x)
 
 
-def _relu_back(slope: Tensor, x: Tensor) -> None:
-    accumulate(x, torch.where(x > 0, slope, 0))
+def _relu_back(grad: Tensor, x: Tensor) -> None:
+    accumulate(x, torch.where(x > 0, grad, 0))
 
 
 def flatten(x: Tensor, *, ctx: Steps | None = None) -> Tensor:
@@ -119,8 +119,8 @@ def flatten(x: Tensor, *, ctx: Steps | None = None) -> Tensor:
     return _noted(ctx, _flatten_back, x.flatten(1), x)
 
 
-def _flatten_back(slope: Tensor, x: Tensor) -> None:
-    accumulate(x, slope.view(x.shape))
+def _flatten_back(grad: Tensor, x: Tensor) -> None:
+    accumulate(x, grad.view(x.shape))
 
 
 def linear(x: Tensor, w: Tensor, b: Tensor | None = None, *, ctx: Steps | None = None) -> Tensor:
@@ -128,8 +128,8 @@ def linear(x: Tensor, w: Tensor, b: Tensor | None = None, *, ctx: Steps | None =
     return _noted(ctx, _linear_back, torch.nn.functional.linear(x, w, b), x, w, b)
 
 
-def _linear_back(slope: Tensor, x: Tensor, w: Tensor, b: Tensor | None) -> None:
-    for tensor, found in ((x, slope @ w), (w, slope.mT @ x), (b, slope.sum(0))):
+def _linear_back(grad: Tensor, x: Tensor, w: Tensor, b: Tensor | None) -> None:
+    for tensor, found in ((x, grad @ w), (w, grad.mT @ x), (b, grad.sum(0))):
         accumulate(tensor, found)
 
 
@@ -138,8 +138,8 @@ def mean_squared_error(x: Tensor, target: Tensor, *, ctx: Steps | None = None) -
     return _noted(ctx, _squared_back, (x - target).square().mean(), x, target)
 
 
-def _squared_back(slope: Tensor, x: Tensor, target: Tensor) -> None:
-    accumulate(x, (x - target) * (slope * 2 / x.numel()))
+def _squared_back(grad: Tensor, x: Tensor, target: Tensor) -> None:
+    accumulate(x, (x - target) * (grad * 2 / x.numel()))
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, *, ctx: Steps | None = None) -> Tensor:
@@ -149,9 +149,9 @@ def cross_entropy(logits: Tensor, labels: Tensor, *, ctx: Steps | None = None) -
     return _noted(ctx, _entropy_back, loss, logits, labels, logs)
 
 
-def _entropy_back(slope: Tensor, logits: Tensor, labels: Tensor, logs: Tensor) -> None:
+def _entropy_back(grad: Tensor, logits: Tensor, labels: Tensor, logs: Tensor) -> None:
     wanted = torch.zeros_like(logs).scatter_(1, labels[:, None], 1)
-    accumulate(logits, (logs.exp() - wanted) * (slope / len(labels)))
+    accumulate(logits, (logs.exp() - wanted) * (grad / len(labels)))
 
 
 def _noted(ctx: Steps | None, back: Callable[..., None], result: Tensor, *arguments: Any) -> Tensor:
@@ -192,9 +192,9 @@ class _Walk(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(node: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(node: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         for leaf in node.leaves:
             if leaf is not None:
                 leaf.grad = None  # of an earlier backward pass over the same graph
-        run_backward(node.steps, slope)
+        run_backward(node.steps, grad)
         return None, *(None if leaf is None else leaf.grad for leaf in node.leaves)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import torch
 from einops import rearrange, reduce, repeat
 
-from harness.declare import impl
-from impls.segments import accumulator
+from opbench import impl
+from opbench.impls.dtypes import accumulator
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from einops import rearrange, repeat
 
-from harness.declare import impl, supported
+from opbench import impl, supported
 
 if TYPE_CHECKING:
     from torch import Tensor

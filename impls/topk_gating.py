@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import cpu, floating, impl, triton_device
+from opbench import cpu, floating, impl, triton_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +53,9 @@ def masked_softmax(logits: Tensor, k: int, *, renormalise: bool = True) -> tuple
     return logits.softmax(1).gather(1, indices), indices
 
 
-@impl("topk_gating", supports=cpu & floating, target="impls.kernels.experts_cpp:topk_gating")
+@impl(
+    "topk_gating", supports=cpu & floating, target="opbench.impls.kernels.experts_cpp:topk_gating"
+)
 def cpp(logits: Tensor, k: int, *, renormalise: bool = True) -> tuple[Tensor, Tensor]:
     """One pass over each row of logits, in C++."""
     raise NotImplementedError
@@ -63,7 +65,7 @@ def cpp(logits: Tensor, k: int, *, renormalise: bool = True) -> tuple[Tensor, Te
     "topk_gating",
     requires="triton",
     supports=triton_device & floating,
-    target="impls.kernels.experts_triton:topk_gating",
+    target="opbench.impls.kernels.experts_triton:topk_gating",
 )
 def triton(logits: Tensor, k: int, *, renormalise: bool = True) -> tuple[Tensor, Tensor]:
     """One program per block of rows."""

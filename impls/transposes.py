@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from einops import rearrange
 
-from harness.declare import cpu, impl, supported
+from opbench import cpu, impl, supported
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,7 +69,7 @@ def batch_by_stack(x: Tensor) -> Tensor:
     "batch_transpose",
     name="cpp",
     supports=cpu,
-    target="impls.kernels.transpose_cpp:transpose",
+    target="opbench.impls.kernels.transpose_cpp:transpose",
 )
 def batch_in_cpp(x: Tensor) -> Tensor:
     """Blocks transposed in registers, in C++."""
@@ -125,7 +125,7 @@ def swap_by_copy(x: Tensor) -> Tensor:
     "swap_height_width",
     name="cpp",
     supports=cpu,
-    target="impls.kernels.transpose_cpp:transpose",
+    target="opbench.impls.kernels.transpose_cpp:transpose",
 )
 def swap_in_cpp(x: Tensor) -> Tensor:
     """Blocks transposed in registers, in C++."""
@@ -175,7 +175,7 @@ def rotate_by_stack(x: Tensor) -> Tensor:
     "cyclic_permute",
     name="cpp",
     supports=cpu,
-    target="impls.kernels.transpose_cpp:last_to_front",
+    target="opbench.impls.kernels.transpose_cpp:last_to_front",
 )
 def rotate_in_cpp(x: Tensor) -> Tensor:
     """One large matrix, transposed by blocks in registers, in C++."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from impls.segments import accumulator
+from opbench.impls.dtypes import accumulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def padded(x: Tensor, where: Windows, fill: float = 0.0) -> Tensor:
 
 
 def at_tap(image: Tensor, where: Windows, tap: tuple[int, int]) -> Tensor:
-    """What one tap of every window sees: a view [..., Oh, Ow] of a padded image."""
+    """The elements under one tap of every window: a view [..., Oh, Ow] of a padded image."""
     (rh, rw), (sh, sw), (dh, dw) = where.reach, where.stride, where.dilation
     top, left = tap[0] * dh, tap[1] * dw
     height, width = image.shape[-2:]
@@ -111,16 +111,16 @@ def convolved(x: Tensor, w: Tensor, b: Tensor | None, where: Windows, *, groups:
 
 
 def convolved_back(
-    slope: Tensor, x: Tensor, w: Tensor, where: Windows, *, groups: int
+    grad: Tensor, x: Tensor, w: Tensor, where: Windows, *, groups: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The gradients of a convolution by its image, weights and bias."""
     taps, size = w[0].numel(), (x.shape[2], x.shape[3])
     columns = torch.nn.functional.unfold(x, *_as_unfold(where))
     columns = columns.view(len(x), groups, taps, columns.shape[2])
-    slopes = slope.reshape(len(x), groups, len(w) // groups, columns.shape[3])
-    by_weights = (slopes @ columns.mT).sum(0).view(w.shape)
-    spread = (w.reshape(groups, -1, taps).mT @ slopes).flatten(1, 2)
-    return folded(spread, size, where).to(x.dtype), by_weights, slope.sum((0, 2, 3))
+    grads = grad.reshape(len(x), groups, len(w) // groups, columns.shape[3])
+    by_weights = (grads @ columns.mT).sum(0).view(w.shape)
+    spread = (w.reshape(groups, -1, taps).mT @ grads).flatten(1, 2)
+    return folded(spread, size, where).to(x.dtype), by_weights, grad.sum((0, 2, 3))
 
 
 def maximum(x: Tensor, where: Windows) -> tuple[Tensor, Tensor]:
@@ -133,13 +133,13 @@ def maximum(x: Tensor, where: Windows) -> tuple[Tensor, Tensor]:
     return best, places
 
 
-def maximum_back(slope: Tensor, x: Tensor, places: Tensor, where: Windows) -> Tensor:
-    """The gradient of a maximum: columns with each slope at its tap and zeros elsewhere, folded."""
+def maximum_back(grad: Tensor, x: Tensor, places: Tensor, where: Windows) -> Tensor:
+    """The gradient of a maximum: columns with gradients at their taps, zeros elsewhere, folded."""
     (kh, kw), size = where.kernel, (x.shape[2], x.shape[3])
     taps = torch.arange(kh * kw, device=x.device)[:, None]
     chosen = places.flatten(2).unsqueeze(2) == taps
-    slopes = slope.flatten(2).unsqueeze(2).to(accumulator(x.dtype))
-    spread = torch.where(chosen, slopes, 0).flatten(1, 2)
+    grads = grad.flatten(2).unsqueeze(2).to(accumulator(x.dtype))
+    spread = torch.where(chosen, grads, 0).flatten(1, 2)
     return folded(spread, size, where).to(x.dtype)
 
 

@@ -1,9 +1,6 @@
 """Records, run folders, statistics, leaderboards, tables and exports. No torch.
 
 `read` gives a run as a pandas table.
-
-PYTEST_DONT_REWRITE (opbench is a pytest plugin: without this word pytest warns of a package that it
-wanted to rewrite and that was imported before it).
 """
 
 from __future__ import annotations
@@ -18,8 +15,9 @@ __all__ = ["read"]
 
 
 def read(run: str | Path, *, by: str = "job") -> pd.DataFrame:
-    """A run as a tidy table, a row per "job" or per "sample": see `results.frames.read`."""
+    """A run as a tidy table, a row per "job" or per "sample": see
+    `opbench.results.report.frames.read`."""
     # pandas and numpy take longer to import than all of the command.
-    from results import frames
+    from opbench.results.report import frames
 
     return frames.read(run, by=by)

@@ -1,12 +1,12 @@
-"""The exceptions of opbench, as one small tree.
+"""The exceptions of opbench, as one small tree, and the exit code that each calls for.
 
 OpbenchError
 ├── DeclarationError    an op, a contender or a module of them is not well formed
 │   └── OpFaultError    one of an op's own functions raises, or returns what it mustn't
-├── SelectionError      what was asked for does not exist or cannot be combined
+├── SelectionError      a selection names something that does not exist or can't be combined
 ├── RunFolderError      a run cannot be read or written
 │   └── TruncatedLineError   a line was cut off by a crash
-├── NothingRecordedError   a run holds nothing of what was asked for
+├── NothingRecordedError   a run holds nothing of what is selected
 ├── TriageError         the file of accepted changes is not well formed, or entries have expired
 ├── VersionError        a version that is to be compared is not there, or does not build or load
 ├── EnvironmentsDifferError   two runs were made in environments that differ
@@ -15,9 +15,18 @@ OpbenchError
 
 from __future__ import annotations
 
+import contextlib
+from typing import ClassVar
+
+#: The exit code where nothing could be measured, or compared.
+NOTHING_MEASURED = 6
+
 
 class OpbenchError(Exception):
     """Root of every error that opbench raises on purpose; its text is meant for people."""
+
+    #: The exit code of the command that it ends; unless a subclass says otherwise, of wrong usage.
+    exit_code: ClassVar[int] = 2
 
 
 class DeclarationError(OpbenchError):
@@ -27,7 +36,7 @@ class DeclarationError(OpbenchError):
 class OpFaultError(DeclarationError):
     """One of an op's own functions raises or returns what it mustn't: no fault of a contender.
 
-    where: the op, the place in its source, and which of its functions. why: what is wrong.
+    where: the op, the place in its source, and the function. why: the fault.
     """
 
     def __init__(self, where: str, why: str) -> None:
@@ -39,11 +48,17 @@ class OpFaultError(DeclarationError):
 
 
 class SelectionError(OpbenchError):
-    """What was asked for does not exist, or cannot be combined."""
+    """A selection names something that does not exist, or that cannot be combined.
+
+    The text says what there is instead.
+    """
 
 
 class RunFolderError(OpbenchError):
-    """A run folder cannot be read or written."""
+    """A run folder cannot be read or written.
+
+    The text names the file, and says what to do.
+    """
 
 
 class TruncatedLineError(RunFolderError):
@@ -51,7 +66,12 @@ class TruncatedLineError(RunFolderError):
 
 
 class NothingRecordedError(OpbenchError):
-    """A run can be read and holds nothing of what was asked for; the text says what to use."""
+    """A run can be read and holds nothing of what is selected; the text says what to use.
+
+    As an error of its own, since the command then ends as a run does that measured nothing.
+    """
+
+    exit_code = NOTHING_MEASURED
 
 
 class TriageError(OpbenchError):
@@ -59,12 +79,34 @@ class TriageError(OpbenchError):
 
 
 class VersionError(OpbenchError):
-    """A version that is to be compared does not exist, or does not build or load."""
+    """A version that is to be compared does not exist, or does not build or load.
+
+    The text names the version and what it lacks.
+    """
+
+    exit_code = NOTHING_MEASURED
 
 
 class EnvironmentsDifferError(OpbenchError):
     """Two runs were made in environments that differ, so that their times can't be compared."""
 
+    exit_code = NOTHING_MEASURED
+
 
 class UnsupportedError(OpbenchError):
     """A contender does not run here, or not on these inputs; the text is the reason."""
+
+    exit_code = NOTHING_MEASURED
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's type and text, in a line of at most 300 characters.
+
+    That is the first line of its text, and the second where the first only leads up to it.
+    """
+    lines: list[str] = []
+    # An exception of others need not be well made.
+    with contextlib.suppress(Exception):
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[:2]) if lines and lines[0].endswith(":") else "".join(lines[:1])
+    return f"{type(error).__name__}: {text[:300] or 'no message'}"

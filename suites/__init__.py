@@ -1,5 +1,1 @@
-"""Races: ops with their contracts, oracles, inputs and shapes, one file per family.
-
-PYTEST_DONT_REWRITE (opbench is a pytest plugin: without this word pytest warns of a package that it
-wanted to rewrite and that was imported before it).
-"""
+"""Races: ops with their contracts, oracles, inputs and shapes, one file per family."""

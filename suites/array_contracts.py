@@ -1,4 +1,4 @@
-"""What the array exercises promise: their oracles, and how exact an answer can be."""
+"""The contracts of the array exercises: oracles, and how exact an answer can be."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ def temperatures_normalized(temps: Tensor) -> Tensor:
 
 
 def difference_magnitude(temps: Tensor) -> Tensor:
-    """What the differences sum over: the day and its week's mean."""
+    """The magnitude of the differences: the day and its week's mean."""
     return _each_week(temps, lambda week: week + week.mean(1, keepdim=True)).flatten()
 
 
 def normalized_magnitude(temps: Tensor) -> Tensor:
-    """What the normalised days and their gradients sum over, in units of the deviation."""
+    """The magnitude of the normalised days and their gradients, in units of the deviation."""
 
     def measure(week: Tensor) -> Tensor:
         with torch.no_grad():
@@ -154,7 +154,7 @@ def sample_faults(output: Tensor, probs: Tensor, n: int) -> Tensor:
 def total_price(prices: Tensor, items: Tensor) -> Tensor:
     """The sum of the prices of the items: prices[k], items[n] int64 -> a number.
 
-    Without items it is 0. The price of an item that nobody buys doesn't matter, finite or not.
+    Without items it is 0. The price of an item that isn't bought doesn't matter, finite or not.
     """
     return prices[items].sum()
 

@@ -1,4 +1,4 @@
-"""What the array exercises refuse: functions that make an op's validation, given its name."""
+"""Limits of the array exercises: functions that make an op's validation, given its name."""
 
 from __future__ import annotations
 

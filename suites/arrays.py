@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.declare import Cost, Op
-from suites import array_contracts, array_inputs, array_limits
+from opbench import Cost, Op
+from opbench.suites import array_contracts, array_inputs, array_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

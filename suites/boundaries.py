@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from harness.declare import Cost, Op
-from suites import boundary_inputs
-from suites.boundary_gradients import boundary_vjp, pooling_matrix, pooling_matrix_jacobian
-from suites.boundary_inputs import largest, with_chance
+from opbench import Cost, Op
+from opbench.suites import boundary_inputs
+from opbench.suites.boundary_gradients import boundary_vjp, pooling_matrix, pooling_matrix_jacobian
+from opbench.suites.boundary_inputs import largest, with_chance
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from suites.boundary_inputs import MakeBoundaries
+    from opbench.suites.boundary_inputs import MakeBoundaries
 
     MakeInputs = Callable[[int, int, int, Generator], Mapping[str, Any]]
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from harness.declare import Cost, Op
-from suites import boundary_inputs
-from suites.boundary_inputs import largest, with_chance
+from opbench import Cost, Op
+from opbench.suites import boundary_inputs
+from opbench.suites.boundary_inputs import largest, with_chance
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from suites.boundary_inputs import MakeBoundaries
+    from opbench.suites.boundary_inputs import MakeBoundaries
 
     MakeInputs = Callable[[int, int, int, Generator], Mapping[str, Any]]
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def _matrix(boundaries: Tensor) -> Tensor:
-    """The weights of the groups' means, with the gradient that trains whoever sets the boundaries.
+    """The weights of the groups' means, with the gradient that trains a predictor of boundaries.
 
     boundaries[B, L] of 0 and 1, floating -> [B, L, S]. A 1 ends its group; S is the largest number
     of boundaries of a row. Column s holds 1/n for the n tokens of group s, else 0. Rows with fewer
@@ -95,8 +95,9 @@ def _only_nan(output: Tensor) -> Tensor:
 
 # --- what is summed over, in absolute values ---------------------------------------------------
 #
-# Whoever makes the gradient of running sums along the sequence rounds by what other groups hold, so
-# an element is allowed the errors of its own group and those of the average group of its row.
+# A contender that makes the gradient of running sums along the sequence rounds by what other groups
+# hold, so an element is allowed the errors of its own group and those of the average group of its
+# row.
 
 
 def _matrix_magnitude(boundaries: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from suites import spans
+from opbench.suites import spans
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

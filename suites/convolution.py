@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from harness.declare import Op
-from suites import convolution_inputs as given
-from suites import convolution_limits as limits
-from suites.convolution_inputs import Steps, area, grid, pair
+from opbench import Op
+from opbench.suites import convolution_inputs as given
+from opbench.suites import convolution_limits as limits
+from opbench.suites.convolution_inputs import Steps, area, grid, pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import Tensor
 
-    from suites.convolution_inputs import Size
+    from opbench.suites.convolution_inputs import Size
 
 # --- the contracts ---------------------------------------------------------------------------
 
@@ -141,7 +141,7 @@ def _col2im(
 
 
 def _taps(x: Tensor, kernel: Size, steps: Steps) -> Iterator[Tensor]:
-    """What each tap of the windows sees of the image, padded with zeros: [N, C, Oh, Ow].
+    """The elements of the zero-padded image under each tap of the windows: [N, C, Oh, Ow].
 
     Views of the image itself where there is no padding.
     """

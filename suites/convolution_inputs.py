@@ -1,4 +1,4 @@
-"""What the races of convolution and pooling are given: shapes and inputs."""
+"""Shapes and inputs of convolution and pooling."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from harness.named import call_named
+from opbench.harness.declaration.named_arguments import call_named
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from harness.declare import Shape
+    from opbench import Shape
 
     Make = Callable[..., Mapping[str, Any]]
     Images = Callable[[int, int, int, int, Generator], Tensor]
@@ -179,7 +179,7 @@ def deep_sum(
 
 
 def convolution_gradient(make: Make, *, ones: bool = False) -> Make:
-    """What `make` gives, and a gradient of its output.
+    """The inputs of `make`, and a gradient of their output.
 
     ones: images of ones, and a gradient of one sign for each channel: more than bfloat16 can count.
     """
@@ -203,8 +203,10 @@ def convolution_gradient(make: Make, *, ones: bool = False) -> Make:
         made.pop("b", None)  # no gradient depends on the bias
         x = made["x"] = torch.ones(N, Ci, 40, 40) if ones else made["x"]
         size = grid(area(x), area(made["w"]), _steps(made))
-        slopes = torch.randn(N, Co, *size, generator=rng)
-        made["grad_out"] = slopes[:1, :, :1, :1].sign().expand_as(slopes) if ones else slopes
+        gradients = torch.randn(N, Co, *size, generator=rng)
+        made["grad_out"] = (
+            gradients[:1, :, :1, :1].sign().expand_as(gradients) if ones else gradients
+        )
         return made
 
     return inputs
@@ -236,11 +238,11 @@ def peaks(rng: Generator) -> Mapping[str, Any]:
 
 
 def pooling_gradient(make: Make, *, positive: bool = False) -> Make:
-    """What `make` gives, and a gradient of its output."""
+    """The inputs of `make`, and a gradient of their output."""
 
     def change(made: dict[str, Any], size: list[int], rng: Generator) -> Mapping[str, Any]:
-        slopes = torch.randn(*made["x"].shape[:2], *size, generator=rng)
-        return {**made, "grad_out": slopes.abs() + 1 if positive else slopes}
+        gradients = torch.randn(*made["x"].shape[:2], *size, generator=rng)
+        return {**made, "grad_out": gradients.abs() + 1 if positive else gradients}
 
     return _with_windows(make, change)
 
@@ -263,7 +265,7 @@ def columns(make: Make, fill: Change | None = None, *, positive: bool = False) -
 
 
 def _with_windows(make: Make, change: Callable[..., Mapping[str, Any]]) -> Make:
-    """What `change` makes of what `make` gives, of its windows' grid, and of `rng`."""
+    """The inputs that `change` makes of those of `make`, of the grid of windows, and of `rng`."""
 
     def inputs(
         N: int,
@@ -341,7 +343,7 @@ def tied(N: int, C: int, H: int, W: int, rng: Generator) -> Tensor:
 
 
 def negative(N: int, C: int, H: int, W: int, rng: Generator) -> Tensor:
-    """Less than zero: whoever pads with zeros finds those."""
+    """Less than zero: the maximum of a window padded with zeros would be the padding."""
     return -distinct(N, C, H, W, rng).abs()
 
 

@@ -1,18 +1,18 @@
-"""What is outside the contracts of convolution and pooling, and the work that cannot be avoided."""
+"""Limits of the contracts of convolution and pooling, and their compulsory work."""
 
 from __future__ import annotations
 
 from math import prod
 from typing import TYPE_CHECKING
 
-from harness.declare import Cost
-from suites.convolution_inputs import Steps, area, grid, pair
+from opbench import Cost
+from opbench.suites.convolution_inputs import Steps, area, grid, pair
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from suites.convolution_inputs import Size
+    from opbench.suites.convolution_inputs import Size
 
 # --- what is outside the contracts -----------------------------------------------------------
 

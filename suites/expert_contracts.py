@@ -1,4 +1,4 @@
-"""What the mixture-of-experts ops are: contracts, refusals, and how answers are compared."""
+"""Contracts of the mixture-of-experts ops: oracles, validation, and how answers are compared."""
 
 from __future__ import annotations
 
@@ -167,10 +167,10 @@ def _validate_rank(op: str, name: str, tensor: Tensor, axes: str) -> None:
         raise ValueError(f"{op}: {name}: shape {list(tensor.shape)}, only [{axes}] is allowed")
 
 
-def _validate_shape(op: str, name: str, tensor: Tensor, wanted: torch.Size) -> None:
-    if tensor.shape != wanted:
+def _validate_shape(op: str, name: str, tensor: Tensor, expected: torch.Size) -> None:
+    if tensor.shape != expected:
         raise ValueError(
-            f"{op}: {name}: shape {list(tensor.shape)}, only {list(wanted)} is allowed"
+            f"{op}: {name}: shape {list(tensor.shape)}, only {list(expected)} is allowed"
         )
 
 

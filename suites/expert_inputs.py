@@ -1,4 +1,4 @@
-"""What the mixture-of-experts races are run on: routings, even and uneven, and what is routed."""
+"""Inputs of the mixture-of-experts ops: routings, even and uneven, and the routed rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from suites import spans
+from opbench.suites import spans
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.declare import Cost, Op
-from suites import expert_contracts as contracts
-from suites import expert_inputs as given
+from opbench import Cost, Op
+from opbench.suites import expert_contracts as contracts
+from opbench.suites import expert_inputs as given
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import Op, Shape
-from suites import layout_inputs as given
+from opbench import Op, Shape
+from opbench.suites import layout_inputs as given
 
 if TYPE_CHECKING:
     from torch import Tensor

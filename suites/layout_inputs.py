@@ -1,4 +1,4 @@
-"""What the layout races are given, what they refuse, and what their work amounts to."""
+"""Inputs, limits and compulsory work of the layout ops."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from harness.declare import Cost
+from opbench import Cost
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -141,9 +141,9 @@ def validate_stack(tensors: Sequence[Tensor]) -> None:
     first = tensors[0]
     for index, tensor in enumerate(tensors):
         if tensor.ndim != 2 or tensor.shape != first.shape:
-            wanted = f"[H, W] as tensors[0], {list(first.shape)}," if index else "[H, W]"
+            expected = f"[H, W] as tensors[0], {list(first.shape)}," if index else "[H, W]"
             raise ValueError(
-                f"{op}: tensors[{index}]: shape {list(tensor.shape)}, only {wanted} is allowed"
+                f"{op}: tensors[{index}]: shape {list(tensor.shape)}, only {expected} is allowed"
             )
         if tensor.dtype != first.dtype:
             raise TypeError(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from harness.declare import Cost, Op
-from suites import spans
-from suites.text import text_lengths
+from opbench import Cost, Op
+from opbench.suites import spans
+from opbench.suites.text import text_lengths
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.declare import Cost, Op
-from suites import reduction_inputs as made
+from opbench import Cost, Op
+from opbench.suites import reduction_inputs as made
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,9 +105,9 @@ def _classifier_accuracy(scores: Tensor, true_classes: Tensor) -> Tensor:
     Of no rows (B=0) the fraction is NaN.
     """
     right = 0
-    for row, wanted in zip(scores, true_classes.tolist(), strict=True):
+    for row, label in zip(scores, true_classes.tolist(), strict=True):
         top = row.isnan() if row.isnan().any() else row == row.max()
-        right += int(top.nonzero()[0]) == wanted
+        right += int(top.nonzero()[0]) == label
     return torch.tensor(right / len(scores) if len(scores) else torch.nan, dtype=torch.float64)
 
 

@@ -1,4 +1,4 @@
-"""Random spans and awkward values: what the inputs of the ragged races are made of.
+"""Random spans and awkward values, for the inputs of the ragged ops.
 
 The functions of lengths return [rows, patches] that sum to `size` at most in each row.
 """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from harness.declare import Cost, Op, Shape
+from opbench import Cost, Op, Shape
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -81,9 +81,9 @@ def _validate_merging(x: Tensor, order: str) -> None:
 def _validate_merging_linear(x: Tensor, weight: Tensor, order: str) -> None:
     op = "patch_merging_linear"
     _validate_patches(op, x, order)
-    wanted = [2 * x.shape[3], 4 * x.shape[3]]
-    if list(weight.shape) != wanted:
-        raise ValueError(f"{op}: weight: shape {list(weight.shape)}, only {wanted} is allowed")
+    expected = [2 * x.shape[3], 4 * x.shape[3]]
+    if list(weight.shape) != expected:
+        raise ValueError(f"{op}: weight: shape {list(weight.shape)}, only {expected} is allowed")
     _validate_floating(op, "x", x, "weight", weight)
 
 

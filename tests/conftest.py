@@ -23,9 +23,9 @@ settings.load_profile("any machine")
 @pytest.fixture(scope="session")
 def catalog():
     """The built-in catalogue."""
-    import harness
+    import opbench
 
-    return harness.load()
+    return opbench.load()
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +48,34 @@ def runner(tmp_path, origin):
     from tests.action_steps import shallow
 
     return shallow(tmp_path, origin)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder of its own to run in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory):
+    """A finished run with one of each trouble."""
+    from opbench.harness.cli.app import main
+    from opbench.harness.cli.exit_codes import Exit
+    from tests.harness.runs import BRIEF, TROUBLE
+
+    root = tmp_path_factory.mktemp("runs")
+    words = ["run", "row_sum", *TROUBLE, *BRIEF, "--in-process", "--out", str(root), "--id", "one"]
+    assert main(words) == Exit.WRONG
+    return root / "one"
+
+
+@pytest.fixture
+def one_thread():
+    """Torch on one thread, so that nobody waits for a thread that others keep from running."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

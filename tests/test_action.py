@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.cli import parsers
+from opbench.harness.cli.app import parsers
 from tests.action_steps import (
     ACTION,
     INPUTS,

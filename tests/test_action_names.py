@@ -8,7 +8,7 @@ from tests.action_steps import git, pull_request, shallow
 @pytest.mark.parametrize(
     "base", ["main:mine", "main:refs/heads/mine", "+main:mine", "+main", "a b"]
 )
-def test_a_base_that_is_no_name_is_told_and_fetches_nothing(tmp_path, base):
+def test_a_base_that_is_no_name_is_refused_and_nothing_fetched(tmp_path, base):
     runner = shallow(tmp_path, pull_request(tmp_path))
     git(runner.checkout, "branch", "mine")
     before = git(runner.checkout, "for-each-ref", "refs/heads")

@@ -3,18 +3,17 @@
 import re
 import shutil
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from harness.cli import parsers
-from harness.parsing import Parser
-from results import gate_table, profile_table
+from opbench.harness.cli.app import parsers
+from opbench.harness.cli.parsing import Parser
+from opbench.results.report import findings, profiles
 from tests.docs_blocks import blocks_of, headings, indented_commands, run_page
+from tests.places import ROOT
 
-ROOT = Path(__file__).parent.parent
 #: Every page but those of the catalogue, which `opbench list --markdown` writes: their blocks are
-#: signatures, and tests/harness/test_pages.py compares the pages with the declarations.
+#: signatures, and tests/harness/cli/test_catalogue_pages.py compares them with the declarations.
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
     for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
@@ -153,8 +152,8 @@ def test_verbs_take_what_the_readme_says_of_them():
 @pytest.mark.parametrize(
     ("name", "command", "columns"),
     [
-        ("README.md", "gate", gate_table.COLUMNS),
-        ("docs/reading.md", "profile", profile_table.COLUMNS),
+        ("README.md", "gate", findings.COLUMNS),
+        ("docs/reading.md", "profile", profiles.COLUMNS),
     ],
 )
 def test_tables_of_commands_that_are_not_run_have_the_columns_of_today(name, command, columns):

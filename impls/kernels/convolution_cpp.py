@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from impls.kernels import cpp_ops
-from impls.kernels.cpp_ops import Kernel
+from opbench.impls.kernels import cpp_ops
+from opbench.impls.kernels.cpp_ops import Kernel
 
 SOURCE = Path(__file__).with_name("convolution.cpp")
 
@@ -86,7 +86,7 @@ def _flat(*sizes: Size) -> list[int]:
     return [n for size in sizes for n in ((size, size) if isinstance(size, int) else size)]
 
 
-# --- what torch has to be told ---------------------------------------------------------------
+# --- registration with torch -----------------------------------------------------------------
 
 
 def _grid(height: int, width: int, options: tuple[int, ...]) -> tuple[int, int]:

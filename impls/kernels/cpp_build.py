@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from harness.declare import Unavailable
+from opbench import Unavailable
 
 # No -ffast-math: NaN and infinities must come out right. The two -fno- flags only say that nobody
 # reads errno or the floating-point exception flags, which lets more loops become vector code.
@@ -50,8 +50,8 @@ class Library:
 def load(source: Path, *, registrars: tuple[Path, ...] = ()) -> Library:
     """Compile `source` unless the cache has it, load it, and return where its ops are.
 
-    registrars: the files that tell torch of its ops. Another text of theirs makes another
-    namespace, so that two versions of what they register don't meet in one.
+    registrars: the files that register its ops with torch. Another text of theirs makes another
+        namespace, so that two versions of what they register don't meet in one.
     """
     library = build(source, registrars=registrars)
     try:
@@ -74,25 +74,25 @@ def build(source: Path, *, registrars: tuple[Path, ...] = ()) -> Library:
 
 
 def cache_folder() -> Path:
-    """The folder that compiled kernels are kept in."""
+    """The folder of compiled kernels."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "opbench" / "kernels"
 
 
 def find_compiler() -> tuple[str, ...]:
     """The command of the C++ compiler: $CXX, else the first common one on the PATH."""
-    asked = tuple(shlex.split(os.environ.get("CXX", "")))
-    for command in (asked,) if asked else tuple((name,) for name in COMPILERS):
+    chosen = tuple(shlex.split(os.environ.get("CXX", "")))
+    for command in (chosen,) if chosen else tuple((name,) for name in COMPILERS):
         if found := shutil.which(command[0]):
             return (found, *command[1:])
-    wanted = f"$CXX ({asked[0]})" if asked else ", ".join(COMPILERS)
+    tried = f"$CXX ({chosen[0]})" if chosen else ", ".join(COMPILERS)
     raise Unavailable(
-        f"no C++ compiler: {wanted} not found; install g++ or clang++, or set CXX to one"
+        f"no C++ compiler: {tried} not found; install g++ or clang++, or set CXX to one"
     )
 
 
 def flags() -> tuple[str, ...]:
-    """What every kernel is compiled with on this machine."""
+    """The flags that every kernel is compiled with on this machine."""
     return FLAGS + (X86_FLAGS if platform.machine() in ("x86_64", "AMD64") else ())
 
 
@@ -126,11 +126,11 @@ def _version(compiler: tuple[str, ...]) -> str:
 
 @functools.cache
 def _machine() -> str:
-    """What -march=native stands for here: a cache may be shared by unlike machines."""
+    """The processor that -march=native stands for: unlike machines may share a cache."""
     cpu = Path("/proc/cpuinfo")
     lines = cpu.read_text(encoding="utf-8").splitlines() if cpu.exists() else []
-    told = sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
-    return "\n".join((platform.machine(), *told))
+    facts = sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
+    return "\n".join((platform.machine(), *facts))
 
 
 def _compile(source: Path, library: Library, compiler: tuple[str, ...]) -> None:

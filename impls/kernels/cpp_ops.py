@@ -13,22 +13,20 @@ from typing import Any
 import torch
 from torch.autograd import forward_ad
 
-from impls.kernels import cpp_build
+from opbench.impls.kernels import cpp_build
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """What torch has to be told of one op of a C++ source.
+    """The registration of one op of a C++ source with torch."""
 
-    shape: of the op's arguments; the tensor, or tensors, that it would return, with their sizes and
-        dtypes but without data.
-    backward: of the ops of the source, the context and the outputs' gradients; one gradient, or
-        None, for every argument. None where the op isn't differentiable.
-    keep: of the context, the op's arguments and its output; saves what backward needs.
-    """
-
+    #: Of the op's arguments: the tensors that it would return, with their sizes and dtypes but
+    #: without data.
     shape: Callable[..., Any]
+    #: Of the ops of the source, the context and the outputs' gradients: one gradient, or None, for
+    #: every argument. None where the op isn't differentiable.
     backward: Callable[..., Any] | None = None
+    #: Of the context, the op's arguments and its output: saves what backward needs.
     keep: Callable[..., None] | None = None
 
 
@@ -39,7 +37,7 @@ def load(source: Path, kernels: Mapping[str, Kernel]) -> SimpleNamespace:
     """The ops of `source`, compiled and registered if need be, by the names of `kernels`.
 
     Each is resolved once: a call pays for no look-up. Under `quick` are the same ops for calls that
-    nobody may differentiate through: they spare them the half of a small call that goes into being
+    can't be differentiated through: they save the half of a small call that goes into being
     differentiable. Raises `Unavailable` where it can't be compiled.
     """
     with _LOADING:
@@ -86,7 +84,7 @@ def _registered(namespace: str, kernels: tuple[tuple[str, Kernel], ...]) -> Simp
 
 
 def _quick(op: Callable[..., Any], kernel: Kernel) -> Callable[..., Any]:
-    """`op`, past its registered gradient where nobody can ask for one."""
+    """`op`, without its registered gradient where the call can't be differentiated through."""
     if kernel.backward is None:
         return op
 
@@ -106,7 +104,7 @@ def _is_transformed() -> bool:
 
 
 def _is_tracked(value: Any) -> bool:
-    """Whether it is a tensor with a gradient, or one of a kind that does as it likes."""
+    """Whether it is a tensor with a gradient, or a subclass with dispatch rules of its own."""
     if type(value) is not torch.Tensor:
         return isinstance(value, torch.Tensor)
     return value.requires_grad

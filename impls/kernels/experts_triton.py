@@ -13,10 +13,10 @@ import triton
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from harness.declare import interprets_triton
-from impls.kernels import experts_kernels_triton as kernels
-from impls.kernels import gating_kernels_triton as gating
-from impls.kernels.triton_variant import OPTIONS
+from opbench import interprets_triton
+from opbench.impls.kernels import experts_kernels_triton as kernels
+from opbench.impls.kernels import gating_kernels_triton as gating
+from opbench.impls.kernels.triton_variant import OPTIONS
 
 MAX_BLOCK = 1024  # columns of a row that a program moves at once
 ELEMENTS = 2048  # of rows and columns together

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from impls.kernels import cpp_ops
-from impls.kernels.cpp_ops import Kernel
+from opbench.impls.kernels import cpp_ops
+from opbench.impls.kernels.cpp_ops import Kernel
 
 SOURCE = Path(__file__).with_name("inverse_cdf.cpp")
 

@@ -16,7 +16,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from impls.kernels.triton_variant import OPTIONS, variant
+from opbench.impls.kernels.triton_variant import OPTIONS, variant
 
 ELEMENTS = 2048  # that one program copies: 16 a thread with four warps
 MAX_OFFSETS = 64

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from impls.kernels import cpp_ops
-from impls.kernels.cpp_ops import Kernel, keep
+from opbench.impls.kernels import cpp_ops
+from opbench.impls.kernels.cpp_ops import Kernel, keep
 
 SOURCE = Path(__file__).with_name("segment_mean.cpp")
 

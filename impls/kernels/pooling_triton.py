@@ -8,8 +8,8 @@ import torch
 import triton
 from torch import Tensor
 
-from impls.kernels import segment_mean_triton as kernels
-from impls.kernels.triton_variant import OPTIONS
+from opbench.impls.kernels import segment_mean_triton as kernels
+from opbench.impls.kernels.triton_variant import OPTIONS
 
 ROWS = 4  # rows that one program reads at a time
 MAX_BLOCK = 512

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from impls.kernels import cpp_ops
-from impls.kernels.cpp_ops import Kernel, keep
+from opbench.impls.kernels import cpp_ops
+from opbench.impls.kernels.cpp_ops import Kernel, keep
 
 SOURCE = Path(__file__).with_name("reductions.cpp")
 
@@ -58,7 +58,7 @@ def _ops() -> SimpleNamespace:
 
 
 def _levels(matrix: Tensor) -> Tensor:
-    """What forward hands to backward, in the type that is computed with."""
+    """The levels that forward saves for backward, in the type that is computed with."""
     dtype = torch.float64 if matrix.dtype == torch.float64 else torch.float32
     return matrix.new_empty((matrix.shape[0], 2), dtype=dtype)
 
@@ -73,23 +73,23 @@ def _keep_output(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
 
 
 def _dot_backward(ops: SimpleNamespace, ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
-    slopes: tuple[Tensor, Tensor] = ops.batch_dot_backward(grad, *ctx.saved_tensors)
-    return slopes
+    gradients: tuple[Tensor, Tensor] = ops.batch_dot_backward(grad, *ctx.saved_tensors)
+    return gradients
 
 
 def _logsumexp_backward(ops: SimpleNamespace, ctx: Any, grad: Tensor, _: Tensor) -> Tensor:
-    slope: Tensor = ops.logsumexp_backward(grad, *ctx.saved_tensors)
-    return slope
+    gradient: Tensor = ops.logsumexp_backward(grad, *ctx.saved_tensors)
+    return gradient
 
 
 def _softmax_backward(ops: SimpleNamespace, ctx: Any, grad: Tensor) -> Tensor:
-    slope: Tensor = ops.softmax_backward(grad, *ctx.saved_tensors)
-    return slope
+    gradient: Tensor = ops.softmax_backward(grad, *ctx.saved_tensors)
+    return gradient
 
 
 def _logsoftmax_backward(ops: SimpleNamespace, ctx: Any, grad: Tensor, _: Tensor) -> Tensor:
-    slope: Tensor = ops.logsoftmax_backward(grad, *ctx.saved_tensors)
-    return slope
+    gradient: Tensor = ops.logsoftmax_backward(grad, *ctx.saved_tensors)
+    return gradient
 
 
 def _cross_entropy_backward(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from impls.kernels.triton_variant import OPTIONS, variant
+from opbench.impls.kernels.triton_variant import OPTIONS, variant
 
 
 @triton.jit  # type: ignore[untyped-decorator]

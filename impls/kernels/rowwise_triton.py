@@ -13,8 +13,8 @@ import triton
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from impls.kernels import rowwise_kernels_triton as kernels
-from impls.kernels.triton_variant import OPTIONS
+from opbench.impls.kernels import rowwise_kernels_triton as kernels
+from opbench.impls.kernels.triton_variant import OPTIONS
 
 MAX_BLOCK = 4096  # columns of a row that a program holds at once
 MAX_WHOLE_BYTES = 65536  # of the columns of a row that is kept in registers

@@ -10,7 +10,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from impls.kernels.triton_variant import variant
+from opbench.impls.kernels.triton_variant import variant
 
 
 @triton.jit  # type: ignore[untyped-decorator]

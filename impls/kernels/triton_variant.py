@@ -1,4 +1,4 @@
-"""What every Triton kernel shares: how it is compiled, and with which arguments ahead of time."""
+"""Options that all Triton kernels share, and variants to be compiled ahead of time."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 OPTIONS: Mapping[str, Any] = {"enable_fp_fusion": False}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """One way to compile a kernel ahead of time, with the options of its launch.
-
-    `*T` in the signature points to the element type, `*W` to the type of its sums.
-    """
+    """One way to compile a kernel ahead of time."""
 
     name: str
     kernel: Any
+    #: By argument; `*T` points to the element type, `*W` to the type of its sums.
     signature: Mapping[str, str]
+    #: The values of arguments that are constants.
     constants: Mapping[str, Any]
+    #: Of the launch.
     options: Mapping[str, Any]
 
     def signature_of(self, element: str) -> dict[str, str]:
@@ -43,4 +43,6 @@ def variant(
         argument: pointers.get(argument, "constexpr" if argument in constants else "i64")
         for argument in kernel.arg_names
     }
-    return Variant(name, kernel, signature, constants, options)
+    return Variant(
+        name=name, kernel=kernel, signature=signature, constants=constants, options=options
+    )

@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-from results.errors import RunFolderError
-from results.outputs import ensure_apart_from_runs
+from opbench.results.errors import RunFolderError
+from opbench.results.records.output_paths import ensure_apart_from_runs
+
+#: The formats that are a table: a row per job or per sample. The others always hold all of a run.
+_TABLES = ("csv", "json", "parquet")
+_NAMES = (*_TABLES, "markdown", "pytest-benchmark", "winners")
 
 
 class Export(Protocol):
-    """Writes the run at `run` to the file `target`; by: a row per "job" or per "sample"."""
+    """Writes the run at `run` to the file `target`.
+
+    by: in a format that is a table, a row per "job" or per "sample"; the others ignore it.
+    """
 
     def __call__(self, run: str | Path, target: Path, *, by: str = "job") -> None: ...
 
 
 def _lazy(name: str) -> Export:
+    """An export that imports its module when it is called."""
+
     def export(run: str | Path, target: Path, *, by: str = "job") -> None:
-        module: Any = importlib.import_module(f"results.formats.{name}")
-        _write(cast("Export", module.export), run, target, by=by)
+        module: Any = importlib.import_module(f"opbench.results.formats.{name.replace('-', '_')}")
+        options = {"by": by} if name in _TABLES else {}
+        _write(partial(module.export, run, target, **options), target)
 
     return export
 
 
-def _write(export: Export, run: str | Path, target: Path, *, by: str) -> None:
-    """Call `export`.
+def _write(export: Callable[[], None], target: Path) -> None:
+    """Call `export`, which writes `target`.
 
     Raises RunFolderError, saying what to do, where `target` can't be written or is a run's file.
     """
@@ -39,15 +50,12 @@ def _write(export: Export, run: str | Path, target: Path, *, by: str) -> None:
                 f"there is no folder {target.parent}; make it, or name another file"
             )
         ensure_apart_from_runs(target)
-        export(run, target, by=by)
+        export()
     except OSError as error:
         raise RunFolderError(
             f"{target} cannot be written: {error.strerror or error}; name another file"
         ) from error
 
 
-_NAMES = ("csv", "json", "markdown", "parquet", "pytest-benchmark", "winners")
-#: Name of the format to what writes it.
-FORMATS: Mapping[str, Export] = MappingProxyType(
-    {name: _lazy(name.replace("-", "_")) for name in _NAMES}
-)
+#: The exports by the names of their formats.
+FORMATS: Mapping[str, Export] = MappingProxyType({name: _lazy(name) for name in sorted(_NAMES)})

@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from results.leaderboard import Board, boards_of
-from results.store import open_run
-from results.table import Table, leaderboard_table, operators_table
-
-#: Columns of numbers are set flush right.
-_TEXT_COLUMNS = frozenset(
-    {
-        *("contender", "verdict", "operator", "key", "value"),
-        *("case", "sizes", "best", "as good", "next", "slowest"),
-        *("what", "board", "runs", "caveats", "kind", "grid", "shape"),
-        *("op", "change", "status"),
-    }
-)
+from opbench.results.ranking.leaderboard import boards_of
+from opbench.results.records.run_folder import open_run
+from opbench.results.report.markdown import escape, leaderboards, render
+from opbench.results.report.profiles import operators_table
 
 
-def export(run: str | Path, target: Path, *, by: str = "job") -> None:
+def export(run: str | Path, target: Path) -> None:
     """Write the leaderboards and operators of `run` to `target`, or the summary of a gate.
 
-    `by` makes no difference here.
+    Raises NothingRecordedError where the run has neither races, profiles nor a gate.
     """
     # They draw their tables with what is below.
-    from results.frames import nothing_in
-    from results.gate_report import recorded
-    from results.gate_text import markdown
+    from opbench.results.regression.report import find_report
+    from opbench.results.report.frames import nothing_in
+    from opbench.results.report.gate import markdown
 
     folder = open_run(run)
-    report = recorded(folder)
+    report = find_report(folder)
     if report is not None:
         target.write_text(markdown(report, folder.path), encoding="utf-8")
         return
@@ -47,43 +36,3 @@ def export(run: str | Path, target: Path, *, by: str = "job") -> None:
     if profiles:
         parts.append("## Operators\n\n" + "\n".join(map(render, map(operators_table, profiles))))
     target.write_text("\n".join(parts), encoding="utf-8")
-
-
-def leaderboards(group: Iterable[Board]) -> str:
-    """The leaderboards of some cases, each under its title."""
-    return "\n".join(render(leaderboard_table(board)) for board in group)
-
-
-def render(table: Table) -> str:
-    """A table under its title, and its column of notes as a list below it.
-
-    A note is a sentence or two: as a column it would squeeze the others until words break.
-    """
-    kept = [number for number, name in enumerate(table.columns) if name != "note"]
-    marks = [":---" if table.columns[n] in _TEXT_COLUMNS else "---:" for n in kept]
-    lines = [
-        f"### {escape(table.title)}\n",
-        _line(table.columns[n] for n in kept),
-        _line(marks),
-        *(_line(escape(row[n]) for n in kept) for row in table.rows),
-    ]
-    notes = list(_notes(table))
-    return "\n".join([*lines, "", *notes] if notes else lines) + "\n"
-
-
-def _notes(table: Table) -> Iterator[str]:
-    if "note" in table.columns:
-        column = table.columns.index("note")
-        for row in table.rows:
-            if row[column]:
-                yield f"- **{escape(row[0])}**: {escape(row[column])}"
-
-
-def escape(text: str) -> str:
-    """`text` on one line, its marks of Markdown taken literally."""
-    flat = " ".join(text.split())
-    return re.sub(r"([\\`*|<\[\]]|(?<!\w)_|_(?!\w))", r"\\\1", flat)
-
-
-def _line(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from results.frames import read_some
+from opbench.results.report.frames import read_some
 
 
 def export(run: str | Path, target: Path, *, by: str = "job") -> None:

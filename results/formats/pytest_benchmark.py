@@ -1,4 +1,4 @@
-"""A run as pytest-benchmark's JSON: for `pytest-benchmark compare`, and for what else reads it."""
+"""A run as pytest-benchmark's JSON, for `pytest-benchmark compare` and other readers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from pytest_benchmark import __version__
 from pytest_benchmark.stats import Stats
 
-from results.benchmark_items import (
+from opbench.results.formats.pytest_benchmark_items import (
     OWN,
     extra_info_of,
     fullname_of,
@@ -21,18 +21,18 @@ from results.benchmark_items import (
     own,
     params_of,
 )
-from results.frames import nothing_in
-from results.leaderboard import Row, boards_of
-from results.record import Environment, Measured, Record
-from results.stats import Interval
-from results.store import open_run
+from opbench.results.ranking.leaderboard import Row, boards_of
+from opbench.results.records import Environment, Measured, Record
+from opbench.results.records.run_folder import open_run
+from opbench.results.report.frames import nothing_in
+from opbench.results.statistics.intervals import Interval
 
 
-def export(run: str | Path, target: Path, *, by: str = "job") -> None:
-    """Write `run` to `target`, every sample included. `by` makes no difference here.
+def export(run: str | Path, target: Path) -> None:
+    """Write `run` to `target`, every sample included.
 
-    Contenders that were not measured have no place among the benchmarks: they are kept beside
-    them, so that `opbench import` gives the whole run back, its profiles apart.
+    Contenders that were not measured have no place among the benchmarks: they stand beside them,
+    so that `opbench import` gives the whole run back, its profiles apart.
     """
     folder = open_run(run)
     records = folder.records()
@@ -78,14 +78,14 @@ def _benchmark(record: Record, measured: Measured, rank: Row | None) -> Mapping[
 
 
 def _standing(rank: Row) -> Mapping[str, Any]:
-    """The verdict, and the ratio to the best with the ends of its interval where they are known."""
+    """The verdict, and the ratio to the best with the ends of its interval, null where unknown."""
     ratio = rank.ratio or Interval(math.nan, math.nan, math.nan)
     ends = {"ratio": ratio.value, "low": ratio.low, "high": ratio.high}
-    known = {name: value if math.isfinite(value) else None for name, value in ends.items()}
-    return {"verdict": rank.verdict, **known}
+    finite = {name: value if math.isfinite(value) else None for name, value in ends.items()}
+    return {"verdict": rank.verdict, **finite}
 
 
-#: What pytest-benchmark writes outside of a repository: a run knows of none.
+#: As pytest-benchmark writes it outside of a repository: a run knows of none.
 _COMMIT_INFO = {
     "id": "unversioned",
     "time": None,
@@ -97,12 +97,12 @@ _COMMIT_INFO = {
 
 
 def _machine_info(environment: Environment) -> Mapping[str, Any]:
-    """What a run knows of its machine, under pytest-benchmark's names."""
-    known = dict(environment.stable)
-    system, _, machine = known.get("system", "").partition(" ")
+    """The facts of a run's machine, under pytest-benchmark's names."""
+    facts = dict(environment.stable)
+    system, _, machine = facts.get("system", "").partition(" ")
     return {
         "system": system,
         "machine": machine,
-        "python_version": known.get("python", ""),
-        "cpu": {"brand_raw": known.get("cpu", "")},
+        "python_version": facts.get("python", ""),
+        "cpu": {"brand_raw": facts.get("cpu", "")},
     }

@@ -1,4 +1,4 @@
-"""A run as Markdown: who won each case of each op, with where and how it was measured."""
+"""A run as Markdown: the winner of each case of each op, and where and how it was measured."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import itertools
 import shlex
 from pathlib import Path
 
-from results.formats.markdown import escape, render
-from results.frames import nothing_in
-from results.leaderboard import boards_of
-from results.store import open_run
-from results.table import winners_table
+from opbench.results.ranking.leaderboard import boards_of
+from opbench.results.records.run_folder import open_run
+from opbench.results.report.frames import nothing_in
+from opbench.results.report.leaderboard import winners_table
+from opbench.results.report.markdown import escape, render
 
 
-def export(run: str | Path, target: Path, *, by: str = "job") -> None:
-    """Write the winners of `run` to `target`. `by` makes no difference here."""
+def export(run: str | Path, target: Path) -> None:
+    """Write the winners of `run` to `target`.
+
+    Raises NothingRecordedError where the run has no races.
+    """
     folder = open_run(run)
     info, boards = folder.info, sorted(boards_of(folder), key=lambda board: board.case.op)
     if not boards:

@@ -9,7 +9,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.cli import main
+from opbench.harness.cli.app import main
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.cli import main
-from harness.exits import Exit
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
+from tests.places import LOADED
 
-LOADED = Path(__file__).parent.parent / "loaded"
 CODES = {int(code) for code in Exit}
 #: Where the commands may write: what was asked for, what is kept of the machine, what is published.
 PUBLISHED = ("runs/one/tensorboard", "runs/torn/tensorboard", "runs/history")
@@ -291,7 +291,7 @@ def test_whatever_is_asked_is_done_or_refused(home, words):
 def test_a_process_of_its_own_is_no_different(home, words):
     before = contents(home.parent)
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "harness.cli", *words],
+        [sys.executable, "-P", "-m", "opbench", *words],
         capture_output=True,
         text=True,
         errors="replace",

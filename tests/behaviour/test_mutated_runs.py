@@ -17,10 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from results import codec
-from results.formats import FORMATS
-from results.record import Ceilings, Right, Started
-from results.store import create
+from opbench.results.formats import FORMATS
+from opbench.results.records import Ceilings, Right, Started, codec
+from opbench.results.records.run_folder import create
 from tests.behaviour.commands import files, run
 from tests.results.benchmark_files import document, entry
 from tests.results.examples import case, info, measured, profile, record
@@ -61,7 +60,16 @@ def seeded(examples: int) -> settings:
 def material(tmp_path_factory):
     """A race, a gate and a profile, each small; and the race as a benchmark file."""
     root = tmp_path_factory.mktemp("material")
-    lines: list[Any] = [Ceilings("cpu-1234", "cpu", 1, ((1024, 1e9),), (("float32", 1e10),), 1e-6)]
+    lines: list[Any] = [
+        Ceilings(
+            environment_key="cpu-1234",
+            device="cpu",
+            threads=1,
+            memory=((1024, 1e9),),
+            matmul=(("float32", 1e10),),
+            dispatch_s=1e-6,
+        )
+    ]
     for size in (10, 11):
         on = case(shape=f"s{size}", size=size)
         for number, name in enumerate(("mine", "yours")):

@@ -25,7 +25,7 @@ VARIANTS = {
         ("float32", "float16", "bfloat16", "int64"),
     ),
 }
-COMMAND = (sys.executable, "-m", "harness.cli")
+COMMAND = (sys.executable, "-m", "opbench")
 CHECK = (*COMMAND, "check", "--jobs", "1", "--json")
 EAGER = ("-k", "not compile")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, sync_playwright
 
-from dashboards.serve import Server, serve
+from opbench.dashboards.serve import Server, serve
 from tests.harness.processes import PATIENCE, within
 
 CHROME = os.environ.get("CHROME") or shutil.which("chromium")

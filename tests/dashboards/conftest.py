@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboards import serve
+from opbench.dashboards import serve
 from tests.harness.processes import PATIENCE
 
 

@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 from tensorboard.util import tensor_util
 
-from dashboards.forest import MOST_ROWS, forest
-from dashboards.publish import publish
-from results import store
-from results.gate_report import report_of
+from opbench.dashboards.forest import MOST_ROWS, forest
+from opbench.dashboards.publish import publish
+from opbench.results.records import run_folder
+from opbench.results.regression.report import report_of
 from tests.dashboards.test_publish import of_plugin, read
 from tests.results.examples import case, info, make_run, profile
 from tests.results.gates import make_gate, units
@@ -55,7 +55,7 @@ def test_a_run_that_is_no_gate_has_no_such_page(tmp_path):
 
 
 def test_a_gate_that_compared_nothing_has_no_picture(tmp_path, folder):
-    empty = store.create(tmp_path, info())
+    empty = run_folder.create(tmp_path, info())
     empty.append(next(folder.lines()))
 
     published = read(publish(empty))
@@ -64,7 +64,7 @@ def test_a_gate_that_compared_nothing_has_no_picture(tmp_path, folder):
     assert not of_plugin(published, "images")
 
 
-def test_who_needs_a_look_is_at_the_top(folder):
+def test_the_slower_are_at_the_top(folder):
     figure = forest(report_of(folder))
 
     assert labels(figure) == [
@@ -100,7 +100,7 @@ def test_many_rows_are_cut_after_the_most_important(tmp_path):
     assert f"{MOST_ROWS} of 64" in figure.texts[0].get_text()
 
 
-def test_what_is_beyond_the_picture_is_an_arrow(tmp_path):
+def test_an_interval_beyond_the_picture_ends_in_an_arrow(tmp_path):
     folder = make_gate(tmp_path)
     for unit in units("once", case(), 1.0, number=1):
         folder.append(unit)
@@ -126,8 +126,8 @@ def test_a_void_session_says_so(tmp_path):
     assert "void" in forest(report_of(folder)).texts[0].get_text()
 
 
-def test_what_grew_is_a_text_of_its_own(tmp_path):
-    run = store.create(tmp_path, info())
+def test_profile_differences_are_a_text_of_their_own(tmp_path):
+    run = run_folder.create(tmp_path, info())
     for side in ("base", "head"):
         run.append(dataclasses.replace(profile(), side=side))
 

@@ -7,12 +7,12 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
-from dashboards.history import is_history, publish_history
-from dashboards.serve import serve
-from harness.cli import main
-from harness.exits import Exit
-from results.errors import RunFolderError
-from results.history import history
+from opbench.dashboards.history import is_history, publish_history
+from opbench.dashboards.serve import serve
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
+from opbench.results.errors import RunFolderError
+from opbench.results.regression.history import history
 from tests.harness.processes import PATIENCE
 from tests.results.examples import make_run
 from tests.results.histories import make_runs, noisy
@@ -37,7 +37,7 @@ def read(folder):
 
 
 def test_the_series_are_scalars_by_run_and_time(runs):
-    (series,) = history(runs, wanted=lambda r: r.contender == "einsum").series
+    (series,) = history(runs, keep=lambda r: r.contender == "einsum").series
     events = read(runs / "history/tensorboard/contenders/einsum").Tensors(TAG)
 
     known = [point for point in series.points if point.relative is not None]
@@ -88,7 +88,7 @@ def test_a_folder_that_cannot_be_written(runs, tmp_path):
         publish_history(history(runs), tmp_path / "file")
 
 
-def test_what_is_no_history_is_not_replaced(runs, tmp_path):
+def test_a_folder_that_is_no_history_is_not_replaced(runs, tmp_path):
     found = history(runs)
     make_run(tmp_path, "history")
     (tmp_path / "theirs" / "tensorboard").mkdir(parents=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.labels import labels, series_labels, slug
+from opbench.dashboards.labels import labels, series_labels, slug
 from tests.results.examples import case
 
 
-def test_labels_tell_what_differs():
+def test_labels_have_the_fields_that_differ():
     cases = [case(), case(direction="backward"), case(shape="large", threads=2)]
 
     assert list(labels(cases).values()) == [
@@ -36,7 +36,7 @@ def test_a_series_spans_sizes_but_not_options():
 
 
 @given(st.text(max_size=120), st.text(max_size=120))
-def test_slugs_are_names_of_folders_and_told_apart(one, other):
+def test_slugs_are_distinct_names_of_folders(one, other):
     assert "/" not in slug(one)
     assert slug(one) not in ("", ".", "..")
     assert len(slug(one).encode()) <= 255

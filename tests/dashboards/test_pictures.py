@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dashboards.heatmap import heat_maps
-from dashboards.sizes import sizes
-from dashboards.view import views
+from opbench.dashboards.heatmap import heat_maps
+from opbench.dashboards.sizes import sizes
+from opbench.dashboards.view import views
 from tests.results.examples import case, measured, record
 
 

@@ -13,12 +13,11 @@ from tensorboard.plugins.histogram import metadata as histogram_metadata
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 from tensorboard.util import tensor_util
 
-from dashboards.publish import is_published, publish
-from results import store
-from results.errors import RunFolderError
-from results.leaderboard import boards
-from results.record import Measured
-from results.stats import median
+from opbench.dashboards.publish import is_published, publish
+from opbench.results.errors import RunFolderError
+from opbench.results.ranking.leaderboard import boards
+from opbench.results.records import Measured, run_folder
+from opbench.results.statistics.intervals import median
 from tests.results.examples import case, info, make_run, measured, record, records
 
 
@@ -141,7 +140,7 @@ def test_texts(published):
     assert "aten::bmm" in texts["operators/patch_pooling"]
 
 
-def test_pictures_are_png_of_the_size_they_tell(published):
+def test_pictures_are_png_of_the_stated_size(published):
     found = of_plugin(published, "images")
 
     assert {tag for _, tag in found} == {
@@ -187,20 +186,20 @@ def test_a_failure_leaves_the_old_pages(tmp_path, monkeypatch):
     def fail(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("dashboards.publish.events.write", fail)
+    monkeypatch.setattr("opbench.dashboards.publish.events.write", fail)
     with pytest.raises(RunFolderError, match="cannot be written: No space left"):
         publish(run)
     assert is_published(run)
 
 
 def test_a_run_without_records_is_published(tmp_path):
-    run = store.create(tmp_path, info())
+    run = run_folder.create(tmp_path, info())
 
     assert ("leaderboards", "run/about") in read(publish(run))
 
 
 def test_an_odd_date_and_an_axis_of_several_types(tmp_path):
-    run = store.create(tmp_path, dataclasses.replace(info(), created="yesterday"))
+    run = run_folder.create(tmp_path, dataclasses.replace(info(), created="yesterday"))
     for number, value in enumerate((1, "left", True)):
         on = case(axes=(("side", value), ("shape", number)))
         run.append(record(on=on, outcome=measured((number + 1) * 1e-4, range(1))))
@@ -216,8 +215,8 @@ def test_publishing_does_not_need_torch(tmp_path):
         "import sys, pkgutil, importlib, pathlib, dashboards\n"
         "for module in pkgutil.walk_packages(dashboards.__path__, 'dashboards.'):\n"
         "    importlib.import_module(module.name)\n"
-        "from results.store import open_run\n"
-        f"importlib.import_module('dashboards.publish').publish(open_run({str(run.path)!r}))\n"
+        "from opbench.results.records.run_folder import open_run\n"
+        f"importlib.import_module('opbench.dashboards.publish').publish(open_run({str(run.path)!r}))\n"
         "print('torch' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.serve import serve
-from harness.cli import main
-from harness.exits import Exit
+from opbench.dashboards.serve import serve
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
 from tests.dashboards.browser import CHROME, look
 from tests.harness.processes import PATIENCE, within
 

@@ -9,10 +9,10 @@ import urllib.request
 
 import pytest
 
-from dashboards import serve as module
-from dashboards.publish import is_published
-from dashboards.serve import serve
-from results.errors import OpbenchError, RunFolderError
+from opbench.dashboards import serve as module
+from opbench.dashboards.publish import is_published
+from opbench.dashboards.serve import serve
+from opbench.results.errors import OpbenchError, RunFolderError
 from tests.results.examples import make_run
 
 
@@ -32,7 +32,7 @@ def test_a_run_is_published_and_served(run, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_taken_port_is_told(run):
+def test_a_taken_port_is_an_error(run):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with (
@@ -42,12 +42,12 @@ def test_a_taken_port_is_told(run):
             pytest.fail("it was served")
 
 
-def test_what_is_not_a_run_is_not_served(tmp_path):
+def test_a_folder_that_is_no_run_is_not_served(tmp_path):
     with pytest.raises(RunFolderError, match="is not a run"), serve(tmp_path, port=0):
         pytest.fail("it was served")
 
 
-def test_what_tensorboard_says_when_it_dies_is_told(run, monkeypatch, tmp_path):
+def test_the_output_of_a_tensorboard_that_dies_is_in_the_error(run, monkeypatch, tmp_path):
     dying = tmp_path / "python"
     dying.write_text("#!/bin/sh\necho out of luck\nexit 3\n")
     dying.chmod(0o755)

@@ -11,7 +11,8 @@ PATIENCE = 600.0
 
 def interruptible():
     """For who is started (`preexec_fn`): SIGINT ends it, though it is ignored in the background."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def gone(token):

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from harness.trees import places_of
+from opbench.harness.versions.trees import places_of
 
 #: The real command, which finds its own modules, and not those of the folder that it is called in.
-COMMAND = (sys.executable, "-P", "-m", "harness.cli")
+COMMAND = (sys.executable, "-P", "-m", "opbench")
 #: As that, but a process of a gate times each contender for a twentieth of the usual seconds: what
 #: is planted in these tests is so slow that a few rounds show it.
 BRIEF = """\
 import sys
-from results import gating
-gating.FIRST_S = gating.FLAGGED_S = 0.05
-from harness.cli import command
+from opbench.results.regression import verdicts
+verdicts.FIRST_S = verdicts.SUSPECT_S = 0.05
+from opbench.harness.cli.app import command
 sys.exit(command())
 """
 #: As short as a session can be; whoever isn't decided after the first look is inconclusive.
@@ -36,7 +36,7 @@ OPS = '''\
 
 import torch
 
-from harness.declare import Cost, Op, impl
+from opbench import Cost, Op, impl
 
 row_sum = Op(
     name="row_sum",

@@ -1,13 +1,12 @@
 """Run folders for tests, and what short runs of somebody's contenders are asked for."""
 
 from datetime import datetime
-from pathlib import Path
 
-from harness.environment import describe
-from results.record import RunInfo
-from results.store import create
+from opbench.harness.machine.environment import describe
+from opbench.results.records import RunInfo
+from opbench.results.records.run_folder import create
+from tests.places import LOADED
 
-LOADED = Path(__file__).parent.parent / "loaded"
 MINE = ["--load", str(LOADED / "row_sum.py")]
 TROUBLE = [*MINE, "--load", str(LOADED / "row_sum_trouble.py")]
 BRIEF = ["--budget", "0.1", "--threads", "1"]
@@ -15,5 +14,10 @@ BRIEF = ["--budget", "0.1", "--threads", "1"]
 
 def new_run(root, name="test"):
     """An empty run below `root`."""
-    info = RunInfo(name, datetime.now().astimezone().isoformat(), ("test",), describe())
+    info = RunInfo(
+        id=name,
+        created=datetime.now().astimezone().isoformat(),
+        command=("test",),
+        environment=describe(),
+    )
     return create(root, info)

@@ -2,22 +2,20 @@
 
 import subprocess
 import types
-from pathlib import Path
 
 import pytest
 import torch
 
-import harness
-from harness.declare import impl
-from results.errors import DeclarationError, SelectionError, UnsupportedError
+import opbench
+from opbench.harness.declare import impl
+from opbench.results.errors import DeclarationError, SelectionError, UnsupportedError
 from tests.harness.strangers import install
-
-LOADED = Path(__file__).parent.parent / "loaded"
+from tests.places import LOADED
 
 
 @pytest.fixture(scope="module")
 def strangers():
-    return harness.load(LOADED / "row_sum.py", entry_points=False)
+    return opbench.load(LOADED / "row_sum.py", entry_points=False)
 
 
 def module(name, **values):
@@ -31,7 +29,7 @@ def tagged(op, name="mine", function=None, **words):
     return impl(op, name=name, **words)(function)
 
 
-def test_a_strangers_file(strangers):
+def test_file_outside_of_the_project_is_loaded(strangers):
     assert set(strangers.ops) == {"row_sum"}
     assert set(strangers.impls["row_sum"]) == {"summed", "loop", "without_gradient", "elsewhere"}
 
@@ -41,22 +39,22 @@ def test_built_in_suites_enter_by_entry_points(catalog):
     assert {"boundary_downsample", "boundary_upsample"} <= set(catalog.suites["boundaries"])
 
 
-def test_contenders_may_be_for_somebody_elses_op():
-    catalog = harness.load(LOADED / "row_sum.py", LOADED / "row_sum_trouble.py", entry_points=False)
+def test_contender_of_another_modules_op_is_joined():
+    catalog = opbench.load(LOADED / "row_sum.py", LOADED / "row_sum_trouble.py", entry_points=False)
     assert "planted_wrong" in catalog.impls["row_sum"]
 
 
-def test_a_dotted_name_and_a_module():
-    catalog = harness.load("suites.pooling", entry_points=False)
+def test_dotted_names_and_modules_are_loaded():
+    catalog = opbench.load("opbench.suites.pooling", entry_points=False)
     assert "patch_pooling" in catalog.ops
-    import suites.pooling
+    from opbench.suites import pooling
 
-    assert harness.load(suites.pooling, entry_points=False).ops == catalog.ops
+    assert opbench.load(pooling, entry_points=False).ops == catalog.ops
 
 
-def test_the_same_op_found_twice_is_one(strangers):
+def test_op_with_two_names_in_modules_is_one(strangers):
     op = strangers.ops["row_sum"]
-    again = harness.load(module("one", a=op), module("two", b=op), entry_points=False)
+    again = opbench.load(module("one", a=op), module("two", b=op), entry_points=False)
     assert again.ops == {"row_sum": op}
 
 
@@ -68,34 +66,34 @@ def test_the_same_op_found_twice_is_one(strangers):
         (None, {"caveats": {"odd": "?"}}, "caveat on 'odd', which is not one of contiguous"),
         (
             None,
-            {"supports": harness.supported("?")(lambda y: True)},
+            {"supports": opbench.supported("?")(lambda y: True)},
             "supports asks for 'y', which is not one of",
         ),
     ],
 )
-def test_a_contender_that_does_not_fit_its_op(strangers, function, words, message):
+def test_contender_that_does_not_fit_its_op_raises(strangers, function, words, message):
     mine = module("mine", f=tagged("row_sum", function=function, **words))
     ops = module("ops", op=strangers.ops["row_sum"])
     with pytest.raises(DeclarationError, match=message) as caught:
-        harness.load(ops, mine, entry_points=False)
+        opbench.load(ops, mine, entry_points=False)
     assert "contender 'mine' of 'row_sum'" in str(caught.value)
 
 
-def test_an_unknown_op_has_a_suggestion(strangers):
+def test_unknown_op_raises_with_a_suggestion(strangers):
     ops = module("ops", op=strangers.ops["row_sum"])
     mine = module("mine", f=tagged("row_sums"))
     with pytest.raises(DeclarationError, match=r"no op 'row_sums' \(did you mean 'row_sum'\?\)"):
-        harness.load(ops, mine, entry_points=False)
+        opbench.load(ops, mine, entry_points=False)
 
 
-def test_duplicates_name_both(strangers):
+def test_duplicate_contender_raises_and_names_both(strangers):
     ops = module("ops", op=strangers.ops["row_sum"])
     one, two = module("one", f=tagged("row_sum")), module("two", f=tagged("row_sum"))
     with pytest.raises(DeclarationError, match=r"declared twice: as .* and as "):
-        harness.load(ops, one, two, entry_points=False)
-    twice = harness.load(LOADED / "row_sum.py", entry_points=False).ops["row_sum"]
+        opbench.load(ops, one, two, entry_points=False)
+    twice = opbench.load(LOADED / "row_sum.py", entry_points=False).ops["row_sum"]
     with pytest.raises(DeclarationError, match="op 'row_sum' is declared twice: in ops and in mod"):
-        harness.load(ops, module("mod", op=twice), entry_points=False)
+        opbench.load(ops, module("mod", op=twice), entry_points=False)
 
 
 @pytest.mark.parametrize(
@@ -105,23 +103,23 @@ def test_duplicates_name_both(strangers):
         ("import nonsense_xyz", "cannot be loaded: ModuleNotFoundError.*nonsense_xyz"),
         ("def f(:", "cannot be loaded: SyntaxError"),
         (
-            "from harness.declare import impl\nimpl('a', target='b')(print)",
+            "from opbench import impl\nimpl('a', target='b')(print)",
             "broken.py:2: contender 'print' of 'a'.*'module:attribute'",
         ),
     ],
 )
-def test_a_broken_file_is_named(tmp_path, text, message):
+def test_broken_file_raises_and_is_named(tmp_path, text, message):
     path = tmp_path / "broken.py"
     path.write_text(text)
     with pytest.raises(DeclarationError, match=message):
-        harness.load(path, entry_points=False)
+        opbench.load(path, entry_points=False)
 
 
-def test_a_missing_file_and_module():
+def test_missing_file_or_module_raises():
     with pytest.raises(DeclarationError, match=r"there is no file nowhere\.py"):
-        harness.load("nowhere.py", entry_points=False)
+        opbench.load("nowhere.py", entry_points=False)
     with pytest.raises(DeclarationError, match=r"no_such_module cannot be loaded"):
-        harness.load("no_such_module", entry_points=False)
+        opbench.load("no_such_module", entry_points=False)
 
 
 def test_call_validates_resolves_and_runs(strangers):
@@ -130,9 +128,9 @@ def test_call_validates_resolves_and_runs(strangers):
     assert strangers.call("row_sum", x, impl="summed", scale=2.0).tolist() == [6.0, 24.0]
 
 
-def test_call_gives_arguments_by_position_whatever_they_are_called(strangers):
+def test_call_gives_arguments_by_position_under_any_name(strangers):
     mine = module("mine", f=tagged("row_sum", function=lambda rows: rows.sum(1)))
-    catalog = harness.load(module("ops", op=strangers.ops["row_sum"]), mine, entry_points=False)
+    catalog = opbench.load(module("ops", op=strangers.ops["row_sum"]), mine, entry_points=False)
     assert catalog.call("row_sum", x=torch.ones(2, 3), impl="mine").tolist() == [3, 3]
     assert catalog.call("row_sum", torch.ones(2, 3), impl="mine", scale=1.0).tolist() == [3, 3]
 
@@ -154,29 +152,29 @@ def test_call_gives_arguments_by_position_whatever_they_are_called(strangers):
         ((torch.ones(2, 2),), {"impl": "elsewhere"}, UnsupportedError, "pip install a_module"),
     ],
 )
-def test_call_says_what_is_wrong(strangers, args, words, error, message):
+def test_call_with_wrong_arguments_raises(strangers, args, words, error, message):
     with pytest.raises(error, match=message):
         strangers.call("row_sum", *args, **words)
 
 
-def test_call_of_an_unknown_op(strangers):
+def test_call_of_an_unknown_op_raises(strangers):
     with pytest.raises(SelectionError, match=r"no op named 'sum'.*known: row_sum"):
         strangers.call("sum", impl="x")
 
 
-def test_a_target_that_does_not_exist(strangers):
+def test_missing_target_raises_when_it_is_resolved(strangers):
     ops = module("ops", op=strangers.ops["row_sum"])
     mine = module("mine", f=tagged("row_sum", target="math:no_such_thing"))
-    catalog = harness.load(ops, mine, entry_points=False)
+    catalog = opbench.load(ops, mine, entry_points=False)
     with pytest.raises(DeclarationError, match="'math:no_such_thing' cannot be resolved"):
         catalog.call("row_sum", torch.ones(1, 1), impl="mine")
 
 
-def test_an_installed_package_with_an_entry_point(tmp_path):
+def test_installed_package_is_loaded_by_its_entry_point(tmp_path):
     """A real package, installed into an environment of its own, races beside the built-in ones."""
     python = install(
         tmp_path,
-        "import torch\nfrom harness.declare import impl\n\n"
+        "import torch\nfrom opbench import impl\n\n"
         '@impl("patch_pooling")\n'
         "def theirs(tokens, lengths, *, fill=-1.0):\n"
         "    ids = torch.arange(lengths.numel()).view(lengths.shape)\n"
@@ -187,7 +185,7 @@ def test_an_installed_package_with_an_entry_point(tmp_path):
         "            p.mean(0) if len(p) else torch.full_like(row[0], fill) for p in parts]))\n"
         "    return torch.stack(out)\n",
     )
-    words = ["-m", "harness.cli", "run", "patch_pooling", "--impl", "theirs,index_add"]
+    words = ["-m", "opbench", "run", "patch_pooling", "--impl", "theirs,index_add"]
     words += ["-k", "tiny", "--out", str(tmp_path / "runs"), "--id", "r", "--budget", "0.2"]
     done = subprocess.run([python, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.declare import Cost, Impl, Op, Support, cpu, floating, impl, supported
-from results.errors import DeclarationError
+from opbench import Cost, Impl, Op, Support, cpu, floating, impl, supported
+from opbench.results.errors import DeclarationError
 
 
 def declare(**changes):
@@ -42,12 +42,12 @@ def test_arguments_and_options_come_from_the_oracle():
         ({"full": {"big": {}}}, r"full\['big'\] has the axes ; the op has N"),
     ],
 )
-def test_a_broken_op_names_the_culprit(changes, message):
+def test_invalid_op_raises_and_names_the_field(changes, message):
     with pytest.raises(DeclarationError, match=message):
         declare(**changes)
 
 
-def test_tagging_leaves_the_function_alone():
+def test_tagging_leaves_the_function_as_it_is():
     @impl("double", caveats={"normal": "why"}, requires="torch")
     def times(x):
         return x * 2
@@ -60,7 +60,7 @@ def test_tagging_leaves_the_function_alone():
     assert contender.origin.endswith("times")
 
 
-def test_one_function_may_be_tagged_twice():
+def test_function_tagged_twice_is_two_contenders():
     def times(x):
         return x * 2
 
@@ -70,12 +70,12 @@ def test_one_function_may_be_tagged_twice():
 
 
 @pytest.mark.parametrize("what", ["target", "prepare"])
-def test_a_target_has_a_module_and_an_attribute(what):
+def test_target_without_an_attribute_raises(what):
     with pytest.raises(DeclarationError, match=f"{what}='torch.compile' is not of the form"):
         impl("double", **{what: "torch.compile"})(lambda x: x)
 
 
-def test_predicates_combine_and_give_the_first_reason():
+def test_combined_predicates_give_the_reason_of_the_first_that_fails():
     even = supported("takes even sizes")(lambda x: x % 2 == 0)
     both = cpu & floating & even
     assert both.names() == {"device", "dtype", "x"}

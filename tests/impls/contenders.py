@@ -6,17 +6,17 @@ import shutil
 import pytest
 import torch
 
-from harness import load
-from harness.agreement import as_tuple, error_units, largest
-from harness.boards import contract_on, function_on
-from harness.caveats import machine_of, shows
-from harness.declare import board_of, races_on
-from harness.environment import describe
-from harness.fields import BOARDS
-from harness.inputs import Inputs, build
-from harness.oracle import comparable, expect, gradient
-from harness.prepare import resolve
-from results.record import Case
+from opbench import load
+from opbench.harness.correctness.caveats import machine_facts, shows
+from opbench.harness.correctness.oracle import comparable, expect, gradient
+from opbench.harness.correctness.tolerance import largest_error, scaled_errors
+from opbench.harness.declaration.fields import BOARDS
+from opbench.harness.declare import board_of, races_on
+from opbench.harness.machine.environment import describe
+from opbench.harness.preparation.inputs import Inputs, build
+from opbench.harness.preparation.output_modes import as_tuple, function_in_mode, op_in_mode
+from opbench.harness.preparation.resolve import resolve
+from opbench.results.records import Case
 
 COMPILER = shutil.which("c++") or shutil.which("g++")
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
@@ -56,7 +56,7 @@ class Kit:
         """What runs when the contender is called, on its own board where none is named."""
         contender = self.catalog.impls[op][name]
         plain = resolve(contender)
-        return function_on(self.catalog.ops[op], contender, plain, board) if board else plain
+        return function_in_mode(self.catalog.ops[op], contender, plain, board) if board else plain
 
     def shows(self, op, name, kind, dtypes=DTYPES):
         """Whether the contender's weakness on that kind of input shows here in some of the dtypes.
@@ -66,8 +66,11 @@ class Kit:
         caveat = self.catalog.impls[op][name].caveats.get(kind)
         if caveat is None:
             return False
-        on = [Case(op, "", (), kind, dtype=str(d).removeprefix("torch.")) for d in dtypes]
-        told = {shows(caveat, case, machine_of(describe())) for case in on}
+        on = [
+            Case(op=op, shape="", axes=(), inputs=kind, dtype=str(d).removeprefix("torch."))
+            for d in dtypes
+        ]
+        told = {shows(caveat, case, machine_facts(describe())) for case in on}
         return True if True in told else None if None in told else False
 
     def admits(self, op, name, kind):
@@ -88,12 +91,20 @@ class Kit:
     def make(self, op, kind, axes, *, dtype=torch.float32, seed=0, layout="contiguous"):
         """Inputs of that kind, in `dtype` and `layout`."""
         label = str(dtype).removeprefix("torch.")
-        case = Case(op, "test", tuple(axes.items()), kind, label, layout=layout, seed=seed)
+        case = Case(
+            op=op,
+            shape="test",
+            axes=tuple(axes.items()),
+            inputs=kind,
+            dtype=label,
+            layout=layout,
+            seed=seed,
+        )
         return build(self.catalog.ops[op], case)
 
     def errors(self, op, given, run, dtype, *, gradients=True, board=""):
-        """The largest errors of the outputs and gradients of `run`, in units of the tolerance."""
-        declared = contract_on(self.catalog.ops[op], board)
+        """The largest_error errors of the outputs and gradients of `run`, in tolerances."""
+        declared = op_in_mode(self.catalog.ops[op], board)
         label = str(dtype).removeprefix("torch.")
         truth = expect(declared, given, dtype=label, seed=0, gradients=gradients)
         before = [tensor.clone() for tensor in given.tensors()]
@@ -111,10 +122,12 @@ class Kit:
             found = comparable(declared, outputs, given)
         pairs = list(zip(found, truth.compared, strict=True))
         if truth.gradients:
-            slopes = gradient(outputs, leaves, truth.upstream)
-            pairs += list(zip(slopes, truth.gradients, strict=True))
+            grads = gradient(outputs, leaves, truth.upstream)
+            pairs += list(zip(grads, truth.gradients, strict=True))
         tolerance = declared.tolerance[label]
-        return [largest(error_units(found.detach(), want, tolerance)) for found, want in pairs]
+        return [
+            largest_error(scaled_errors(found.detach(), want, tolerance)) for found, want in pairs
+        ]
 
 
 def shares(one, other):

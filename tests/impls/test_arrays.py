@@ -4,13 +4,18 @@ import math
 
 import pytest
 import torch
-from contenders import DTYPES, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.declare import LAYOUTS
+from opbench.harness.declare import LAYOUTS
+from tests.impls.contenders import DTYPES, Kit
 
-KIT = Kit("suites.arrays", "impls.constants", "impls.temperatures", "impls.lookups")
+KIT = Kit(
+    "opbench.suites.arrays",
+    "opbench.impls.constants",
+    "opbench.impls.temperatures",
+    "opbench.impls.lookups",
+)
 WEEKS = ("temperatures_average", "temperatures_differences", "temperatures_normalized")
 PRICES = ("total_price_indexing", "total_price_gather")
 PICKS = ("gather_2d", "collect_rows", "collect_columns", "integer_array_indexing")
@@ -19,7 +24,7 @@ DAYS = [71, 72, 70, 75, 71, 72, 70, 68, 65, 60, 68, 60, 55, 59, 75, 80, 85, 80, 
 
 
 def worst(op, kind, axes, run, **how):
-    """The largest error of `run` on such inputs, in units of the tolerance."""
+    """The largest error of `run` on such inputs, as a multiple of the tolerance."""
     dtype = how.pop("dtype", torch.float32)
     gradients = kind not in KIT.catalog.ops[op].ungraded
     inputs = KIT.make(op, kind, axes, dtype=dtype, **how)
@@ -144,7 +149,7 @@ def test_total_price(op, name):
 
 
 @pytest.mark.parametrize(("op", "name"), KIT.pairs(*PRICES))
-def test_a_price_that_nobody_pays_does_not_matter(op, name):
+def test_price_of_an_item_that_is_not_bought_does_not_matter(op, name):
     prices = torch.tensor([torch.nan, 2.0, torch.inf])
     assert KIT.function(op, name)(prices, torch.tensor([1, 1])).item() == 4
 
@@ -206,7 +211,7 @@ def test_collect(op, name):
 
 
 @pytest.mark.parametrize(("op", "name"), KIT.pairs("collect_rows", "collect_columns"))
-def test_gradients_of_what_is_taken_twice_are_added(op, name):
+def test_gradients_of_elements_taken_twice_are_added(op, name):
     matrix = torch.zeros(3, 3, requires_grad=True)
     found = KIT.function(op, name)(matrix, torch.tensor([0, 2, 0]))
     found.sum().backward()
@@ -302,7 +307,7 @@ def test_gradient_by_differences(op, name):
     assert torch.autograd.gradcheck(lambda tensor: declared.oracle(tensor, *others), (leaf,))
 
 
-def test_what_is_refused_is_said():
+def test_refusals_name_the_reason():
     coords = {"matrix": torch.ones(9), "coords": torch.zeros(5000, 1, dtype=torch.int64)}
     assert "4096" in KIT.refuses("integer_array_indexing", "loop", coords)
     wide = {"matrix": torch.ones(4, 2**20), "indexes": torch.zeros(4, 9, dtype=torch.int64)}

@@ -2,13 +2,17 @@
 
 import pytest
 import torch
-from contenders import DTYPES, QUIET, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.declare import LAYOUTS
+from opbench.harness.declare import LAYOUTS
+from tests.impls.contenders import DTYPES, QUIET, Kit
 
-KIT = Kit("suites.boundaries", "impls.boundary_downsample", "impls.boundary_upsample")
+KIT = Kit(
+    "opbench.suites.boundaries",
+    "opbench.impls.boundary_downsample",
+    "opbench.impls.boundary_upsample",
+)
 DOWN, UP = "boundary_downsample", "boundary_upsample"
 BOTH = [(op, name) for op in (DOWN, UP) for name in KIT.names(op)]
 KINDS = ["normal", "none", "all", "dense", "tails", "bool", "int64", "uint8"]
@@ -72,7 +76,7 @@ def test_boundaries_are_not_counted_in_half_precision(op, name, kind):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("op", "name"), BOTH)
-def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(op, name, dtype):
+def test_failures_are_those_that_caveats_declare(op, name, dtype):
     inputs = KIT.make(op, "nonfinite", {"L": 101, "B": 2, "D": 5}, dtype=dtype)
     worst = max(KIT.errors(op, inputs, KIT.function(op, name), dtype))
     assert (worst > 1) == KIT.admits(op, name, "nonfinite")

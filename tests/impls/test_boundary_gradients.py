@@ -5,15 +5,16 @@ import re
 
 import pytest
 import torch
-from contenders import COMPILER, DTYPES, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.impls.contenders import COMPILER, DTYPES, Kit
+
 KIT = Kit(
-    "suites.boundaries",
-    "suites.boundary_gradients",
-    "impls.pooling_matrix",
-    "impls.boundary_gradients",
+    "opbench.suites.boundaries",
+    "opbench.suites.boundary_gradients",
+    "opbench.impls.pooling_matrix",
+    "opbench.impls.boundary_gradients",
 )
 MATRIX, JACOBIAN, VJP = "pooling_matrix", "pooling_matrix_jacobian", "boundary_vjp"
 ALL = KIT.pairs(MATRIX, JACOBIAN, VJP)
@@ -125,11 +126,11 @@ def test_an_open_tail_that_is_kept_passes_gradient(name):
 
 
 @pytest.mark.parametrize("name", KIT.names(VJP))
-def test_a_token_gets_what_those_after_it_are_above_the_mean(name):
+def test_boundary_gradient_is_the_excess_of_later_tokens_over_the_mean(name):
     marks = torch.tensor([[0.0, 0, 1, 1, 0, 0]])
     hidden = torch.tensor([1.0, 2, 6, 5, 7, 9]).view(6, 1, 1)
-    slopes = torch.tensor([math.nan, 10, 1]).view(3, 1, 1)
-    found = call(VJP, name, marks, hidden, slopes)
+    grads = torch.tensor([math.nan, 10, 1]).view(3, 1, 1)
+    found = call(VJP, name, marks, hidden, grads)
     torch.testing.assert_close(found, torch.tensor([[20 / 3, 10, 0, 0, 0, 0]]))
 
 
@@ -137,14 +138,14 @@ def test_a_token_gets_what_those_after_it_are_above_the_mean(name):
 @pytest.mark.parametrize("name", KIT.names(VJP))
 def test_it_is_the_derivative_of_the_relaxed_construction(name, scale):
     marks = torch.tensor([[0.0, 1, 0, 0, 1, 0], [0, 0, 0, 1, 0, 0]], dtype=torch.float64)
-    hidden, slopes = torch.randn(6, 2, 3).double(), torch.randn(3, 2, 3).double()
+    hidden, grads = torch.randn(6, 2, 3).double(), torch.randn(3, 2, 3).double()
 
     def loss(moved):
-        return torch.einsum("bls,lbd,sbd->", relaxed(moved, marks, scale=scale), hidden, slopes[1:])
+        return torch.einsum("bls,lbd,sbd->", relaxed(moved, marks, scale=scale), hidden, grads[1:])
 
     step = 1e-6 * torch.eye(12).double().view(12, 2, 6)
     steps = [(loss(marks + s) - loss(marks - s)) / 2e-6 for s in step]
-    found = call(VJP, name, marks, hidden, slopes, scale=scale)
+    found = call(VJP, name, marks, hidden, grads, scale=scale)
     torch.testing.assert_close(found, torch.stack(steps).view(2, 6), atol=1e-8, rtol=1e-6)
 
 
@@ -162,8 +163,8 @@ def test_the_matrix_has_the_derivative_of_the_relaxed_construction(name):
 @pytest.mark.parametrize("name", KIT.names(VJP))
 def test_the_gradient_says_how_many_groups_there_are(name, groups):
     marks = torch.tensor([[0.0, 1, 0, 0, 1, 0, 0]])
-    hidden, slopes = torch.randn(7, 1, 4), torch.randn(groups + 1, 1, 4)
-    found = call(VJP, name, marks, hidden, slopes)[0]
+    hidden, grads = torch.randn(7, 1, 4), torch.randn(groups + 1, 1, 4)
+    found = call(VJP, name, marks, hidden, grads)[0]
     sent = [place for place in (0, 2, 3, 5) if found[place].abs() > 1e-4]
     assert sent == [0, 2, 3, 5][: {1: 1, 2: 3, 5: 4}[groups]]
 
@@ -178,7 +179,7 @@ def test_it_works_where_no_gradient_is_recorded(name):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", KIT.names(VJP))
-def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(name, dtype):
+def test_failures_are_those_that_caveats_declare(name, dtype):
     inputs = KIT.make(VJP, "nonfinite", {"L": 101, "B": 2, "D": 5}, dtype=dtype)
     worst = max(KIT.errors(VJP, inputs, KIT.function(VJP, name), dtype))
     assert (worst > 1) == KIT.admits(VJP, name, "nonfinite")
@@ -303,11 +304,11 @@ def test_the_matrix_is_contiguous(name):
 
 def test_the_contract_of_the_product_is_that_of_the_matrix():
     given = KIT.make(VJP, "tails", {"L": 30, "B": 3, "D": 4}, dtype=torch.float64)
-    marks, hidden, slopes = given.args
+    marks, hidden, grads = given.args
     leaf = marks.clone().requires_grad_()
     matrix = KIT.catalog.ops[MATRIX].oracle(leaf)
     means = torch.einsum("bls,lbd->sbd", matrix, hidden)
-    (expected,) = torch.autograd.grad(means, leaf, slopes[1:])
+    (expected,) = torch.autograd.grad(means, leaf, grads[1:])
     torch.testing.assert_close(KIT.catalog.ops[VJP].oracle(*given.args), expected)
     jacobian = torch.autograd.functional.jacobian(
         lambda row: KIT.catalog.ops[MATRIX].oracle(row[None])[0].sum(1), marks[2]
@@ -317,7 +318,7 @@ def test_the_contract_of_the_product_is_that_of_the_matrix():
 
 @pytest.mark.skipif(COMPILER is None, reason="needs a C++ compiler")
 def test_the_kernel_is_an_op_that_torch_can_trace():
-    from impls.kernels import boundary_vjp_cpp
+    from opbench.impls.kernels import boundary_vjp_cpp
 
     given = KIT.make(VJP, "normal", {"L": 9, "B": 2, "D": 3})
     ops = boundary_vjp_cpp.load_ops(boundary_vjp_cpp.SOURCE)

@@ -4,20 +4,20 @@ import inspect
 
 import pytest
 import torch
-from contenders import DTYPES, QUIET, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from harness.declare import LAYOUTS
+from opbench.harness.declare import LAYOUTS
+from tests.impls.contenders import DTYPES, QUIET, Kit
 
 KIT = Kit(
-    "suites.convolution",
-    "impls.conv2d",
-    "impls.conv2d_backward",
-    "impls.max_pool2d",
-    "impls.max_pool2d_backward",
-    "impls.columns",
+    "opbench.suites.convolution",
+    "opbench.impls.conv2d",
+    "opbench.impls.conv2d_backward",
+    "opbench.impls.max_pool2d",
+    "opbench.impls.max_pool2d_backward",
+    "opbench.impls.columns",
 )
 OPS = KIT.catalog.ops
 PAIRS = KIT.pairs()
@@ -31,7 +31,7 @@ def graded(op, name):
 
 
 def worst(op, name, kind, axes, **how):
-    """The largest error of a contender on such inputs, in units of the tolerance."""
+    """The largest error of a contender on such inputs, as a multiple of the tolerance."""
     inputs = KIT.make(op, kind, axes, **how)
     gradients = graded(op, name) and kind not in OPS[op].ungraded
     dtype = how.get("dtype", torch.float32)
@@ -76,7 +76,7 @@ def test_a_missing_bias_is_no_bias(name):
     )
 
 
-def test_who_takes_a_bias_for_granted_fails_without():
+def test_contender_that_needs_a_bias_fails_without_one():
     def biased(x, w, b=None, **options):
         return functional.conv2d(x, w, **options) + b.view(1, len(w), 1, 1)
 
@@ -126,10 +126,10 @@ def test_nan_is_the_maximum(name):
 @pytest.mark.parametrize("name", KIT.names("max_pool2d_backward"))
 def test_the_first_maximum_gets_the_gradient(name):
     run = KIT.function("max_pool2d_backward", name)
-    slopes = image([1, 2], [4, 8])
-    assert run(slopes, torch.ones(1, 1, 3, 3), 2).tolist() == [[[[1, 2, 0], [4, 8, 0], [0, 0, 0]]]]
-    assert run(slopes, SQUARE, 2).tolist() == [[[[0, 0, 0], [0, 1, 2], [0, 4, 8]]]]
-    assert run(slopes, -SQUARE, 2, stride=2, padding=1).tolist() == [
+    grads = image([1, 2], [4, 8])
+    assert run(grads, torch.ones(1, 1, 3, 3), 2).tolist() == [[[[1, 2, 0], [4, 8, 0], [0, 0, 0]]]]
+    assert run(grads, SQUARE, 2).tolist() == [[[[0, 0, 0], [0, 1, 2], [0, 4, 8]]]]
+    assert run(grads, -SQUARE, 2, stride=2, padding=1).tolist() == [
         [[[1, 2, 0], [4, 8, 0], [0, 0, 0]]]
     ]
 
@@ -195,7 +195,7 @@ def test_an_empty_batch_is_refused_where_torch_has_no_answer(op, name):
 
 
 @pytest.mark.parametrize(("op", "name"), PAIRS)
-def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(op, name):
+def test_failures_are_those_that_caveats_declare(op, name):
     for kind in OPS[op].inputs:
         errors = [worst(op, name, kind, OPS[op].edge["odd"], dtype=dtype) for dtype in DTYPES]
         assert KIT.shows(op, name, kind) in (None, max(errors) > 1), (kind, errors)

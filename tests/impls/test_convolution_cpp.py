@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from impls.kernels import convolution_cpp, cpp_build
+from opbench.impls.kernels import convolution_cpp, cpp_build
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 TOLERANCE = {
@@ -44,10 +44,10 @@ def laid_out(tensor, layout):
     return tensor
 
 
-def gradients(function, tensors, slope):
+def gradients(function, tensors, grad):
     leaves = [tensor.detach().requires_grad_() for tensor in tensors]
     output = function(*leaves)
-    return output.detach(), torch.autograd.grad(output, leaves, slope.to(output))
+    return output.detach(), torch.autograd.grad(output, leaves, grad.to(output))
 
 
 def both(run, reference, tensors, dtype, layout="plain"):
@@ -55,13 +55,13 @@ def both(run, reference, tensors, dtype, layout="plain"):
     exact = [tensor.to(dtype).double() for tensor in tensors]
     given = [laid_out(tensor.to(dtype), layout) for tensor in tensors]
     before = [tensor.clone() for tensor in given]
-    slope = torch.randn(reference(*exact).shape).to(dtype)
-    found, slopes = gradients(run, given, laid_out(slope, layout))
-    value, truths = gradients(reference, exact, slope.double())
-    size, spans = gradients(reference, [t.abs() for t in exact], slope.double().abs())
+    grad = torch.randn(reference(*exact).shape).to(dtype)
+    found, grads = gradients(run, given, laid_out(grad, layout))
+    value, truths = gradients(reference, exact, grad.double())
+    size, magnitudes = gradients(reference, [t.abs() for t in exact], grad.double().abs())
     assert_near(found, value, size, dtype)
-    for got, want, span in zip(slopes, truths, spans, strict=True):
-        assert_near(got.contiguous(), want, span, dtype)
+    for got, want, magnitude in zip(grads, truths, magnitudes, strict=True):
+        assert_near(got.contiguous(), want, magnitude, dtype)
     assert all(torch.equal(old, new) for old, new in zip(before, given, strict=True))
 
 
@@ -165,10 +165,10 @@ def test_a_pixel_that_is_not_finite_stays_in_its_windows(bad, groups):
     torch.manual_seed(0)
     x = torch.randn(2, 4, 11, 9)
     x[0, 1, 4, 0] = x[1, 3, 10, 8] = bad
-    w, slope = torch.randn(8, 4 // groups, 3, 3), torch.randn(2, 8, 9, 7)
-    found = gradients(lambda *g: convolution_cpp.conv2d(*g, groups=groups), [x, w], slope)
+    w, grad = torch.randn(8, 4 // groups, 3, 3), torch.randn(2, 8, 9, 7)
+    found = gradients(lambda *g: convolution_cpp.conv2d(*g, groups=groups), [x, w], grad)
     wanted = gradients(
-        lambda *g: functional.conv2d(*g, groups=groups), [x.double(), w.double()], slope.double()
+        lambda *g: functional.conv2d(*g, groups=groups), [x.double(), w.double()], grad.double()
     )
     for got, want in zip((found[0], *found[1]), (wanted[0], *wanted[1]), strict=True):
         assert torch.equal(got.isfinite(), want.isfinite())
@@ -213,12 +213,12 @@ def test_pooling(images, channels, size, kernel, steps, levels, dtype, layout):
     assume(bool(value.isfinite().all()))  # else a window sees nothing but padding
     given = laid_out(x.to(dtype), layout)
     assert torch.equal(run(given), reference(x.to(dtype)))
-    slope = torch.randn(value.shape).to(dtype)
-    found, (got,) = gradients(run, [given], laid_out(slope, layout))
-    _, (want,) = gradients(reference, [x.to(dtype).double()], slope.double())
-    _, (span,) = gradients(reference, [x.to(dtype).double()], slope.double().abs())
+    grad = torch.randn(value.shape).to(dtype)
+    found, (got,) = gradients(run, [given], laid_out(grad, layout))
+    _, (want,) = gradients(reference, [x.to(dtype).double()], grad.double())
+    _, (magnitude,) = gradients(reference, [x.to(dtype).double()], grad.double().abs())
     assert torch.equal(found, reference(x.to(dtype)))
-    assert_near(got.contiguous(), want, span, dtype)
+    assert_near(got.contiguous(), want, magnitude, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -317,7 +317,7 @@ def op_calls():
     grad = torch.randn_like(ops.conv2d(x, w, b, *windows[2:], 2)).detach()
     columns = ops.im2col(x, *windows).detach().requires_grad_()
     places = ops.max_pool2d_with_places(x, *windows)[1]
-    slope = torch.randn(places.shape, dtype=torch.float64)
+    pooled_grad = torch.randn(places.shape, dtype=torch.float64)
     return {
         "conv2d": (ops.conv2d, (x, w, b, *windows[2:], 2)),
         "conv2d_without_bias": (ops.conv2d, (x, w, None, *windows[2:], 2)),
@@ -325,7 +325,7 @@ def op_calls():
         "conv2d_grad_w": (ops.conv2d_grad_w, (grad, x.detach(), *windows, 2)),
         "max_pool2d": (ops.max_pool2d, (x.detach(), *windows)),
         "max_pool2d_with_places": (ops.max_pool2d_with_places, (x, *windows)),
-        "max_pool2d_backward": (ops.max_pool2d_backward, (slope, places, 5, 6)),
+        "max_pool2d_backward": (ops.max_pool2d_backward, (pooled_grad, places, 5, 6)),
         "im2col": (ops.im2col, (x, *windows)),
         "col2im": (ops.col2im, (columns, 5, 6, *windows)),
     }

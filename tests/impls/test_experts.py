@@ -4,16 +4,17 @@ import itertools
 
 import pytest
 import torch
-from contenders import DTYPES, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.impls.contenders import DTYPES, Kit
+
 KIT = Kit(
-    "suites.experts",
-    "impls.expert_batching",
-    "impls.moe_combine",
-    "impls.expert_forward",
-    "impls.topk_gating",
+    "opbench.suites.experts",
+    "opbench.impls.expert_batching",
+    "opbench.impls.moe_combine",
+    "opbench.impls.expert_forward",
+    "opbench.impls.topk_gating",
 )
 OPS = KIT.catalog.ops
 EQUAL, RAGGED = "expert_batching", "expert_batching_ragged"
@@ -106,8 +107,8 @@ def test_a_weight_of_zero_silences_its_row(name, bad):
     y = torch.tensor([[1.0], [bad], [3], [bad]], requires_grad=True)
     weights = torch.tensor([1.0, 0.0, 2.0, -0.0], requires_grad=True)
     found = answers(SORTED, name, y, torch.tensor([1, 0, 0, 1]), weights, 2)
-    slopes = torch.autograd.grad(found.sum(), (y, weights))
-    silent = found.flatten().tolist() == [6, 1] and all(bool(s.isfinite().all()) for s in slopes)
+    grads = torch.autograd.grad(found.sum(), (y, weights))
+    silent = found.flatten().tolist() == [6, 1] and all(bool(s.isfinite().all()) for s in grads)
     assert silent != KIT.admits(SORTED, name, "silenced")
 
 
@@ -215,7 +216,7 @@ def test_sums_in_half_precision_are_told_from_right_ones():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("op", "name"), KIT.pairs())
-def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(op, name, dtype):
+def test_failures_are_those_that_caveats_declare(op, name, dtype):
     for kind in {"nonfinite", "nan", "silenced", "zero_weights", "masked"} & set(OPS[op].inputs):
         inputs = KIT.make(op, kind, OPS[op].edge["odd"], dtype=dtype)
         assert agrees(op, name, inputs, dtype) != KIT.admits(op, name, kind)

@@ -7,15 +7,13 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import torch
 
-from harness.declare import Unavailable
-from impls.kernels import cpp_build, pooling_cpp
-
-ROOT = Path(__file__).parents[2]
+from opbench.harness.declare import Unavailable
+from opbench.impls.kernels import cpp_build, pooling_cpp
+from tests.places import ROOT
 
 pytestmark = pytest.mark.skipif(
     not any(map(shutil.which, cpp_build.COMPILERS)), reason="needs a C++ compiler"
@@ -47,7 +45,7 @@ def test_a_copy_of_a_kernel_is_the_same_version(tmp_path):
 def test_two_processes_compile_at_once(tmp_path):
     program = (
         "import torch\n"
-        "from impls.kernels.pooling_cpp import patch_pooling\n"
+        "from opbench.impls.kernels.pooling_cpp import patch_pooling\n"
         "print(patch_pooling(torch.ones(1, 2, 1), torch.tensor([[2]])).item())\n"
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
@@ -113,7 +111,7 @@ def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path):
 
 def test_importing_compiles_and_registers_nothing(tmp_path):
     program = (
-        "import sys, torch, impls.kernels.pooling_cpp\n"
+        "import sys, torch, opbench.impls.kernels.pooling_cpp\n"
         "assert not [n for n in torch._C._dispatch_get_all_op_names() if 'opbench' in n]\n"
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impls.kernels import cpp_build, pooling_cpp
+from opbench.impls.kernels import cpp_build, pooling_cpp
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 

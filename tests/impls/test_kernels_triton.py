@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(
 
 def kernels_of(module):
     """What is compiled by itself: the functions that other kernels call begin with _."""
-    found = importlib.import_module(f"impls.kernels.{module}")
+    found = importlib.import_module(f"opbench.impls.kernels.{module}")
     functions = (f for f in vars(found).values() if isinstance(f, triton.runtime.JITFunction))
     return found, {f for f in functions if not f.fn.__name__.startswith("_")}
 
@@ -80,9 +80,9 @@ def test_no_kernel_is_anywhere_else():
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize(("element", "size"), [("bf16", 2), ("fp32", 4), ("fp64", 8)])
 def test_the_largest_products_fit_an_h100(element, size):
-    from impls.kernels import experts_kernels_triton as kernels
-    from impls.kernels.experts_triton import product_tile
-    from impls.kernels.triton_variant import variant
+    from opbench.impls.kernels import experts_kernels_triton as kernels
+    from opbench.impls.kernels.experts_triton import product_tile
+    from opbench.impls.kernels.triton_variant import variant
 
     tile = product_tile(4096, 4096, size)
     constants = {name: tile.pop(name) for name in ("ROWS", "COLUMNS", "INNER")}

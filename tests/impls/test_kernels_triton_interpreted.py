@@ -12,13 +12,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interpreting import DTYPES, assert_same
+
+from tests.impls.interpreting import DTYPES, assert_same
 
 if os.environ.get("TRITON_INTERPRET") != "1":
     pytest.skip("run by test_kernels_triton.py in a process of its own", allow_module_level=True)
 pytest.importorskip("triton")
 
-from impls.kernels import pooling_triton
+from opbench.impls.kernels import pooling_triton
 
 
 def pooled(rows, slot_of_row, slots, fill):

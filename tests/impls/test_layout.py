@@ -2,19 +2,19 @@
 
 import pytest
 import torch
-from contenders import COMPILER, DTYPES, Kit, shares
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.declare import LAYOUTS, board_of
+from opbench.harness.declare import LAYOUTS, board_of
+from tests.impls.contenders import COMPILER, DTYPES, Kit, shares
 
 KIT = Kit(
-    "suites.layout",
-    "impls.transposes",
-    "impls.heads",
-    "impls.tiling",
-    "impls.flattening",
-    "impls.pixels",
+    "opbench.suites.layout",
+    "opbench.impls.transposes",
+    "opbench.impls.heads",
+    "opbench.impls.tiling",
+    "opbench.impls.flattening",
+    "opbench.impls.pixels",
 )
 ALL = KIT.pairs()
 GRADED = [(op, name) for op, name in ALL if KIT.catalog.ops[op].grad]
@@ -119,7 +119,7 @@ KNOWN_WRONG = [
 
 
 @pytest.mark.parametrize(("op", "wrong", "axes"), KNOWN_WRONG)
-def test_known_wrong_orders_are_told(op, wrong, axes):
+def test_known_wrong_orders_fail(op, wrong, axes):
     inputs = KIT.make(op, "normal", axes)
     assert max(KIT.errors(op, inputs, wrong, torch.float32, gradients=False)) > 1
 
@@ -244,7 +244,7 @@ def test_cpp_on_results_larger_than_the_caches(op, sizes, dtype):
 @pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
 @pytest.mark.parametrize("op", [op for op, name in ALL if name == "cpp"])
 def test_cpp_is_known_to_torch(op):
-    from impls.kernels import transpose_cpp
+    from opbench.impls.kernels import transpose_cpp
 
     ops = transpose_cpp.load_ops(transpose_cpp.SOURCE)
     sample = {"split_heads": (2, 3, 4), "batch_transpose": (2, 3, 4)}.get(op, (2, 4, 2, 4))

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from contenders import DTYPES, QUIET, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.declare import LAYOUTS
+from opbench.harness.declare import LAYOUTS
+from tests.impls.contenders import DTYPES, QUIET, Kit
 
-KIT = Kit("suites.pooling", "impls.patch_pooling")
+KIT = Kit("opbench.suites.pooling", "opbench.impls.patch_pooling")
 OP = "patch_pooling"
 NAMES = KIT.names(OP)
 
@@ -71,7 +71,7 @@ def test_tokens_past_the_sum_are_ignored(name):
 @pytest.mark.parametrize("kind", ["nonfinite", "cancelling"])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", NAMES)
-def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(name, dtype, kind):
+def test_failures_are_those_that_caveats_declare(name, dtype, kind):
     inputs = KIT.make(OP, kind, {"B": 2, "S": 101, "D": 5, "P": 17}, dtype=dtype)
     if KIT.refuses(OP, name, inputs):
         pytest.skip("not on ragged lengths, or not in this dtype")

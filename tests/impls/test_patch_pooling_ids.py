@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from contenders import DTYPES, QUIET, Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.declare import LAYOUTS
+from opbench.harness.declare import LAYOUTS
+from tests.impls.contenders import DTYPES, QUIET, Kit
 
-KIT = Kit("suites.pooling", "impls.patch_pooling_ids")
+KIT = Kit("opbench.suites.pooling", "opbench.impls.patch_pooling_ids")
 OP = "patch_pooling_ids"
 NAMES = KIT.names(OP)
 KINDS = ["normal", "text", "giant", "empty", "short", "int32", "unsorted", "outside"]
@@ -57,7 +57,7 @@ def test_a_long_patch_of_halves_is_summed_in_float32(name, dtype):
 @pytest.mark.parametrize("kind", ["nonfinite", "cancelling"])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", NAMES)
-def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(name, dtype, kind):
+def test_failures_are_those_that_caveats_declare(name, dtype, kind):
     inputs = KIT.make(OP, kind, {"B": 2, "S": 101, "D": 5, "P": 17}, dtype=dtype)
     if KIT.refuses(OP, name, inputs):
         pytest.skip("not in this dtype")

@@ -11,13 +11,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interpreting import DTYPES, assert_same, laid_out
+
+from tests.impls.interpreting import DTYPES, assert_same, laid_out
 
 if os.environ.get("TRITON_INTERPRET") != "1":
     pytest.skip("run by test_kernels_triton.py in a process of its own", allow_module_level=True)
 pytest.importorskip("triton")
 
-from impls.kernels import pixels_triton
+from opbench.impls.kernels import pixels_triton
 
 torch_unshuffle = torch.nn.functional.pixel_unshuffle
 torch_shuffle = torch.nn.functional.pixel_shuffle

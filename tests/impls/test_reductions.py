@@ -4,20 +4,20 @@ import math
 
 import pytest
 import torch
-from contenders import DTYPES, QUIET, Kit
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from harness.declare import LAYOUTS
+from opbench.harness.declare import LAYOUTS
+from tests.impls.contenders import DTYPES, QUIET, Kit
 
 KIT = Kit(
-    "suites.reductions",
-    "impls.pooled_channels",
-    "impls.dot_products",
-    "impls.logsumexp",
-    "impls.softmax",
-    "impls.cross_entropy",
-    "impls.accuracy",
+    "opbench.suites.reductions",
+    "opbench.impls.pooled_channels",
+    "opbench.impls.dot_products",
+    "opbench.impls.logsumexp",
+    "opbench.impls.softmax",
+    "opbench.impls.cross_entropy",
+    "opbench.impls.accuracy",
 )
 MEAN, MAX, DOT = "global_average_pool", "channel_max", "batched_dot_product_nd"
 LSE, SOFTMAX, LOGSOFTMAX = "batched_logsumexp", "batched_softmax", "batched_logsoftmax"
@@ -138,7 +138,7 @@ def test_the_fraction_of_right_rows(name):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("op", "name"), EVERY)
-def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(op, name, dtype):
+def test_failures_are_those_that_caveats_declare(op, name, dtype):
     declared = KIT.catalog.ops[op]
     for kind in declared.inputs:
         inputs = KIT.make(op, kind, declared.edge["odd"], dtype=dtype)
@@ -310,6 +310,6 @@ MATRIX = torch.zeros(2, 3)
         (ACCURACY, (MATRIX, torch.tensor([0, 7])), ValueError, "true_classes: 7 among 1"),
     ],
 )
-def test_what_is_outside_the_contract_is_refused(op, args, error, text):
+def test_arguments_outside_the_contract_raise(op, args, error, text):
     with pytest.raises(error, match=f"{op}: .*{text}"):
         KIT.catalog.call(op, *args, impl=KIT.names(op)[0])

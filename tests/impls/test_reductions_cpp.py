@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from impls.kernels import cpp_build, reductions_cpp
+from opbench.impls.kernels import cpp_build, reductions_cpp
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 NAN, INF = math.nan, math.inf
@@ -56,7 +56,7 @@ def test_exponentials_are_right_to_the_last_place(dtype, least):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_exponentials_of_what_is_not_a_usual_number(dtype):
+def test_exponentials_of_special_values(dtype):
     odd = torch.tensor([-INF, -1e30, -750, -0.0, 0.0, NAN, -NAN], dtype=dtype).repeat(37)
     found = powers(odd).view(37, 7)
     expected = torch.tensor([0, 0, 0, 1, 1, NAN, NAN], dtype=dtype).expand(37, 7)
@@ -78,9 +78,9 @@ def test_rows_of_any_length(name, dtype, size):
     found, expected = run(leaf), plain(exact)
     assert_near(found.detach(), expected.detach(), dtype, scale=size**0.5 if size > 1 else 1)
     weight = torch.randn(found.shape).to(dtype)
-    (slope,) = torch.autograd.grad(found, leaf, weight)
+    (grad,) = torch.autograd.grad(found, leaf, weight)
     (truth,) = torch.autograd.grad(expected, exact, weight.double())
-    assert_near(slope, truth, dtype, scale=size**0.5)
+    assert_near(grad, truth, dtype, scale=size**0.5)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -91,14 +91,14 @@ def test_losses_of_long_rows(dtype):
     exact, leaf = logits.double().requires_grad_(), logits.clone().requires_grad_()
     found, expected = reductions_cpp.batched_cross_entropy_loss(leaf, labels), loss(exact, labels)
     assert_near(found.detach(), expected.detach(), dtype, scale=8)
-    (slope,) = torch.autograd.grad(found.sum(), leaf)
+    (grad,) = torch.autograd.grad(found.sum(), leaf)
     (truth,) = torch.autograd.grad(expected.sum(), exact)
-    assert_near(slope, truth, dtype)
+    assert_near(grad, truth, dtype)
 
 
 @pytest.mark.parametrize("at", [0, 5, CHUNK, 2 * CHUNK + 3])
 @pytest.mark.parametrize("bad", [NAN, INF])
-def test_what_is_not_finite_in_any_chunk(at, bad):
+def test_non_finite_values_in_any_chunk(at, bad):
     matrix = torch.zeros(3, 2 * CHUNK + 9)
     matrix[1, at] = bad
     sums = reductions_cpp.batched_logsumexp(matrix)
@@ -149,8 +149,8 @@ def test_results_that_go_past_the_caches(shape):
         found, expected = run(matrix), plain(matrix)
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
         weight = torch.randn(found.shape)
-        slopes = [torch.autograd.grad(out, matrix, weight)[0] for out in (found, expected)]
-        torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-5)
+        grads = [torch.autograd.grad(out, matrix, weight)[0] for out in (found, expected)]
+        torch.testing.assert_close(*grads, rtol=1e-4, atol=1e-5)
     other = torch.randn(shape, requires_grad=True)
     dots = reductions_cpp.batched_dot_product_nd(matrix, other)
     a, b = torch.autograd.grad(dots.sum(), (matrix, other))

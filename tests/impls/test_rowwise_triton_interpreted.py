@@ -12,13 +12,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interpreting import DTYPES, assert_same, laid_out
+
+from tests.impls.interpreting import DTYPES, assert_same, laid_out
 
 if os.environ.get("TRITON_INTERPRET") != "1":
     pytest.skip("run by test_kernels_triton.py in a process of its own", allow_module_level=True)
 pytest.importorskip("triton")
 
-from impls.kernels import rowwise_triton
+from opbench.impls.kernels import rowwise_triton
 
 # The interpreter computes with numpy, which warns of what a GPU computes in silence.
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -7,14 +7,14 @@ import shutil
 
 import pytest
 import torch
-from contenders import Kit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.declare import LAYOUTS
-from impls.kernels import cpp_build, inverse_cdf_cpp
+from opbench.harness.declare import LAYOUTS
+from opbench.impls.kernels import cpp_build, inverse_cdf_cpp
+from tests.impls.contenders import Kit
 
-KIT = Kit("suites.arrays", "impls.sampling")
+KIT = Kit("opbench.suites.arrays", "opbench.impls.sampling")
 SAMPLE, INVERSE = "sample_distribution", "inverse_cdf"
 FLOATS = (torch.float32, torch.float64)
 #: The largest below 1 of each type.
@@ -29,7 +29,7 @@ def seeded():
 
 
 def worst(op, kind, axes, run, *, dtype=torch.float32, **how):
-    """The largest error of `run` on such inputs, in units of the tolerance."""
+    """The largest error of `run` on such inputs, as a multiple of the tolerance."""
     inputs = KIT.make(op, kind, axes, dtype=dtype, **how)
     return max(KIT.errors(op, inputs, run, dtype))
 
@@ -155,7 +155,7 @@ def test_draws_do_not_depend_on_each_other(name):
 
 
 def test_the_table_of_walker_is_exact():
-    from impls.sampling import _alias_table
+    from opbench.impls.sampling import _alias_table
 
     for kind in KIT.catalog.ops[SAMPLE].inputs:
         for events in (1, 2, 37, 1000):
@@ -199,7 +199,7 @@ def test_wrong_samples_are_found(known_wrong, kind, axes):
     assert worst(SAMPLE, kind, axes, known_wrong) > 1
 
 
-def test_what_is_counted():
+def test_counted_events():
     probs = torch.tensor([0.5, 0, 0.5])
     right = torch.tensor([0, 2]).repeat(50)
     assert faults(right, probs, 100) == [0, 0, 0, 0]
@@ -251,7 +251,7 @@ def test_agrees_with_the_contract(op, name, events, draws, data, dtype, layout, 
         ([1, 0], TypeError, "probs: torch.int64, only floating-point types are allowed"),
     ],
 )
-def test_what_is_no_distribution(op, probs, error, says):
+def test_arguments_that_are_no_distribution_raise(op, probs, error, says):
     other = 3 if op == SAMPLE else torch.rand(3)
     with pytest.raises(error, match=f"{op}: {says}"):
         KIT.catalog.call(op, torch.tensor(probs), other, impl="searchsorted")
@@ -274,7 +274,7 @@ def test_other_arguments():
     assert KIT.catalog.call(INVERSE, probs, torch.tensor([0.6]), impl="searchsorted").item() == 1
 
 
-def test_what_is_refused_is_said():
+def test_refusals_name_the_reason():
     probs = torch.full((2**14,), 2.0**-14)
     draws = {"probs": probs, "n": 2**14}
     assert "2^27 pairs" in KIT.refuses(SAMPLE, "compare", draws)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from impls import tape
+from opbench.impls import tape
 
 
 def draw(seed, *shapes):
@@ -79,8 +79,8 @@ def test_a_second_walk_adds_the_same_again():
     tape.run_backward(ctx)
     once = [tensor.grad.clone() for tensor in ours]
     tape.run_backward(ctx)
-    for tensor, slope in zip(ours, once, strict=True):
-        torch.testing.assert_close(tensor.grad, 2 * slope)
+    for tensor, grad in zip(ours, once, strict=True):
+        torch.testing.assert_close(tensor.grad, 2 * grad)
     assert all(step.result.grad is None for step in ctx)
 
 
@@ -103,7 +103,7 @@ def test_a_missing_bias_is_skipped():
     tape.accumulate(None, y)
 
 
-def test_what_is_used_twice_gets_both_gradients():
+def test_tensor_used_twice_gets_both_gradients():
     (x,) = draw(6, (2, 3))
     zero = torch.zeros(2, 2, dtype=torch.float64)
     functional.mse_loss(x.relu() @ x.relu().mT, zero).backward()
@@ -114,7 +114,7 @@ def test_what_is_used_twice_gets_both_gradients():
     torch.testing.assert_close(mine.grad, x.grad)
 
 
-def test_a_step_whose_result_nobody_uses_gives_nothing():
+def test_step_with_an_unused_result_gives_nothing():
     x, w = detached(draw(7, (1, 1, 3, 3), (1, 1, 2, 2)))
     ctx = []
     tape.conv2d(x, w, ctx=ctx)
@@ -134,18 +134,18 @@ def test_without_a_list_nothing_is_kept_and_nothing_walked():
 # --- as nodes of torch's graph ---------------------------------------------------------------
 
 
-def test_torch_asks_the_walk_for_gradients():
+def test_autograd_takes_gradients_from_the_walk():
     x, w, b = draw(9, *SHAPES[:3])
     options = {"stride": 2, "padding": 1}
     y = tape.differentiable_conv2d(x, w, b, **options)
-    slope = torch.randn_like(y)
-    expected = torch.autograd.grad(functional.conv2d(x, w, b, **options), (x, w, b), slope)
+    grad = torch.randn_like(y)
+    expected = torch.autograd.grad(functional.conv2d(x, w, b, **options), (x, w, b), grad)
     for _ in range(2):  # the walk of an earlier pass doesn't add to the later one's
-        found = torch.autograd.grad(y, (x, w, b), slope, retain_graph=True)
+        found = torch.autograd.grad(y, (x, w, b), grad, retain_graph=True)
         for one, other in zip(found, expected, strict=True):
             torch.testing.assert_close(one, other)
     assert x.grad is None
-    first = torch.autograd.grad(y, x, slope.requires_grad_(), create_graph=True)[0]
+    first = torch.autograd.grad(y, x, grad.requires_grad_(), create_graph=True)[0]
     with pytest.raises(RuntimeError, match="once_differentiable"):
         first.sum().backward()
 

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from contenders import DTYPES, Kit, shares
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-KIT = Kit("suites.windows", "impls.patch_merging", "impls.sliding_windows")
+from tests.impls.contenders import DTYPES, Kit, shares
+
+KIT = Kit("opbench.suites.windows", "opbench.impls.patch_merging", "opbench.impls.sliding_windows")
 MERGE, LINEAR = "patch_merging", "patch_merging_linear"
 WINDOWS, SCORES = "sliding_windows", "window_attention_scores"
 MERGING, SLIDING = KIT.pairs(MERGE, LINEAR), KIT.pairs(WINDOWS, SCORES)
@@ -174,7 +175,7 @@ def test_results_have_memory_of_their_own_unless_they_are_views(op, name):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("op", "name"), MERGING + SLIDING)
-def test_weaknesses_show_where_they_are_admitted_and_nowhere_else(op, name, dtype):
+def test_failures_are_those_that_caveats_declare(op, name, dtype):
     shape = {"B": 1, "N": 40, "D": 9, "w": 8, "s": 3}
     if op in (MERGE, LINEAR):
         shape = {"B": 2, "H": 8, "W": 6, "C": 9, "order": "swin"}
@@ -303,7 +304,7 @@ TOKENS = torch.zeros(2, 8, 3)
         (SCORES, (TOKENS, TOKENS, 2, True), {}, TypeError, "step: True, an int is allowed"),
     ],
 )
-def test_what_is_not_allowed_is_named(op, args, options, error, words):
+def test_arguments_outside_the_contract_are_named(op, args, options, error, words):
     name = KIT.names(op)[0]
     with pytest.raises(error, match=f"^{op}: {words}"):
         KIT.catalog.call(op, *args, impl=name, **options)

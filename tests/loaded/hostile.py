@@ -12,7 +12,7 @@ import time
 
 import torch
 
-from harness.declare import impl
+from opbench import impl
 
 HOARD = []
 #: More calls than a contender gets before it is warmed up, and fewer than any race has.

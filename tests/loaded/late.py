@@ -2,7 +2,7 @@
 
 import os
 
-from harness.declare import impl
+from opbench import impl
 
 LEFT = []
 

@@ -8,7 +8,7 @@ import threading
 import psutil
 import torch
 
-from harness.declare import impl
+from opbench.harness.declare import impl
 
 #: Bytes that a process may come to use while it works; who hoards takes twice as many.
 ROOM = 1 << 29

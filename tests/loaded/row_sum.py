@@ -2,7 +2,7 @@
 
 import torch
 
-from harness.declare import Cost, Op, forward_only, impl, supported
+from opbench import Cost, Op, forward_only, impl, supported
 
 few_rows = supported("takes at most 100 rows")(lambda x: x.shape[0] <= 100)
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from harness.declare import Cost, Op, impl
+from opbench import Cost, Op, impl
 
 
 def turned_oracle(x):

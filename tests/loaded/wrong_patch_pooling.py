@@ -2,7 +2,7 @@
 
 import torch
 
-from harness.declare import impl
+from opbench import impl
 
 OP = "patch_pooling"
 _by_identity = {}

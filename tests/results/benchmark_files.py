@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from results.importing import read_benchmarks
+from opbench.results.formats.pytest_benchmark_import import read_benchmarks
 
 
 def entry(fullname="t.py::test_a", **changes):

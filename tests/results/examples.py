@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from results import store
-from results.record import (
+from opbench.results.records import (
     Case,
     Environment,
     Failed,
@@ -20,8 +19,11 @@ from results.record import (
     Started,
     Unsupported,
     Wrong,
+    run_folder,
 )
 
+#: Runs as the first opbench of each schema wrote them.
+STORED = Path(__file__).parent / "runs"
 ENVIRONMENT = Environment(
     "cpu-1234",
     (("cpu", "Example | 2 cores"), ("torch", "2.13.0")),
@@ -39,14 +41,16 @@ SPEEDS = {
 def info(run_id="example", **changes) -> RunInfo:
     """The head of a run."""
     command = ("opbench", "run", "patch_pooling")
-    head = RunInfo(run_id, "2026-01-02T03:04:05+00:00", command, ENVIRONMENT)
+    head = RunInfo(
+        id=run_id, created="2026-01-02T03:04:05+00:00", command=command, environment=ENVIRONMENT
+    )
     return dataclasses.replace(head, settings=(("tie", "0.01"),), **changes)
 
 
 def case(op="patch_pooling", shape="small", size=1024, **fields) -> Case:
     """One situation, of `size` elements."""
     axes = fields.pop("axes", (("B", 8), ("S", size)))
-    return Case(op, shape, axes, fields.pop("inputs", "normal"), **fields)
+    return Case(op=op, shape=shape, axes=axes, inputs=fields.pop("inputs", "normal"), **fields)
 
 
 def measured(time_s=1e-4, rounds=range(40), *, noise=0.01, drift=0.05, seed=0, **fields):
@@ -63,13 +67,13 @@ def measured(time_s=1e-4, rounds=range(40), *, noise=0.01, drift=0.05, seed=0, *
         "stopped": "decided",
         "peak_bytes": 3_500_000,
     }
-    return Measured(samples, tuple(rounds), **values | fields)
+    return Measured(samples_s=samples, rounds=tuple(rounds), **values | fields)
 
 
 def record(contender="index_add", outcome=None, on=None, **fields) -> Record:
     """A finished job."""
     values = {"fingerprint": "f00d", "environment_key": ENVIRONMENT.key} | fields
-    return Record(contender, on or case(), outcome or measured(), **values)
+    return Record(contender=contender, case=on or case(), outcome=outcome or measured(), **values)
 
 
 def records() -> tuple[Record, ...]:
@@ -111,17 +115,27 @@ def _race(on: Case, size: int) -> list[Record]:
 def profile(contender="einsum", on=None) -> Profile:
     """A profiled job."""
     rows = (
-        OperatorRow("aten::zeros", 1, 1e-6, 2e-6, 4096),
-        OperatorRow("aten::bmm", 2, 3e-5, 3.1e-5, 1.5e6),
+        OperatorRow(
+            name="aten::zeros", calls=1, self_time_s=1e-6, total_time_s=2e-6, self_bytes=4096
+        ),
+        OperatorRow(
+            name="aten::bmm", calls=2, self_time_s=3e-5, total_time_s=3.1e-5, self_bytes=1.5e6
+        ),
     )
-    return Profile(contender, on or case(), "traces/x/einsum.pt.trace.json", rows, 1 << 20)
+    return Profile(
+        contender=contender,
+        case=on or case(),
+        trace="traces/x/einsum.pt.trace.json",
+        operators=rows,
+        peak_bytes=1 << 20,
+    )
 
 
-def make_run(root: Path, run_id="example") -> store.RunFolder:
+def make_run(root: Path, run_id="example") -> run_folder.RunFolder:
     """The synthetic run, written below `root`; one of its jobs was never finished."""
-    folder = store.create(root, info(run_id))
+    folder = run_folder.create(root, info(run_id))
     lines = [line for done in records() for line in (Started(done.contender, done.case), done)]
-    text = "".join(store.codec.dumps(line) + "\n" for line in lines)
+    text = "".join(run_folder.codec.dumps(line) + "\n" for line in lines)
     (folder.path / "records.jsonl").write_text(text, encoding="utf-8")
     folder.append(profile())
     folder.append(Started("index_add", case(shape="unfinished")))

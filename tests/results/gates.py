@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from results import store
-from results.record import (
+from opbench.results.records import (
     Case,
     Gate,
     GateRules,
@@ -19,6 +18,7 @@ from results.record import (
     Unit,
     Unpaired,
     Unsupported,
+    run_folder,
 )
 from tests.results.examples import ENVIRONMENT, case, info
 
@@ -33,13 +33,20 @@ def units(contender: str, on: Case, factor: float, *, role="screen", number=9, s
     rng = np.random.default_rng(sum(map(ord, contender + role)))
     method = "pairs" if role == "verify" else "twins"
     return [
-        Unit(contender, on, method, role, unit, Paired((1e-4,), (1e-4 * factor * noise,)))
+        Unit(
+            contender=contender,
+            case=on,
+            method=method,
+            role=role,
+            number=unit,
+            times=Paired((1e-4,), (1e-4 * factor * noise,)),
+        )
         for unit, noise in enumerate(np.exp(rng.normal(0, spread, number)).tolist())
     ]
 
 
 def lines(on: Case) -> list[Unit | Uncompared]:
-    """Those that CHANGES tells of, the flagged confirmed; one that nobody decides, one that is new.
+    """Those of CHANGES, the suspects confirmed; one undecided, one that is new.
 
     The base against itself shows no difference.
     """
@@ -54,12 +61,14 @@ def lines(on: Case) -> list[Unit | Uncompared]:
     return [*found, Uncompared("fresh", on, "new", lacking)]
 
 
-def make_gate(root: Path, run_id="gate", on: Case | None = None, **settings) -> store.RunFolder:
+def make_gate(
+    root: Path, run_id="gate", on: Case | None = None, **settings
+) -> run_folder.RunFolder:
     """A gate's folder below `root`, begun with `--base main` and what `settings` say."""
     asked = {"base": "main", "head": ".", "threads": 1, **settings}
     kept = tuple((name, json.dumps(value)) for name, value in asked.items())
-    folder = store.create(root, dataclasses.replace(info(run_id), settings=kept))
-    folder.append(Gate(BASE, HEAD, "twins", GateRules()))
+    folder = run_folder.create(root, dataclasses.replace(info(run_id), settings=kept))
+    folder.append(Gate(base=BASE, head=HEAD, method="twins", rules=GateRules()))
     for line in lines(on or case()):
         folder.append(line)
     return folder

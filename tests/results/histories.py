@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from results import store
-from results.anchors import ANCHORS
-from results.record import Measured
+from opbench.results.records import Measured, run_folder
+from opbench.results.records.anchors import ANCHORS
 from tests.results.examples import ENVIRONMENT, case, info, record
 
 #: Seconds, bytes and operations of a call of each anchor.
@@ -20,7 +19,16 @@ ANCHOR_WORK = {
 
 def timed(time_s, *, bytes=1000, flops=1000):
     """A contender that takes `time_s` in each of three blocks."""
-    return Measured((time_s,) * 3, (0, 1, 2), 1, 0.0, 0.1, flops, bytes, "decided")
+    return Measured(
+        samples_s=(time_s,) * 3,
+        rounds=(0, 1, 2),
+        calls=1,
+        preparation_s=0.0,
+        error=0.1,
+        flops=flops,
+        bytes=bytes,
+        stopped="decided",
+    )
 
 
 def make_runs(root, times, *, machine=None, bare=(), sources=None, environments=None):
@@ -39,7 +47,7 @@ def make_runs(root, times, *, machine=None, bare=(), sources=None, environments=
             created=(first + timedelta(days=number)).isoformat(),
             environment=dataclasses.replace(ENVIRONMENT, key=key),
         )
-        folder = store.create(root, head)
+        folder = run_folder.create(root, head)
         if number not in bare:
             for op in ANCHORS:
                 time_s, size, flops = ANCHOR_WORK[op]

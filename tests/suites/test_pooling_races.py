@@ -5,12 +5,12 @@ import math
 import pytest
 import torch
 
-from harness import load
-from harness.named import call_named
-from suites import spans
-from suites.text import text_lengths
+from opbench import load
+from opbench.harness.declaration.named_arguments import call_named
+from opbench.suites import spans
+from opbench.suites.text import text_lengths
 
-CATALOG = load("suites.pooling", "suites.boundaries", entry_points=False)
+CATALOG = load("opbench.suites.pooling", "opbench.suites.boundaries", entry_points=False)
 OPS = CATALOG.ops
 
 

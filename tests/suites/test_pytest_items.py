@@ -1,22 +1,20 @@
-"""`pytest suites`, as a user of pytest-benchmark runs it."""
+"""`pytest opbench/suites`, as a user of pytest-benchmark runs it."""
 
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from results.importing import read_benchmarks
-from results.leaderboard import boards_of
+from opbench.results.formats.pytest_benchmark_import import read_benchmarks
+from opbench.results.ranking.leaderboard import boards_of
+from tests.places import LOADED, ROOT
 
-ROOT = Path(__file__).parent.parent.parent
-LOADED = ROOT / "tests" / "loaded"
 BRIEF = ["--benchmark-max-time=0.01", "--benchmark-min-rounds=2", "-q", "-p", "no:cacheprovider"]
 
 
 def run_suites(*words):
-    command = [sys.executable, "-m", "pytest", "suites", *BRIEF, *words]
+    command = [sys.executable, "-m", "pytest", "opbench/suites", *BRIEF, *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
@@ -63,7 +61,7 @@ def test_the_json_is_a_run(saved, tmp_path):
     assert board.case.key == document["benchmarks"][0]["extra_info"]["case"]
     assert {row.verdict for row in board.rows} == {"best", "undecided"}
     assert "timed by itself" in board.rows[0].note
-    assert run.info.command[:2] == ("pytest", "suites")
+    assert run.info.command[:2] == ("pytest", "opbench/suites")
     assert dict(run.info.environment.stable)["torch"]
     assert {record.environment_key for record in records.values()} == {run.info.environment.key}
 
@@ -80,7 +78,7 @@ def test_storage_and_compare(saved):
     assert "(NOW)" in done.stdout
 
 
-def test_wrong_contenders_fail_and_the_unsupported_are_skipped():
+def test_wrong_contenders_fail_and_unsupported_ones_are_skipped():
     done = run_suites(
         "-k",
         "row_sum-tall",
@@ -102,7 +100,7 @@ def test_the_backward_pass_and_a_dtype():
     assert "1 passed" in done.stdout, done.stdout
 
 
-def test_what_cannot_be_loaded_ends_the_collection_and_says_why():
+def test_module_that_cannot_be_loaded_ends_the_collection_with_the_reason():
     done = run_suites("--opbench-load=nowhere.py")
     assert done.returncode == pytest.ExitCode.INTERRUPTED
     assert "there is no file nowhere.py" in done.stdout

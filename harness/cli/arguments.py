@@ -1,0 +1,169 @@
+"""The arguments that several verbs share, as argparse takes them. No torch, no rich.
+
+Each function adds a group of them to a parser; `options` holds the values that they stand for.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from opbench.harness.cli.option_types import LARGEST_SEED, count, duration, share, size, threads
+from opbench.harness.cli.parsing import Join, Once
+from opbench.harness.declaration.fields import BOARDS
+from opbench.harness.declare import LAYOUTS
+from opbench.harness.planning.selection import GRIDS
+from opbench.harness.versions.worktrees import HERE
+from opbench.results.errors import RunFolderError
+from opbench.results.records.output_paths import ensure_run_name
+
+
+def add_isolation(parser: argparse.ArgumentParser) -> None:
+    """Add the options of isolation: time, memory, and no processes at all."""
+    add = add_limits(parser)
+    add("--in-process", action="store_true", help="no child process: for a debugger")
+
+
+def add_limits(parser: argparse.ArgumentParser) -> Callable[..., argparse.Action]:
+    """Add the limits of contenders; return the function that adds more to their group."""
+    add = parser.add_argument_group("isolation").add_argument
+    add(
+        "--timeout",
+        type=duration,
+        default=300.0,
+        metavar="TIME",
+        help="what a contender may take to be prepared and checked, or for a block: 90s, 10m "
+        "(default: 300s)",
+    )
+    add(
+        "--memory-limit",
+        type=size,
+        metavar="SIZE",
+        help="what contenders may use: 512M, 1.5GiB (default: 80%% of what is free)",
+    )
+    return add
+
+
+def add_versions(
+    parser: argparse.ArgumentParser, *, required: bool
+) -> Callable[..., argparse.Action]:
+    """Add the two versions that are compared; return the function that adds another kind of base.
+
+    required: whether there has to be a base.
+    """
+    group = parser.add_argument_group("what is compared")
+    base = group.add_mutually_exclusive_group(required=required)
+    base.add_argument("--base", metavar="REF", help="a git ref, checked out beside the head")
+    base.add_argument("--base-python", metavar="PATH", help="an interpreter with another torch")
+    add = group.add_argument
+    add("--head", default=HERE, metavar="REF", help="default: the working tree as it is")
+    add("--build", default="", metavar="CMD", help="builds a version that was checked out")
+    return base.add_argument
+
+
+def add_rules(group: argparse._ArgumentGroup) -> Callable[..., argparse.Action]:
+    """Add the rules of a gate; return the function that adds more to the group."""
+    add = group.add_argument
+    add(
+        "--alpha",
+        type=share,
+        default=0.01,
+        metavar="P",
+        help="share of harmless changes that may fail, over all they touch (default: 1%%)",
+    )
+    add(
+        "--min-slowdown",
+        type=share,
+        default=0.03,
+        metavar="P",
+        help="the smallest slowdown that matters (default: 3%%)",
+    )
+    return add
+
+
+def add_recorded(parser: argparse.ArgumentParser) -> None:
+    """Add the run to read."""
+    parser.add_argument(
+        "run", nargs="?", metavar="RUN", help="a run's folder (default: the latest in runs/)"
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add `--json`."""
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """Add `--quiet`."""
+    text = "no progress on standard error; warnings stay"
+    parser.add_argument("-q", "--quiet", action="store_true", help=text)
+
+
+def add_out(parser: argparse.ArgumentParser) -> None:
+    """Add the place and the name of a new run."""
+    parser.add_argument(
+        "--out", default="runs", metavar="DIR", help="where runs go (default: runs)"
+    )
+    parser.add_argument("--id", type=run_name, help="name of the run (default: the time)")
+
+
+def add_cases(parser: argparse.ArgumentParser) -> None:
+    """Add the filter of recorded cases."""
+    # With a default of its own argparse doesn't list it among what is required.
+    parser.add_argument("names", nargs="*", default=[], metavar="OP", help="only these ops")
+    text = "only these cases, and contenders where some can be picked"
+    parser.add_argument("-k", dest="expression", action=Once, default="", metavar="EXPR", help=text)
+
+
+def add_filter(parser: argparse.ArgumentParser) -> None:
+    """Add the filter of recorded cases and contenders."""
+    add_cases(parser)
+    _add_names(parser, "--impl", dest="impls", metavar="NAMES", help="contenders, by commas")
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Add the selection: ops, contenders, cases, and modules to load."""
+    group = parser.add_argument_group("selection (options that take several add up if repeated)")
+    add = group.add_argument
+    add("names", nargs="*", default=[], metavar="OP", help="ops or suites (default: all)")
+    text = "as pytest: 'text and not cpp'"
+    add("-k", dest="expression", action=Once, default="", metavar="EXPR", help=text)
+    _add_names(group, "--impl", dest="impls", metavar="NAMES", help="contenders, by commas")
+    _add_names(group, "--device", help="cpu, cuda, cuda:1, xpu, mps, … (default: cpu)")
+    _add_names(group, "--dtype", help="float32, bfloat16, …, by commas")
+    _add_names(group, "--pass", dest="passes", help="forward, backward, both, by commas")
+    _add_names(group, "--inputs", metavar="KINDS", help="input kinds, by commas")
+    _add_names(group, "--board", help=f"{', '.join(BOARDS)} (default: those that an op has)")
+    _add_names(group, "--layout", help=f"{', '.join(LAYOUTS)} (default: {LAYOUTS[0]})")
+    add("--grid", choices=GRIDS, default="quick")
+    add("--cache", choices=("warm", "cold"), default="warm")
+    add("--threads", type=threads, default=0, metavar="N", help="default: every core")
+    add("--seed", type=count(0, LARGEST_SEED), default=0, metavar="N", help="default: 0")
+    add(
+        "--load",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module or a .py file with more ops or contenders; may be repeated",
+    )
+
+
+def run_name(text: str) -> str:
+    """The name of a run. Raises ArgumentTypeError, which says why, where it can't be one."""
+    try:
+        ensure_run_name(text)
+    except RunFolderError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _add_names(
+    group: argparse._ActionsContainer,
+    option: str,
+    *,
+    help: str,
+    dest: str | None = None,
+    metavar: str | None = None,
+) -> None:
+    """Add an option that takes names by commas, and adds up where it is repeated."""
+    group.add_argument(option, action=Join, default="", help=help, dest=dest, metavar=metavar)

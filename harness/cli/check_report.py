@@ -1,0 +1,81 @@
+"""The report of a check: a table per op, and a line per problem. Pure functions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from opbench.harness.correctness.caveats import Checked
+from opbench.harness.pipeline.check import CheckReport
+from opbench.results.records import Right, Wrong
+from opbench.results.report.table import Table
+
+
+def tables(report: CheckReport, *, pairs: bool) -> Iterator[Table]:
+    """A table per op: each contender, how many checks it passed, and its largest error."""
+    columns = (
+        "contender",
+        "checks",
+        "right",
+        "wrong",
+        "admitted",
+        "failed",
+        "unsupported",
+        "error",
+    )
+    for op in dict.fromkeys(item.case.op for item in report.checked):
+        rows = []
+        for name in dict.fromkeys(c.contender for c in report.checked if c.case.op == op):
+            mine = [c for c in report.checked if (c.case.op, c.contender) == (op, name)]
+            kinds = Counter("Admitted" if c.admitted else type(c.verdict).__name__ for c in mine)
+            error = max((c.verdict.error for c in mine if isinstance(c.verdict, Right)), default=0)
+            counts = (kinds[k] for k in ("Right", "Wrong", "Admitted", "Failed", "Unsupported"))
+            rows.append((name, str(len(mine)), *map(str, counts), f"{error:.2f}"))
+        yield Table(f"{op}: error in units of the tolerance", columns, tuple(rows))
+        if pairs:
+            yield _pair_table(report, op)
+
+
+def _pair_table(report: CheckReport, op: str) -> Table:
+    """The largest difference of each two contenders of an op, the largest first."""
+    worst: dict[tuple[str, str], float] = {}
+    for pair in report.pairs:
+        if pair.case.op == op:
+            key = (pair.one, pair.other)
+            worst[key] = max(worst.get(key, 0.0), pair.units)
+    rows = sorted(worst.items(), key=lambda item: -item[1])
+    return Table(
+        f"{op}: largest difference between contenders, in units of the tolerance",
+        ("one", "other", "difference"),
+        tuple((one, other, f"{units:.2f}") for (one, other), units in rows),
+    )
+
+
+def problems(checked: Sequence[Checked]) -> Iterator[str]:
+    """A line for each thing wrong, failed or unsupported, and one for the total."""
+    groups: dict[tuple[str, ...], list[Checked]] = {}
+    for item in checked:
+        if not isinstance(item.verdict, Right) and not item.admitted:
+            stage = getattr(item.verdict, "stage", "")
+            kind = type(item.verdict).__name__.upper()
+            # Numbers in a wrong value differ from case to case; one line for all of them will do.
+            reason = "" if stage in ("value", "gradient") else item.verdict.reason
+            groups.setdefault((kind, item.contender, item.case.op, stage, reason), []).append(item)
+    for (kind, contender, op, stage, _), items in sorted(groups.items()):
+        verdict, case = items[0].verdict, items[0].case
+        assert not isinstance(verdict, Right)
+        where = f"{len(items)} cases, first {case.label} ({case.sizes})"
+        yield f"{kind} {contender} of {op} on {where}: {stage and stage + ': '}{verdict.reason}"
+    yield from _suspicions(checked)
+    yield f"{len(checked)} checks of {len({(c.case.op, c.contender) for c in checked})} contenders"
+
+
+def _suspicions(checked: Sequence[Checked]) -> Iterator[str]:
+    """A line for each op of which all contenders return another shape or dtype than its oracle."""
+    for op in dict.fromkeys(item.case.op for item in checked):
+        judged = [c for c in checked if c.case.op == op and isinstance(c.verdict, Right | Wrong)]
+        wrong = [c.verdict for c in judged if isinstance(c.verdict, Wrong)]
+        contenders = {item.contender for item in judged}
+        alike = all(verdict.stage in ("shape", "dtype") for verdict in wrong)
+        if len(contenders) > 1 and len(wrong) == len(judged) and alike:
+            yield f"all {len(contenders)} contenders of {op} return the like: suspect its oracle"

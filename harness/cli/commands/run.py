@@ -1,0 +1,276 @@
+"""`opbench run`: race contenders and record the run, or finish one that was begun.
+
+A resumed run does what is missing; with a longer budget, its undecided cases are raced anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opbench.harness.cli import arguments, options, resuming
+from opbench.harness.cli.catalogue import load_catalog
+from opbench.harness.cli.exit_codes import Exit, of_boards, of_outcomes, worst
+from opbench.harness.cli.option_types import count, duration, share
+from opbench.harness.cli.output import plain, print_json, warn
+from opbench.harness.cli.run_folder import RunInProgress, add_ceilings, create, resumable
+from opbench.harness.cli.terminal import draw, progress
+from opbench.harness.cli.workers import supervised
+from opbench.results.errors import SelectionError
+
+if TYPE_CHECKING:
+    from opbench.harness.cli.output import Output
+    from opbench.harness.cli.run_folder import NewRun
+    from opbench.harness.cli.stopwatch import PhaseTimer
+    from opbench.harness.cli.terminal import Progress
+    from opbench.harness.execution.process import Limits
+    from opbench.harness.execution.supervisor import Supervisor
+    from opbench.harness.pipeline.outlook import Outlook
+    from opbench.harness.planning.selection import Selection
+    from opbench.results.ranking.leaderboard import Board
+    from opbench.results.records import Case, Record
+    from opbench.results.records.run_folder import RunFolder
+
+HELP = "race contenders and record the run"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
+    arguments.add_selection(parser)
+    arguments.add_json(parser)
+    arguments.add_quiet(parser)
+    arguments.add_out(parser)
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="print the tracebacks of what failed"
+    )
+    parser.add_argument(
+        "--resume",
+        metavar="RUN",
+        help="finish this run as it was begun; with a longer --budget, race undecided cases anew",
+    )
+    race = parser.add_argument_group("race")
+    race.add_argument(
+        "--budget",
+        type=duration,
+        default=3.0,
+        metavar="TIME",
+        help="for the race of each case: 3s, 1m (default: 3s); loading, preparing and checking "
+        "come on top",
+    )
+    race.add_argument(
+        "--precision",
+        type=share,
+        metavar="P",
+        help="of ratios, 1%% say; exit 3 if not reached",
+    )
+    race.add_argument(
+        "--tie", type=share, metavar="P", help="contenders closer than this tie (default: 1%%)"
+    )
+    race.add_argument(
+        "--processes",
+        type=count(1, 1000),
+        default=1,
+        metavar="N",
+        help="race each case in N fresh processes, which are then the units of evidence",
+    )
+    arguments.add_isolation(parser)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """The races that are to be run."""
+
+    #: The ops, contenders and cases.
+    selection: Selection
+    #: As given by --load.
+    modules: tuple[str, ...]
+    #: None for races in this process.
+    limits: Limits | None
+    #: The run to create, if none is resumed.
+    new: NewRun
+    #: The run to go on with; None for a new one.
+    resumed: RunFolder | None
+    #: Whether its undecided cases are raced anew, if the budget is longer than theirs.
+    is_budget_given: bool
+    #: Seconds for the race of each case.
+    budget_s: float
+    #: Fresh processes that each case is raced in.
+    processes: int
+    #: Whether a precision has to be reached.
+    is_precision_given: bool
+    output: Output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Report:
+    """What is shown of a run."""
+
+    #: The run.
+    folder: RunFolder
+    #: A leaderboard for each case.
+    boards: Sequence[Board]
+    #: Of the cases that are undecided.
+    outlooks: Sequence[Outlook]
+    #: The records of the races, those that the run had already included.
+    records: Sequence[Record]
+    #: Seconds by phase.
+    spent_s: Mapping[str, float]
+    #: What disturbed the races.
+    warnings: Sequence[str]
+
+
+def run(args: argparse.Namespace) -> Exit:
+    """Race the selected contenders, record the run and print its leaderboards."""
+    request = _request(args)
+    with resumable("run") as begun:
+        report = _run(request, begun)
+        _print(report, request.output)
+    code = of_outcomes(record.outcome for record in report.records)
+    if not request.is_precision_given:
+        return code
+    return worst((code, of_boards(report.boards, report.folder.info.rules)))
+
+
+def _request(args: argparse.Namespace) -> _Request:
+    """The races, with the options of the run that is resumed, if any."""
+    resumed = None
+    if args.resume:
+        given = options.given(args)
+        resumed, settings = resuming.open_resumed(args.resume, verb="run", given=given)
+        options.restore(args, settings)
+    if args.in_process and args.processes > 1:
+        raise SelectionError("--processes are fresh processes: leave --in-process out")
+    return _Request(
+        selection=options.selection(args),
+        modules=options.modules(args),
+        limits=options.isolation(args),
+        new=options.new_run(args),
+        resumed=resumed,
+        is_budget_given="budget" in args.given,
+        budget_s=args.budget,
+        processes=args.processes,
+        is_precision_given=args.precision is not None,
+        output=options.output(args),
+    )
+
+
+def _run(request: _Request, begun: RunInProgress) -> _Report:
+    """Run the races, and gather what is shown of them."""
+    from opbench.harness.cli.stopwatch import PhaseTimer, Stopwatch
+    from opbench.harness.pipeline.outlook import outlooks
+    from opbench.results.ranking.leaderboard import boards_of
+
+    with (
+        progress(request.output) as shown,
+        supervised(request.modules, request.limits) as supervisor,
+    ):
+        timer = PhaseTimer(shown, Stopwatch())
+        timer.watch.begin("loading")
+        folder, records, disturbed = _race(request, begun, supervisor, timer, shown)
+    boards = boards_of(folder)
+    return _Report(
+        folder=folder,
+        boards=boards,
+        outlooks=outlooks(boards, folder.records(), folder.info.rules, raced_s=timer.raced_s),
+        records=records,
+        spent_s=timer.spent(records),
+        warnings=(*disturbed, *_waiting(boards)),
+    )
+
+
+def _race(
+    request: _Request,
+    begun: RunInProgress,
+    supervisor: Supervisor | None,
+    timer: PhaseTimer,
+    shown: Progress,
+) -> tuple[RunFolder, tuple[Record, ...], tuple[str, ...]]:
+    """The run's folder, the records of its races, and what disturbed them."""
+    from opbench.harness.machine.watch import Watch
+    from opbench.harness.pipeline.anchors import anchor
+    from opbench.harness.pipeline.run import run
+    from opbench.harness.planning.cases import plan
+    from opbench.harness.timing.stopping import Policy
+
+    catalog = load_catalog(request.modules)
+    races = plan(catalog, request.selection)
+    folder, anew = _open(request, begun, supervisor)
+    add_ceilings(folder, races)
+    timer.watch.begin("anchors")
+    # A run that is to be short doesn't spend its time on anchors.
+    anchor(folder, races, budget_s=request.budget_s, supervisor=supervisor)
+    timer.watch.begin("")
+    to_race = resuming.left(races, folder, anew)
+    shown.expect(to_race)
+    watch = Watch.begun()
+    records = run(
+        catalog,
+        races,
+        folder,
+        policy=Policy(rules=folder.info.rules, budget_s=request.budget_s),
+        processes=request.processes,
+        supervisor=supervisor,
+        observer=timer,
+        anew=anew,
+    )
+    return folder, records, watch.warnings(threads={race.case.threads for race in to_race})
+
+
+def _open(
+    request: _Request, begun: RunInProgress, supervisor: Supervisor | None
+) -> tuple[RunFolder, frozenset[Case]]:
+    """The folder of the run, and the cases that are raced anew though it has them."""
+    folder = request.resumed
+    if folder is None:
+        folder = create(request.new, supervisor)
+        begun.folder = folder.path
+        return folder, frozenset()
+    begun.folder = folder.path
+    resuming.ensure_same_environment(folder, supervisor)
+    if not request.is_budget_given:
+        return folder, frozenset()
+    return folder, resuming.undecided(folder, request.budget_s)
+
+
+def _waiting(boards: Iterable[Board]) -> Iterator[str]:
+    """A warning for each case on which threads waited for cores."""
+    for board in boards:
+        names = [row.contender for row in board.rows if row.waited]
+        if names:
+            yield (
+                f"{board.case.op} {board.case.label}: threads waited for cores that others had "
+                f"({', '.join(names)}); their times are the scheduler's. Race with --threads 1, or "
+                "stop what else runs."
+            )
+
+
+def _print(report: _Report, output: Output) -> None:
+    """Print the warnings, the leaderboards and outlooks; or all of it as JSON."""
+    for warning in report.warnings:
+        warn("run", warning)
+    if output.json:
+        print_json(
+            {
+                "run": str(report.folder.path),
+                "boards": [plain(board) for board in report.boards],
+                "outlook": [plain(outlook) for outlook in report.outlooks],
+                "spent_s": report.spent_s,
+                "warnings": report.warnings,
+            }
+        )
+        return
+    from opbench.harness.cli.outlook_text import sentences
+    from opbench.harness.cli.tracebacks import failures, text
+    from opbench.results.report.leaderboard import leaderboard_table
+
+    draw(leaderboard_table(board) for board in report.boards)
+    path = shlex.quote(str(report.folder.path))
+    for outlook in report.outlooks:
+        print(*sentences(outlook, path), sep="\n")
+    for failure in failures(report.records) if output.verbose else ():
+        print(f"\n{text(failure)}", end="")
+    spent = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in report.spent_s.items())
+    print(f"\nspent: {spent}\nrun: {path}   dashboard: opbench dashboard {path}")

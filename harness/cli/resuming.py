@@ -1,0 +1,140 @@
+"""Resume a run: the options that it keeps or may change, and the cases that are raced anew.
+
+A run goes on with the options that it was begun with, and in the same environment only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from opbench.harness.cli.option_types import as_duration
+from opbench.harness.cli.output import complain
+from opbench.harness.cli.parsing import listed
+from opbench.results.errors import EnvironmentsDifferError, RunFolderError, SelectionError
+
+if TYPE_CHECKING:
+    from opbench.harness.execution.supervisor import Supervisor
+    from opbench.harness.pipeline.outlook import Outlook
+    from opbench.harness.planning.selection import Race
+    from opbench.results.records import Case
+    from opbench.results.records.run_folder import RunFolder
+
+#: By verb, the options that say how a run goes on, not what it is.
+_FREE = {
+    "run": {"budget", "timeout", "memory_limit", "in_process", "json", "quiet"},
+    "calibrate": {
+        *("units", "pairs", "sessions", "alpha", "min_slowdown", "plot"),
+        *("timeout", "memory_limit", "json", "quiet"),
+    },
+}
+#: The options that say that a run goes on.
+_RESUMING = {"resume", "gate"}
+
+
+def open_resumed(
+    path: str, *, verb: str, given: Mapping[str, object]
+) -> tuple[RunFolder, dict[str, object]]:
+    """Open the run to go on with; return it and the options that it was begun with.
+
+    given: the options that were given now, as they would be kept with the run; those that may
+    change are not among the options returned. Raises SelectionError for options that a run can't
+    change, RunFolderError if another verb made it.
+    """
+    from opbench.results.records.run_folder import open_run
+
+    folder = open_run(path)
+    kept = {name: json.loads(value) for name, value in folder.info.settings}
+    free = _FREE[verb]
+    if _verb_of(kept) != verb:
+        raise RunFolderError(
+            f"{folder.path} was not made by `opbench {verb}`: there is nothing to go on with"
+        )
+    known = {**kept, "id": folder.info.id, "out": str(folder.path.parent.resolve())}
+    fixed = {name: value for name, value in given.items() if name not in free | _RESUMING}
+    refused = [name for name in fixed if name not in known or known[name] != fixed[name]]
+    if refused:
+        raise SelectionError(
+            f"{folder.path} goes on as it was begun: leave {listed(refused)} out, or begin another "
+            f"run; {listed(free)} may be given"
+        )
+    return folder, {n: value for n, value in kept.items() if n not in given.keys() & free}
+
+
+def _verb_of(kept: Mapping[str, object]) -> str:
+    """The verb that made a run, by its options; runs of earlier versions don't keep it."""
+    if "verb" in kept:
+        return str(kept["verb"])
+    return "run" if "budget" in kept and "base" not in kept else ""
+
+
+def ensure_same_environment(folder: RunFolder, supervisor: Supervisor | None) -> None:
+    """Raise EnvironmentsDifferError if contenders run in another environment than the run's."""
+    from opbench.harness.machine.environment import describe
+    from opbench.results.regression.two_runs import ensure_comparable
+
+    here = describe() if supervisor is None else supervisor.environment()
+    try:
+        ensure_comparable(folder.info.environment, here)
+    except EnvironmentsDifferError as error:
+        raise EnvironmentsDifferError(f"{folder.path} can't go on here: {error}") from error
+
+
+def left(races: Sequence[Race], folder: RunFolder, anew: Collection[Case]) -> tuple[Race, ...]:
+    """The races that the folder has no full result of, or that are raced anew."""
+    done = {(record.case, record.contender) for record in folder.records()}
+    return tuple(
+        race
+        for race in races
+        if race.case in anew or any((race.case, name) not in done for name in race.contenders)
+    )
+
+
+def undecided(folder: RunFolder, budget_s: float) -> frozenset[Case]:
+    """The undecided cases that were raced for less than the budget: they are raced anew.
+
+    Tells how many there are, on standard error.
+    """
+    anew, spent = set(), 0
+    for outlook, raced_s in _open(folder):
+        if _allowed_s(budget_s, outlook) > raced_s:
+            anew.add(outlook.case)
+        else:
+            spent += 1
+    budget = as_duration(budget_s)
+    if not anew and not spent:
+        complain("run", "nothing is undecided: no case is raced anew")
+    if anew:
+        complain(
+            "run",
+            f"racing {len(anew)} undecided cases anew, for {budget} each: the new times count "
+            "instead of the old",
+        )
+    if spent:
+        complain(
+            "run",
+            f"{spent} undecided cases were raced for longer than {budget}, and are left as they "
+            "are",
+        )
+    return frozenset(anew)
+
+
+def _open(folder: RunFolder) -> list[tuple[Outlook, float]]:
+    """The undecided cases, and the seconds that each was raced for."""
+    from opbench.harness.pipeline.outlook import outlooks, raced_for
+    from opbench.results.ranking.leaderboard import boards_of
+
+    records = folder.records()
+    return [
+        (outlook, raced_for(record for record in records if record.case == outlook.case))
+        for outlook in outlooks(boards_of(folder), records, folder.info.rules)
+    ]
+
+
+def _allowed_s(budget_s: float, outlook: Outlook) -> float:
+    """The seconds that a race may go on for: more of them while its first look is due."""
+    from opbench.harness.timing.stopping import Policy
+
+    patient = outlook.rounds < outlook.first_look
+    return budget_s * (Policy().patience if patient else 1.0)

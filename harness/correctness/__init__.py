@@ -1,0 +1,1 @@
+"""Whether a contender is right: oracle, tolerance, checks, caveats."""

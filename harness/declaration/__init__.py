@@ -1,0 +1,1 @@
+"""Parts of declarations: fields, signatures, predicates, origins, suggested names."""

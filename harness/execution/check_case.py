@@ -1,0 +1,128 @@
+"""Check the contenders of one case in one process.
+
+Each is checked on every pass and kind by itself; the right ones are then compared with each
+other. A contender's function is resolved once for all cases, so that compiled ones keep what they
+compiled.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
+
+from opbench.harness.catalog import Catalog
+from opbench.harness.correctness import checks
+from opbench.harness.correctness.costs import cost_of
+from opbench.harness.correctness.reference import Reference, without_gradients
+from opbench.harness.declare import Impl
+from opbench.harness.execution import process_state
+from opbench.harness.execution.observer import Observer
+from opbench.harness.execution.ready import TaintedError, reference_of, settings
+from opbench.harness.outcomes import catch
+from opbench.harness.planning.selection import Race
+from opbench.harness.preparation.output_modes import function_in_mode
+from opbench.harness.preparation.resolve import ensure_supported, resolve
+from opbench.results.records import Failed, Right, Unsupported, Verdict, Wrong
+
+#: By pair of contenders, their largest difference as a multiple of the tolerance.
+Differences = dict[tuple[str, str], float]
+
+
+class CaseChecker:
+    """Checks one case after another, resolving a contender's function once for all of them."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        """catalog: with the ops and contenders of all cases to come."""
+        self._catalog = catalog
+        self._resolved: dict[tuple[str, str], Callable[..., Any] | Unsupported | Failed] = {}
+
+    def check_case(self, race: Race, *, observer: Observer) -> Differences:
+        """Check every contender, reporting each verdict, and compare the right ones pairwise.
+
+        Raises TaintedError after one that ran out of memory, which it may still hold.
+        """
+        with settings(race.case, reset_compiler=False):
+            return self._check_case(race, observer)
+
+    def _check_case(self, race: Race, observer: Observer) -> Differences:
+        """Check the contenders one after the other, with the settings of the case in force."""
+        case = race.case
+        observer.begin("", "inputs")
+        reference = catch("inputs", partial(reference_of, self._catalog, case, gradients=True))
+        if isinstance(reference, Reference):
+            cost_of(reference)  # isn't needed here, but a race should not be the first to try it
+        right: dict[str, Callable[..., Any]] = {}
+        for name in race.contenders:
+            observer.begin(name, "check")
+            if not isinstance(reference, Reference):
+                observer.done(name, reference)
+                continue
+            contender = self._catalog.impl(case.op, name)
+            expected, function = reference, self._function(reference, contender)
+            if isinstance(function, Unsupported) and case.direction == "both":
+                # A contender without a gradient is held to its values.
+                expected = without_gradients(reference)
+                function = self._function(expected, contender)
+            verdict = _verdict(expected, function)
+            observer.done(name, verdict)
+            if isinstance(verdict, Failed) and verdict.cause == "memory":
+                raise TaintedError(verdict.reason)
+            if isinstance(verdict, Right) and callable(function):
+                right[name] = function
+        observer.begin("", "check")
+        if not isinstance(reference, Reference):
+            return {}
+        with _patient_compiler():
+            return checks.disagreement(reference, right)
+
+    def _function(
+        self, reference: Reference, contender: Impl
+    ) -> Callable[..., Any] | Unsupported | Failed:
+        """The contender's function, or why it doesn't run on this case."""
+        refusal = catch(
+            "prepare",
+            partial(
+                ensure_supported, reference.op, contender, reference.first.values, reference.case
+            ),
+        )
+        if refusal is not None:
+            return refusal
+        key = (contender.op, contender.name)
+        if key not in self._resolved:
+            self._resolved[key] = catch("prepare", partial(resolve, contender))
+        function = self._resolved[key]
+        if isinstance(function, Unsupported | Failed):
+            return function
+        return function_in_mode(reference.op, contender, function, reference.case.board)
+
+
+def _patient_compiler() -> AbstractContextManager[None]:
+    """Keep torch.compile from falling back to eager code after a few shapes.
+
+    It takes as long to import as torch itself, and is not imported for contenders that aren't
+    compiled. One that compiles unannounced imports it; the few shapes of that first case are within
+    its own limit.
+    """
+    dynamo = sys.modules.get("torch._dynamo")
+    if dynamo is None:
+        return nullcontext()
+    patched: AbstractContextManager[None] = dynamo.config.patch(
+        recompile_limit=256, fail_on_recompile_limit_hit=True
+    )
+    return patched
+
+
+def _verdict(reference: Reference, function: Callable[..., Any] | Unsupported | Failed) -> Verdict:
+    """The verdict of the check; Wrong also where it changed state, which is put back."""
+    if isinstance(function, Unsupported | Failed):
+        return function
+    before = process_state.read()
+    with _patient_compiler():
+        verdict = checks.check(reference, function)
+    changes = process_state.restore(before)
+    if changes and isinstance(verdict, Right):
+        return Wrong("state", f"changed {', '.join(changes)}")
+    return verdict

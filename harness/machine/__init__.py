@@ -1,0 +1,1 @@
+"""The machine: its environment, devices, noise, ceilings and reference workloads."""

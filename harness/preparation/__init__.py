@@ -1,0 +1,1 @@
+"""From a declared contender and a case to a call: inputs, resolving, output modes."""

@@ -1,0 +1,178 @@
+"""Inputs of a case: seeded from the case, cast, laid out and placed, equal for all contenders.
+
+All contenders of a case, in all processes and versions, get the same values: drawn from generators
+that the case seeds, whatever the device, dtype or pass. Each kind makes float tensors; casting,
+layout and device are applied here, so that an op declares its inputs once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from opbench.harness.declaration.named_arguments import call_named, is_default
+from opbench.harness.declare import Op
+from opbench.harness.outcomes import charged_to, op_fault
+from opbench.results.records import Case
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Arguments and options of one call."""
+
+    #: Names of the arguments.
+    names: tuple[str, ...]
+    #: Given by position.
+    args: tuple[Any, ...]
+    #: Given by name; those at their default are left out.
+    options: Mapping[str, Any]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Arguments and options by name."""
+        return {**dict(zip(self.names, self.args, strict=True)), **self.options}
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Inputs:
+        """The same inputs with every tensor changed."""
+        args = tuple(map_tensors(change, value) for value in self.args)
+        options = {name: map_tensors(change, value) for name, value in self.options.items()}
+        return Inputs(self.names, args, options)
+
+    def leaves(self, names: tuple[str, ...]) -> tuple[Inputs, tuple[Tensor, ...]]:
+        """The same inputs with new leaves for the arguments to differentiate, and these, in order.
+
+        A list of tensors has a leaf for each of them.
+        """
+        leaves: list[Tensor] = []
+
+        def fresh(tensor: Tensor) -> Tensor:
+            if not tensor.is_floating_point():
+                return tensor
+            leaves.append(tensor.detach().requires_grad_())
+            return leaves[-1]
+
+        args = tuple(
+            map_tensors(fresh, value) if name in names else value
+            for name, value in zip(self.names, self.args, strict=True)
+        )
+        return Inputs(self.names, args, self.options), tuple(leaves)
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Every tensor of the arguments and options."""
+        tensors: list[Tensor] = []
+
+        def collect(tensor: Tensor) -> Tensor:
+            tensors.append(tensor)
+            return tensor
+
+        self.map(collect)
+        return tuple(tensors)
+
+
+def build(op: Op, case: Case, *, variant: int = 0) -> Inputs:
+    """The inputs of `case`.
+
+    variant: another one has other values, in the same shapes as a rule.
+    Raises OpFaultError where the op's function raises, or returns other names than the op's.
+    """
+    axes, dtype = dict(case.axes), getattr(torch, case.dtype)
+    made = _generate(op, case, axes, _seed(case, variant))
+
+    def place(tensor: Tensor) -> Tensor:
+        return _laid_out(_cast(tensor, dtype).to(case.device), case.layout)
+
+    args = tuple(made[name] for name in op.arguments)
+    # Set by the shape, or made with the arguments. Those at their default are left out, so that a
+    # contender may lack them.
+    options = {
+        name: value
+        for name, value in {**axes, **made}.items()
+        if name in op.options and not is_default(value, op.defaults[name])
+    }
+    return Inputs(op.arguments, args, options).map(place)
+
+
+def _generate(op: Op, case: Case, axes: Mapping[str, object], seed: int) -> Mapping[str, Any]:
+    """The values, by name, that the op's function returns for the input kind of a case."""
+    make, what = op.inputs[case.inputs], f"inputs[{case.inputs!r}]"
+    rng = torch.Generator().manual_seed(seed)
+    with charged_to(op.name, what, make), _seeded(seed):
+        made = call_named(make, {**axes, "rng": rng})
+    if not isinstance(made, Mapping):
+        why = f"returned {type(made).__name__}, not a mapping of arguments to values"
+        raise op_fault(op.name, what, make, why)
+    if set(op.arguments) - set(made) or set(made) - {*op.arguments, *op.options}:
+        options = f" and the options {', '.join(op.options)}" if op.options else ""
+        why = (
+            f"returned {', '.join(map(str, made)) or 'nothing'}; "
+            f"the arguments are {', '.join(op.arguments)}{options}"
+        )
+        raise op_fault(op.name, what, make, why)
+    return made
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed torch's global generator by the case as well: not all functions use `rng`."""
+    before = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
+
+
+def map_tensors(change: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """`value` with every tensor in it changed; lists and tuples are walked."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, list | tuple):
+        return type(value)(map_tensors(change, item) for item in value)
+    return value
+
+
+def _seed(case: Case, variant: int) -> int:
+    """The seed of a case's inputs."""
+    # Neither the device, the dtype nor the direction, so that their cases share their values.
+    text = f"{case.op}/{case.shape}/{case.axes}/{case.inputs}/{case.seed}/{variant}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7])
+
+
+def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """Floating values in `dtype`; where that is an integer type, a hundred times as large."""
+    if not tensor.is_floating_point() or dtype.is_floating_point:
+        return tensor.to(dtype) if tensor.is_floating_point() else tensor
+    # Most values lie between -3 and 3: as they are, few integers would be left of them.
+    return tensor.nan_to_num(posinf=0, neginf=0).mul(100).to(dtype)
+
+
+def _laid_out(tensor: Tensor, layout: str) -> Tensor:
+    """The same values: contiguous, with first and last axis swapped in memory, or with gaps.
+
+    Input kinds make contiguous tensors, but for those that are about another order of the axes.
+    """
+    if layout == "contiguous" or tensor.ndim == 0:
+        return tensor.clone()  # makes expanded tensors and slices contiguous
+    if layout == "transposed":
+        return tensor.transpose(0, -1).contiguous().transpose(0, -1)
+    gaps = tensor.new_full((*tensor.shape[:-1], 2 * tensor.shape[-1] + 1), _GARBAGE[_kind(tensor)])
+    # A gap before and after each element.
+    view = gaps[..., 1::2]
+    return view.copy_(tensor)
+
+
+#: In the gaps of a sliced input: a contender that reads them gives a wrong answer.
+_GARBAGE: Mapping[str, float | int | bool] = {"float": float("nan"), "int": 99, "bool": True}
+
+
+def _kind(tensor: Tensor) -> str:
+    """The key of a tensor's garbage."""
+    if tensor.is_floating_point():
+        return "float"
+    return "bool" if tensor.dtype == torch.bool else "int"

@@ -1,0 +1,71 @@
+"""The timed call of a contender: its forward pass, its backward pass, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from opbench.harness.preparation.inputs import Inputs
+from opbench.harness.preparation.output_modes import as_tuple
+
+
+def bind(
+    function: Callable[..., Any],
+    given: Inputs,
+    *,
+    direction: str,
+    grad: tuple[str, ...],
+    upstream: tuple[Tensor, ...],
+) -> Callable[[], object]:
+    """A function without arguments that does one pass of `function` on `given`.
+
+    For the backward pass the graph is built here, once, and retained. Gradients are returned and
+    never accumulated, so that there is nothing to clear between calls. A gradient that is an
+    expanded view is written out, as accumulating it would do: otherwise it would seem to be free.
+    grad: names of the arguments to differentiate.
+    upstream: the gradient of each output, drawn outside of what is timed.
+    """
+    if direction == "forward":
+        return partial(function, *given.args, **given.options)
+    bound, leaves = given.leaves(grad)
+    forward = partial(function, *bound.args, **bound.options)
+    if direction == "backward":
+        # Once: all timed calls go back through this graph.
+        outputs = as_tuple(forward())
+        return _written_out(
+            partial(
+                torch.autograd.grad, outputs, leaves, upstream, retain_graph=True, allow_unused=True
+            )
+        )
+
+    def both() -> tuple[Tensor | None, ...]:
+        return torch.autograd.grad(as_tuple(forward()), leaves, upstream, allow_unused=True)
+
+    return _written_out(both)
+
+
+def _written_out(call: Callable[[], tuple[Tensor | None, ...]]) -> Callable[[], object]:
+    """The call, with contiguous copies of those of its gradients that are expanded views."""
+    # Which of them are expanded is the same for every call.
+    expanded = [gradient is not None and _is_expanded(gradient) for gradient in call()]
+    if not any(expanded):
+        return call
+
+    def written() -> tuple[Tensor | None, ...]:
+        return tuple(
+            gradient.contiguous() if gradient is not None and copied else gradient
+            for gradient, copied in zip(call(), expanded, strict=True)
+        )
+
+    return written
+
+
+def _is_expanded(tensor: Tensor) -> bool:
+    """Whether several elements of a tensor share their memory."""
+    return any(
+        stride == 0 and size > 1 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
+    )

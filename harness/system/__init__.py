@@ -1,0 +1,1 @@
+"""The operating system: signals, owned folders, toolchains, late imports. No torch."""

@@ -1,0 +1,1 @@
+"""Timing: clocks, blocks, interleaving, and when to stop."""

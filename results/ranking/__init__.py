@@ -1,0 +1,1 @@
+"""The verdicts of a race, leaderboards, and shares of the ceilings."""

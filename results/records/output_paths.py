@@ -1,0 +1,75 @@
+"""Where outputs may go: names of runs, files that leave runs alone, folders that git ignores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from opbench.results.errors import RunFolderError
+
+#: The longest name that file systems take, in bytes.
+_LONGEST = 255
+
+
+def ensure_run_name(name: str) -> None:
+    """Raises RunFolderError where `name` can't be a run's: it is one folder in the folder of runs.
+
+    Those that begin with "." are missed by what lists folders, those with "-" taken for options.
+    """
+    if not name:
+        raise RunFolderError("a run's name can't be empty")
+    unfit = ""
+    if not name.isprintable() or name != name.strip():
+        unfit = "has a line break, a control character or blanks around it"
+    elif "/" in name or "\\" in name:
+        unfit = "is a path; say with --out where runs go"
+    elif name[0] in ".-":
+        unfit = f"begins with {name[0]!r}"
+    elif len(name.encode()) > _LONGEST:
+        unfit = f"is longer than {_LONGEST} bytes"
+    if unfit:
+        raise RunFolderError(f"{name!r} is no name for a run: it {unfit}")
+
+
+def ensure_apart_from_runs(target: Path) -> None:
+    """Raises RunFolderError where writing to `target` would change a file of a run.
+
+    Links are followed. A file of several names (hard links) may be a run's under another of them.
+    """
+    try:
+        place = target.resolve()
+        shared = place.is_file() and place.stat().st_nlink > 1
+        folder = next(_runs_around(place), None)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise RunFolderError(f"{target} cannot be written: {error}; name another file") from error
+    if folder is not None:
+        raise RunFolderError(
+            f"{target} lies in the run {folder}, whose files are left as they are; name "
+            "another file"
+        )
+    if shared:
+        raise RunFolderError(
+            f"{target} has other names (hard links), whose file would be overwritten too; name "
+            "another file"
+        )
+
+
+def ignore_in_git(folder: Path) -> None:
+    """Let git ignore a folder that was just made, so that it never makes a tree look changed."""
+    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+
+
+def _runs_around(place: Path) -> Iterator[Path]:
+    """The runs that a place lies in, the innermost first."""
+    return (folder for folder in (place, *place.parents) if _is_run(folder))
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder is a run, damaged ones included; other programs have a run.json as well."""
+    head = folder / "run.json"
+    if not head.is_file():
+        return False
+    if (folder / "records.jsonl").exists():
+        return True
+    text = head.read_bytes()
+    return not text.strip() or b"RunInfo" in text

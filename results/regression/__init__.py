@@ -1,0 +1,1 @@
+"""Two versions or two runs: verdicts, what is accepted, history, calibration."""

@@ -1,0 +1,86 @@
+"""Tables of a contender's operators, and of the difference between two profiles."""
+
+from __future__ import annotations
+
+import math
+
+from opbench.results.records import Profile
+from opbench.results.regression.profile_diff import OperatorChange, ProfileDiff, growth
+from opbench.results.report.table import NOTHING, Table, format_bytes, format_number, format_time
+
+#: Columns of a difference.
+COLUMNS = (
+    "operator",
+    "change",
+    "base calls",
+    "head calls",
+    "base self time",
+    "head self time",
+    "difference",
+    "grown",
+)
+
+
+def difference_table(diff: ProfileDiff, *, top: int | None = None) -> Table:
+    """A row per operator, the one that grew most first; per call of the contender.
+
+    top: only so many, whose time changed most; all where None.
+    """
+    shown = diff.operators if top is None else diff.most_changed(top)
+    return Table(
+        f"{diff.case.op} · {diff.contender} · {diff.case.label} · head against base",
+        COLUMNS,
+        tuple(map(_row, shown)),
+    )
+
+
+def summary(diff: ProfileDiff) -> str:
+    """In a line, the time of all operators together and the peak memory of a call, in both."""
+    time = f"{format_time(diff.base_s)} to {format_time(diff.head_s)}"
+    memory = f"{format_bytes(diff.base_bytes)} to {format_bytes(diff.head_bytes)}"
+    grown = _percent(growth(diff.base_s, diff.head_s))
+    return f"all operators per call: {time} ({grown})   peak memory: {memory}"
+
+
+def _row(change: OperatorChange) -> tuple[str, ...]:
+    """The cells of an operator's change."""
+    return (
+        change.name,
+        "" if change.status == "both" else change.status,
+        format_number(change.base_calls),
+        format_number(change.head_calls),
+        format_time(change.base_s) if change.base_calls else NOTHING,
+        format_time(change.head_s) if change.head_calls else NOTHING,
+        ("+" if change.grown_s > 0 else "") + format_time(change.grown_s),
+        _percent(change.grown),
+    )
+
+
+def _percent(share: float | None) -> str:
+    """A signed share in percent; "-" for None."""
+    return NOTHING if share is None else f"{share:+.1%}"
+
+
+def operators_table(profile: Profile) -> Table:
+    """A row per operator of a profile, the one with most time of its own first.
+
+    Calls, times and memory are per call of the contender.
+    """
+    label = profile.case.label
+    rows = sorted(profile.operators, key=lambda row: row.self_time_s, reverse=True)
+    whole = math.fsum(row.self_time_s for row in rows)
+    return Table(
+        " · ".join(filter(None, (profile.case.op, profile.contender, label, profile.side))),
+        ("operator", "calls", "self time", "share", "total time", "self memory"),
+        tuple(
+            (
+                row.name,
+                format_number(row.calls),
+                format_time(row.self_time_s),
+                f"{row.self_time_s / whole:.1%}" if whole else NOTHING,
+                format_time(row.total_time_s),
+                format_bytes(row.self_bytes),
+            )
+            for row in rows
+        ),
+    )

@@ -1,0 +1,134 @@
+"""Statistics of paired rounds: medians, ratios and their intervals. Pure functions.
+
+A round is the unit of evidence: within it every contender was timed a few milliseconds apart, so
+the logarithm of the ratio of two of them is free of what slowed both down. Where contenders met in
+several fresh processes, the process is the unit: what is peculiar to one shows in all its rounds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
+
+import numpy as np
+
+#: The log of a ratio that is none any more.
+_BEYOND = 300.0
+
+Values = Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate, and the ends of its confidence interval."""
+
+    value: float
+    #: 0 or infinite where nothing is known.
+    low: float
+    high: float
+
+    @property
+    def relative_width(self) -> float:
+        """Half the width of the interval, relative to the estimate."""
+        return (self.high - self.low) / (2 * self.value)
+
+
+def median(samples: Values) -> float:
+    """The median of at least one sample."""
+    return float(np.median(np.asarray(samples)))
+
+
+def paired_log_ratios(
+    slower: Mapping[Key, float], faster: Mapping[Key, float]
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """log(slower / faster) for the rounds that both have, in the order in which they were timed.
+
+    slower, faster: seconds per call by round. Empty where they share no round.
+    """
+    shared = [key for key in slower if key in faster]
+    return np.log([slower[key] / faster[key] for key in shared])
+
+
+def ratio_interval(log_ratios: Values, *, error: float) -> Interval:
+    """Median ratio with the interval that misses the true median with a chance of at most `error`.
+
+    log_ratios: one per round. The ends are order statistics (the sign test turned round), so that
+    nothing is assumed of the noise but that rounds are independent; with too few rounds for
+    that error the interval is unbounded.
+    """
+    if len(log_ratios) == 0:
+        return Interval(math.nan, 0.0, math.inf)
+    low, high = _median_bounds(log_ratios, error)
+    return Interval(math.exp(median(log_ratios)), math.exp(low), math.exp(high))
+
+
+def ratio_of_units(log_ratios: Sequence[Values], *, error: float) -> Interval:
+    """Mean ratio over units (fresh processes) with its t-interval.
+
+    log_ratios: the rounds of each unit, whose median is the unit's one observation. Units are few,
+    so that a normal spread between them has to be assumed; one unit gives no evidence.
+    """
+    medians = np.array([median(rounds) for rounds in log_ratios if len(rounds)])
+    if medians.size == 0:
+        return Interval(math.nan, 0.0, math.inf)
+    centre = math.exp(float(medians.mean()))
+    if medians.size == 1:
+        return Interval(centre, 0.0, math.inf)
+    spread = float(medians.std(ddof=1)) / math.sqrt(medians.size)
+    reach = t_quantile(medians.size - 1, 1 - error / 2) * spread
+    if reach > _BEYOND:
+        # Two processes of many contenders that differ by a tenth: a float can't hold the end.
+        return Interval(centre, 0.0, math.inf)
+    return Interval(centre, centre / math.exp(reach), centre * math.exp(reach))
+
+
+def t_quantile(freedom: float, chance: float) -> float:
+    """What Student's t of that freedom stays below with that chance."""
+    # Imported late: it takes half as long as torch, and a process in which contenders race does
+    # without.
+    from scipy import special
+
+    return float(special.stdtrit(freedom, chance))
+
+
+def median_interval(samples: Values, *, error: float = 0.01) -> Interval:
+    """Median of at least one sample with its interval, as `ratio_interval`.
+
+    For drawing a contender by itself; contenders are compared by their ratios.
+    """
+    low, high = _median_bounds(samples, error)
+    return Interval(median(samples), max(low, 0.0), high)
+
+
+def rounds_needed(error: float) -> int:
+    """The fewest rounds of which an interval has two ends.
+
+    error: the chance that the interval misses; one end alone would take one round less.
+    """
+    return max(2, math.ceil(1 - math.log2(error)))
+
+
+def _median_bounds(values: Values, error: float) -> tuple[float, float]:
+    """The order statistics around the median; infinite where there are too few values."""
+    rank = _rank(len(values), error)
+    if rank == 0:
+        return -math.inf, math.inf
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    return float(ordered[rank - 1]), float(ordered[-rank])
+
+
+@cache
+def _rank(count: int, error: float) -> int:
+    """The number of values that may be left out at either end.
+
+    The median lies below the k-th smallest of n with the chance that fewer than k of n fair coins
+    show heads.
+    """
+    heads = np.arange(1, max(count // 2, 1))
+    ways = np.concatenate(([0.0], np.cumsum(np.log2((count - heads + 1) / heads))))
+    at_most = np.cumsum(np.exp2(ways - count))[: count // 2]
+    return int(np.count_nonzero(2 * at_most <= error))
