@@ -26,7 +26,7 @@ from pathlib import Path
 #: Languages of blocks that are run.
 _PYTHON, _SHELLS = "python", ("console", "sh", "bash")
 #: Languages of blocks that hold neither Python nor commands; "" is what something printed.
-_OTHERS = ("", "toml", "yaml", "groovy", "crontab", "text")
+_OTHERS = ("", "toml", "yaml", "groovy", "crontab", "text", "mermaid")
 _FENCE = re.compile(r"^(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<language>[^`]*)$")
 _COMMENT = re.compile(r"^ *<!-- *(?P<key>[^:]*?)(?:: *(?P<value>.*?))? *-->$")
 _KEYS = ("not run", "exit code", "contains")

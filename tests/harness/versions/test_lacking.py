@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from opbench.harness.planning.selection import Selection
-from opbench.harness.regression.comparison import common, versions_of
+from opbench.harness.regression import comparison
+from opbench.harness.regression.comparison import versions_of
 from opbench.harness.versions.ignored_files import unmade
 from opbench.results.errors import VersionError
 from tests.harness.projects import OPS, commit, git, own_imports, repository
@@ -21,6 +22,9 @@ except ImportError:
 """
     + OPS
 )
+
+#: In this process, which has the import hook of the test.
+common = comparison._common_in_one_process
 
 
 class Redirecting:
