@@ -166,7 +166,10 @@ def test_compiled_contenders_start_afresh_for_each_case(troubled, tmp_path):
 def test_a_compiled_contender_is_timed_compiled(catalog, direction, region):
     """The reference before the race must not make torch.compile fall back to eager code."""
     selection = Selection(
-        ("patch_pooling",), "tiny", impls=("compile_scatter_add",), directions=(direction,)
+        names=("patch_pooling",),
+        expression="tiny",
+        impls=("compile_scatter_add",),
+        directions=(direction,),
     )
     (race,) = opbench.plan(catalog, selection)
     with settings(race.case):
