@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property, partial
 from types import FunctionType, MethodType, ModuleType
 
+from opbench.harness.versions.own_packages import is_own
+
 #: The attribute in which an object of each type keeps the function that it wraps.
 _WITHIN: Mapping[type, str] = {
     staticmethod: "__func__",
@@ -26,7 +28,9 @@ def patches(own: Collection[str]) -> Iterator[str]:
 
     own: the names of the modules of versions, none of which may be active.
     """
-    for name, module in list(sys.modules.items()):
+    # opbench's contenders use what a project may well be: they aren't what is compared.
+    shared = ((name, module) for name, module in list(sys.modules.items()) if not is_own(name))
+    for name, module in shared:
         for attribute, value in _members(module):
             if _home_of(value) in own:
                 yield f"{name}.{attribute}"
