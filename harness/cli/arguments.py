@@ -71,14 +71,19 @@ def add_rules(group: argparse._ArgumentGroup) -> Callable[..., argparse.Action]:
         metavar="P",
         help="share of harmless changes that may fail, over all they touch (default: 1%%)",
     )
-    add(
+    add_min_slowdown(group)
+    return add
+
+
+def add_min_slowdown(group: argparse._ActionsContainer) -> None:
+    """Add the smallest slowdown that fails."""
+    group.add_argument(
         "--min-slowdown",
         type=share,
         default=0.03,
         metavar="P",
         help="the smallest slowdown that matters (default: 3%%)",
     )
-    return add
 
 
 def add_recorded(parser: argparse.ArgumentParser) -> None:

@@ -33,6 +33,7 @@ def call_in_subprocess(function: Callable[..., T], *arguments: object) -> T:
     Raises VersionError if that process dies. An interruption ends it.
     """
     fresh = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(1, mp_context=fresh, initializer=exec, initargs=(_START, {})) as pool:
         try:
             return pool.submit(function, *arguments).result()
@@ -40,6 +41,6 @@ def call_in_subprocess(function: Callable[..., T], *arguments: object) -> T:
             raise VersionError("the process that was to load a version has died of it") from error
         except KeyboardInterrupt:
             # The pool would otherwise wait for it.
-            for process in multiprocessing.active_children():
+            for process in set(multiprocessing.active_children()) - others:
                 process.kill()
             raise

@@ -28,9 +28,10 @@ def patches(own: Collection[str]) -> Iterator[str]:
 
     own: the names of the modules of versions, none of which may be active.
     """
-    # opbench's contenders use what a project may well be: they aren't what is compared.
-    shared = ((name, module) for name, module in list(sys.modules.items()) if not is_own(name))
-    for name, module in shared:
+    for name, module in list(sys.modules.items()):
+        # opbench's contenders use what a project may well be: they aren't what is compared.
+        if is_own(name) and not is_own(name, declared=False):
+            continue
         for attribute, value in _members(module):
             if _home_of(value) in own:
                 yield f"{name}.{attribute}"

@@ -207,7 +207,7 @@ def test_profiling_survives_as_well(hostile, tmp_path):
 
 
 def test_checking_survives_as_well(hostile, limits):
-    names = ("summed", "segfaults", "loop", "sets_threads", "hangs", "hoards")
+    names = ("summed", "segfaults", "exits", "loop", "sets_threads", "hangs", "hoards")
     races = opbench.plan_checks(
         hostile, Selection(expression="odd and normal and contiguous", impls=names, threads=2)
     )
@@ -217,6 +217,7 @@ def test_checking_survives_as_well(hostile, limits):
     assert set(found) == set(names)
     assert {n: v.cause for n, v in found.items() if isinstance(v, Failed)} == {
         "segfaults": "crashed",
+        "exits": "exited",
         "hangs": "hung",
         "hoards": "memory",
     }

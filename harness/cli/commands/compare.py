@@ -6,7 +6,6 @@ import argparse
 
 from opbench.harness.cli import arguments, options
 from opbench.harness.cli.exit_codes import Exit, of_comparison
-from opbench.harness.cli.option_types import share
 from opbench.harness.cli.output import plain, print_json
 from opbench.harness.cli.terminal import draw
 from opbench.results.errors import SelectionError
@@ -20,13 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("base", metavar="BASE", help="the folder of the run before the change")
     add("head", metavar="HEAD", help="and of that after it")
     arguments.add_filter(parser)
-    add(
-        "--min-slowdown",
-        type=share,
-        default=0.03,
-        metavar="P",
-        help="the smallest slowdown that matters (default: 3%%)",
-    )
+    arguments.add_min_slowdown(parser)
     arguments.add_json(parser)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from opbench.harness.execution.subprocess_call import call_in_subprocess
 from opbench.results.errors import VersionError
-from tests.harness.processes import within
+from tests.harness.processes import PATIENCE, within
 
 #: Calls a function in a subprocess that writes its process id to a file, and never returns.
 PROGRAM = """
@@ -54,6 +54,36 @@ def test_no_process_is_left_after_an_interruption(tmp_path, number, whom):
     _, printed = caller.communicate(timeout=60)
     assert "SpawnProcess" not in printed
     assert within(20, lambda: not runs(int(path.read_text())))
+
+
+#: As the program above, beside a process of the caller's own, of which it says whether it goes on.
+BESIDE = (
+    PROGRAM.partition("if __name__")[0].replace(
+        "import os, sys,", "import multiprocessing, os, sys,"
+    )
+    + """
+if __name__ == "__main__":
+    other = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))
+    other.start()
+    try:
+        with as_interrupt():
+            call_in_subprocess(wait, sys.argv[1])
+    except KeyboardInterrupt:
+        print(other.is_alive())
+    other.kill()
+"""
+)
+
+
+def test_an_interruption_leaves_processes_of_the_caller_alone(tmp_path):
+    program, path = tmp_path / "program.py", tmp_path / "process"
+    program.write_text(BESIDE)
+    command = [sys.executable, str(program), str(path)]
+    caller = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert within(PATIENCE, path.exists)
+    os.kill(caller.pid, signal.SIGTERM)
+    printed, _ = caller.communicate(timeout=PATIENCE)
+    assert printed == "True\n"
 
 
 def runs(process):
