@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from tests.harness import strangers
-from tests.harness.test_finders import PROGRAM
+from tests.harness.versions.test_finders import PROGRAM
 
 MODULES = ("theirs_pkg", "theirs_pkg.inner", "theirs_pkg.deep.more")
 PROJECT = '[project]\nname = "theirs-pkg"\nversion = "1"\n[build-system]\nrequires = []\n'

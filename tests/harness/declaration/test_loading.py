@@ -59,7 +59,8 @@ def test_file_that_exits_ends_the_command_with_code_2(tmp_path, verb):
     (tmp_path / "e.py").write_text("import os\nos._exit(0)")
     quiet = () if verb == "list" else ("--quiet",)
     command = (*COMMAND, verb, "--load", "./e.py", *quiet)
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 2
     told = f"opbench {verb}: ./e.py cannot be loaded: SystemExit: 0 (line 2)\n"
     assert (done.stdout, done.stderr) == ("", told)
