@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor
 from opbench.harness.correctness import oracle
 from opbench.harness.declaration.named_arguments import call_named
 from opbench.harness.declare import Op
-from opbench.harness.outcomes import charged_to
+from opbench.harness.outcomes import charged_to, note_circumstances
 from opbench.harness.preparation import inputs
 from opbench.harness.preparation.inputs import Inputs
 from opbench.harness.preparation.output_modes import op_in_mode
@@ -42,6 +43,10 @@ class Reference:
     second: Inputs
     expected_first: oracle.Expected
     expected_second: oracle.Expected
+    #: Of the first inputs, with the gradient that the sum of an output sends back.
+    expected_of_sum: oracle.Expected | None = None
+    #: Of first inputs with NaN or infinity, with some in the gradients of the outputs as well.
+    expected_of_nonfinite: oracle.Expected | None = None
 
 
 class WrongError(Exception):
@@ -52,11 +57,34 @@ class WrongError(Exception):
         self.verdict = Wrong(stage, reason, error)
 
 
-def build_reference(op: Op, case: Case, *, gradients: bool = True) -> Reference:
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """Tells, in what is raised within, in which circumstances it was: "in a second pass"."""
+
+    words: str
+
+    def __enter__(self) -> None:
+        """Nothing is to be done before."""
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, WrongError):
+            verdict = error.verdict
+            reason = f"{self.words}: {verdict.reason}"
+            raise WrongError(verdict.stage, reason, verdict.error) from error
+        if isinstance(error, Exception):
+            note_circumstances(error, self.words)
+
+
+def build_reference(
+    op: Op, case: Case, *, gradients: bool = True, thorough: bool = False
+) -> Reference:
     """Build the inputs of a case and evaluate the oracle on them.
 
-    gradients: whether these are evaluated as well. Raises OpFaultError where one of the op's own
-    functions doesn't work, or refuses these inputs.
+    gradients: whether these are evaluated as well.
+    thorough: whether unusual gradients of the outputs are expected as well.
+    Raises OpFaultError where one of the op's own functions doesn't work, or refuses these inputs.
     """
     op = op_in_mode(op, case.board)
     gradients = gradients and case.inputs not in op.ungraded
@@ -65,7 +93,7 @@ def build_reference(op: Op, case: Case, *, gradients: bool = True) -> Reference:
         with charged_to(op.name, f"validate, of its own inputs[{case.inputs!r}],", op.validate):
             call_named(op.validate, {**op.defaults, **built[0].values})
     expect = partial(oracle.expect, op, dtype=case.dtype, seed=case.seed, gradients=gradients)
-    return Reference(
+    reference = Reference(
         op=op,
         case=case,
         first=built[0],
@@ -73,6 +101,25 @@ def build_reference(op: Op, case: Case, *, gradients: bool = True) -> Reference:
         expected_first=expect(built[0]),
         expected_second=expect(built[1]),
     )
+    if not (thorough and reference.expected_first.gradients):
+        return reference
+    usual = reference.expected_first.upstream
+    of_sum = tuple(gradient.new_ones(()).expand_as(gradient) for gradient in usual)
+    reference = replace(reference, expected_of_sum=expect(built[0], upstream=of_sum))
+    if all(t.isfinite().all() for t in built[0].tensors() if t.is_floating_point()):
+        return reference
+    nonfinite = tuple(map(_with_nonfinite, usual))
+    return replace(reference, expected_of_nonfinite=expect(built[0], upstream=nonfinite))
+
+
+def _with_nonfinite(gradient: Tensor) -> Tensor:
+    """The same gradient with one NaN and one infinity; as it is where it has too few elements."""
+    if gradient.numel() < 3 or not gradient.is_floating_point():
+        return gradient
+    changed = gradient.clone()
+    changed.view(-1)[gradient.numel() // 3] = torch.nan
+    changed.view(-1)[2 * gradient.numel() // 3] = torch.inf
+    return changed
 
 
 def without_gradients(reference: Reference) -> Reference:
@@ -81,7 +128,14 @@ def without_gradients(reference: Reference) -> Reference:
         replace(e, gradients=()) for e in (reference.expected_first, reference.expected_second)
     )
     case = replace(reference.case, direction="forward")
-    return replace(reference, case=case, expected_first=first, expected_second=second)
+    return replace(
+        reference,
+        case=case,
+        expected_first=first,
+        expected_second=second,
+        expected_of_sum=None,
+        expected_of_nonfinite=None,
+    )
 
 
 def with_unseen_inputs(reference: Reference) -> Reference:
@@ -106,18 +160,10 @@ def call(function: Callable[..., Any], given: Inputs) -> Any:
 
 
 def clone(tensor: Tensor) -> Tensor:
-    """A copy with the same strides and gaps."""
-    copy = torch.empty_strided(
-        tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device
-    )
-    if not tensor.is_contiguous():
-        # The gaps between the elements must still hold garbage.
-        copy = torch.as_strided(
-            tensor.as_strided((extent(tensor),), (1,), tensor.storage_offset()).clone(),
-            tensor.shape,
-            tensor.stride(),
-        )
-    return copy.copy_(tensor)
+    """A copy with the same strides and gaps; elements that share their memory share it again."""
+    # The gaps between the elements must still hold garbage.
+    memory = tensor.as_strided((extent(tensor),), (1,), tensor.storage_offset()).clone()
+    return memory.as_strided(tensor.shape, tensor.stride())
 
 
 def extent(tensor: Tensor) -> int:

@@ -60,6 +60,20 @@ def is_as_large(case: Case, other: Case) -> bool:
     )
 
 
+def is_thorough(op: Op, contender: Impl, case: Case) -> bool:
+    """Whether a check calls a contender in unusual circumstances as well.
+
+    That is done on the first edge shape and in the first dtype; what is compiled would be compiled
+    anew for each of them.
+    """
+    return _is_simple(op, case) and case.dtype == op.dtypes[0] and contender.prepare is None
+
+
+def _is_simple(op: Op, case: Case) -> bool:
+    """Whether a case has the first edge shape, in contiguous inputs."""
+    return case.shape == next(iter(op.edge or op.quick)) and case.layout == LAYOUTS[0]
+
+
 def _select(
     catalog: Catalog,
     selection: Selection,
@@ -139,7 +153,8 @@ def _checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
     )
     strided = replace(simple, layouts=LAYOUTS[1:])
     for mode in _output_modes(op, selection):
-        for kind in kinds:
+        # How a consumer takes NaN, say, is no matter of who made it.
+        for kind in kinds if mode != "consume" else set(kinds) & {first}:
             yield from _variants(op, simple, shapes[0], (mode, kind), dtypes=op.dtypes)
         if first in kinds:
             for shape in shapes[1:]:
@@ -166,8 +181,7 @@ def _checked_on(op: Op, contender: Impl, case: Case, *, threads: int) -> bool:
     if case.board not in (board_of(op, contender), "consume"):
         return False
     if contender.prepare is not None:
-        is_simple = case.shape == next(iter(op.edge or op.quick)) and case.layout == LAYOUTS[0]
-        if case.threads != threads or not (is_simple or case.dtype == op.dtypes[0]):
+        if case.threads != threads or not (_is_simple(op, case) or case.dtype == op.dtypes[0]):
             return False
     return _raced_on(op, contender, case)
 

@@ -63,16 +63,22 @@ class Inputs:
         )
         return Inputs(self.names, args, self.options), tuple(leaves)
 
+    def leaf_names(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """A name for each leaf that `leaves` makes: "weights", or "parts[1]" in a list."""
+        found: list[str] = []
+        for name, value in zip(self.names, self.args, strict=True):
+            tensors = tensors_in(value) if name in names else ()
+            several = isinstance(value, list | tuple)
+            found += [
+                f"{name}[{place}]" if several else name
+                for place, tensor in enumerate(tensors)
+                if tensor.is_floating_point()
+            ]
+        return tuple(found)
+
     def tensors(self) -> tuple[Tensor, ...]:
         """Every tensor of the arguments and options."""
-        tensors: list[Tensor] = []
-
-        def collect(tensor: Tensor) -> Tensor:
-            tensors.append(tensor)
-            return tensor
-
-        self.map(collect)
-        return tuple(tensors)
+        return tensors_in((self.args, tuple(self.options.values())))
 
 
 def build(op: Op, case: Case, *, variant: int = 0) -> Inputs:
@@ -85,7 +91,7 @@ def build(op: Op, case: Case, *, variant: int = 0) -> Inputs:
     made = _generate(op, case, axes, _seed(case, variant))
 
     def place(tensor: Tensor) -> Tensor:
-        return _laid_out(_cast(tensor, dtype).to(case.device), case.layout)
+        return laid_out(_cast(tensor, dtype).to(case.device), case.layout)
 
     args = tuple(made[name] for name in op.arguments)
     # Set by the shape, or made with the arguments. Those at their default are left out, so that a
@@ -137,6 +143,18 @@ def map_tensors(change: Callable[[Tensor], Tensor], value: Any) -> Any:
     return value
 
 
+def tensors_in(value: Any) -> tuple[Tensor, ...]:
+    """Every tensor in a value; lists and tuples are walked."""
+    tensors: list[Tensor] = []
+
+    def collect(tensor: Tensor) -> Tensor:
+        tensors.append(tensor)
+        return tensor
+
+    map_tensors(collect, value)
+    return tuple(tensors)
+
+
 def _seed(case: Case, variant: int) -> int:
     """The seed of a case's inputs."""
     # Neither the device, the dtype nor the direction, so that their cases share their values.
@@ -152,7 +170,7 @@ def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return tensor.nan_to_num(posinf=0, neginf=0).mul(100).to(dtype)
 
 
-def _laid_out(tensor: Tensor, layout: str) -> Tensor:
+def laid_out(tensor: Tensor, layout: str) -> Tensor:
     """The same values: contiguous, with first and last axis swapped in memory, or with gaps.
 
     Input kinds make contiguous tensors, but for those that are about another order of the axes.

@@ -35,6 +35,7 @@ FailedCheck = Literal[
     "aliasing",
     "contiguity",
     "inputs",
+    "results",
     "cache",
     "state",
     "leftovers",
