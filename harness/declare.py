@@ -164,14 +164,14 @@ def impl(
         copied where fresh memory is asked for), "materialise" for fresh memory, the default.
     Raises DeclarationError where one of these isn't what it should be.
     """
-    words: dict[str, Any] = {"caveats": caveats, "supports": supports, "requires": requires}
-    words |= {"target": target, "prepare": prepare, "board": board}
-    check_impl(op, name, words)
+    parameters: dict[str, Any] = {"caveats": caveats, "supports": supports, "requires": requires}
+    parameters |= {"target": target, "prepare": prepare, "board": board}
+    check_impl(op, name, parameters)
     # Now: when the function is tagged, the frame is that of the decorator.
     origin = _calling(sys._getframe(1))
 
     def tag(function: Callable[..., Any]) -> Callable[..., Any]:
-        contender = _declared(op, name or _name_of(op, function), function, words, origin)
+        contender = _declared(op, name or _name_of(op, function), function, parameters, origin)
         _tags_of(op, function).append(contender)
         return function
 
@@ -182,21 +182,21 @@ def _declared(
     op: str,
     name: str,
     function: Callable[..., Any],
-    words: Mapping[str, Any],
+    parameters: Mapping[str, Any],
     origin: tuple[str, str],
 ) -> Impl:
-    """The contender of a tag; `words` are the other parameters of `impl`, by name."""
-    requires = words["requires"]
+    """The contender of a tag; `parameters` are the others of `impl`, by name."""
+    requires = parameters["requires"]
     return Impl(
         op=op,
         name=name,
         function=function,
-        caveats={kind: _caveat(given) for kind, given in (words["caveats"] or {}).items()},
-        supports=words["supports"] or Support(()),
+        caveats={kind: _caveat(given) for kind, given in (parameters["caveats"] or {}).items()},
+        supports=parameters["supports"] or Support(()),
         requires=(requires,) if isinstance(requires, str) else tuple(requires),
-        target=words["target"],
-        prepare=words["prepare"],
-        board=words["board"],
+        target=parameters["target"],
+        prepare=parameters["prepare"],
+        board=parameters["board"],
         module=origin[0],
         place=origin[1],
     )

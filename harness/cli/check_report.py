@@ -73,9 +73,9 @@ def problems(checked: Sequence[Checked]) -> Iterator[str]:
 def _suspicions(checked: Sequence[Checked]) -> Iterator[str]:
     """A line for each op of which all contenders return another shape or dtype than its oracle."""
     for op in dict.fromkeys(item.case.op for item in checked):
-        judged = [c for c in checked if c.case.op == op and isinstance(c.verdict, Right | Wrong)]
-        wrong = [c.verdict for c in judged if isinstance(c.verdict, Wrong)]
-        contenders = {item.contender for item in judged}
+        compared = [c for c in checked if c.case.op == op and isinstance(c.verdict, Right | Wrong)]
+        wrong = [c.verdict for c in compared if isinstance(c.verdict, Wrong)]
+        contenders = {item.contender for item in compared}
         alike = all(verdict.stage in ("shape", "dtype") for verdict in wrong)
-        if len(contenders) > 1 and len(wrong) == len(judged) and alike:
+        if len(contenders) > 1 and len(wrong) == len(compared) and alike:
             yield f"all {len(contenders)} contenders of {op} return the like: suspect its oracle"

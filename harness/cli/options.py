@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from opbench.harness.regression.setup import ComparisonRequest, MethodChoice
 
 #: The options that a run keeps, so that it can be resumed.
-_KEPT = (
+_SAVED = (
     "names",
     "expression",
     "impls",
@@ -149,15 +149,15 @@ def comparison_request(args: argparse.Namespace, *, method: MethodChoice) -> Com
 
 def dump(args: argparse.Namespace) -> tuple[tuple[str, str], ...]:
     """The options to keep with a run, each with its value in JSON."""
-    kept = {name: getattr(args, name) for name in _KEPT if hasattr(args, name)}
-    kept |= {"verb": args.verb, "load": _from_anywhere(args.load)}
-    return tuple((name, json.dumps(value)) for name, value in kept.items())
+    values = {name: getattr(args, name) for name in _SAVED if hasattr(args, name)}
+    values |= {"verb": args.verb, "load": _from_anywhere(args.load)}
+    return tuple((name, json.dumps(value)) for name, value in values.items())
 
 
 def restore(args: argparse.Namespace, settings: Mapping[str, object]) -> None:
     """Replace the arguments by the options that were kept with a run."""
     for name, value in settings.items():
-        if name in _KEPT:
+        if name in _SAVED:
             setattr(args, name, value)
 
 

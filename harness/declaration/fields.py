@@ -218,10 +218,10 @@ def _check_shapes(op: Any) -> None:
                 )
 
 
-def check_impl(op: object, name: object, words: Mapping[str, object]) -> None:
+def check_impl(op: object, name: object, parameters: Mapping[str, object]) -> None:
     """Raise DeclarationError where a parameter of `@impl(...)` isn't what it should be.
 
-    words: the other parameters, by name.
+    parameters: the others, by name.
     """
     # `@impl` without parentheses is called with the function.
     if callable(op):
@@ -232,7 +232,7 @@ def check_impl(op: object, name: object, words: Mapping[str, object]) -> None:
     ensure("@impl: op", op, _is_name, "the name of an op")
     ensure(f"@impl({op!r}): name", name, _optional(_is_name), _OF_OP["name"][1])
     for field, (test, expected) in _OF_IMPL.items():
-        ensure(f"@impl({op!r}): {field}", words[field], test, expected)
+        ensure(f"@impl({op!r}): {field}", parameters[field], test, expected)
 
 
 #: As `_OF_OP`, by parameter of `impl`.

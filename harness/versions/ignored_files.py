@@ -51,12 +51,12 @@ def unmade(root: Path, lacking: Iterable[tuple[str, str]]) -> Iterator[str]:
     root: of the tree that is installed. lacking: the label of a version, and the place of a file in
     that tree. Files that git tracks come and go with the versions: there is no warning of them.
     """
-    found = [(label, os.path.relpath(os.path.realpath(place), root)) for label, place in lacking]
-    if not found:
+    relative = [(label, os.path.relpath(os.path.realpath(place), root)) for label, place in lacking]
+    if not relative:
         return
     listing = ("--literal-pathspecs", "ls-files", "--others", "-z", "--")
-    made = set(git(root, *listing, *(name for _, name in found)).split("\0"))
-    for label, name in found:
+    made = set(git(root, *listing, *(name for _, name in relative)).split("\0"))
+    for label, name in relative:
         if name in made:
             yield (
                 f"{label} has no {name}, which is imported where the project is installed, and may "

@@ -98,13 +98,13 @@ class RunFolder:
         except OSError as error:
             raise RunFolderError(f"{self.traces} cannot be made: {error.strerror}") from error
 
-    def lines(self, *, words: Collection[str] = ()) -> Iterator[Line]:
+    def lines(self, *, mentioning: Collection[str] = ()) -> Iterator[Line]:
         """Every line, in order. What can't be read is left out, with a warning that names the line.
 
-        words: where given, whole lines in which none of these strings stands are left unread.
+        mentioning: where given, whole lines in which none of these strings stands are left unread.
         Raises RunFolderError where the file can't be read, or no line of it.
         """
-        quoted = [json.dumps(word).encode() for word in words]
+        quoted = [json.dumps(string).encode() for string in mentioning]
         path = self.path / "records.jsonl"
         texts = _bytes(path).split(b"\n") if os.path.lexists(path) else []
         faults: dict[int, RunFolderError] = {}
@@ -112,7 +112,7 @@ class RunFolder:
         for number, text in enumerate(texts, start=1):
             if not text.strip():
                 continue
-            if quoted and _looks_whole(text) and not any(word in text for word in quoted):
+            if quoted and _looks_whole(text) and not any(string in text for string in quoted):
                 some = True
                 continue
             try:
@@ -133,7 +133,7 @@ class RunFolder:
 
         ops: only of these, where any is given: reading a large run takes a second.
         """
-        jobs = (line for line in self.lines(words=ops) if isinstance(line, Record))
+        jobs = (line for line in self.lines(mentioning=ops) if isinstance(line, Record))
         latest = {(r.case, r.contender): r for r in jobs if not ops or r.case.op in ops}
         return tuple(latest.values())
 
@@ -152,7 +152,7 @@ class RunFolder:
 
     def calibrations(self) -> tuple[Calibration, ...]:
         """The calibrations of gates, the latest for each device and number of threads."""
-        lines = self.lines(words=(Calibration.__name__,))
+        lines = self.lines(mentioning=(Calibration.__name__,))
         latest = {(c.device, c.threads): c for c in lines if isinstance(c, Calibration)}
         return tuple(latest.values())
 
