@@ -52,7 +52,7 @@ def series_labels(cases: Iterable[Case]) -> Mapping[Case, str]:
 
 
 def slug(text: str) -> str:
-    """`text` as the name of a folder; a hash tells those apart that had to be changed.
+    """`text` as the name of a folder; a hash distinguishes those that had to be changed.
 
     "a/b" becomes "a_b-c14cdd", say.
     """

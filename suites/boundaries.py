@@ -46,9 +46,9 @@ def _downsample(
     zero = hidden.new_zeros(hidden.shape[2])
     columns = []
     for marks, tokens in zip(boundaries.tolist(), hidden.unbind(1), strict=True):
-        found = [span.mean(0) if len(span) else zero for span in _groups(marks, tokens)[:number]]
-        found += [zero] * (number - len(found))
-        columns.append(torch.stack([null_group[0, 0], *found]))
+        means = [span.mean(0) if len(span) else zero for span in _groups(marks, tokens)[:number]]
+        means += [zero] * (number - len(means))
+        columns.append(torch.stack([null_group[0, 0], *means]))
     # A piece without columns keeps the shape, and the gradients, of an empty batch.
     nothing = null_group.expand(number + 1, 1, -1)[:, :0]
     return torch.cat([nothing, *(column[:, None] for column in columns)], 1)
@@ -181,14 +181,16 @@ def _nonfinite_tokens(L: int, B: int, D: int, rng: Generator) -> Mapping[str, An
     """Groups with NaN and infinities, and the same in tails that are dropped."""
     made = _for_downsample(with_chance(0.2))(L, B, D, rng)
     boundaries = made["boundaries"]
-    hidden = boundary_inputs.spoiled(made["hidden"], boundaries, largest(boundaries), rng)
+    hidden = boundary_inputs.with_nonfinite_groups(
+        made["hidden"], boundaries, largest(boundaries), rng
+    )
     return {**made, "hidden": hidden}
 
 
 def _nonfinite_rows(L: int, B: int, D: int, rng: Generator) -> Mapping[str, Any]:
     """Rows with NaN and infinities, read or not."""
     made = _for_upsample(with_chance(0.2), spare=2)(L, B, D, rng)
-    return {**made, "shortened": boundary_inputs.spoiled_rows(made["shortened"], rng)}
+    return {**made, "shortened": boundary_inputs.with_nonfinite_rows(made["shortened"], rng)}
 
 
 # --- the races -------------------------------------------------------------------------------

@@ -247,7 +247,9 @@ def _nonfinite(L: int, B: int, D: int, rng: Generator) -> Mapping[str, Any]:
     bad = (slot == 0) | (slot % 8 == 3) | (slot > boundaries.sum(1) + 1)
     return {
         "boundaries": boundaries,
-        "hidden": boundary_inputs.spoiled(made["hidden"], boundaries, len(grad_out) - 1, rng),
+        "hidden": boundary_inputs.with_nonfinite_groups(
+            made["hidden"], boundaries, len(grad_out) - 1, rng
+        ),
         "grad_out": grad_out.masked_fill(bad.unsqueeze(2), math.nan),
     }
 

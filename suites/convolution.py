@@ -161,8 +161,8 @@ def _first_maximum(x: Tensor, kernel: Size, steps: Steps) -> Tensor:
     """Whether an element of a window is its first maximum, or its first NaN; never the padding."""
     real = _windows(x.new_ones(1, 1, *area(x)), kernel, steps) == 1
     values = _windows(x.detach(), kernel, steps).masked_fill(~real, -torch.inf)
-    found = real & ((values == values.amax(2, keepdim=True)) | values.isnan())
-    return found & (found.cumsum(2, dtype=torch.int16) == 1)
+    largest = real & ((values == values.amax(2, keepdim=True)) | values.isnan())
+    return largest & (largest.cumsum(2, dtype=torch.int16) == 1)
 
 
 def _sum_of_windows(

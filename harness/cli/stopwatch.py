@@ -1,6 +1,6 @@
 """The time that a run spends, by phase. No torch.
 
-Preparing is told from checking afterwards, by the preparation that outcomes carry.
+Preparing is separated from checking afterwards, by the preparation that outcomes carry.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class PipeObserver(NullObserver):
         self._connection.send(ContenderResult(name, result, self._output.get(name, "")))
 
     def _keep_output(self) -> None:
-        """Keep the output of the current contender; in a race it can't be told whose it is."""
+        """Keep the output of the current contender; in a race nobody knows whose it is."""
         if self._current:
             self._output[self._current] = read_log(self._printed)
             self._current = ""

@@ -144,7 +144,7 @@ def _against(old: Survey, head: LoadedVersion, selection: Selection) -> Common:
     before = old.unselected if only_head and not races else old.own
     only_base = _alone(before, new, old, status="vanished")
     if not new.own and not old.own:
-        plan(head.catalog, selection)  # tells what is wrong with a selection that fits nothing
+        plan(head.catalog, selection)  # says what is wrong with a selection that fits nothing
         raise SelectionError(
             f"{new.label} itself declares no contender of what is selected; contenders of "
             "installed packages are the same in both versions"

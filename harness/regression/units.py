@@ -54,7 +54,7 @@ def _take_in_one_process(
     if not races:
         return
     base, head = (session.comparison.sides[side] for side in ("base", "head"))
-    # Which of them is loaded first must not tell them apart.
+    # Which of them is loaded first must make no difference.
     order = (head, base) if unit.number % 2 else (base, head)
     versions = tuple(version for config in order for version in config.versions)
     again = tuple(("again", version) for _, version in base.versions) if control else ()

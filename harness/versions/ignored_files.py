@@ -34,7 +34,7 @@ def warnings(root: Path, base: str) -> Iterator[str]:
 
     base: the label of the other version, which lacks them.
     """
-    for how, names in (("ignores", ignored(root)), ("was never told of", untracked(root))):
+    for how, names in (("ignores", ignored(root)), ("doesn't track", untracked(root))):
         files = sorted(set(names))
         if files:
             more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""

@@ -72,7 +72,7 @@ def remarks(history: History) -> Iterator[str]:
     least = fewest()
     short = sum(len(series.relative_times) < least for series in history.series)
     if short:
-        yield f"series of fewer than {least} runs, too short to tell changes: {short}"
+        yield f"series of fewer than {least} runs, too short to show changes: {short}"
 
 
 def anchors_text(records: Iterable[Record]) -> Iterator[str]:
