@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as DrawnProgress
     from rich.progress import TaskID
 
+    from opbench.harness.execution.messages import ObservedStage
     from opbench.harness.planning.selection import Race
     from opbench.harness.regression import session
     from opbench.results.report.table import Table
@@ -141,7 +142,7 @@ class _Bar(Progress):
         self._where = f"{race.case.op} {race.case.label}"
         self._drawn.update(self._task, description=_escaped(self._where))
 
-    def begin(self, name: str, stage: str) -> None:
+    def begin(self, name: str, stage: ObservedStage) -> None:
         """Show the contender and its stage."""
         text = f"{self._where} · {_STAGES.get(stage, stage)} {name}".strip()
         self._drawn.update(self._task, description=_escaped(text))

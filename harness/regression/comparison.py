@@ -25,7 +25,7 @@ from opbench.harness.versions.loaded import LoadedVersion, LoadedVersions
 from opbench.harness.versions.sources import Version
 from opbench.harness.versions.trees import resolved
 from opbench.results.errors import SelectionError, VersionError
-from opbench.results.records import NULL_ROLES, Case, Uncompared, Unpaired, Unsupported
+from opbench.results.records import NULL_ROLES, Case, SideName, Uncompared, Unpaired, Unsupported
 
 #: How many of its own cases the base is raced against itself on, beside the machine's anchors.
 CONTROL_RACES = 2
@@ -53,7 +53,7 @@ class ComparisonPlan:
     """The contenders that are compared, case by case, and how their processes start."""
 
     #: By side (base and head), what its process loads.
-    sides: Mapping[str, WorkerConfig]
+    sides: Mapping[SideName, WorkerConfig]
     #: The cases, with the contenders that both sides have.
     races: tuple[Race, ...]
     #: The races of the A/A control, in which the base meets itself.
