@@ -103,10 +103,7 @@ def limits(args: argparse.Namespace, *, workers: int = 1) -> Limits:
 
 
 def isolation(args: argparse.Namespace, *, workers: int = 1) -> Limits | None:
-    """The limits of contenders, or None where they run in this process.
-
-    Raises SelectionError for options that bound processes where there are none.
-    """
+    """The limits of contenders; None in this process, where limits raise SelectionError."""
     if not args.in_process:
         return limits(args, workers=workers)
     if ignored := args.given & {"timeout", "memory_limit", "jobs"}:
@@ -184,18 +181,16 @@ def _direction(text: str) -> Direction:
     for direction in DIRECTIONS:
         if direction == text:
             return direction
-    raise SelectionError(
-        f"--pass {text!r} is not one of {', '.join(DIRECTIONS)}{near(text, DIRECTIONS)}"
-    )
+    known = ", ".join(DIRECTIONS)
+    raise SelectionError(f"--pass {text!r} is not one of {known}{near(text, DIRECTIONS)}")
 
 
 def _boards(text: str) -> tuple[str, ...]:
     """The boards that are named, or all. Raises SelectionError for unknown ones."""
     for name in _split(text):
         if name not in BOARDS:
-            raise SelectionError(
-                f"there is no board {name!r}{near(name, BOARDS)}; boards: {', '.join(BOARDS)}"
-            )
+            known = ", ".join(BOARDS)
+            raise SelectionError(f"there is no board {name!r}{near(name, BOARDS)}; boards: {known}")
     return _split(text) or BOARDS
 
 

@@ -52,14 +52,20 @@ def open_resumed(
             f"{folder.path} was not made by `opbench {verb}`: there is nothing to go on with"
         )
     known = {**saved, "id": folder.info.id, "out": str(folder.path.parent.resolve())}
-    fixed = {name: value for name, value in given.items() if name not in free | _RESUMING}
-    refused = [name for name in fixed if name not in known or known[name] != fixed[name]]
-    if refused:
+    if refused := _changed(given, known, free=free | _RESUMING):
         raise SelectionError(
             f"{folder.path} goes on as it was begun: leave {listed(refused)} out, or begin another "
             f"run; {listed(free)} may be given"
         )
     return folder, {n: value for n, value in saved.items() if n not in given.keys() & free}
+
+
+def _changed(
+    given: Mapping[str, object], known: Mapping[str, object], *, free: Collection[str]
+) -> list[str]:
+    """The options that were given with another value than the run's, without the free ones."""
+    fixed = {name: value for name, value in given.items() if name not in free}
+    return [name for name in fixed if name not in known or known[name] != fixed[name]]
 
 
 def _verb_of(saved: Mapping[str, object]) -> str:
@@ -106,17 +112,11 @@ def undecided(folder: RunFolder, budget_s: float) -> frozenset[Case]:
     if not anew and not spent:
         complain("run", "nothing is undecided: no case is raced anew")
     if anew:
-        complain(
-            "run",
-            f"racing {len(anew)} undecided cases anew, for {budget} each: the new times count "
-            "instead of the old",
-        )
+        what = f"racing {len(anew)} undecided cases anew, for {budget} each"
+        complain("run", f"{what}: the new times count instead of the old")
     if spent:
-        complain(
-            "run",
-            f"{spent} undecided cases were raced for longer than {budget}, and are left as they "
-            "are",
-        )
+        what = f"{spent} undecided cases were raced for longer than {budget}"
+        complain("run", f"{what}, and are left as they are")
     return frozenset(anew)
 
 

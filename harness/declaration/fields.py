@@ -107,10 +107,7 @@ def check_op(op: Any) -> None:
 
 
 def ensure(what: str, value: object, test: Test, expected: str) -> None:
-    """Raise DeclarationError where a value doesn't pass its test.
-
-    what: the field; expected: the values that pass, in words.
-    """
+    """Raise DeclarationError where a field's value fails its test; `expected` says which pass."""
     if not test(value):
         text = repr(value)
         excerpt = text if len(text) <= 60 else f"{text[:57]}..."

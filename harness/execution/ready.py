@@ -91,13 +91,9 @@ def interpreted(contender: Impl) -> Unsupported | None:
 
 def bound_call(reference: Reference, function: Callable[..., Any]) -> Callable[[], object]:
     """One pass of `function` on the case's inputs, as the race, the profile and pytest time it."""
-    return timed_call.bind(
-        function,
-        reference.first,
-        direction=reference.case.direction,
-        grad=reference.op.grad,
-        upstream=reference.expected_first.upstream,
-    )
+    first, upstream = reference.first, reference.expected_first.upstream
+    direction, grad = reference.case.direction, reference.op.grad
+    return timed_call.bind(function, first, direction=direction, grad=grad, upstream=upstream)
 
 
 @contextmanager

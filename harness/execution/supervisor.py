@@ -107,10 +107,7 @@ class Supervisor:
     def profile(
         self, race: Race, folder: Path, observer: Observer, *, side: OptionalSide = ""
     ) -> None:
-        """Profile the contenders of a case; a trace each below `folder`/traces.
-
-        side: which of two versions they are, "" where there is but one.
-        """
+        """Profile the contenders of a case, as a side or ""; a trace each below `folder`/traces."""
         self._do(Job(task="profile", race=race, folder=folder, side=side), observer)
 
     def check(self, race: Race, observer: Observer) -> dict[tuple[str, str], float]:

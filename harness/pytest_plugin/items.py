@@ -76,10 +76,7 @@ def timer(device: str) -> Callable[[], float]:
 
 
 def bench(benchmark: BenchmarkFixture, job: Job) -> None:
-    """Check the job's contender and hand its call to pytest-benchmark.
-
-    Skips the test if the contender doesn't run here, and fails it if it is wrong, with the reason.
-    """
+    """Check a contender and hand its call to pytest-benchmark; skip or fail with the reason."""
     try:
         _bench(benchmark, job)
     except OpFaultError as fault:

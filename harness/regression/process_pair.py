@@ -118,10 +118,7 @@ class ProcessPair:
         return {name: Unpaired(*o) if any(o) else results[name] for name, o in outcomes.items()}
 
     def refused(self, side: SideName, race: Race) -> dict[str, Outcome]:
-        """The outcomes of those contenders of a case that a side can't check and call.
-
-        Raises SideDiedError if its process dies.
-        """
+        """The outcomes of contenders that a side can't check and call; SideDiedError if it dies."""
         self.environments()
         refused = self._prepare(side, _blocks_job(race, checked=True, injected={}))
         return refused | self._finish(side, race)

@@ -58,13 +58,9 @@ def profile_versions(
 
 def _supervisor(comparison: ComparisonPlan, side: SideName) -> Supervisor:
     """A supervisor of the workers of one side."""
-    config = comparison.sides[side]
-    return Supervisor(
-        config.modules,
-        limits=comparison.limits,
-        versions=config.versions,
-        python=config.python,
-    )
+    config, limits = comparison.sides[side], comparison.limits
+    versions, python = config.versions, config.python
+    return Supervisor(config.modules, limits=limits, versions=versions, python=python)
 
 
 def _profiled(

@@ -167,11 +167,17 @@ def _warnings(
     yield from ignored_files.unmade(home, shared.lacking)
 
 
+def _interpreter(name: str) -> str:
+    """The path of an interpreter. Raises SelectionError if there is none of that name."""
+    path = shutil.which(name)
+    if path is None:
+        raise SelectionError(f"--base-python: there is no interpreter {name}")
+    return path
+
+
 def _two_environments(request: ComparisonRequest, limits: Limits) -> Setup:
     """The set-up of one project in two environments, all of whose contenders are compared."""
-    python = shutil.which(request.python)
-    if python is None:
-        raise SelectionError(f"--base-python: there is no interpreter {request.python}")
+    python = _interpreter(request.python)
     if request.method == "twins":
         raise SelectionError(
             "two environments can't be loaded into one process: use --method pairs"

@@ -83,10 +83,7 @@ def untracked(root: Path) -> Iterator[str]:
 
 
 def _others(root: Path, *options: str) -> Iterator[str]:
-    """Files that git doesn't track, without those in folders that nothing is loaded from.
-
-    options: of `git ls-files`, which select among them.
-    """
+    """Files that git doesn't track, by options of `git ls-files`, without those set aside."""
     listing = ("ls-files", "--others", "--exclude-standard", *options, "-z")
     names = filter(None, git(root, *listing).split("\0"))
     return (name for name in names if not any(map(_is_set_aside, Path(name).parts)))

@@ -88,10 +88,7 @@ class RunFolder:
             raise RunFolderError(f"{path} cannot be written: {error.strerror or error}") from error
 
     def ensure_writable(self) -> None:
-        """Raises RunFolderError where lines or traces can't be added, before any are made.
-
-        It makes the folder of the traces where there is none.
-        """
+        """Raise RunFolderError where lines or traces can't be added; make the traces' folder."""
         self.append()
         try:
             self.traces.mkdir(exist_ok=True)
@@ -129,10 +126,7 @@ class RunFolder:
         _report(path, faults)
 
     def records(self, *, ops: Collection[str] = ()) -> tuple[Record, ...]:
-        """The finished jobs; where a job was done twice, the later one counts.
-
-        ops: only of these, where any is given: reading a large run takes a second.
-        """
+        """The finished jobs, the latest of each contender and case. ops: only of these, if any."""
         jobs = (line for line in self.lines(mentioning=ops) if isinstance(line, Record))
         latest = {(r.case, r.contender): r for r in jobs if not ops or r.case.op in ops}
         return tuple(latest.values())
@@ -157,10 +151,7 @@ class RunFolder:
         return tuple(latest.values())
 
     def unfinished(self) -> tuple[Started, ...]:
-        """The jobs that were begun and left no record.
-
-        Their worker died with its supervisor, or the run still goes on.
-        """
+        """The jobs without a record: the supervisor died with their worker, or the run goes on."""
         done = {(r.case, r.contender) for r in self.records()}
         started = (line for line in self.lines() if isinstance(line, Started))
         return tuple(s for s in started if (s.case, s.contender) not in done)
