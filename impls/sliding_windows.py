@@ -34,6 +34,12 @@ def few_windows(x: Tensor, window: int, step: int, direction: str) -> bool:
     return direction == "forward" or _number(x, window, step) * x.numel() < 1 << 27
 
 
+@supported("autograd's as_strided gives elements that share their memory the sum of their slopes")
+def unshared(x: Tensor, direction: str) -> bool:
+    """Whether no two elements lie in the same memory, where there is to be a gradient."""
+    return direction == "forward" or not _is_repeated(x)
+
+
 # --- sliding_windows, as views ---------------------------------------------------------------
 
 
@@ -49,7 +55,7 @@ def rearrange_view(x: Tensor, window: int, step: int) -> Tensor:
     return einops.rearrange(x.unfold(1, window, step), "b n d w -> (b n) w d")
 
 
-@impl("sliding_windows", board="view", supports=viewed & one_view)
+@impl("sliding_windows", board="view", supports=viewed & one_view & unshared)
 def as_strided_view(x: Tensor, window: int, step: int) -> Tensor:
     """The strides written down."""
     batch, _, width = x.shape
@@ -168,13 +174,20 @@ def _rows(x: Tensor, window: int, step: int) -> Tensor:
 
 
 def _strided(x: Tensor, window: int, step: int) -> Tensor:
-    """The windows [B, n, window, D], as a view."""
+    """The windows [B, n, window, D], as a view; of a copy where elements share their memory."""
+    # Else autograd gives each of these the sum of all their slopes.
+    x = x.contiguous() if _is_repeated(x) else x
     # Without an offset as_strided keeps that of x.
     batch, _, width = x.shape
     first, token, element = x.stride()
     return x.as_strided(
         (batch, _number(x, window, step), window, width), (first, step * token, token, element)
     )
+
+
+def _is_repeated(x: Tensor) -> bool:
+    """Whether elements are repeated along an axis without memory for it."""
+    return any(step == 0 and size > 1 for size, step in zip(x.shape, x.stride(), strict=True))
 
 
 def _slices(x: Tensor, window: int, step: int) -> list[Tensor]:

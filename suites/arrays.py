@@ -89,7 +89,7 @@ temperatures_normalized = Op(
     magnitude=array_contracts.normalized_magnitude,
     cost=costs.weekly(output=7, forward=35, backward=42),
     validate=array_limits.whole_weeks("temperatures_normalized"),
-    ungraded=("constant",),
+    ungraded=("constant", "expanded"),  # days that are repeated make constant weeks
     **_WEEKS,
 )
 

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from opbench.harness.correctness import oracle
 from opbench.harness.correctness.caching import refuse_caching
-from opbench.harness.correctness.reference import Reference, WrongError, call, clone, refilled
+from opbench.harness.correctness.memory import clone, same_surroundings
+from opbench.harness.correctness.reference import Reference, WrongError, call, refilled
 from opbench.harness.correctness.tolerance import (
     Truth,
     describe_worst,
@@ -94,6 +95,8 @@ def output_error(
     for old, new in zip(before.tensors(), given.tensors(), strict=True):
         if not equal_values(old, new):
             raise WrongError("inputs", f"changed an input of shape {list(new.shape)}")
+        if not same_surroundings(old, new):
+            raise WrongError("inputs", f"wrote outside of an input of shape {list(new.shape)}")
     compared = oracle.comparable(reference.op, outputs, given)
     return check_values(reference, "value", compared, expected.compared)
 

@@ -21,7 +21,8 @@ from opbench.harness.correctness.checks import (
     gradient_error,
     output_error,
 )
-from opbench.harness.correctness.reference import Reference, WrongError, clone, refilled
+from opbench.harness.correctness.memory import clone
+from opbench.harness.correctness.reference import Reference, WrongError, memory_shapes, refilled
 from opbench.harness.outcomes import catch
 from opbench.harness.preparation.inputs import Inputs
 from opbench.harness.preparation.output_modes import as_tuple
@@ -48,7 +49,7 @@ def recheck(reference: Reference, function: Callable[..., Any], timed: TimedCall
     old = (*timed.inputs.tensors(), *timed.upstream)
     new = (*reference.first.tensors(), *reference.expected_first.upstream)
     # Of a backward pass alone the graph holds the values of its forward pass.
-    fits = [t.shape for t in old] == [t.shape for t in new]
+    fits = memory_shapes(old) == memory_shapes(new)
     forward = reference.case.direction == "forward"
     graded = bool(reference.expected_first.gradients)
     timed_again = fits and (forward or (graded and reference.case.direction == "both"))

@@ -8,15 +8,15 @@ wrong one.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from opbench.harness.correctness import oracle
+from opbench.harness.correctness.memory import clone, refill, repeated_axes
 from opbench.harness.declaration.named_arguments import call_named
 from opbench.harness.declare import Op
 from opbench.harness.outcomes import charged_to
@@ -59,7 +59,8 @@ def build_reference(op: Op, case: Case, *, gradients: bool = True) -> Reference:
     functions doesn't work, or refuses these inputs.
     """
     op = op_in_mode(op, case.board)
-    gradients = gradients and case.inputs not in op.ungraded
+    ungraded = (*op.ungraded, "far")  # gradients of a view need room for what lies between
+    gradients = gradients and not {case.inputs, case.layout} & set(ungraded)
     built = [inputs.build(op, case, variant=variant) for variant in (0, 1)]
     if op.validate is not None:
         with charged_to(op.name, f"validate, of its own inputs[{case.inputs!r}],", op.validate):
@@ -86,11 +87,11 @@ def without_gradients(reference: Reference) -> Reference:
 
 def with_unseen_inputs(reference: Reference) -> Reference:
     """The same reference with new first inputs, if possible in the same shapes."""
-    shapes = [tensor.shape for tensor in reference.first.tensors()]
+    shapes = memory_shapes(reference.first.tensors())
     # Shapes may depend on values.
     for _ in range(DRAWS):
         drawn = inputs.build(reference.op, reference.case, variant=secrets.randbits(32))
-        if [tensor.shape for tensor in drawn.tensors()] == shapes:
+        if memory_shapes(drawn.tensors()) == shapes:
             break
     gradients = bool(reference.expected_first.gradients)
     case = reference.case
@@ -105,32 +106,15 @@ def call(function: Callable[..., Any], given: Inputs) -> Any:
     return function(*given.args, **given.options)
 
 
-def clone(tensor: Tensor) -> Tensor:
-    """A copy with the same strides and gaps."""
-    copy = torch.empty_strided(
-        tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device
-    )
-    if not tensor.is_contiguous():
-        # The gaps between the elements must still hold garbage.
-        copy = torch.as_strided(
-            tensor.as_strided((extent(tensor),), (1,), tensor.storage_offset()).clone(),
-            tensor.shape,
-            tensor.stride(),
-        )
-    return copy.copy_(tensor)
-
-
-def extent(tensor: Tensor) -> int:
-    """The number of elements that a tensor spans in memory, gaps included."""
-    if tensor.numel() == 0:
-        return 0
-    return 1 + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
-
-
 def refilled(given: Inputs, source: Inputs) -> Inputs:
     """The values of `source` in the memory of `given`; a copy where their shapes differ."""
-    if [t.shape for t in given.tensors()] != [t.shape for t in source.tensors()]:
+    if memory_shapes(given.tensors()) != memory_shapes(source.tensors()):
         return source.map(clone)
     values = iter(source.tensors())
-    refilled = given.map(lambda tensor: tensor.copy_(next(values)))
+    refilled = given.map(lambda tensor: refill(tensor, next(values)))
     return Inputs(source.names, refilled.args, source.options)
+
+
+def memory_shapes(tensors: Iterable[Tensor]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Of each tensor the shape, and the axes along which it repeats its elements."""
+    return [(tuple(tensor.shape), repeated_axes(tensor)) for tensor in tensors]

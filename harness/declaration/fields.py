@@ -191,7 +191,7 @@ def _check_values(op: Any) -> None:
     for what, names, allowed in (
         ("board", op.boards, BOARDS),
         ("timed", op.timed, tuple(op.inputs)),
-        ("ungraded", op.ungraded, tuple(op.inputs)),
+        ("ungraded", op.ungraded, (*op.inputs, "expanded")),
         ("grad", op.grad, op.arguments),
         ("dtypes without a tolerance:", op.dtypes, tuple(op.tolerance)),
     ):

@@ -13,13 +13,13 @@ from functools import partial
 
 from opbench.harness.catalog import Catalog
 from opbench.harness.declaration.suggestions import listed, near
-from opbench.harness.declare import LAYOUTS, Impl, Op, Shape, board_of, races_on
+from opbench.harness.declare import LAYOUTS, SAME_VALUES, Impl, Op, Shape, board_of, races_on
 from opbench.harness.planning.expression import matches
 from opbench.harness.planning.refusal import why_nothing, without_contender
 from opbench.harness.planning.selection import Race, Selection, ensure_known, selected_ops
 from opbench.harness.system.cores import usable_cores
 from opbench.results.errors import SelectionError
-from opbench.results.records import Case
+from opbench.results.records import Case, Direction
 
 
 def plan(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
@@ -137,7 +137,7 @@ def _checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
     simple = replace(
         selection, layouts=LAYOUTS[:1], directions=("both",), threads=selection.threads or 1
     )
-    strided = replace(simple, layouts=LAYOUTS[1:])
+    strided = replace(simple, layouts=_LAYOUTS_PER_DTYPE)
     for mode in _output_modes(op, selection):
         for kind in kinds:
             yield from _variants(op, simple, shapes[0], (mode, kind), dtypes=op.dtypes)
@@ -145,11 +145,31 @@ def _checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
             for shape in shapes[1:]:
                 yield from _variants(op, simple, shape, (mode, first), dtypes=op.dtypes)
             yield from _variants(op, strided, shapes[0], (mode, first), dtypes=op.dtypes)
+            yield from _in_unusual_layouts(op, simple, shapes[0], (mode, first))
             if not selection.threads and usable_cores() > 1:
                 on_all_cores = replace(simple, threads=usable_cores())
                 yield from _variants(
                     op, on_all_cores, shapes[0], (mode, first), dtypes=op.dtypes[:1]
                 )
+
+
+#: Layouts that are checked in every dtype; the others in the first one.
+_LAYOUTS_PER_DTYPE = ("transposed", "sliced")
+#: The gradient of a view of rows far apart has room for what lies between them.
+_FORWARD_LAYOUTS = ("far",)
+
+
+def _in_unusual_layouts(
+    op: Op, simple: Selection, shape: tuple[str, Shape], mode_and_kind: tuple[str, str]
+) -> Iterator[Case]:
+    """The cases of one shape and dtype in the layouts that other cases don't have."""
+    for layout in LAYOUTS[1:] if op.arguments else ():
+        if layout not in _LAYOUTS_PER_DTYPE:
+            directions: tuple[Direction, ...] = (
+                ("forward",) if layout in _FORWARD_LAYOUTS else simple.directions
+            )
+            laid_out = replace(simple, layouts=(layout,), directions=directions)
+            yield from _variants(op, laid_out, shape, mode_and_kind, dtypes=op.dtypes[:1])
 
 
 def _raced_on(op: Op, contender: Impl, case: Case) -> bool:
@@ -168,6 +188,8 @@ def _checked_on(op: Op, contender: Impl, case: Case, *, threads: int) -> bool:
     if contender.prepare is not None:
         is_simple = case.shape == next(iter(op.edge or op.quick)) and case.layout == LAYOUTS[0]
         if case.threads != threads or not (is_simple or case.dtype == op.dtypes[0]):
+            return False
+        if case.layout not in SAME_VALUES:
             return False
     return _raced_on(op, contender, case)
 
