@@ -294,6 +294,9 @@ class Op:
     #: The input kinds on which several gradients are right, so that none is checked; perhaps the
     #: layout "expanded", in which elements are equal.
     ungraded: tuple[str, ...] = ()
+    #: The input kinds that make long sums of one sign, in values or gradients: there the gradient
+    #: of every output is 1. They are checked in half precision.
+    long_sums: tuple[str, ...] = ()
     #: Of floating-point outputs, where it isn't that of the inputs.
     output_dtype: str = ""
     #: The program or paper that the op comes from.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from opbench import Cost, Op
-from opbench.suites import spans
+from opbench.suites import long_sums, spans
 from opbench.suites.text import text_lengths
 
 if TYPE_CHECKING:
@@ -252,7 +252,9 @@ patch_pooling = Op(
     inputs={
         **{kind: _by_lengths(*make) for kind, make in _KINDS.items()},
         **{kind: _filled(_by_lengths(*_KINDS["empty"]), fill) for kind, fill in _FILLS.items()},
+        **long_sums.POOLED,
     },
+    long_sums=tuple(long_sums.POOLED),
     quick=_QUICK,
     full=_FULL,
     edge=_EDGE,
@@ -274,7 +276,9 @@ patch_pooling_ids = Op(
         **{kind: _filled(_by_ids(*_KINDS["empty"]), fill) for kind, fill in _FILLS.items()},
         "unsorted": _unsorted,
         "outside": _outside,
+        **long_sums.POOLED_IDS,
     },
+    long_sums=tuple(long_sums.POOLED_IDS),
     quick=_QUICK,
     full=_FULL,
     edge=_EDGE,

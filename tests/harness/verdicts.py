@@ -13,13 +13,13 @@ class Exam:
     """The checks of a file's contenders, each op's done when it is first asked for."""
 
     def __init__(self, file: str) -> None:
-        self._catalog = opbench.load(LOADED / file)
+        self.catalog = opbench.load(LOADED / file)
 
     def contenders(self, prefix: str) -> list[tuple[str, str]]:
         """Op and name of those whose name begins so."""
         return [
             (op, name)
-            for op, contenders in self._catalog.impls.items()
+            for op, contenders in self.catalog.impls.items()
             for name in contenders
             if name.startswith(prefix)
         ]
@@ -29,7 +29,7 @@ class Exam:
         selection = Selection(
             names=(op,), impls=(name,), expression=expression, threads=1, **selected
         )
-        return list(check(self._catalog, plan_checks(self._catalog, selection)).checked)
+        return list(check(self.catalog, plan_checks(self.catalog, selection)).checked)
 
     def faults(self, op: str, name: str, expression: str = "", **selected: object) -> list[Checked]:
         """The verdicts that aren't good ones."""
