@@ -38,13 +38,13 @@ LENGTHS = (256, 1024, 4096)
 
 def main() -> None:
     """Print the matrices, then the races."""
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--budget", type=float, default=10.0, help="seconds per race")
-    words.add_argument("--threads", type=int, help="of torch; all cores by default")
-    given = words.parse_args()
-    budget = given.budget
-    if given.threads:
-        torch.set_num_threads(given.threads)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--budget", type=float, default=10.0, help="seconds per race")
+    parser.add_argument("--threads", type=int, help="of torch; all cores by default")
+    args = parser.parse_args()
+    budget = args.budget
+    if args.threads:
+        torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     torch.set_printoptions(precision=4, linewidth=100)  # type: ignore[no-untyped-call]
     catalog = opbench.load(*MODULES, entry_points=False)

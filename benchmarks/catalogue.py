@@ -30,15 +30,15 @@ FOLDERS = ("harness", "impls", "suites", "results", "dashboards")
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    verbs = words.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("kernels").add_argument("run")
-    verbs.add_parser("lines")
-    given = words.parse_args()
-    if given.verb == "kernels":
-        print_kernels(given.run)
+    commands = parser.add_subparsers(dest="verb", required=True)
+    commands.add_parser("kernels").add_argument("run")
+    commands.add_parser("lines")
+    args = parser.parse_args()
+    if args.verb == "kernels":
+        print_kernels(args.run)
     else:
         print_lines()
 
@@ -62,8 +62,8 @@ def print_kernels(run: str) -> None:
             for (board, _), ratio in zip(pairs, ratios, strict=True)
         )
         mean = statistics.geometric_mean(ratios)
-        told = f"{max(shares):.0%}" if shares else "-"
-        print(f"{op:28} {name:12} {direction:9} {mean:5.2f}x  {cases:30} {told}")
+        ceiling = f"{max(shares):.0%}" if shares else "-"
+        print(f"{op:28} {name:12} {direction:9} {mean:5.2f}x  {cases:30} {ceiling}")
 
 
 def print_lines() -> None:

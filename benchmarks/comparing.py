@@ -23,7 +23,7 @@ from opbench.results.regression.two_runs import compare
 from opbench.results.statistics.intervals import median
 
 #: Kernels, compositions of torch ops and a loop in Python, of three families.
-ASKED = (
+ARGUMENTS = (
     "topk_gating",
     "batched_softmax",
     "patch_pooling",
@@ -36,13 +36,13 @@ BUDGET_S = "0.5"
 
 def main() -> None:
     """Make the runs, compare them and print what was seen."""
-    words = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    words.add_argument("folder", type=Path, help="where the runs are kept")
-    words.add_argument("--runs", type=int, default=24)
-    given = words.parse_args()
-    runs = [_run(given.folder, number) for number in range(given.runs)]
+    parser.add_argument("folder", type=Path, help="where the runs are kept")
+    parser.add_argument("--runs", type=int, default=24)
+    args = parser.parse_args()
+    runs = [_run(args.folder, number) for number in range(args.runs)]
     _print_verdicts(runs)
     _print_spread(runs)
 
@@ -50,7 +50,7 @@ def main() -> None:
 def _run(folder: Path, number: int) -> RunFolder:
     path = folder / f"run-{number:03}"
     if not (path / "run.json").exists():
-        command = [sys.executable, "-m", "opbench", "run", *ASKED, "--budget", BUDGET_S]
+        command = [sys.executable, "-m", "opbench", "run", *ARGUMENTS, "--budget", BUDGET_S]
         command += ["--out", str(folder), "--id", path.name]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return open_run(path)
@@ -58,14 +58,14 @@ def _run(folder: Path, number: int) -> RunFolder:
 
 def _print_verdicts(runs: Sequence[RunFolder]) -> None:
     counts: Counter[str] = Counter()
-    seen: list[float] = []
+    detectable: list[float] = []
     for base, head in itertools.combinations(runs, 2):
-        found = [compared.finding for compared in compare(base, head).findings]
-        counts.update(finding.verdict for finding in found)
-        seen += [finding.detectable for finding in found]
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in sorted(counts))
-    print(f"{len(seen)} comparisons of the same code: {told}")
-    print(f"smallest slowdown that would have shown: {median(seen):.0%} in the middle")
+        findings = [compared.finding for compared in compare(base, head).findings]
+        counts.update(finding.verdict for finding in findings)
+        detectable += [finding.detectable for finding in findings]
+    verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in sorted(counts))
+    print(f"{len(detectable)} comparisons of the same code: {verdicts}")
+    print(f"smallest slowdown that would have shown: {median(detectable):.0%} in the middle")
 
 
 def _print_spread(runs: Sequence[RunFolder]) -> None:
@@ -83,12 +83,12 @@ def _print_spread(runs: Sequence[RunFolder]) -> None:
             for name, time_s in case.items():
                 times.setdefault((key, name), []).append(time_s)
                 shares.setdefault((key, name), []).append(time_s / middle)
-    widest = sorted(max(found) / min(found) for found in times.values())
+    widest = sorted(max(values) / min(values) for values in times.values())
     print(
         f"largest over smallest median of {len(runs)} runs: {median(widest):.2f} in the middle of "
         f"{len(widest)} contenders and cases, {widest[-1]:.2f} at most"
     )
-    off = [abs(s / median(found) - 1) > 0.2 for found in shares.values() for s in found]
+    off = [abs(s / median(values) - 1) > 0.2 for values in shares.values() for s in values]
     print(f"off by 20% and more against the others of its race: {sum(off)} of {len(off)}")
 
 

@@ -24,60 +24,60 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
+from benchmarks.gate_rules import RULES_OF_OTHERS, rates, twin_times
 from opbench.harness.execution.process import Limits, default_memory
 from opbench.harness.planning.selection import Race, Selection
 from opbench.harness.regression import gate
 from opbench.harness.regression.calibration import SUITE, record
 from opbench.harness.regression.session import SessionObserver
 from opbench.harness.regression.setup import set_up_against_itself
-from opbench.results.records import Environment, GateRules, Paired, RunInfo, Unit
+from opbench.results.records import Environment, GateRules, RunInfo, Unit
 from opbench.results.records.run_folder import RunFolder, create, open_run
 from opbench.results.regression import resampling, verdicts
 from opbench.results.statistics.intervals import median
 
 RULES = GateRules()
-#: What is injected, and what is asked of a gate.
+#: What is injected, and what a gate should find.
 SLOWDOWN = 0.03
 NULL_SESSIONS, SLOWED_SESSIONS = 80, 60
 
 
 def main() -> None:
-    """Do what is asked for and print its figures."""
-    words = argparse.ArgumentParser(
+    """Run the experiment that is named and print its figures."""
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    words.add_argument("experiment", choices=sorted(_EXPERIMENTS))
-    words.add_argument("folder", nargs="?", type=Path, help="where it is kept")
-    words.add_argument("--threads", type=int, default=0, help="default: every core")
-    words.add_argument("--only", default="", metavar="OPS", help="a part of the suite, to try it")
-    words.add_argument("--twins", type=int, default=40, help="processes to record")
-    words.add_argument("--pairs", type=int, default=8, help="pairs of processes to record")
-    words.add_argument("--sessions", type=int, help="how many, where there are sessions")
-    words.add_argument("--budget", default="600", metavar="S", help="of a real session")
-    given = words.parse_args()
-    if given.experiment != "coverage" and given.folder is None:
-        words.error(f"{given.experiment} needs a FOLDER")
-    _EXPERIMENTS[given.experiment](given)
+    parser.add_argument("experiment", choices=sorted(_EXPERIMENTS))
+    parser.add_argument("folder", nargs="?", type=Path, help="where it is kept")
+    parser.add_argument("--threads", type=int, default=0, help="default: every core")
+    parser.add_argument("--only", default="", metavar="OPS", help="a part of the suite, to try it")
+    parser.add_argument("--twins", type=int, default=40, help="processes to record")
+    parser.add_argument("--pairs", type=int, default=8, help="pairs of processes to record")
+    parser.add_argument("--sessions", type=int, help="how many, where there are sessions")
+    parser.add_argument("--budget", default="600", metavar="S", help="of a real session")
+    args = parser.parse_args()
+    if args.experiment != "coverage" and args.folder is None:
+        parser.error(f"{args.experiment} needs a FOLDER")
+    _EXPERIMENTS[args.experiment](args)
 
 
-def coverage(given: argparse.Namespace) -> None:
+def coverage(args: argparse.Namespace) -> None:
     """How often the gate's interval ends below a ratio that it should hold, over what it may."""
-    sessions = given.sessions or 20_000
+    sessions = args.sessions or 20_000
     rng = np.random.default_rng(0)
-    print(f"upper ends below the true ratio, over the asked error; {sessions} intervals each")
+    print(f"upper ends below the true ratio, over the requested error; {sessions} intervals each")
     print(f"  {'units':24} {'error':>7} " + " ".join(f"{n:>5}" for n in _UNITS) + "  units")
     for name, draw in _NOISES.items():
         for error in (0.01, 0.005, 0.0025):
-            told = []
+            misses = []
             for units in _UNITS:
                 drawn = (
                     verdicts.interval(draw(rng, units).tolist(), error=error)
                     for _ in range(sessions)
                 )
-                told.append(sum(found.high < 1 for found in drawn) / sessions / error)
-            print(f"  {name:24} {error:7.2%} " + " ".join(f"{share:5.2f}" for share in told))
+                misses.append(sum(interval.high < 1 for interval in drawn) / sessions / error)
+            print(f"  {name:24} {error:7.2%} " + " ".join(f"{share:5.2f}" for share in misses))
 
 
 _UNITS = (4, 6, 9, 13, 18)
@@ -91,24 +91,24 @@ _NOISES: Mapping[str, Noise] = {
 }
 
 
-def record_units(given: argparse.Namespace) -> None:
+def record_units(args: argparse.Namespace) -> None:
     """Units of the suite in fresh processes, each time as it is and with everything slowed down."""
-    comparison, environment = set_up_against_itself(_suite(given), (), _limits())
-    folder = _folder(given.folder, environment)
+    comparison, environment = set_up_against_itself(_suite(args), (), _limits())
+    folder = _folder(args.folder, environment)
     print(f"{_count(comparison.races)} contenders and cases into {folder.path}", flush=True)
     record(
         comparison,
         folder,
         slowdowns=(SLOWDOWN,),
-        twins=given.twins,
-        pairs=given.pairs,
-        observer=Telling(),
+        twins=args.twins,
+        pairs=args.pairs,
+        observer=ProgressPrinter(),
     )
 
 
-def judge(given: argparse.Namespace) -> None:
+def judge(args: argparse.Namespace) -> None:
     """What the gate, and others' rules, say of units that were recorded."""
-    units = [line for line in open_run(given.folder).lines() if isinstance(line, Unit)]
+    units = [line for line in open_run(args.folder).lines() if isinstance(line, Unit)]
     replicates = resampling.replicates_of(units)
     print(f"{len(replicates.subjects())} contenders and cases; recorded: {_recorded(replicates)}")
     for method in ("twins", "pairs"):
@@ -120,51 +120,45 @@ def judge(given: argparse.Namespace) -> None:
         f"{SLOWDOWN:.0%} injected measures {median(shares):.2%} in the middle, "
         f"{shares[0]:.2%} to {shares[-1]:.2%}\n"
     )
-    sessions = given.sessions or NULL_SESSIONS
-    slowed = given.sessions or SLOWED_SESSIONS
+    sessions = args.sessions or NULL_SESSIONS
+    slowed = args.sessions or SLOWED_SESSIONS
     print(f"{'resampled, a suite each':44} {'false alarms':>25}   {SLOWDOWN:.0%} in one op found")
     null = resampling.simulate_unchanged(replicates, RULES, sessions=sessions)
-    found = resampling.simulate_slowed(replicates, RULES, SLOWDOWN, sessions=slowed)
-    _row("opbench gate", null["failed"], sessions, found["found"], slowed)
-    blocks = _blocks(units)
-    for name, rule in _RULES.items():
-        alarms, seen = _judged(blocks, rule, sessions, slowed)
-        _row(name, alarms, sessions, seen, slowed)
-    print(f"\nopbench gate, unchanged: {_told(null)}; slowed: {_told(found)}")
+    slowed_counts = resampling.simulate_slowed(replicates, RULES, SLOWDOWN, sessions=slowed)
+    _row("opbench gate", null["failed"], sessions, slowed_counts["found"], slowed)
+    blocks = twin_times(units)
+    for name, rule in RULES_OF_OTHERS.items():
+        alarms, alarms_slowed = rates(
+            blocks, rule, slowdown=SLOWDOWN, sessions=sessions, slowed=slowed
+        )
+        _row(name, alarms, sessions, alarms_slowed, slowed)
+    print(f"\nopbench gate, unchanged: {_counted(null)}; slowed: {_counted(slowed_counts)}")
 
 
-def sessions(given: argparse.Namespace) -> None:
+def sessions(args: argparse.Namespace) -> None:
     """Real sessions: two commits of the same code in two worktrees, through the command."""
-    suite = _suite(given)
-    words = [*suite.names, "--impl", ",".join(suite.impls), "-k", suite.expression]
-    words += ["--threads", str(given.threads)] if given.threads else []
-    words += [
-        "--base",
-        "HEAD",
-        "--head",
-        _same_code(),
-        "--budget",
-        given.budget,
-        "--out",
-        str(given.folder / "runs"),
-    ]
+    suite = _suite(args)
+    arguments = [*suite.names, "--impl", ",".join(suite.impls), "-k", suite.expression]
+    arguments += ["--threads", str(args.threads)] if args.threads else []
+    arguments += ["--base", "HEAD", "--head", _same_code(), "--budget", args.budget]
+    arguments += ["--out", str(args.folder / "runs")]
 
     def session(number: int) -> dict[str, object]:
         start = time.monotonic()
-        command = [sys.executable, "-m", "opbench", "gate", *words, "--json"]
+        command = [sys.executable, "-m", "opbench", "gate", *arguments, "--json"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         seconds = time.monotonic() - start
         if not done.stdout:
             return {"code": done.returncode, "seconds": seconds, "said": done.stderr[-300:]}
-        told = json.loads(done.stdout)
-        counts = Counter(found["verdict"] for found in told["findings"])
-        return {"code": done.returncode, "seconds": seconds, "said": _told(counts)}
+        document = json.loads(done.stdout)
+        counts = Counter(finding["verdict"] for finding in document["findings"])
+        return {"code": done.returncode, "seconds": seconds, "said": _counted(counts)}
 
-    done = _sessions_done(given, session, number=given.sessions or 20)
+    done = _sessions_done(args, session, number=args.sessions or 20)
     codes = Counter(str(line["code"]) for line in done)
     seconds = sorted(float(str(line["seconds"])) for line in done)
     print(
-        f"{len(done)} real sessions; exit codes: {_told(codes)}; seconds: median "
+        f"{len(done)} real sessions; exit codes: {_counted(codes)}; seconds: median "
         f"{median(seconds):.0f}, {seconds[0]:.0f} to {seconds[-1]:.0f}"
     )
 
@@ -173,123 +167,48 @@ def _same_code() -> str:
     """A commit that has a note more than HEAD: of equal trees the gate would measure nothing."""
     note = _git("hash-object", "-w", "--stdin", text="nothing of this is code\n")
     tree = _git("ls-tree", "HEAD") + f"\n100644 blob {note}\tthe-same-code.txt\n"
-    who = ("-c", "user.name=opbench", "-c", "user.email=opbench@localhost")
-    return _git(*who, "commit-tree", "-m", "the same code", _git("mktree", text=tree))
+    author = ("-c", "user.name=opbench", "-c", "user.email=opbench@localhost")
+    return _git(*author, "commit-tree", "-m", "the same code", _git("mktree", text=tree))
 
 
-def _git(*words: str, text: str = "") -> str:
-    done = subprocess.run(("git", *words), input=text, capture_output=True, text=True, check=True)
+def _git(*arguments: str, text: str = "") -> str:
+    done = subprocess.run(
+        ("git", *arguments), input=text, capture_output=True, text=True, check=True
+    )
     return done.stdout.strip()
 
 
-def power(given: argparse.Namespace) -> None:
+def power(args: argparse.Namespace) -> None:
     """Real sessions with one contender's head slowed down, of a few contenders at a time."""
-    comparison, environment = set_up_against_itself(_suite(given), (), _limits())
-    folder = given.folder
+    comparison, environment = set_up_against_itself(_suite(args), (), _limits())
+    folder = args.folder
     subjects = [(race, name) for race in comparison.races for name in race.contenders]
 
     def session(number: int) -> dict[str, object]:
         race, name = subjects[number % len(subjects)]
-        # Some others beside it, all that a session needs to tell it from.
+        # Some others beside it, all that a session needs to distinguish it from.
         rest = random.Random(number).sample(comparison.races, min(4, len(comparison.races)))
         races = (race, *(other for other in rest if other != race))
         slowed = replace(comparison, races=races, injected={(race.case.key, name): SLOWDOWN})
         start = time.monotonic()
         run = _folder(folder / "runs" / f"{number}-{time.time_ns()}", environment)
-        gate.gate(slowed, run, method="twins", rules=RULES, budget_s=float(given.budget))
+        gate.gate(slowed, run, method="twins", rules=RULES, budget_s=float(args.budget))
         seconds = time.monotonic() - start
         units = [line for line in run.lines() if isinstance(line, Unit)]
-        found = {(f.case.key, f.contender): f for f in verdicts.findings(units, RULES)}
-        told = found.pop((race.case.key, name))
+        findings = {(f.case.key, f.contender): f for f in verdicts.findings(units, RULES)}
+        finding = findings.pop((race.case.key, name))
         void = verdicts.is_void(verdicts.control_findings(units, RULES))
-        outcome = "void" if void else "found" if told.verdict == "slower" else told.verdict
-        others = [other for (_, other), f in found.items() if f.verdict == "slower"]
-        said = (
-            f"{race.case.op} {race.case.label} {name}: {told.ratio.value - 1:+.1%}; others failed: "
-        )
-        said += ", ".join(others) or "none"
+        outcome = "void" if void else "found" if finding.verdict == "slower" else finding.verdict
+        others = [other for (_, other), f in findings.items() if f.verdict == "slower"]
+        said = f"{race.case.op} {race.case.label} {name}: {finding.ratio.value - 1:+.1%}; "
+        said += f"others failed: {', '.join(others) or 'none'}"
         return {"code": outcome, "seconds": seconds, "said": said}
 
-    done = _sessions_done(given, session, number=given.sessions or SLOWED_SESSIONS)
-    print(f"{len(done)} real sessions: {_told(Counter(str(p['code']) for p in done))}")
+    done = _sessions_done(args, session, number=args.sessions or SLOWED_SESSIONS)
+    print(f"{len(done)} real sessions: {_counted(Counter(str(p['code']) for p in done))}")
 
 
-#: Blocks of two processes of one side.
-Blocks = Sequence[Sequence[float]]
-Rule = Callable[[Blocks, Blocks], bool]
-
-
-def by_medians(base: Blocks, head: Blocks, *, bound: float) -> bool:
-    """pytest-benchmark's `--benchmark-compare-fail=median:...`, of one process each."""
-    return median(head[0]) > (1 + bound) * median(base[0])
-
-
-def by_minima(base: Blocks, head: Blocks, *, bound: float) -> bool:
-    """pytest-benchmark's `--benchmark-compare-fail=min:...`, of one process each."""
-    return min(head[0]) > (1 + bound) * min(base[0])
-
-
-def by_ranks(base: Blocks, head: Blocks, *, ratio: float) -> bool:
-    """asv's: medians further apart than a ratio, and a Mann-Whitney test below its 0.002.
-
-    Of two processes each, as asv has by default.
-    """
-    before, after = (np.concatenate([np.asarray(part) for part in side]) for side in (base, head))
-    if median(after) <= ratio * median(before):
-        return False
-    return bool(stats.mannwhitneyu(before, after).pvalue < 0.002)
-
-
-_RULES: Mapping[str, Rule] = {
-    "pytest-benchmark, median:5%": lambda base, head: by_medians(base, head, bound=0.05),
-    "pytest-benchmark, median:10%": lambda base, head: by_medians(base, head, bound=0.10),
-    "pytest-benchmark, min:5%": lambda base, head: by_minima(base, head, bound=0.05),
-    "pytest-benchmark, min:10%": lambda base, head: by_minima(base, head, bound=0.10),
-    "asv, Mann-Whitney at a ratio of 1.1": lambda base, head: by_ranks(base, head, ratio=1.1),
-}
-#: The twins of each process, by what was injected.
-TwinTimes = Mapping[float, Sequence[Mapping[verdicts.Subject, Paired]]]
-
-
-def _blocks(units: Sequence[Unit]) -> TwinTimes:
-    found: dict[float, dict[int, dict[verdicts.Subject, Paired]]] = {}
-    for unit in units:
-        if (unit.method, unit.role) == ("twins", "screen"):
-            process = found.setdefault(unit.injected, {}).setdefault(unit.number, {})
-            process[unit.case.key, unit.contender] = unit.times
-    return {share: tuple(processes.values()) for share, processes in found.items()}
-
-
-def _judged(blocks: TwinTimes, rule: Rule, sessions: int, slowed: int) -> tuple[int, int]:
-    """In how many sessions a rule fails a suite that didn't change, and finds what was injected.
-
-    Either version is run in processes of its own, as these programs do.
-    """
-    rng, alike = random.Random(0), blocks[0.0]
-    subjects = list(alike[0])
-    alarms = found = 0
-    for _ in range(sessions):
-        one, two, three, four = rng.sample(alike, 4)
-        alarms += any(_fires(rule, subject, (one, two), (three, four)) for subject in subjects)
-    for number in range(slowed):
-        target = subjects[number % len(subjects)]
-        base, head = rng.sample(alike, 2), rng.sample(blocks[SLOWDOWN], 2)
-        found += _fires(rule, target, base, head)
-    return alarms, found
-
-
-def _fires(
-    rule: Rule,
-    subject: verdicts.Subject,
-    base: Sequence[Mapping[verdicts.Subject, Paired]],
-    head: Sequence[Mapping[verdicts.Subject, Paired]],
-) -> bool:
-    before = [process[subject].base_s for process in base if subject in process]
-    after = [process[subject].head_s for process in head if subject in process]
-    return bool(before and after) and rule(before, after)
-
-
-class Telling(SessionObserver):
+class ProgressPrinter(SessionObserver):
     """Prints how far a recording is."""
 
     def __init__(self) -> None:
@@ -303,11 +222,11 @@ class Telling(SessionObserver):
 
 
 def _sessions_done(
-    given: argparse.Namespace, session: Callable[[int], dict[str, object]], *, number: int
+    args: argparse.Namespace, session: Callable[[int], dict[str, object]], *, number: int
 ) -> list[dict[str, object]]:
     """The lines of so many sessions: those that are kept already, and those done now."""
-    given.folder.mkdir(parents=True, exist_ok=True)
-    path = given.folder / f"{given.experiment}.jsonl"
+    args.folder.mkdir(parents=True, exist_ok=True)
+    path = args.folder / f"{args.experiment}.jsonl"
     texts = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     done = [json.loads(text) for text in texts]
     for upcoming in range(len(done), number):
@@ -329,19 +248,19 @@ def _share(number: int, trials: int) -> str:
     return f"{number} of {trials} ({known.low:.1%} to {known.high:.1%})"
 
 
-def _told(counts: Mapping[str, int]) -> str:
+def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{counts[name]} {name}" for name in sorted(counts))
 
 
 def _recorded(replicates: resampling.Replicates) -> str:
     kinds = sorted((k for k in replicates.processes if k[1] != "null"), reverse=True)
-    told = (f"{len(replicates.processes[k])} {k[0]} with {k[2]:.0%} injected" for k in kinds)
-    return ", ".join(told)
+    processes = (f"{len(replicates.processes[k])} {k[0]} with {k[2]:.0%} injected" for k in kinds)
+    return ", ".join(processes)
 
 
-def _suite(given: argparse.Namespace) -> Selection:
-    names = tuple(given.only.split(",")) if given.only else SUITE.names
-    return replace(SUITE, names=names, threads=given.threads)
+def _suite(args: argparse.Namespace) -> Selection:
+    names = tuple(args.only.split(",")) if args.only else SUITE.names
+    return replace(SUITE, names=names, threads=args.threads)
 
 
 def _count(races: Sequence[Race]) -> int:

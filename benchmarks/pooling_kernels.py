@@ -40,9 +40,9 @@ OUT_OF_CACHE = {"B": 8, "S": 32768, "D": 1024}
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--budget", type=float, default=20.0, help="seconds per comparison")
-    budget = words.parse_args().budget
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--budget", type=float, default=20.0, help="seconds per comparison")
+    budget = parser.parse_args().budget
     catalog = opbench.load()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     directions: tuple[Direction, ...] = ("forward", "backward")

@@ -1,7 +1,7 @@
 """How far the race can be trusted, how soon it is over, and what it costs; and what others do.
 
-    python -m benchmarks.racing equal      two names for one function: who calls them different?
-    python -m benchmarks.racing slowdown   a slowdown of known size: who finds the winner?
+    python -m benchmarks.racing equal      two names for one function: what calls them different?
+    python -m benchmarks.racing slowdown   a slowdown of known size: what finds the winner?
     python -m benchmarks.racing sooner     patch pooling to ±1%: how long does it take?
     python -m benchmarks.racing overhead   what the race costs beside the calls it times
 
@@ -12,18 +12,14 @@ machine alone meanwhile.
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import repeat
-from pathlib import Path
 
 import torch
 
 import opbench
+from benchmarks.race_overhead import added_per_call, busy, start_up
 from benchmarks.rivals import (
     Call,
     adaptive_autorange,
@@ -38,19 +34,18 @@ from opbench.harness.timing.clock import HostClock
 from opbench.harness.timing.stopping import Policy
 from opbench.results.ranking.verdicts import Standing, standings
 from opbench.results.records import Rules
-from opbench.results.statistics.intervals import median
 
 
 def main() -> None:
-    """Run the experiment that is asked for and print its table."""
-    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    words.add_argument("experiment", choices=sorted(_EXPERIMENTS))
-    words.add_argument("--races", type=int, help="how many, where an experiment repeats them")
-    given = words.parse_args()
+    """Run the experiment that is named and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("experiment", choices=sorted(_EXPERIMENTS))
+    parser.add_argument("--races", type=int, help="how many, where an experiment repeats them")
+    args = parser.parse_args()
     quiet_torch()
     torch.manual_seed(0)
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
-    _EXPERIMENTS[given.experiment](given.races)
+    _EXPERIMENTS[args.experiment](args.races)
 
 
 def equal(races: int | None) -> None:
@@ -64,11 +59,11 @@ def equal(races: int | None) -> None:
     for number in range(races):
         name, call = ops[number % len(ops)]
         with clocked(took, "opbench"):
-            found = race({"one": call, "other": call})
-        told = next(s.verdict for s in found.values() if s.verdict != "best")
-        verdicts[told] = verdicts.get(told, 0) + 1
-        wrong["opbench"] += told == "slower"
-        by_op[name] += told == "slower"
+            stands = race({"one": call, "other": call})
+        verdict = next(s.verdict for s in stands.values() if s.verdict != "best")
+        verdicts[verdict] = verdicts.get(verdict, 0) + 1
+        wrong["opbench"] += verdict == "slower"
+        by_op[name] += verdict == "slower"
         for rival, measure in (("torch", blocked_autorange), ("pytest", pytest_benchmark)):
             with clocked(took, rival):
                 one, other = measure(call), measure(call)
@@ -108,8 +103,8 @@ def slowdown(races: int | None) -> None:
                 )
             budget = 0.9 * took["torch"] / (number + 1)
             with clocked(took, "opbench"):
-                found = race({"plain": plain, "slowed": slowed}, Policy(budget_s=budget))
-            tally[found["slowed"].verdict] += 1
+                stands = race({"plain": plain, "slowed": slowed}, Policy(budget_s=budget))
+            tally[stands["slowed"].verdict] += 1
         wrong = tally["tied"] + tally["best"]
         print(
             f"  {share:8.0%} {tally['slower'] / races:19.1%} {tally['undecided'] / races:9.1%} "
@@ -143,15 +138,15 @@ def decide(calls: Mapping[str, Call], rules: Rules) -> None:
     """Race until everybody is known to be best, tied within 1%, or slower."""
     took: dict[str, float] = {}
     with clocked(took, "race"):
-        found = race(calls, Policy(rules=rules, budget_s=60.0))
-    best = next(n for n, s in found.items() if s.verdict == "best")
-    undecided = [n for n, s in found.items() if s.verdict == "undecided"]
-    near = {n: s.ratio.relative_width for n, s in found.items() if s.ratio.low < 3}
+        stands = race(calls, Policy(rules=rules, budget_s=60.0))
+    best = next(n for n, s in stands.items() if s.verdict == "best")
+    undecided = [n for n, s in stands.items() if s.verdict == "undecided"]
+    near = {n: s.ratio.relative_width for n, s in stands.items() if s.ratio.low < 3}
     widest = max(near, key=lambda name: near[name])
     known = f", ratios below 3 to ±{rules.precision:.0%}" if rules.precision < 1 else ""
     print(
         f"    opbench, verdicts at a tie of 1%{known}: {took['race']:.1f} s; best {best}; "
-        f"undecided: {', '.join(undecided) or 'nobody'}; widest interval ±{near[widest]:.1%} "
+        f"undecided: {', '.join(undecided) or 'none'}; widest interval ±{near[widest]:.1%} "
         f"({widest})"
     )
 
@@ -160,14 +155,14 @@ def time_each(calls: Mapping[str, Call], *, threshold: float) -> None:
     """Time one after another until the interquartile range is below that share of the median."""
     took: dict[str, float] = {}
     with clocked(took, "each"):
-        found = {
+        measurements = {
             name: adaptive_autorange(call, threshold=threshold) for name, call in calls.items()
         }
-    best = min(found, key=lambda name: float(found[name].median))
-    reached = sum(m.meets_confidence(threshold) for m in found.values())
+    best = min(measurements, key=lambda name: float(measurements[name].median))
+    reached = sum(m.meets_confidence(threshold) for m in measurements.values())
     print(
         f"    adaptive_autorange({threshold}) of each: {took['each']:.1f} s; best {best}; "
-        f"{reached} of {len(found)} reached it within its 10 s"
+        f"{reached} of {len(measurements)} reached it within its 10 s"
     )
 
 
@@ -191,31 +186,6 @@ def overhead(races: int | None) -> None:
             f"{added * 1e9:.1f} ns, {added / seconds:.4%}"
         )
     start_up(races or 5)
-
-
-def start_up(times: int) -> None:
-    """What `opbench run` takes with ten contenders beyond importing torch and its budget."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "ten.py").write_text(_TEN, encoding="utf-8")
-        words = [
-            "run",
-            "row_total",
-            "--load",
-            f"{folder}/ten.py",
-            "--budget",
-            "0.1",
-            "--out",
-            folder,
-        ]
-        command = [sys.executable, "-m", "opbench", *words]
-        beyond = []
-        for _ in repeat(None, times):
-            torch_s = spent([sys.executable, "-c", "import torch"])
-            beyond.append(spent(command) - torch_s)
-    print(
-        f"`opbench run` of 10 contenders with a budget of 0.1 s, beyond `import torch`: "
-        f"{min(beyond):.2f} to {max(beyond):.2f} s, median {median(beyond):.2f} s"
-    )
 
 
 def race(calls: Mapping[str, Call], policy: Policy | None = None) -> dict[str, Standing]:
@@ -249,42 +219,6 @@ def workloads() -> dict[str, Call]:
     }
 
 
-def busy(seconds: float) -> Call:
-    """A call that takes so long and does nothing else."""
-
-    def spin() -> None:
-        end = time.perf_counter() + seconds
-        while time.perf_counter() < end:
-            pass
-
-    return spin
-
-
-def added_per_call(calls: int) -> float:
-    """Seconds that timing adds to each call of a block of so many, beside the call itself.
-
-    The median difference between a block of calls that do nothing, and the same calls written out
-    one below the other.
-    """
-    nothing: Call = [].__len__
-    namespace: dict[str, Callable[[Call], None]] = {}
-    exec("def bare(call):\n" + "    call()\n" * 500, namespace)
-    bare, clock, added = namespace["bare"], HostClock(), []
-    for _ in repeat(None, 4000):
-        start = time.perf_counter()
-        bare(nothing)
-        each = (time.perf_counter() - start) / 500
-        added.append(clock.block(nothing, calls).host_s / calls - each)
-    return median(added)
-
-
-def spent(command: list[str]) -> float:
-    """Seconds that a command takes."""
-    start = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - start
-
-
 @contextmanager
 def clocked(took: dict[str, float], name: str) -> Iterator[None]:
     """Add the wall time of the block to `took`."""
@@ -292,36 +226,6 @@ def clocked(took: dict[str, float], name: str) -> Iterator[None]:
     yield
     took[name] = took.get(name, 0.0) + time.perf_counter() - start
 
-
-_TEN = '''
-import torch
-from opbench import Cost, Op, impl
-
-
-def oracle(x):
-    """The sum of each row."""
-    return x.sum(1)
-
-
-row_total = Op(
-    name="row_total",
-    oracle=oracle,
-    axes={"N": "rows"},
-    inputs={"normal": lambda N, rng: {"x": torch.randn(N, N, generator=rng)}},
-    quick={"small": {"N": 64}},
-    cost=lambda N, e: Cost(N * N, e * N * N),
-)
-
-
-def contender(number):
-    def total(x):
-        return x.sum(1)
-
-    return impl("row_total", name=f"number_{number}")(total)
-
-
-c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 = map(contender, range(10))
-'''
 
 _EXPERIMENTS: Mapping[str, Callable[[int | None], None]] = {
     "equal": equal,

@@ -32,11 +32,7 @@ _MARKS = {"tied": "= {}", "undecided": "{} ?"}
 
 
 def heat_maps(view: OpView) -> tuple[Figure, ...]:
-    """The heat maps of an op, a page of cases each, all with the same columns and colours.
-
-    A cell is grey and hatched where a contender was not timed, and empty where it isn't in the
-    race.
-    """
+    """The heat maps of an op, a page of cases each, all with the same columns and colours."""
     ratios = [row.ratio.value for board in view.boards for row in board.measured if row.ratio]
     norm = LogNorm(1, min(max([2.0, *ratios]), _DARKEST))
     starts = range(0, len(view.boards), _MOST_ROWS)
@@ -65,6 +61,13 @@ def _heat_map(view: OpView, boards: Sequence[Board], *, norm: LogNorm) -> Figure
     return figure
 
 
+def _mark(row: Row) -> str:
+    """The ratio with the mark of its verdict; the verdict where there is no ratio."""
+    if row.ratio is None:
+        return row.verdict
+    return _MARKS.get(row.verdict, "{}").format(format_ratio(row.ratio.value))
+
+
 def _cell(axes: Axes, at: tuple[int, int], row: Row | None, *, norm: LogNorm) -> None:
     """The ratio on its colour; hatched where a contender was not timed."""
     if row is None:
@@ -82,7 +85,7 @@ def _cell(axes: Axes, at: tuple[int, int], row: Row | None, *, norm: LogNorm) ->
     dark = ratio is not None and norm(ratio) > 0.62
     axes.text(
         *at,
-        row.verdict if ratio is None else _MARKS.get(row.verdict, "{}").format(format_ratio(ratio)),
+        _mark(row),
         ha="center",
         va="center",
         fontsize=8.5 if ratio is None else 10,

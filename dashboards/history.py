@@ -17,7 +17,7 @@ from opbench.dashboards.scalars import run_of
 from opbench.dashboards.sizes import COLOURS, LINES, MARKERS
 from opbench.results.errors import RunFolderError
 from opbench.results.records.output_paths import ensure_apart_from_runs, ignore_in_git
-from opbench.results.regression.history import History, Series
+from opbench.results.regression.history import Change, History, Series
 from opbench.results.report.history import change_text, history_table, remarks
 from opbench.results.report.markdown import render
 from opbench.results.report.table import format_ratio
@@ -157,13 +157,18 @@ def _draw(axes: Axes, series: Series, *, number: int) -> None:
         markersize=4,
     )
     for change in series.changes:
-        middle = (change.before.number + change.after.number) / 2
-        axes.axvline(middle, color=colour, linestyle=":", linewidth=1.4)
-        axes.annotate(
-            format_ratio(change.ratio),
-            (middle, change.after.relative or 0.0),
-            textcoords="offset points",
-            xytext=(4, 4),
-            color=colour,
-            fontsize=10,
-        )
+        _mark(axes, change, colour)
+
+
+def _mark(axes: Axes, change: Change, colour: str) -> None:
+    """A line between the two levels of a change, and its ratio."""
+    middle = (change.before.number + change.after.number) / 2
+    axes.axvline(middle, color=colour, linestyle=":", linewidth=1.4)
+    axes.annotate(
+        format_ratio(change.ratio),
+        (middle, change.after.relative or 0.0),
+        textcoords="offset points",
+        xytext=(4, 4),
+        color=colour,
+        fontsize=10,
+    )

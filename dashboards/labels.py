@@ -45,17 +45,12 @@ def series_labels(cases: Iterable[Case]) -> Mapping[Case, str]:
     """A name for the line of each case of one op; always with the direction and the dtype."""
     cases = list(dict.fromkeys(cases))
     series = [series_of(case) for case in cases]
-    return {
-        case: " ".join(filter(None, _series_parts(mine, series))) or "calls"
-        for case, mine in zip(cases, series, strict=True)
-    }
+    names = (" ".join(filter(None, _series_parts(mine, series))) or "calls" for mine in series)
+    return dict(zip(cases, names, strict=True))
 
 
 def slug(text: str) -> str:
-    """`text` as the name of a folder; a hash tells those apart that had to be changed.
-
-    "a/b" becomes "a_b-c14cdd", say.
-    """
+    """`text` as the name of a folder; where changed it has a hash: "a/b" is "a_b-c14cdd", say."""
     name = re.sub(r"[^\w .=+@-]", "_", text).strip(" .")
     if name == text and name and len(name) <= _LONGEST:
         return name

@@ -27,10 +27,7 @@ def entries(calibrations: Iterable[Calibration]) -> Iterator[Entry]:
 
 
 def curve(calibration: Calibration) -> bytes:
-    """The picture, as a PNG file.
-
-    As `opbench calibrate --gate --plot FILE.png` writes it.
-    """
+    """The picture as a PNG file, as `opbench calibrate --gate --plot FILE.png` writes it."""
     file = io.BytesIO()
     _figure(calibration).savefig(file, format="png")
     return file.getvalue()

@@ -32,10 +32,7 @@ def publish(run: RunFolder) -> Path:
 
 
 def is_published(run: RunFolder) -> bool:
-    """Whether the run's pages are there, and none of its records is newer.
-
-    Pages without any event file are none, as those of a run that was interrupted.
-    """
+    """Whether the run has pages with event files, and none of its records is newer."""
     files = [path.stat().st_mtime_ns for path in run.tensorboard.rglob("events.out.tfevents.*")]
     records = run.path / "records.jsonl"
     return bool(files) and (not records.exists() or records.stat().st_mtime_ns <= min(files))

@@ -66,8 +66,8 @@ def _line(axes: Axes, contender: str, points: Points, *, number: int) -> None:
     middles = [interval.value for _, interval in ordered]
     # One sample has no interval: no bar is drawn then.
     bars = [
-        [_arm(interval.value - interval.low, interval) for _, interval in ordered],
-        [_arm(interval.high - interval.value, interval) for _, interval in ordered],
+        [_error_bar(interval.value - interval.low, interval) for _, interval in ordered],
+        [_error_bar(interval.high - interval.value, interval) for _, interval in ordered],
     ]
     axes.errorbar(
         [size for size, _ in ordered],
@@ -85,7 +85,7 @@ def _line(axes: Axes, contender: str, points: Points, *, number: int) -> None:
     )
 
 
-def _arm(length: float, interval: Interval) -> float:
+def _error_bar(length: float, interval: Interval) -> float:
     """The length of an error bar to one side; 0 where the interval is unbounded."""
     return max(length, 0.0) if math.isfinite(interval.high) else 0.0
 

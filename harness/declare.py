@@ -28,8 +28,11 @@ Shape = Mapping[str, int | float | str | bool]
 
 #: Names that the condition of a caveat may ask for.
 CAVEAT_NAMES = CASE_NAMES | {"layout", "machine"}
-#: Of inputs in memory: as they are made, with first and last axis swapped, with gaps.
-LAYOUTS = ("contiguous", "transposed", "sliced")
+#: Of inputs in memory: as they are made; first and last axis swapped; a gap around each element;
+#: rows that are part of wider ones; not at the start of their memory.
+SAME_VALUES = ("contiguous", "transposed", "sliced", "padded", "offset")
+#: Those; elements repeated along an axis without memory of their own; rows 2^31 elements apart.
+LAYOUTS = (*SAME_VALUES, "expanded", "far")
 
 #: By dtype, the error that an element may have, relative to the magnitude that was summed over.
 DEFAULT_TOLERANCE: Mapping[str, float] = {
@@ -164,14 +167,14 @@ def impl(
         copied where fresh memory is asked for), "materialise" for fresh memory, the default.
     Raises DeclarationError where one of these isn't what it should be.
     """
-    words: dict[str, Any] = {"caveats": caveats, "supports": supports, "requires": requires}
-    words |= {"target": target, "prepare": prepare, "board": board}
-    check_impl(op, name, words)
+    parameters: dict[str, Any] = {"caveats": caveats, "supports": supports, "requires": requires}
+    parameters |= {"target": target, "prepare": prepare, "board": board}
+    check_impl(op, name, parameters)
     # Now: when the function is tagged, the frame is that of the decorator.
     origin = _calling(sys._getframe(1))
 
     def tag(function: Callable[..., Any]) -> Callable[..., Any]:
-        contender = _declared(op, name or _name_of(op, function), function, words, origin)
+        contender = _declared(op, name or _name_of(op, function), function, parameters, origin)
         _tags_of(op, function).append(contender)
         return function
 
@@ -182,21 +185,21 @@ def _declared(
     op: str,
     name: str,
     function: Callable[..., Any],
-    words: Mapping[str, Any],
+    parameters: Mapping[str, Any],
     origin: tuple[str, str],
 ) -> Impl:
-    """The contender of a tag; `words` are the other parameters of `impl`, by name."""
-    requires = words["requires"]
+    """The contender of a tag; `parameters` are the others of `impl`, by name."""
+    requires = parameters["requires"]
     return Impl(
         op=op,
         name=name,
         function=function,
-        caveats={kind: _caveat(given) for kind, given in (words["caveats"] or {}).items()},
-        supports=words["supports"] or Support(()),
+        caveats={kind: _caveat(given) for kind, given in (parameters["caveats"] or {}).items()},
+        supports=parameters["supports"] or Support(()),
         requires=(requires,) if isinstance(requires, str) else tuple(requires),
-        target=words["target"],
-        prepare=words["prepare"],
-        board=words["board"],
+        target=parameters["target"],
+        prepare=parameters["prepare"],
+        board=parameters["board"],
         module=origin[0],
         place=origin[1],
     )
@@ -288,8 +291,12 @@ class Op:
     #: Of `output` and any arguments and options: what is compared in place of the outputs, where
     #: several outputs are right.
     canonical: NamedCallable | None = None
-    #: The input kinds on which several gradients are right, so that none is checked.
+    #: The input kinds on which several gradients are right, so that none is checked; perhaps the
+    #: layout "expanded", in which elements are equal.
     ungraded: tuple[str, ...] = ()
+    #: The input kinds that make long sums of one sign, in values or gradients: there the gradient
+    #: of every output is 1. They are checked in half precision.
+    long_sums: tuple[str, ...] = ()
     #: Of floating-point outputs, where it isn't that of the inputs.
     output_dtype: str = ""
     #: The program or paper that the op comes from.

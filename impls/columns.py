@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from opbench import cpu, floating, impl
-from opbench.impls.dtypes import accumulator
+from opbench.impls.dtypes import ADDS_IN_HALF, accumulator
 from opbench.impls.windows2d import Windows, at_tap, padded, pair, strided, tap_rows, windows
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # --- im2col ----------------------------------------------------------------------------------
 
 
-@impl("im2col", name="torch")
+@impl("im2col", name="torch", caveats=ADDS_IN_HALF)
 def unfold(
     x: Tensor, kernel_size: Size, *, stride: Size = 1, padding: Size = 0, dilation: Size = 1
 ) -> Tensor:
@@ -26,7 +26,7 @@ def unfold(
     return torch.nn.functional.unfold(x, kernel_size, dilation, padding, stride)
 
 
-@impl("im2col")
+@impl("im2col", caveats=ADDS_IN_HALF)
 def as_strided(
     x: Tensor, kernel_size: Size, *, stride: Size = 1, padding: Size = 0, dilation: Size = 1
 ) -> Tensor:
@@ -44,11 +44,11 @@ def gather(
     """Pixels picked by their place in the flattened image."""
     where = windows(kernel_size, stride, padding, dilation)
     rows = tap_rows(where, (x.shape[2], x.shape[3]), x.device)
-    found = padded(x, where).flatten(2).gather(2, rows.flatten().expand(*x.shape[:2], -1))
-    return found.view(x.shape[0], x.shape[1] * len(rows), rows.shape[1])
+    taps = padded(x, where).flatten(2).gather(2, rows.flatten().expand(*x.shape[:2], -1))
+    return taps.view(x.shape[0], x.shape[1] * len(rows), rows.shape[1])
 
 
-@impl("im2col")
+@impl("im2col", caveats=ADDS_IN_HALF)
 def loop(
     x: Tensor, kernel_size: Size, *, stride: Size = 1, padding: Size = 0, dilation: Size = 1
 ) -> Tensor:
@@ -141,9 +141,9 @@ def pixel_gather(
     where, size = windows(kernel_size, stride, padding, dilation), pair(output_size)
     taps = torch.nn.functional.pad(_by_taps(columns, where, size), (0, 1))
     chosen = _window_of_pixel(where, size, columns.device)
-    found = taps.gather(3, chosen.expand(*taps.shape[:2], -1, -1))
+    gathered = taps.gather(3, chosen.expand(*taps.shape[:2], -1, -1))
     # Summed in float32 where they are of half precision.
-    return found.sum(2).view(*taps.shape[:2], *size)
+    return gathered.sum(2).view(*taps.shape[:2], *size)
 
 
 @impl(

@@ -117,9 +117,9 @@ def aten(
     groups: int = 1,
 ) -> tuple[Tensor, ...]:
     """The one call that autograd itself makes."""
-    found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
+    gradients: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
         *(grad_out, x, w, [len(w)]),
         *(pair(stride), pair(padding), pair(dilation)),
         *(False, (0, 0), groups, (True, True, True)),
     )
-    return found
+    return gradients

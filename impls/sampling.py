@@ -164,7 +164,7 @@ def _alias_table(probs: Tensor) -> tuple[Tensor, Tensor]:
     """For each of k columns the chance [k] of its own event, and the event [k] that has the rest.
 
     Light events, in order, borrow what their column lacks from the current heavy event; one that is
-    used up borrows from the next heavy one. Who borrows where is a matter of two running sums.
+    used up borrows from the next heavy one. Which borrows where is a matter of two running sums.
     """
     wide = probs.double()
     weights = wide * (len(probs) / wide.sum())

@@ -82,8 +82,8 @@ def _conv2d_back(
     grad: Tensor, x: Tensor, w: Tensor, b: Tensor | None, where: Windows, groups: int
 ) -> None:
     grads = convolved_back(grad, x, w, where, groups=groups)
-    for tensor, found in zip((x, w, b), grads, strict=True):
-        accumulate(tensor, found)
+    for tensor, gradient in zip((x, w, b), grads, strict=True):
+        accumulate(tensor, gradient)
 
 
 def max_pool2d(
@@ -129,8 +129,8 @@ def linear(x: Tensor, w: Tensor, b: Tensor | None = None, *, ctx: Steps | None =
 
 
 def _linear_back(grad: Tensor, x: Tensor, w: Tensor, b: Tensor | None) -> None:
-    for tensor, found in ((x, grad @ w), (w, grad.mT @ x), (b, grad.sum(0))):
-        accumulate(tensor, found)
+    for tensor, gradient in ((x, grad @ w), (w, grad.mT @ x), (b, grad.sum(0))):
+        accumulate(tensor, gradient)
 
 
 def mean_squared_error(x: Tensor, target: Tensor, *, ctx: Steps | None = None) -> Tensor:
@@ -150,8 +150,8 @@ def cross_entropy(logits: Tensor, labels: Tensor, *, ctx: Steps | None = None) -
 
 
 def _entropy_back(grad: Tensor, logits: Tensor, labels: Tensor, logs: Tensor) -> None:
-    wanted = torch.zeros_like(logs).scatter_(1, labels[:, None], 1)
-    accumulate(logits, (logs.exp() - wanted) * (grad / len(labels)))
+    one_hot = torch.zeros_like(logs).scatter_(1, labels[:, None], 1)
+    accumulate(logits, (logs.exp() - one_hot) * (grad / len(labels)))
 
 
 def _noted(ctx: Steps | None, back: Callable[..., None], result: Tensor, *arguments: Any) -> Tensor:
@@ -165,18 +165,18 @@ def _noted(ctx: Steps | None, back: Callable[..., None], result: Tensor, *argume
 
 def differentiable_conv2d(x: Tensor, w: Tensor, b: Tensor | None = None, **options: Any) -> Tensor:
     """A convolution whose gradients torch asks the walk for."""
-    found: Tensor = _Walk.apply(  # type: ignore[no-untyped-call]
+    result: Tensor = _Walk.apply(  # type: ignore[no-untyped-call]
         lambda *given, ctx: conv2d(*given, **options, ctx=ctx), x, w, b
     )
-    return found
+    return result
 
 
 def differentiable_max_pool2d(x: Tensor, kernel_size: Size, **options: Any) -> Tensor:
     """A maximum over windows whose gradient torch asks the walk for."""
-    found: Tensor = _Walk.apply(  # type: ignore[no-untyped-call]
+    result: Tensor = _Walk.apply(  # type: ignore[no-untyped-call]
         lambda x, ctx: max_pool2d(x, kernel_size, **options, ctx=ctx), x
     )
-    return found
+    return result
 
 
 class _Walk(torch.autograd.Function):

@@ -34,12 +34,12 @@ def argmax(logits: Tensor, k: int, *, renormalise: bool = True) -> tuple[Tensor,
     """The largest, k times, each time without those that were found before."""
     # A logit that is -inf itself stays above those that were found.
     left = logits.detach().clamp(min=torch.finfo(logits.dtype).min)
-    found = []
+    columns = []
     for _ in range(k):
         best = left.argmax(1, keepdim=True)
         left.scatter_(1, best, -torch.inf)
-        found.append(best)
-    indices = torch.cat(found, 1)
+        columns.append(best)
+    indices = torch.cat(columns, 1)
     return _weights(logits, logits.gather(1, indices), indices, renormalise=renormalise), indices
 
 

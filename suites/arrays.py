@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from opbench import Cost, Op
-from opbench.suites import array_contracts, array_inputs, array_limits
+from opbench.suites import array_contracts, array_inputs, array_limits, long_sums
+from opbench.suites import array_costs as costs
+from opbench.suites import array_indexes as indexes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,50 +18,6 @@ FLOATS = ("float32", "float64", "float16", "bfloat16")
 #: For what only moves data, or adds exactly.
 MOVED = (*FLOATS, "int64")
 SOURCE = "the array exercises of the ARENA course"
-
-# --- the work that cannot be avoided ---------------------------------------------------------
-
-
-def _weekly(*, output: int, forward: int, backward: int) -> Callable[..., Cost]:
-    """Of 7 days in and `output` numbers out per week, and so many flops in each direction."""
-
-    def cost(W: int, e: int, direction: str) -> Cost:
-        moved = e * W * (7 + output)
-        # The deviation's gradient needs the days again; the others are linear.
-        again = e * W * 7 if backward > 14 else 0
-        return Cost.of_pass(Cost(W * forward, moved), Cost(W * backward, moved + again), direction)
-
-    return cost
-
-
-def _cost_price(K: int, N: int, e: int, direction: str) -> Cost:
-    # Backward, one number goes to every price that was paid.
-    return Cost.of_pass(Cost(N, e * (min(K, N) + 1) + 8 * N), Cost(N, e * K + 8 * N), direction)
-
-
-def _cost_pick(picked: int, elements: int, indexes: int, e: int, direction: str) -> Cost:
-    """`picked` of `elements`; of what isn't picked, nothing need be read, but all gets a slope."""
-    read = e * min(picked, elements)
-    forward = Cost(0, read + e * picked + 8 * indexes)
-    backward = Cost(picked, e * (picked + elements) + 8 * indexes)
-    return Cost.of_pass(forward, backward, direction)
-
-
-def _cost_gather(M: int, N: int, K: int, e: int, direction: str) -> Cost:
-    return _cost_pick(M * K, M * N, M * K, e, direction)
-
-
-def _cost_rows(M: int, N: int, K: int, e: int, direction: str) -> Cost:
-    return _cost_pick(K * N, M * N, K, e, direction)
-
-
-def _cost_columns(M: int, N: int, K: int, e: int, direction: str) -> Cost:
-    return _cost_pick(M * K, M * N, K, e, direction)
-
-
-def _cost_coords(R: int, B: int, matrix: Tensor, e: int, direction: str) -> Cost:
-    return _cost_pick(B, matrix.numel(), B * R, e, direction)
-
 
 # --- constants -------------------------------------------------------------------------------
 
@@ -111,7 +69,7 @@ _WEEKS: Mapping[str, Any] = {
 temperatures_average = Op(
     name="temperatures_average",
     oracle=array_contracts.temperatures_average,
-    cost=_weekly(output=1, forward=7, backward=1),
+    cost=costs.weekly(output=1, forward=7, backward=1),
     validate=array_limits.whole_weeks("temperatures_average"),
     **_WEEKS,
 )
@@ -120,7 +78,7 @@ temperatures_differences = Op(
     name="temperatures_differences",
     oracle=array_contracts.temperatures_differences,
     magnitude=array_contracts.difference_magnitude,
-    cost=_weekly(output=7, forward=14, backward=14),
+    cost=costs.weekly(output=7, forward=14, backward=14),
     validate=array_limits.whole_weeks("temperatures_differences"),
     **_WEEKS,
 )
@@ -129,9 +87,9 @@ temperatures_normalized = Op(
     name="temperatures_normalized",
     oracle=array_contracts.temperatures_normalized,
     magnitude=array_contracts.normalized_magnitude,
-    cost=_weekly(output=7, forward=35, backward=42),
+    cost=costs.weekly(output=7, forward=35, backward=42),
     validate=array_limits.whole_weeks("temperatures_normalized"),
-    ungraded=("constant",),
+    ungraded=("constant", "expanded"),  # days that are repeated make constant weeks
     **_WEEKS,
 )
 
@@ -181,7 +139,8 @@ inverse_cdf = Op(
 _PURCHASES: Mapping[str, Any] = {
     "oracle": array_contracts.total_price,
     "axes": {"K": "kinds of item", "N": "items bought"},
-    "inputs": array_inputs.PURCHASES,
+    "inputs": {**indexes.PURCHASES, **long_sums.PRICES},
+    "long_sums": tuple(long_sums.PRICES),
     "quick": {
         "tiny": {"K": 5, "N": 7},
         "shop": {"K": 1000, "N": 65536},
@@ -195,7 +154,7 @@ _PURCHASES: Mapping[str, Any] = {
         "no_price": {"K": 0, "N": 0},
     },
     "dtypes": MOVED,
-    "cost": _cost_price,
+    "cost": costs.price,
     "grad": ("prices",),
     "source": SOURCE,
 }
@@ -223,6 +182,7 @@ _MATRIX: Mapping[str, Any] = {
     },
     "dtypes": MOVED,
     "grad": ("matrix",),
+    "long_sums": ("long_sum",),
     "boards": ("materialise",),
     "source": SOURCE,
 }
@@ -230,7 +190,7 @@ _MATRIX: Mapping[str, Any] = {
 gather_2d = Op(
     name="gather_2d",
     oracle=array_contracts.gather_2d,
-    inputs=array_inputs.PICKS_PER_ROW,
+    inputs={**indexes.PICKS_PER_ROW, **long_sums.PICKS_PER_ROW},
     quick={
         "tiny": {"M": 3, "N": 5, "K": 2},
         "labels": {"M": 512, "N": 32000, "K": 1},
@@ -240,7 +200,7 @@ gather_2d = Op(
         "cuda_labels": {"M": 8192, "N": 128_256, "K": 1},
         "cuda_top": {"M": 65536, "N": 4096, "K": 64},
     },
-    cost=_cost_gather,
+    cost=costs.gather,
     validate=array_limits.columns_of_rows("gather_2d"),
     **_MATRIX,
 )
@@ -248,7 +208,7 @@ gather_2d = Op(
 collect_rows = Op(
     name="collect_rows",
     oracle=array_contracts.collect_rows,
-    inputs=array_inputs.ROWS,
+    inputs={**indexes.ROWS, **long_sums.LINES},
     quick={
         "tiny": {"M": 5, "N": 3, "K": 4},
         "shuffle": {"M": 8192, "N": 256, "K": 8192},
@@ -258,7 +218,7 @@ collect_rows = Op(
         "cuda_shuffle": {"M": 262_144, "N": 1024, "K": 262_144},
         "cuda_vocabulary": {"M": 128_256, "N": 4096, "K": 16384},
     },
-    cost=_cost_rows,
+    cost=costs.rows,
     validate=array_limits.lines("collect_rows", axis=0),
     **_MATRIX,
 )
@@ -266,7 +226,7 @@ collect_rows = Op(
 collect_columns = Op(
     name="collect_columns",
     oracle=array_contracts.collect_columns,
-    inputs=array_inputs.COLUMNS,
+    inputs={**indexes.COLUMNS, **long_sums.LINES},
     quick={
         "tiny": {"M": 5, "N": 3, "K": 4},
         "shuffle": {"M": 2048, "N": 1024, "K": 1024},
@@ -276,7 +236,7 @@ collect_columns = Op(
         "cuda_shuffle": {"M": 65536, "N": 4096, "K": 4096},
         "cuda_features": {"M": 4_194_304, "N": 128, "K": 16},
     },
-    cost=_cost_columns,
+    cost=costs.columns,
     validate=array_limits.lines("collect_columns", axis=1),
     **_MATRIX,
 )
@@ -285,7 +245,8 @@ integer_array_indexing = Op(
     name="integer_array_indexing",
     oracle=array_contracts.integer_array_indexing,
     axes={"R": "axes", "D": "size of the first axis, one more each next", "B": "coordinates"},
-    inputs=array_inputs.COORDS,
+    inputs={**indexes.COORDS, **long_sums.COORDS},
+    long_sums=tuple(long_sums.COORDS),
     quick={
         "tiny": {"R": 3, "D": 2, "B": 5},
         "pixels": {"R": 2, "D": 2048, "B": 262_144},
@@ -303,7 +264,7 @@ integer_array_indexing = Op(
         "no_element": {"R": 2, "D": 0, "B": 0},
     },
     dtypes=MOVED,
-    cost=_cost_coords,
+    cost=costs.coords,
     validate=array_limits.places("integer_array_indexing"),
     grad=("matrix",),
     boards=("materialise",),

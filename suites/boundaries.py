@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from opbench import Cost, Op
-from opbench.suites import boundary_inputs
+from opbench.suites import boundary_inputs, long_sums
 from opbench.suites.boundary_gradients import boundary_vjp, pooling_matrix, pooling_matrix_jacobian
 from opbench.suites.boundary_inputs import largest, with_chance
 
@@ -46,9 +46,9 @@ def _downsample(
     zero = hidden.new_zeros(hidden.shape[2])
     columns = []
     for marks, tokens in zip(boundaries.tolist(), hidden.unbind(1), strict=True):
-        found = [span.mean(0) if len(span) else zero for span in _groups(marks, tokens)[:number]]
-        found += [zero] * (number - len(found))
-        columns.append(torch.stack([null_group[0, 0], *found]))
+        means = [span.mean(0) if len(span) else zero for span in _groups(marks, tokens)[:number]]
+        means += [zero] * (number - len(means))
+        columns.append(torch.stack([null_group[0, 0], *means]))
     # A piece without columns keeps the shape, and the gradients, of an empty batch.
     nothing = null_group.expand(number + 1, 1, -1)[:, :0]
     return torch.cat([nothing, *(column[:, None] for column in columns)], 1)
@@ -181,14 +181,16 @@ def _nonfinite_tokens(L: int, B: int, D: int, rng: Generator) -> Mapping[str, An
     """Groups with NaN and infinities, and the same in tails that are dropped."""
     made = _for_downsample(with_chance(0.2))(L, B, D, rng)
     boundaries = made["boundaries"]
-    hidden = boundary_inputs.spoiled(made["hidden"], boundaries, largest(boundaries), rng)
+    hidden = boundary_inputs.with_nonfinite_groups(
+        made["hidden"], boundaries, largest(boundaries), rng
+    )
     return {**made, "hidden": hidden}
 
 
 def _nonfinite_rows(L: int, B: int, D: int, rng: Generator) -> Mapping[str, Any]:
     """Rows with NaN and infinities, read or not."""
     made = _for_upsample(with_chance(0.2), spare=2)(L, B, D, rng)
-    return {**made, "shortened": boundary_inputs.spoiled_rows(made["shortened"], rng)}
+    return {**made, "shortened": boundary_inputs.with_nonfinite_rows(made["shortened"], rng)}
 
 
 # --- the races -------------------------------------------------------------------------------
@@ -204,7 +206,9 @@ boundary_downsample = Op(
         "nonfinite": _nonfinite_tokens,
         "known_groups": _with_groups(3),
         "few_groups": _with_groups(10),
+        **long_sums.DOWNSAMPLE,
     },
+    long_sums=tuple(long_sums.DOWNSAMPLE),
     quick=boundary_inputs.QUICK,
     full=boundary_inputs.FULL,
     edge=boundary_inputs.EDGE,
@@ -223,7 +227,9 @@ boundary_upsample = Op(
         **{kind: _for_upsample(make) for kind, make in _KINDS.items()},
         "nonfinite": _nonfinite_rows,
         "spare_rows": _for_upsample(with_chance(0.2), spare=5),
+        **long_sums.UPSAMPLE,
     },
+    long_sums=tuple(long_sums.UPSAMPLE),
     quick=boundary_inputs.QUICK,
     full=boundary_inputs.FULL,
     edge=boundary_inputs.EDGE,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from opbench import Cost, Op
+from opbench.suites import boundary_gradient_limits as limits
 from opbench.suites import boundary_inputs
 from opbench.suites.boundary_inputs import largest, with_chance
 
@@ -133,70 +134,6 @@ def _vjp_magnitude(
     return abs(scale) * magnitude
 
 
-# --- what is outside the contracts -----------------------------------------------------------
-
-
-def _validate_matrix(boundaries: Tensor) -> None:
-    _validate_boundaries("pooling_matrix", boundaries, 2)
-
-
-def _validate_jacobian(boundaries: Tensor, scale: float) -> None:
-    op = "pooling_matrix_jacobian"
-    _validate_boundaries(op, boundaries, 1)
-    _validate_scale(op, scale)
-
-
-def _validate_vjp(boundaries: Tensor, hidden: Tensor, grad_out: Tensor, scale: float) -> None:
-    op = "boundary_vjp"
-    boundary_inputs.validate_axes(op, {"hidden": (hidden, 3), "grad_out": (grad_out, 3)})
-    _validate_boundaries(op, boundaries, 2)
-    boundary_inputs.validate_tokens(op, boundaries, hidden)
-    if len(grad_out) == 0 or grad_out.shape[1:] != hidden.shape[1:]:
-        raise ValueError(
-            f"{op}: grad_out: shape {list(grad_out.shape)}, only [S+1, {hidden.shape[1]}, "
-            f"{hidden.shape[2]}] is allowed"
-        )
-    for argument, tensor in (("hidden", hidden), ("grad_out", grad_out)):
-        if tensor.dtype != boundaries.dtype:
-            raise TypeError(
-                f"{op}: {argument}: {tensor.dtype}, only {boundaries.dtype}, as the boundaries "
-                "are, is allowed"
-            )
-    _validate_scale(op, scale)
-
-
-def _validate_boundaries(op: str, boundaries: Tensor, rank: int) -> None:
-    boundary_inputs.validate_axes(op, {"boundaries": (boundaries, rank)})
-    if not boundaries.is_floating_point():
-        raise TypeError(
-            f"{op}: boundaries: {boundaries.dtype}, only floating-point types, which have a "
-            "gradient, are allowed"
-        )
-    boundary_inputs.validate_marks(op, boundaries)
-
-
-def _validate_scale(op: str, scale: float) -> None:
-    if isinstance(scale, bool) or not isinstance(scale, int | float):
-        raise TypeError(f"{op}: scale: {scale!r}, only a float or an int is allowed")
-    if not math.isfinite(scale):
-        raise ValueError(f"{op}: scale: {scale}, only finite numbers are allowed")
-
-
-# --- the work that cannot be avoided ---------------------------------------------------------
-
-
-def _cost_matrix(L: int, B: int, boundaries: Tensor, e: int, direction: str) -> Cost:
-    forward = Cost(0, e * B * L * (largest(boundaries) + 1))
-    # Of the gradient of the matrix one element per token is needed: that of its own column.
-    backward = Cost(2 * B * L, e * 2 * B * L)
-    return Cost.of_pass(forward, backward, direction)
-
-
-def _cost_vjp(L: int, B: int, D: int, grad_out: Tensor, e: int) -> Cost:
-    tokens = L * B * D
-    return Cost(2 * tokens, e * (tokens + grad_out[1:].numel() + 2 * B * L))
-
-
 # --- inputs ----------------------------------------------------------------------------------
 
 
@@ -247,7 +184,9 @@ def _nonfinite(L: int, B: int, D: int, rng: Generator) -> Mapping[str, Any]:
     bad = (slot == 0) | (slot % 8 == 3) | (slot > boundaries.sum(1) + 1)
     return {
         "boundaries": boundaries,
-        "hidden": boundary_inputs.spoiled(made["hidden"], boundaries, len(grad_out) - 1, rng),
+        "hidden": boundary_inputs.with_nonfinite_groups(
+            made["hidden"], boundaries, len(grad_out) - 1, rng
+        ),
         "grad_out": grad_out.masked_fill(bad.unsqueeze(2), math.nan),
     }
 
@@ -272,8 +211,8 @@ pooling_matrix = Op(
     },
     dtypes=boundary_inputs.DTYPES,
     magnitude=_matrix_magnitude,
-    cost=_cost_matrix,
-    validate=_validate_matrix,
+    cost=limits.cost_matrix,
+    validate=limits.validate_matrix,
     grad=("boundaries",),
     source=_SOURCE,
 )
@@ -296,7 +235,7 @@ pooling_matrix_jacobian = Op(
     dtypes=boundary_inputs.DTYPES,
     magnitude=_jacobian_magnitude,
     cost=lambda L, e: Cost(0, e * (L * L + L)),
-    validate=_validate_jacobian,
+    validate=limits.validate_jacobian,
     source=_SOURCE,
 )
 
@@ -317,7 +256,7 @@ boundary_vjp = Op(
     dtypes=boundary_inputs.DTYPES,
     magnitude=_vjp_magnitude,
     canonical=_only_nan,
-    cost=_cost_vjp,
-    validate=_validate_vjp,
+    cost=limits.cost_vjp,
+    validate=limits.validate_vjp,
     source=_SOURCE,
 )

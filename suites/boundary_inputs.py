@@ -73,14 +73,16 @@ def largest(boundaries: Tensor) -> int:
     return int(marks.sum(1, dtype=torch.int64).max()) if marks.numel() else 0
 
 
-def spoiled(hidden: Tensor, boundaries: Tensor, groups: int, rng: Generator) -> Tensor:
+def with_nonfinite_groups(
+    hidden: Tensor, boundaries: Tensor, groups: int, rng: Generator
+) -> Tensor:
     """hidden[L, B, D] with NaN and infinities in some groups, and in what no group keeps."""
     ends = boundaries.to(torch.int64)
     ids = ends.cumsum(1) - ends
     return spans.with_nonfinite(hidden, torch.where(ids >= groups, -1, ids).T, rng)
 
 
-def spoiled_rows(rows: Tensor, rng: Generator) -> Tensor:
+def with_nonfinite_rows(rows: Tensor, rng: Generator) -> Tensor:
     """rows[S, B, D] with NaN and infinities in some of them."""
     ids = torch.arange(len(rows))[:, None].expand(-1, rows.shape[1])
     return spans.with_nonfinite(rows, ids, rng)

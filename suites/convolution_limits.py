@@ -162,12 +162,12 @@ def _values(op: str, name: str, tensor: Tensor, axes: str = "N, C, H, W") -> Non
         raise TypeError(f"{op}: {name}: {tensor.dtype}, only floating-point types are allowed")
 
 
-def _like(op: str, name: str, found: Tensor, shape: list[int], dtype: torch.dtype) -> None:
-    """`found` has that shape and dtype."""
-    if list(found.shape) != shape:
-        raise ValueError(f"{op}: {name}: shape {list(found.shape)}, only {shape} is allowed")
-    if found.dtype != dtype:
-        raise TypeError(f"{op}: {name}: {found.dtype}, only {dtype} is allowed")
+def _like(op: str, name: str, tensor: Tensor, shape: list[int], dtype: torch.dtype) -> None:
+    """`tensor` has that shape and dtype."""
+    if list(tensor.shape) != shape:
+        raise ValueError(f"{op}: {name}: shape {list(tensor.shape)}, only {shape} is allowed")
+    if tensor.dtype != dtype:
+        raise TypeError(f"{op}: {name}: {tensor.dtype}, only {dtype} is allowed")
 
 
 # --- the work that cannot be avoided ---------------------------------------------------------

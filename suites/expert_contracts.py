@@ -203,8 +203,8 @@ def chosen(output: tuple[Tensor, Tensor], logits: Tensor) -> tuple[Tensor, Tenso
     weights, indices = output
     inside = ((indices >= 0) & (indices < logits.shape[1])).all(1)
     differ = (indices.sort(1).values.diff(dim=1) > 0).all(1)
-    found = logits.gather(1, indices.clamp(0, logits.shape[1] - 1))
-    return weights, found, (inside & differ).long()
+    picked = logits.gather(1, indices.clamp(0, logits.shape[1] - 1))
+    return weights, picked, (inside & differ).long()
 
 
 def gating_magnitude(logits: Tensor, k: int, *, renormalise: bool = True) -> tuple[Tensor, Tensor]:

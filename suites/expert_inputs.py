@@ -119,16 +119,16 @@ def typed_index(name: str) -> MakeInputs:
     return inputs
 
 
-def silent_rows(*, nonfinite: bool) -> MakeInputs:
+def zero_weight_rows(*, nonfinite: bool) -> MakeInputs:
     """As combining_sorted; every fourth row or so has weight 0, and perhaps holds NaN or inf."""
 
     def inputs(T: int, K: int, D: int, E: int, rng: Generator) -> Mapping[str, Any]:
         made = combining_sorted()(T, K, D, E, rng)
-        silent = torch.rand(T * K, generator=rng) < 0.25
+        dropped = torch.rand(T * K, generator=rng) < 0.25
         y = made["y"]
         if nonfinite:
-            y = spans.with_nonfinite(y, torch.where(silent, 1 + 2 * torch.arange(T * K), 0), rng)
-        return {**made, "y": y, "weights": made["weights"].masked_fill(silent, 0)}
+            y = spans.with_nonfinite(y, torch.where(dropped, 1 + 2 * torch.arange(T * K), 0), rng)
+        return {**made, "y": y, "weights": made["weights"].masked_fill(dropped, 0)}
 
     return inputs
 

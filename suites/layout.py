@@ -2,127 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import torch
-
 from opbench import Op, Shape
+from opbench.suites import layout_contracts as contracts
 from opbench.suites import layout_inputs as given
+from opbench.suites import long_sums
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-# --- the contracts, in subscripts ------------------------------------------------------------
-
-
-def _batch_transpose(x: Tensor) -> Tensor:
-    """Each matrix of a batch transposed: x[B, H, W] -> [B, W, H]."""
-    batch, height, width = x.shape
-    b, w, h = _places(x, batch, width, height)
-    return x[b, h, w]
-
-
-def _swap_height_width(x: Tensor) -> Tensor:
-    """Height and width of every channel swapped: x[B, C, H, W] -> [B, C, W, H]."""
-    batch, channels, height, width = x.shape
-    b, c, w, h = _places(x, batch, channels, width, height)
-    return x[b, c, h, w]
-
-
-def _cyclic_permute(x: Tensor) -> Tensor:
-    """The last axis moved to the front: x[a, b, c, d] -> [d, a, b, c]."""
-    first, second, third, last = x.shape
-    d, a, b, c = _places(x, last, first, second, third)
-    return x[a, b, c, d]
-
-
-def _split_heads(x: Tensor, heads: int) -> Tensor:
-    """The width cut into heads: x[B, N, heads*d] -> [B, heads, N, d].
-
-    Head h holds the columns h*d to h*d + d - 1. `heads` divides the width.
-    """
-    batch, size, width = x.shape
-    depth = width // heads
-    b, h, n, j = _places(x, batch, heads, size, depth)
-    return x[b, n, h * depth + j]
-
-
-def _merge_heads(x: Tensor) -> Tensor:
-    """The heads of each token side by side: x[B, h, N, d] -> [B, N, h*d]. Undoes split_heads."""
-    batch, heads, size, depth = x.shape
-    b, n, j = _places(x, batch, size, heads * depth)
-    return x[b, j // max(depth, 1), n, j % max(depth, 1)]
-
-
-def _tile(x: Tensor, copies: int) -> Tensor:
-    """One matrix repeated along a new first axis: x[H, W] -> [copies, H, W]."""
-    height, width = x.shape
-    _, h, w = _places(x, copies, height, width)
-    return x[h.expand(copies, -1, -1), w]
-
-
-def _stack_new_axis(tensors: Sequence[Tensor]) -> Tensor:
-    """Matrices of one shape along a new first axis: n of [H, W] -> [n, H, W], n >= 1."""
-    return torch.cat([tensor[None] for tensor in tensors])
-
-
-def _flatten_leading(x: Tensor) -> Tensor:
-    """The first two axes merged: x[a, b, c, d] -> [a*b, c, d]."""
-    first, second, third, last = x.shape
-    i, c, d = _places(x, first * second, third, last)
-    return x[i // max(second, 1), i % max(second, 1), c, d]
-
-
-def _unflatten_leading(x: Tensor, sizes: tuple[int, int]) -> Tensor:
-    """The first axis split in two: x[a*b, c, d], sizes (a, b) -> [a, b, c, d]."""
-    a, b, c, d = _places(x, *sizes, *x.shape[1:])
-    return x[a * sizes[1] + b, c, d]
-
-
-def _pixel_unshuffle(x: Tensor, factor: int) -> Tensor:
-    """Blocks of pixels moved into channels: x[B, C, H*s, W*s], s = factor -> [B, C*s*s, H, W].
-
-    Channel (c*s + i)*s + j holds row i and column j of the blocks of channel c: PyTorch's order.
-    `factor` divides height and width.
-    """
-    batch, channels, height, width = x.shape
-    s = factor
-    b, k, h, w = _places(x, batch, channels * s * s, height // s, width // s)
-    return x[b, k // (s * s), h * s + k // s % s, w * s + k % s]
-
-
-def _pixel_shuffle(x: Tensor, factor: int) -> Tensor:
-    """Channels moved into blocks of pixels: x[B, C*s*s, H, W], s = factor -> [B, C, H*s, W*s].
-
-    Undoes pixel_unshuffle: pixel (i, j) of the blocks of channel c is channel (c*s + i)*s + j.
-    factor * factor divides the channels.
-    """
-    batch, channels, height, width = x.shape
-    s = factor
-    b, c, h, w = _places(x, batch, channels // (s * s), height * s, width * s)
-    return x[b, (c * s + h % s) * s + w % s, h // s, w // s]
-
-
-def _places(x: Tensor, *sizes: int) -> tuple[Tensor, ...]:
-    """The index along each axis of an output of these sizes, to compute with and subscript `x`."""
-    grid = []
-    for axis, size in enumerate(sizes):
-        shape = [1] * len(sizes)
-        shape[axis] = size
-        grid.append(torch.arange(size, device=x.device).view(shape))
-    return tuple(grid)
-
-
-# --- what reads heads ------------------------------------------------------------------------
-
-
-def _scores(rows: Tensor) -> Tensor:
-    """The products of all rows with each other, as QK^T: [..., N, d] -> [..., N, N]."""
-    return rows @ rows.mT
-
-
-# --- the races -------------------------------------------------------------------------------
+    pass
 
 
 def _shapes(axes: Mapping[str, str], **sizes: tuple[int, ...]) -> dict[str, Shape]:
@@ -146,7 +35,7 @@ _BLOCKS = {
 
 batch_transpose = Op(
     name="batch_transpose",
-    oracle=_batch_transpose,
+    oracle=contracts.batch_transpose,
     axes=_MATRICES,
     inputs=given.kinds(given.matrices),
     quick=_shapes(_MATRICES, tiny=(2, 16, 24), vision=(8, 256, 56 * 56)),
@@ -169,7 +58,7 @@ batch_transpose = Op(
 
 swap_height_width = Op(
     name="swap_height_width",
-    oracle=_swap_height_width,
+    oracle=contracts.swap_height_width,
     axes=_IMAGES,
     inputs=given.image_kinds(given.images),
     quick=_shapes(_IMAGES, tiny=(2, 3, 8, 8), stage=(8, 256, 56, 56), last=(32, 2048, 7, 7)),
@@ -192,7 +81,7 @@ swap_height_width = Op(
 
 cyclic_permute = Op(
     name="cyclic_permute",
-    oracle=_cyclic_permute,
+    oracle=contracts.cyclic_permute,
     axes=_FOUR,
     inputs=given.image_kinds(given.four_axes),
     quick=_shapes(_FOUR, tiny=(2, 3, 8, 8), stage=(8, 256, 56, 56), last=(32, 2048, 7, 7)),
@@ -214,7 +103,7 @@ cyclic_permute = Op(
 
 split_heads = Op(
     name="split_heads",
-    oracle=_split_heads,
+    oracle=contracts.split_heads,
     axes=_HEADS,
     inputs=given.nan_kinds(given.tokens),
     quick=_shapes(_HEADS, tiny=(2, 16, 4, 8), gpt2=(2, 1024, 12, 64)),
@@ -233,12 +122,12 @@ split_heads = Op(
     validate=given.validate_split_heads,
     grad=("x",),
     boards=("view", "materialise", "consume"),
-    consumer=_scores,
+    consumer=contracts.scores,
 )
 
 merge_heads = Op(
     name="merge_heads",
-    oracle=_merge_heads,
+    oracle=contracts.merge_heads,
     axes=_HEADS,
     inputs={"split": given.heads, **given.nan_kinds(given.own_heads)},
     quick=split_heads.quick,
@@ -250,14 +139,15 @@ merge_heads = Op(
     validate=given.validate_merge_heads,
     grad=("x",),
     boards=("view", "materialise", "consume"),
-    consumer=_scores,
+    consumer=contracts.scores,
 )
 
 tile = Op(
     name="tile",
-    oracle=_tile,
+    oracle=contracts.tile,
     axes=_COPIES,
-    inputs=given.kinds(given.one_matrix),
+    inputs={**given.kinds(given.one_matrix), **long_sums.COPIES},
+    long_sums=tuple(long_sums.COPIES),
     quick=_shapes(_COPIES, tiny=(4, 16, 16), base=(64, 224, 224)),
     full=_shapes(_COPIES, cuda=(256, 1024, 1024)),
     edge=_shapes(
@@ -278,7 +168,7 @@ tile = Op(
 
 stack_new_axis = Op(
     name="stack_new_axis",
-    oracle=_stack_new_axis,
+    oracle=contracts.stack_new_axis,
     axes=_COPIES,
     inputs={"normal": given.matrix_list},
     quick=tile.quick,
@@ -293,7 +183,7 @@ stack_new_axis = Op(
 
 flatten_leading = Op(
     name="flatten_leading",
-    oracle=_flatten_leading,
+    oracle=contracts.flatten_leading,
     axes=_FOUR,
     inputs=given.image_kinds(given.four_axes),
     quick=_shapes(_FOUR, tiny=(2, 3, 8, 8), stage=(8, 256, 56, 56)),
@@ -308,7 +198,7 @@ flatten_leading = Op(
 
 unflatten_leading = Op(
     name="unflatten_leading",
-    oracle=_unflatten_leading,
+    oracle=contracts.unflatten_leading,
     axes=_FOUR,
     inputs=given.kinds(given.merged_axes),
     quick=flatten_leading.quick,
@@ -335,7 +225,7 @@ _BLOCK_EDGES = _shapes(
 
 pixel_unshuffle = Op(
     name="pixel_unshuffle",
-    oracle=_pixel_unshuffle,
+    oracle=contracts.pixel_unshuffle,
     axes=_BLOCKS,
     inputs=given.image_kinds(given.blocks),
     quick=_shapes(
@@ -352,7 +242,7 @@ pixel_unshuffle = Op(
 
 pixel_shuffle = Op(
     name="pixel_shuffle",
-    oracle=_pixel_shuffle,
+    oracle=contracts.pixel_shuffle,
     axes=_BLOCKS,
     inputs=given.image_kinds(given.channels),
     quick=pixel_unshuffle.quick,

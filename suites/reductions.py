@@ -4,126 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from opbench import Cost, Op
+from opbench.suites import long_sums
+from opbench.suites import reduction_contracts as contracts
 from opbench.suites import reduction_inputs as made
+from opbench.suites import reduction_limits as limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
-
-# --- the contracts ---------------------------------------------------------------------------
-
-
-def _global_average_pool(x: Tensor) -> Tensor:
-    """The mean of each channel of each example.
-
-    x[B, C, H, W] -> [B, C], of a floating-point type. H and W are 1 and more. Sums of
-    half-precision values are kept in float32, so the mean of values near the largest float16 is
-    finite. What is not finite stays in its own channel.
-    """
-    return x.sum((2, 3)) / (x.shape[2] * x.shape[3])
-
-
-def _channel_max(x: Tensor) -> Tensor:
-    """The largest channel at each place.
-
-    x[B, C, H, W] -> [B, H, W], of any real type. C is 1 and more. NaN counts as the largest, at
-    its own place only. The gradient goes to the largest channel; where several are, to any of
-    them or to all in shares.
-    """
-    largest = x[:, 0]
-    for channel in x.unbind(1)[1:]:
-        largest = torch.where((channel > largest) | channel.isnan(), channel, largest)
-    return largest.clone()
-
-
-def _batched_dot_product_nd(a: Tensor, b: Tensor) -> Tensor:
-    """The sum of the products of each example's elements.
-
-    a and b [B, ...], of one shape of 2 axes and more and of one type -> [B]. Integers are exact
-    as long as the result fits. Products of half-precision values are made and summed in float32.
-    What is not finite stays in its own example.
-    """
-    return (a * b).flatten(1).sum(1)
-
-
-def _batched_logsumexp(matrix: Tensor) -> Tensor:
-    """The logarithm of the sum of the exponentials of each row.
-
-    matrix[B, N] -> [B], of a floating-point type. It is as exact for values around 1000 as around
-    0. A row of nothing (N=0) or of nothing but -inf gives -inf; otherwise NaN gives NaN, and +inf
-    gives +inf. The gradient is the softmax of the row; of rows that give no finite number it is
-    left open.
-    """
-    return torch.cat([matrix[:0].sum(1), *(_logsumexp(row)[None] for row in matrix)])
-
-
-def _batched_softmax(matrix: Tensor) -> Tensor:
-    """The exponentials of each row, divided by their sum.
-
-    matrix[B, N] -> [B, N], of a floating-point type. Values around 1000 give the same as around
-    0. -inf gives 0. Rows with NaN, or of nothing but -inf, are NaN throughout; other rows are not
-    touched by them. What +inf gives is left open.
-    """
-    return torch.cat([matrix[:0], *(_shifted(row).softmax(0)[None] for row in matrix)])
-
-
-def _batched_logsoftmax(matrix: Tensor) -> Tensor:
-    """The logarithm of the softmax of each row: each value minus the row's logsumexp.
-
-    matrix[B, N] -> [B, N], of a floating-point type. It is as exact for values around 1000 as
-    around 0. -inf gives -inf. Rows with NaN, or of nothing but -inf, are NaN throughout; other
-    rows are not touched by them. What +inf gives is left open.
-    """
-    rows = ((row - _logsumexp(row))[None] for row in matrix)
-    return torch.cat([matrix[:0], *rows])
-
-
-def _batched_cross_entropy_loss(logits: Tensor, true_labels: Tensor) -> Tensor:
-    """The negative logarithm of the probability that softmax gives to the label of each row.
-
-    logits[B, C], of a floating-point type, and true_labels[B], int64 of 0..C-1 -> [B]. A class
-    whose logit is -inf is impossible: the loss is 0 where all classes but the label are, and inf
-    where the label is, whatever the others are. It is never NaN but in rows with NaN. What +inf
-    gives is left open, and so is the gradient where the loss is infinite.
-    """
-    losses = [logits[:0].sum(1)]
-    for row, label in zip(logits, true_labels.tolist(), strict=True):
-        own = row[label]
-        losses.append((-own if own == -torch.inf else _logsumexp(row) - own)[None])
-    return torch.cat(losses)
-
-
-def _classifier_accuracy(scores: Tensor, true_classes: Tensor) -> Tensor:
-    """The fraction of rows whose largest score is that of the true class.
-
-    scores[B, C], of any real type, and true_classes[B], int64 of 0..C-1 -> float32 without axes.
-    C is 1 and more. NaN counts as the largest score. Of several that are largest, any may be taken.
-    Of no rows (B=0) the fraction is NaN.
-    """
-    right = 0
-    for row, label in zip(scores, true_classes.tolist(), strict=True):
-        top = row.isnan() if row.isnan().any() else row == row.max()
-        right += int(top.nonzero()[0]) == label
-    return torch.tensor(right / len(scores) if len(scores) else torch.nan, dtype=torch.float64)
-
-
-def _logsumexp(row: Tensor) -> Tensor:
-    """Of one row, shifted by its largest value where that is finite."""
-    if len(row) == 0:
-        return row.sum() - torch.inf
-    top = row.detach().max()
-    shift = top if top.isfinite() else torch.zeros_like(top)
-    return (row - shift).exp().sum().log() + shift
-
-
-def _shifted(row: Tensor) -> Tensor:
-    """One row, its largest value moved to 0."""
-    return row - row.detach().max() if len(row) else row
-
 
 # --- the work that cannot be avoided ---------------------------------------------------------
 
@@ -235,7 +125,7 @@ def _of_rows(
         dtypes=_DTYPES,
         magnitude=magnitude,
         cost=_cost_rows,
-        validate=made.floating_matrix(name),
+        validate=limits.floating_matrix(name),
         grad=("matrix",),
         source=_ARRAYS,
     )
@@ -243,26 +133,28 @@ def _of_rows(
 
 global_average_pool = Op(
     name="global_average_pool",
-    oracle=_global_average_pool,
+    oracle=contracts.global_average_pool,
     axes=_MAP_AXES,
     inputs={
         "normal": made.maps(made.same),
         "large": made.maps(made.near_the_top),
         "nonfinite": made.maps(made.holes),
+        **long_sums.AVERAGE,
     },
+    long_sums=tuple(long_sums.AVERAGE),
     quick=_MAP_QUICK,
     full=_MAP_FULL,
     edge={**_MAP_EDGE, "no_channel": {"B": 2, "C": 0, "H": 3, "W": 3}},
     dtypes=_DTYPES,
     cost=_cost_average,
-    validate=made.validate_average,
+    validate=limits.validate_average,
     grad=("x",),
     source=_VISION,
 )
 
 channel_max = Op(
     name="channel_max",
-    oracle=_channel_max,
+    oracle=contracts.channel_max,
     axes=_MAP_AXES,
     inputs={
         "normal": made.maps(made.with_winner),
@@ -274,7 +166,7 @@ channel_max = Op(
     edge={**_MAP_EDGE, "no_place": {"B": 2, "C": 3, "H": 0, "W": 3}},
     dtypes=(*_DTYPES, "int64"),
     cost=_cost_max,
-    validate=made.validate_max,
+    validate=limits.validate_max,
     grad=("x",),
     ungraded=("ties", "nonfinite"),
     source=_VISION,
@@ -282,7 +174,7 @@ channel_max = Op(
 
 batched_dot_product_nd = Op(
     name="batched_dot_product_nd",
-    oracle=_batched_dot_product_nd,
+    oracle=contracts.batched_dot_product_nd,
     axes={"B": "examples", "I": "elements of one axis", "J": "and of the other"},
     inputs={
         "normal": made.pairs(made.same),
@@ -290,7 +182,9 @@ batched_dot_product_nd = Op(
         "nonfinite": made.pairs(made.holes),
         "rank2": made.pairs(made.same, rank=2),
         "rank5": made.pairs(made.same, rank=5),
+        **long_sums.DOT_PRODUCT,
     },
+    long_sums=tuple(long_sums.DOT_PRODUCT),
     quick={
         "tiny": {"B": 8, "I": 4, "J": 16},
         "heads": {"B": 4096, "I": 12, "J": 64},
@@ -305,14 +199,14 @@ batched_dot_product_nd = Op(
     },
     dtypes=(*_DTYPES, "int64"),
     cost=_cost_dot,
-    validate=made.validate_dot,
+    validate=limits.validate_dot,
     grad=("a", "b"),
     source=_ARRAYS,
 )
 
 batched_logsumexp = Op(
     name="batched_logsumexp",
-    oracle=_batched_logsumexp,
+    oracle=contracts.batched_logsumexp,
     axes=_ROW_AXES,
     inputs={**_ROW_KINDS, "nonfinite": made.matrices(made.with_nan_and_inf)},
     quick=_ROW_QUICK,
@@ -321,19 +215,21 @@ batched_logsumexp = Op(
     dtypes=_DTYPES,
     magnitude=made.size_of_logsumexp,
     cost=_cost_logsumexp,
-    validate=made.floating_matrix("batched_logsumexp"),
+    validate=limits.floating_matrix("batched_logsumexp"),
     grad=("matrix",),
     ungraded=("nonfinite",),
     source=_ARRAYS,
 )
 
-batched_softmax = _of_rows("batched_softmax", _batched_softmax, made.size_of_softmax)
+batched_softmax = _of_rows("batched_softmax", contracts.batched_softmax, made.size_of_softmax)
 
-batched_logsoftmax = _of_rows("batched_logsoftmax", _batched_logsoftmax, made.size_of_logsoftmax)
+batched_logsoftmax = _of_rows(
+    "batched_logsoftmax", contracts.batched_logsoftmax, made.size_of_logsoftmax
+)
 
 batched_cross_entropy_loss = Op(
     name="batched_cross_entropy_loss",
-    oracle=_batched_cross_entropy_loss,
+    oracle=contracts.batched_cross_entropy_loss,
     axes={"B": "examples", "C": "classes"},
     inputs={
         "normal": made.labelled(made.same),
@@ -348,7 +244,7 @@ batched_cross_entropy_loss = Op(
     dtypes=_DTYPES,
     magnitude=made.size_of_cross_entropy,
     cost=_cost_loss,
-    validate=made.validate_loss,
+    validate=limits.validate_loss,
     grad=("logits",),
     ungraded=("impossible",),
     source=_ARRAYS,
@@ -356,7 +252,7 @@ batched_cross_entropy_loss = Op(
 
 classifier_accuracy = Op(
     name="classifier_accuracy",
-    oracle=_classifier_accuracy,
+    oracle=contracts.classifier_accuracy,
     axes={"B": "examples", "C": "classes"},
     inputs={
         "normal": made.scored(made.with_winner),
@@ -376,6 +272,6 @@ classifier_accuracy = Op(
     dtypes=(*_DTYPES, "int64"),
     output_dtype="float32",
     cost=_cost_accuracy,
-    validate=made.validate_accuracy,
+    validate=limits.validate_accuracy,
     source=_ARRAYS,
 )

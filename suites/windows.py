@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from opbench import Cost, Op, Shape
+from opbench import Op, Shape
+from opbench.suites import long_sums
+from opbench.suites import window_limits as limits
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
 
 # --- the contracts ---------------------------------------------------------------------------
 
-#: Row and column of the four tokens of a patch, in the order in which their channels follow.
-_PLACES = {"row": ((0, 0), (0, 1), (1, 0), (1, 1)), "swin": ((0, 0), (1, 0), (0, 1), (1, 1))}
-
 
 def _merge_patches(x: Tensor, *, order: str = "row") -> Tensor:
     """The channels of every 2x2 patch in one token: x[B, H, W, C] -> [B, H/2, W/2, 4C].
@@ -29,7 +28,7 @@ def _merge_patches(x: Tensor, *, order: str = "row") -> Tensor:
     "swin": upper left, lower left, upper right, lower right, as in the Swin Transformer's own
     code, for which its weights are trained. H and W are even.
     """
-    return torch.cat([x[:, row::2, column::2] for row, column in _PLACES[order]], 3)
+    return torch.cat([x[:, row::2, column::2] for row, column in limits.PLACES[order]], 3)
 
 
 def _merge_patches_linear(x: Tensor, weight: Tensor, *, order: str = "row") -> Tensor:
@@ -62,123 +61,10 @@ def _window_scores(q: Tensor, k: Tensor, window: int, step: int) -> Tensor:
 
 
 def _by_sequence(x: Tensor, window: int, step: int) -> Tensor:
-    starts = step * torch.arange(_number(x.shape[1], window, step), device=x.device)
+    starts = step * torch.arange(
+        limits.number_of_windows(x.shape[1], window, step), device=x.device
+    )
     return x[:, starts[:, None] + torch.arange(window, device=x.device)]
-
-
-def _number(size: int, window: int, step: int) -> int:
-    """How many windows a sequence of `size` tokens holds."""
-    return (size - window) // step + 1
-
-
-# --- what is outside the contracts -----------------------------------------------------------
-
-
-def _validate_merging(x: Tensor, order: str) -> None:
-    _validate_patches("patch_merging", x, order)
-
-
-def _validate_merging_linear(x: Tensor, weight: Tensor, order: str) -> None:
-    op = "patch_merging_linear"
-    _validate_patches(op, x, order)
-    expected = [2 * x.shape[3], 4 * x.shape[3]]
-    if list(weight.shape) != expected:
-        raise ValueError(f"{op}: weight: shape {list(weight.shape)}, only {expected} is allowed")
-    _validate_floating(op, "x", x, "weight", weight)
-
-
-def _validate_patches(op: str, x: Tensor, order: str) -> None:
-    if x.ndim != 4:
-        raise ValueError(f"{op}: x: shape {list(x.shape)}, only [B, H, W, C] is allowed")
-    if x.shape[1] % 2 or x.shape[2] % 2:
-        raise ValueError(
-            f"{op}: x: shape {list(x.shape)}, only an even height and width are allowed"
-        )
-    if order not in _PLACES:
-        allowed = " or ".join(repr(name) for name in _PLACES)
-        raise ValueError(f"{op}: order: {order!r}, only {allowed} is allowed")
-
-
-def _validate_windows(x: Tensor, window: int, step: int) -> None:
-    _validate_sequence("sliding_windows", "x", x, window, step)
-
-
-def _validate_scores(q: Tensor, k: Tensor, window: int, step: int) -> None:
-    op = "window_attention_scores"
-    _validate_sequence(op, "q", q, window, step)
-    if k.shape != q.shape:
-        raise ValueError(
-            f"{op}: k: shape {list(k.shape)}, only that of q, {list(q.shape)}, is allowed"
-        )
-    _validate_floating(op, "q", q, "k", k)
-
-
-def _validate_sequence(op: str, name: str, x: Tensor, window: int, step: int) -> None:
-    if x.ndim != 3:
-        raise ValueError(f"{op}: {name}: shape {list(x.shape)}, only [B, N, D] is allowed")
-    for argument, value in (("window", window), ("step", step)):
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"{op}: {argument}: {value!r}, an int is allowed")
-        if value < 1:
-            raise ValueError(f"{op}: {argument}: {value}, 1 and more is allowed")
-    if x.shape[1] < window:
-        raise ValueError(
-            f"{op}: window: {window}, at most the {x.shape[1]} tokens of a sequence are allowed"
-        )
-
-
-def _validate_floating(op: str, first: str, one: Tensor, second: str, other: Tensor) -> None:
-    if not one.is_floating_point():
-        raise TypeError(f"{op}: {first}: {one.dtype}, only floating-point types are allowed")
-    if other.dtype != one.dtype:
-        raise TypeError(f"{op}: {second}: {other.dtype}, only {one.dtype} is allowed")
-
-
-# --- the work that cannot be avoided ---------------------------------------------------------
-
-
-def _cost_merging(x: Tensor, e: int, direction: str) -> Cost:
-    moved = 2 * e * x.numel()
-    return Cost(0, 2 * moved if direction == "both" else moved)
-
-
-def _cost_merging_linear(x: Tensor, weight: Tensor, e: int, direction: str) -> Cost:
-    # Half as many elements come out as go in: a quarter of the tokens, of twice the width.
-    moved = e * (x.numel() + weight.numel() + x.numel() // 2)
-    # Backward, two products of that size, and what was read comes out as gradients too.
-    backward = moved + e * (x.numel() + weight.numel())
-    return _products(x.numel() * weight.shape[0], moved, backward, direction)
-
-
-def _cost_windows(x: Tensor, window: int, step: int, e: int, direction: str) -> Cost:
-    tokens, copies = _tokens(x, window, step)
-    forward = Cost(0, e * (tokens + copies))
-    backward = Cost(copies, e * (copies + x.numel()))
-    return {
-        "forward": forward,
-        "backward": backward,
-        "both": Cost(copies, forward.bytes + backward.bytes),
-    }[direction]
-
-
-def _cost_scores(q: Tensor, window: int, step: int, e: int, direction: str) -> Cost:
-    tokens, copies = _tokens(q, window, step)
-    scores = len(q) * _number(q.shape[1], window, step) * window * window
-    forward = e * (2 * tokens + scores)
-    return _products(copies * window, forward, forward + 2 * e * q.numel(), direction)
-
-
-def _products(additions: int, forward: int, backward: int, direction: str) -> Cost:
-    """One product of so many multiplications and additions forward, two of them backward."""
-    return Cost.of_pass(Cost(2 * additions, forward), Cost(4 * additions, backward), direction)
-
-
-def _tokens(x: Tensor, window: int, step: int) -> tuple[int, int]:
-    """The elements of the tokens that are in any window, and of all windows."""
-    batch, size, width = x.shape
-    number = _number(size, window, step)
-    covered = window + (number - 1) * min(step, window)
-    return batch * covered * width, batch * number * window * width
 
 
 # --- inputs ----------------------------------------------------------------------------------
@@ -294,8 +180,8 @@ patch_merging = Op(
     full=_PATCH_FULL,
     edge=_PATCH_EDGE,
     dtypes=(*_DTYPES, "int64"),
-    cost=_cost_merging,
-    validate=_validate_merging,
+    cost=limits.cost_merging,
+    validate=limits.validate_merging,
     grad=("x",),
     boards=("materialise",),
     source="the downsampling of hierarchical vision transformers (Swin)",
@@ -308,13 +194,15 @@ patch_merging_linear = Op(
     inputs={
         "normal": _for_merging_linear(_as_drawn),
         "nonfinite": _for_merging_linear(_with_nan),
+        **long_sums.MERGED,
     },
+    long_sums=tuple(long_sums.MERGED),
     quick=_PATCH_QUICK,
     full=_PATCH_FULL,
     edge=_PATCH_EDGE,
     dtypes=_DTYPES,
-    cost=_cost_merging_linear,
-    validate=_validate_merging_linear,
+    cost=limits.cost_merging_linear,
+    validate=limits.validate_merging_linear,
     grad=("x", "weight"),
     source="the downsampling layer of hierarchical vision transformers (Swin)",
 )
@@ -326,7 +214,9 @@ sliding_windows = Op(
     inputs={
         "normal": _for_windows("x", spoil=_as_drawn),
         "nonfinite": _for_windows("x", spoil=_with_nonfinite),
+        **long_sums.WINDOWS,
     },
+    long_sums=tuple(long_sums.WINDOWS),
     quick={
         "tiny": {"B": 1, "N": 64, "D": 16, "w": 16, "s": 8},
         "base": {"B": 2, "N": 1024, "D": 256, "w": 128, "s": 64},
@@ -335,8 +225,8 @@ sliding_windows = Op(
     full={**_WINDOW_CUDA, "disjoint": {"B": 8, "N": 1024, "D": 256, "w": 64, "s": 64}},
     edge=_WINDOW_EDGE,
     dtypes=(*_DTYPES, "int64"),
-    cost=_cost_windows,
-    validate=_validate_windows,
+    cost=limits.cost_windows,
+    validate=limits.validate_windows,
     grad=("x",),
     boards=("view", "materialise"),
     source="sliding-window attention (Longformer)",
@@ -349,7 +239,9 @@ window_attention_scores = Op(
     inputs={
         "normal": _for_windows("q", "k", spoil=_as_drawn),
         "nonfinite": _for_windows("q", "k", spoil=_with_nan),
+        **long_sums.SCORES,
     },
+    long_sums=tuple(long_sums.SCORES),
     quick={
         "tiny": {"B": 1, "N": 64, "D": 16, "w": 16, "s": 8},
         "base": {"B": 2, "N": 1024, "D": 256, "w": 128, "s": 64},
@@ -358,8 +250,8 @@ window_attention_scores = Op(
     full=_WINDOW_CUDA,
     edge=_WINDOW_EDGE,
     dtypes=_DTYPES,
-    cost=_cost_scores,
-    validate=_validate_scores,
+    cost=limits.cost_scores,
+    validate=limits.validate_scores,
     grad=("q", "k"),
     boards=("consume",),
     source="sliding-window attention (Longformer)",

@@ -204,12 +204,12 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
     root.add_argument("--version", action="version", version=f"opbench {version('opbench')}")
     verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
     made: dict[str, Parser] = {}
-    for name, verb in _VERBS.items():
-        text = verb.HELP
+    for name, module in _VERBS.items():
+        text = module.HELP
         made[name] = verbs.add_parser(
             name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
         )
-        verb.add_arguments(made[name])
+        module.add_arguments(made[name])
     return root, made
 
 

@@ -62,6 +62,15 @@ def _page(catalog: Catalog, suite: str, ops: list[Op]) -> str:
     return "\n".join([*parts, *(_section(op, catalog.impls[op.name]) for op in ops)])
 
 
+def _contenders(op: Op, contenders: Mapping[str, Impl]) -> Table:
+    """The table of contenders, with their output modes where the op has several."""
+    columns: tuple[str, ...] = ("contender", "what", "board", "runs", "caveats")
+    rows = [_contender(op, contender) for contender in contenders.values()]
+    if len(op.boards) == 1:
+        columns, rows = _without(columns), [_without(row) for row in rows]
+    return Table("Contenders", columns, tuple(rows))
+
+
 def _section(op: Op, contenders: Mapping[str, Impl]) -> str:
     """The section of an op: contract, facts, contenders, inputs and shapes."""
     facts = [
@@ -72,11 +81,6 @@ def _section(op: Op, contenders: Mapping[str, Impl]) -> str:
     ]
     kinds = Table("Inputs", ("kind", "what"), tuple(_kinds(op)))
     shapes = Table("Shapes", ("grid", "shape", *op.axes), tuple(_shapes(op)))
-    rows = tuple(_contender(op, contender) for contender in contenders.values())
-    columns = ("contender", "what", "board", "runs", "caveats")
-    raced = Table("Contenders", columns if len(op.boards) > 1 else _without(columns), rows)
-    if len(op.boards) == 1:
-        raced = Table(raced.title, raced.columns, tuple(map(_without, rows)))
     return "\n".join(
         [
             f"## {op.name}\n",
@@ -85,7 +89,7 @@ def _section(op: Op, contenders: Mapping[str, Impl]) -> str:
             *(f"- {name}: {escape(value)}" for name, value in facts if value),
             *(f"- {name}: {escape(meaning)}" for name, meaning in op.axes.items()),
             "",
-            *(render(table) for table in (raced, kinds, shapes)),
+            *(render(table) for table in (_contenders(op, contenders), kinds, shapes)),
         ]
     )
 

@@ -49,14 +49,10 @@ def worst(codes: Iterable[Exit]) -> Exit:
 
 
 def of_outcomes(outcomes: Iterable[Outcome | Verdict]) -> Exit:
-    """The exit code of the outcomes of contenders that were raced, checked or profiled.
-
-    NOTHING only if there is no outcome, or each is that the contender doesn't run here: wrong and
-    failed contenders were at least judged.
-    """
+    """The exit code of outcomes; NOTHING where none is of a contender that runs here."""
     outcomes = tuple(outcomes)
-    judged = any(not isinstance(outcome, Unsupported) for outcome in outcomes)
-    return worst((*map(code_of, outcomes), Exit.OK if judged else Exit.NOTHING))
+    some_ran = any(not isinstance(outcome, Unsupported) for outcome in outcomes)
+    return worst((*map(code_of, outcomes), Exit.OK if some_ran else Exit.NOTHING))
 
 
 def of_boards(boards: Iterable[Board], rules: Rules) -> Exit:
@@ -78,18 +74,23 @@ def of_gate(report: Report, named: Iterable[str]) -> Exit:
     if report.is_void:
         return Exit.NOTHING
     codes = [_VERDICTS.get(finding.verdict, Exit.OK) for finding in report.open_findings]
-    judged = {finding.case.op for finding in report.findings}
-    if all(item.status != "vanished" for item in report.open_uncompared):
-        # There is nothing to compare them with; else one of them may be what has vanished.
-        judged |= {i.case.op for i in report.uncompared if i.status == "new" and not i.outcome.head}
+    decided = {finding.case.op for finding in report.findings} | _new_ops(report)
     for item in report.open_uncompared:
         wrong, broken = is_wrong(item), is_broken(item)
         undecided = Exit.NOTHING if item.status == "mixed" else Exit.INCONCLUSIVE
         codes.append(Exit.WRONG if wrong else Exit.FAILED if broken else undecided)
         if wrong or broken:
-            judged.add(item.case.op)
-    missing = {item.case.op for item in report.uncompared if item.case.op in set(named)} - judged
-    return worst((*codes, Exit.NOTHING if missing or not judged else Exit.OK))
+            decided.add(item.case.op)
+    missing = {item.case.op for item in report.uncompared if item.case.op in set(named)} - decided
+    return worst((*codes, Exit.NOTHING if missing or not decided else Exit.OK))
+
+
+def _new_ops(report: Report) -> set[str]:
+    """The ops of contenders that run and have nothing to be compared with."""
+    if any(item.status == "vanished" for item in report.open_uncompared):
+        # One of them may be what has vanished.
+        return set()
+    return {i.case.op for i in report.uncompared if i.status == "new" and not i.outcome.head}
 
 
 def of_comparison(comparison: Comparison, named: Iterable[str]) -> Exit:

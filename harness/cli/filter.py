@@ -39,10 +39,7 @@ class Filter:
         return self.has_op(case) and matches(self.expression, case.key)
 
     def has_contender(self, case: Case, contender: str) -> bool:
-        """Whether a contender is selected, whatever the op of its case.
-
-        Raises SelectionError if the expression isn't one.
-        """
+        """Whether a contender is selected, of any op. Raises SelectionError for no expression."""
         from opbench.harness.planning.expression import matches
 
         named = not self.impls or contender in self.impls

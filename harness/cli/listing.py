@@ -56,11 +56,8 @@ def _cases(catalog: Catalog, selection: Selection) -> Listing:
 def _suites(catalog: Catalog, selection: Selection) -> Listing:
     """The suites of the selected ops."""
     selected = {op.name for op in _selected_ops(catalog, selection)}
-    return ("suite", "ops"), [
-        (name, ", ".join(op for op in ops if op in selected))
-        for name, ops in catalog.suites.items()
-        if selected & set(ops)
-    ]
+    names = {suite: [op for op in ops if op in selected] for suite, ops in catalog.suites.items()}
+    return ("suite", "ops"), [(suite, ", ".join(ops)) for suite, ops in names.items() if ops]
 
 
 def _selected_ops(catalog: Catalog, selection: Selection) -> tuple[Op, ...]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from opbench.harness.regression.setup import ComparisonRequest, MethodChoice
 
 #: The options that a run keeps, so that it can be resumed.
-_KEPT = (
+_SAVED = (
     "names",
     "expression",
     "impls",
@@ -103,10 +103,7 @@ def limits(args: argparse.Namespace, *, workers: int = 1) -> Limits:
 
 
 def isolation(args: argparse.Namespace, *, workers: int = 1) -> Limits | None:
-    """The limits of contenders, or None where they run in this process.
-
-    Raises SelectionError for options that bound processes where there are none.
-    """
+    """The limits of contenders; None in this process, where limits raise SelectionError."""
     if not args.in_process:
         return limits(args, workers=workers)
     if ignored := args.given & {"timeout", "memory_limit", "jobs"}:
@@ -149,15 +146,15 @@ def comparison_request(args: argparse.Namespace, *, method: MethodChoice) -> Com
 
 def dump(args: argparse.Namespace) -> tuple[tuple[str, str], ...]:
     """The options to keep with a run, each with its value in JSON."""
-    kept = {name: getattr(args, name) for name in _KEPT if hasattr(args, name)}
-    kept |= {"verb": args.verb, "load": _from_anywhere(args.load)}
-    return tuple((name, json.dumps(value)) for name, value in kept.items())
+    values = {name: getattr(args, name) for name in _SAVED if hasattr(args, name)}
+    values |= {"verb": args.verb, "load": _from_anywhere(args.load)}
+    return tuple((name, json.dumps(value)) for name, value in values.items())
 
 
 def restore(args: argparse.Namespace, settings: Mapping[str, object]) -> None:
     """Replace the arguments by the options that were kept with a run."""
     for name, value in settings.items():
-        if name in _KEPT:
+        if name in _SAVED:
             setattr(args, name, value)
 
 
@@ -184,18 +181,16 @@ def _direction(text: str) -> Direction:
     for direction in DIRECTIONS:
         if direction == text:
             return direction
-    raise SelectionError(
-        f"--pass {text!r} is not one of {', '.join(DIRECTIONS)}{near(text, DIRECTIONS)}"
-    )
+    known = ", ".join(DIRECTIONS)
+    raise SelectionError(f"--pass {text!r} is not one of {known}{near(text, DIRECTIONS)}")
 
 
 def _boards(text: str) -> tuple[str, ...]:
     """The boards that are named, or all. Raises SelectionError for unknown ones."""
     for name in _split(text):
         if name not in BOARDS:
-            raise SelectionError(
-                f"there is no board {name!r}{near(name, BOARDS)}; boards: {', '.join(BOARDS)}"
-            )
+            known = ", ".join(BOARDS)
+            raise SelectionError(f"there is no board {name!r}{near(name, BOARDS)}; boards: {known}")
     return _split(text) or BOARDS
 
 

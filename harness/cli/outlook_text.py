@@ -26,7 +26,7 @@ def sentences(outlook: Outlook, run: str) -> tuple[str, ...]:
         lines[0] += f": opbench run --resume {run} --budget {as_duration(outlook.budget_s)}"
     if outlook.close:
         lines.append(
-            f"{begin}: no longer race would tell {', '.join(outlook.close)} from the best; "
+            f"{begin}: no longer race would distinguish {', '.join(outlook.close)} from the best; "
             "--processes 5 may, or the difference doesn't matter"
         )
     return tuple(lines)

@@ -48,10 +48,10 @@ def parse(make: Make, argv: Sequence[str] | None) -> argparse.Namespace:
     root, verbs = make()
     args, unknown = root.parse_known_args(argv)
     if unknown:
-        verb = verbs[args.verb]
-        known = re.findall(r"(?<!\S)--?[\w-]+", verb.format_help().replace(",", " "))
+        parser = verbs[args.verb]
+        known = re.findall(r"(?<!\S)--?[\w-]+", parser.format_help().replace(",", " "))
         hint = near(unknown[0].partition("=")[0], dict.fromkeys(known))
-        verb.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     args.given = _given(make, argv, args)
     return args
 

@@ -45,28 +45,34 @@ def open_resumed(
     from opbench.results.records.run_folder import open_run
 
     folder = open_run(path)
-    kept = {name: json.loads(value) for name, value in folder.info.settings}
+    saved = {name: json.loads(value) for name, value in folder.info.settings}
     free = _FREE[verb]
-    if _verb_of(kept) != verb:
+    if _verb_of(saved) != verb:
         raise RunFolderError(
             f"{folder.path} was not made by `opbench {verb}`: there is nothing to go on with"
         )
-    known = {**kept, "id": folder.info.id, "out": str(folder.path.parent.resolve())}
-    fixed = {name: value for name, value in given.items() if name not in free | _RESUMING}
-    refused = [name for name in fixed if name not in known or known[name] != fixed[name]]
-    if refused:
+    known = {**saved, "id": folder.info.id, "out": str(folder.path.parent.resolve())}
+    if refused := _changed(given, known, free=free | _RESUMING):
         raise SelectionError(
             f"{folder.path} goes on as it was begun: leave {listed(refused)} out, or begin another "
             f"run; {listed(free)} may be given"
         )
-    return folder, {n: value for n, value in kept.items() if n not in given.keys() & free}
+    return folder, {n: value for n, value in saved.items() if n not in given.keys() & free}
 
 
-def _verb_of(kept: Mapping[str, object]) -> str:
+def _changed(
+    given: Mapping[str, object], known: Mapping[str, object], *, free: Collection[str]
+) -> list[str]:
+    """The options that were given with another value than the run's, without the free ones."""
+    fixed = {name: value for name, value in given.items() if name not in free}
+    return [name for name in fixed if name not in known or known[name] != fixed[name]]
+
+
+def _verb_of(saved: Mapping[str, object]) -> str:
     """The verb that made a run, by its options; runs of earlier versions don't keep it."""
-    if "verb" in kept:
-        return str(kept["verb"])
-    return "run" if "budget" in kept and "base" not in kept else ""
+    if "verb" in saved:
+        return str(saved["verb"])
+    return "run" if "budget" in saved and "base" not in saved else ""
 
 
 def ensure_same_environment(folder: RunFolder, supervisor: Supervisor | None) -> None:
@@ -106,17 +112,11 @@ def undecided(folder: RunFolder, budget_s: float) -> frozenset[Case]:
     if not anew and not spent:
         complain("run", "nothing is undecided: no case is raced anew")
     if anew:
-        complain(
-            "run",
-            f"racing {len(anew)} undecided cases anew, for {budget} each: the new times count "
-            "instead of the old",
-        )
+        what = f"racing {len(anew)} undecided cases anew, for {budget} each"
+        complain("run", f"{what}: the new times count instead of the old")
     if spent:
-        complain(
-            "run",
-            f"{spent} undecided cases were raced for longer than {budget}, and are left as they "
-            "are",
-        )
+        what = f"{spent} undecided cases were raced for longer than {budget}"
+        complain("run", f"{what}, and are left as they are")
     return frozenset(anew)
 
 

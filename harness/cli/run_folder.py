@@ -79,10 +79,7 @@ def recorded(path: str | None) -> RunFolder:
 
 
 def create(new: NewRun, supervisor: Supervisor | None) -> RunFolder:
-    """Create a run in the environment that contenders run in: the supervisor's, or this one.
-
-    Raises RunFolderError if there is a run of that name already.
-    """
+    """Create a run, in the environment of the supervisor or of this process."""
     if supervisor is not None:
         return create_in(new, supervisor.environment())
     from opbench.harness.machine.environment import describe

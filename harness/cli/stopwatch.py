@@ -1,6 +1,6 @@
 """The time that a run spends, by phase. No torch.
 
-Preparing is told from checking afterwards, by the preparation that outcomes carry.
+Preparing is separated from checking afterwards, by the preparation that outcomes carry.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from opbench.harness.execution.messages import JobResult
+from opbench.harness.execution.messages import JobResult, ObservedStage
 from opbench.harness.execution.observer import NullObserver, Observer
 from opbench.harness.planning.selection import Race
 from opbench.results.records import Case, Measured, Record
@@ -60,7 +60,7 @@ class PhaseTimer(NullObserver):
         self._raced_before = self.watch.spent_s.get("racing", 0.0)
         self.observer.begin_case(race)
 
-    def begin(self, name: str, stage: str) -> None:
+    def begin(self, name: str, stage: ObservedStage) -> None:
         """The race begins once all are prepared; in several processes again and again."""
         self.watch.begin("racing" if stage == RACE else "preparing")
         self.observer.begin(name, stage)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as DrawnProgress
     from rich.progress import TaskID
 
+    from opbench.harness.execution.messages import ObservedStage
     from opbench.harness.planning.selection import Race
     from opbench.harness.regression import session
     from opbench.results.report.table import Table
@@ -89,7 +90,7 @@ class _Lines(Progress):
         self._verb, self._every_s = verb, every_s
         self._began = time.monotonic()
         self._total = self._done = 0
-        self._told_s = -math.inf
+        self._reported_s = -math.inf
         complain(verb, "loading")
 
     def expect(self, races: Sequence[Race]) -> None:
@@ -100,9 +101,9 @@ class _Lines(Progress):
         """Write a line for the case."""
         self._done += 1
         elapsed = time.monotonic() - self._began
-        if self._done < self._total and elapsed < self._told_s + self._every_s:
+        if self._done < self._total and elapsed < self._reported_s + self._every_s:
             return
-        self._told_s = elapsed
+        self._reported_s = elapsed
         done = f"{self._done} of {self._total} cases, {_elapsed(elapsed)}"
         complain(self._verb, f"{done}: {race.case.op} {race.case.label}")
 
@@ -133,7 +134,7 @@ class _Bar(Progress):
     def expect(self, races: Sequence[Race]) -> None:
         """Announce the cases that are to come."""
         self._total = len(races)
-        # One case is through or not: a bar would tell nothing.
+        # One case is through or not: a bar would show nothing.
         self._drawn.update(self._task, total=self._total if self._total > 1 else None)
 
     def begin_case(self, race: Race) -> None:
@@ -141,7 +142,7 @@ class _Bar(Progress):
         self._where = f"{race.case.op} {race.case.label}"
         self._drawn.update(self._task, description=_escaped(self._where))
 
-    def begin(self, name: str, stage: str) -> None:
+    def begin(self, name: str, stage: ObservedStage) -> None:
         """Show the contender and its stage."""
         text = f"{self._where} · {_STAGES.get(stage, stage)} {name}".strip()
         self._drawn.update(self._task, description=_escaped(text))

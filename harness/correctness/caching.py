@@ -23,7 +23,8 @@ from torch import Tensor
 from torch.autograd import profiler
 
 from opbench.harness.correctness import tolerance
-from opbench.harness.correctness.reference import DRAWS, Reference, WrongError, call, clone
+from opbench.harness.correctness.memory import clone
+from opbench.harness.correctness.reference import DRAWS, Reference, WrongError, call
 from opbench.harness.preparation import inputs
 from opbench.harness.preparation.compiler import compilations
 from opbench.harness.preparation.inputs import Inputs

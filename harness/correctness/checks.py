@@ -14,8 +14,9 @@ from typing import Any
 from opbench.harness.correctness import oracle
 from opbench.harness.correctness.caching import refuse_caching
 from opbench.harness.correctness.gradients import pass_error
+from opbench.harness.correctness.memory import clone
 from opbench.harness.correctness.outputs import output_error
-from opbench.harness.correctness.reference import Reference, WrongError, call, clone, refilled
+from opbench.harness.correctness.reference import Reference, WrongError, call, refilled
 from opbench.harness.correctness.repeated_calls import thorough_error
 from opbench.harness.correctness.tolerance import Truth, largest_error, scaled_errors
 from opbench.harness.outcomes import catch

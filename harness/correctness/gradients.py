@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from opbench.harness.correctness import oracle
+from opbench.harness.correctness.memory import clone
 from opbench.harness.correctness.outputs import (
     check_form,
     check_unchanged,
@@ -21,7 +22,7 @@ from opbench.harness.correctness.outputs import (
     outputs_of,
     value_error,
 )
-from opbench.harness.correctness.reference import Reference, WrongError, clone
+from opbench.harness.correctness.reference import Reference, WrongError
 from opbench.harness.correctness.tolerance import Truth
 from opbench.harness.preparation.inputs import Inputs
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from opbench.harness.correctness import oracle
-from opbench.harness.correctness.reference import Reference, WrongError, call, clone
+from opbench.harness.correctness.memory import clone, same_surroundings
+from opbench.harness.correctness.reference import Reference, WrongError, call
 from opbench.harness.correctness.tolerance import (
     Truth,
     describe_worst,
@@ -54,6 +55,8 @@ def check_unchanged(what: str, before: tuple[Tensor, ...], now: tuple[Tensor, ..
     for old, new in zip(before, now, strict=True):
         if not equal_values(old, new.detach()):
             raise WrongError("inputs", f"changed {what} of shape {list(new.shape)}")
+        if not same_surroundings(old, new):
+            raise WrongError("inputs", f"wrote outside of {what} of shape {list(new.shape)}")
 
 
 def check_form(

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from opbench.harness.correctness.gradients import pass_error, truths_by_name
+from opbench.harness.correctness.memory import clone
 from opbench.harness.correctness.outputs import (
     check_form,
     check_unchanged,
@@ -24,7 +25,7 @@ from opbench.harness.correctness.reference import (
     Circumstances,
     Reference,
     WrongError,
-    clone,
+    memory_shapes,
     refilled,
 )
 from opbench.harness.outcomes import catch
@@ -58,7 +59,7 @@ def recheck(reference: Reference, function: Callable[..., Any], timed: TimedCall
     old = (*timed.inputs.tensors(), *timed.upstream)
     new = (*reference.first.tensors(), *reference.expected_first.upstream)
     # Of a backward pass alone the graph holds the values of its forward pass.
-    fits = [t.shape for t in old] == [t.shape for t in new]
+    fits = memory_shapes(old) == memory_shapes(new)
     forward = reference.case.direction == "forward"
     graded = bool(reference.expected_first.gradients)
     timed_again = fits and (forward or (graded and reference.case.direction == "both"))

@@ -8,7 +8,7 @@ wrong one.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from opbench.harness.correctness import oracle
+from opbench.harness.correctness.memory import clone, refill, repeated_axes
 from opbench.harness.declaration.named_arguments import call_named
 from opbench.harness.declare import Op
 from opbench.harness.outcomes import charged_to, note_circumstances
@@ -87,12 +88,13 @@ def build_reference(
     Raises OpFaultError where one of the op's own functions doesn't work, or refuses these inputs.
     """
     op = op_in_mode(op, case.board)
-    gradients = gradients and case.inputs not in op.ungraded
+    ungraded = (*op.ungraded, "far")  # gradients of a view need room for what lies between
+    gradients = gradients and not {case.inputs, case.layout} & set(ungraded)
     built = [inputs.build(op, case, variant=variant) for variant in (0, 1)]
     if op.validate is not None:
         with charged_to(op.name, f"validate, of its own inputs[{case.inputs!r}],", op.validate):
             call_named(op.validate, {**op.defaults, **built[0].values})
-    expect = partial(oracle.expect, op, dtype=case.dtype, seed=case.seed, gradients=gradients)
+    expect = partial(_expect, op, case, gradients=gradients)
     reference = Reference(
         op=op,
         case=case,
@@ -122,6 +124,25 @@ def _with_nonfinite(gradient: Tensor) -> Tensor:
     return changed
 
 
+def _expect(
+    op: Op,
+    case: Case,
+    given: Inputs,
+    *,
+    gradients: bool,
+    upstream: tuple[Tensor, ...] | None = None,
+) -> oracle.Expected:
+    """The truth about inputs of a case."""
+    expect = partial(
+        oracle.expect, op, given, dtype=case.dtype, seed=case.seed, gradients=gradients
+    )
+    expected = expect(upstream=upstream)
+    if not expected.gradients or case.inputs not in op.long_sums or upstream:
+        return expected
+    # Of both signs they would cancel, and with them the errors of adding them up.
+    return expect(upstream=tuple(gradient.fill_(1) for gradient in expected.upstream))
+
+
 def without_gradients(reference: Reference) -> Reference:
     """The same reference on the forward pass alone."""
     first, second = (
@@ -140,17 +161,14 @@ def without_gradients(reference: Reference) -> Reference:
 
 def with_unseen_inputs(reference: Reference) -> Reference:
     """The same reference with new first inputs, if possible in the same shapes."""
-    shapes = [tensor.shape for tensor in reference.first.tensors()]
+    shapes = memory_shapes(reference.first.tensors())
     # Shapes may depend on values.
     for _ in range(DRAWS):
         drawn = inputs.build(reference.op, reference.case, variant=secrets.randbits(32))
-        if [tensor.shape for tensor in drawn.tensors()] == shapes:
+        if memory_shapes(drawn.tensors()) == shapes:
             break
     gradients = bool(reference.expected_first.gradients)
-    case = reference.case
-    truth = oracle.expect(
-        reference.op, drawn, dtype=case.dtype, seed=case.seed, gradients=gradients
-    )
+    truth = _expect(reference.op, reference.case, drawn, gradients=gradients)
     return replace(reference, first=drawn, expected_first=truth)
 
 
@@ -159,24 +177,15 @@ def call(function: Callable[..., Any], given: Inputs) -> Any:
     return function(*given.args, **given.options)
 
 
-def clone(tensor: Tensor) -> Tensor:
-    """A copy with the same strides and gaps; elements that share their memory share it again."""
-    # The gaps between the elements must still hold garbage.
-    memory = tensor.as_strided((extent(tensor),), (1,), tensor.storage_offset()).clone()
-    return memory.as_strided(tensor.shape, tensor.stride())
-
-
-def extent(tensor: Tensor) -> int:
-    """The number of elements that a tensor spans in memory, gaps included."""
-    if tensor.numel() == 0:
-        return 0
-    return 1 + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
-
-
 def refilled(given: Inputs, source: Inputs) -> Inputs:
     """The values of `source` in the memory of `given`; a copy where their shapes differ."""
-    if [t.shape for t in given.tensors()] != [t.shape for t in source.tensors()]:
+    if memory_shapes(given.tensors()) != memory_shapes(source.tensors()):
         return source.map(clone)
     values = iter(source.tensors())
-    refilled = given.map(lambda tensor: tensor.copy_(next(values)))
+    refilled = given.map(lambda tensor: refill(tensor, next(values)))
     return Inputs(source.names, refilled.args, source.options)
+
+
+def memory_shapes(tensors: Iterable[Tensor]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Of each tensor the shape, and the axes along which it repeats its elements."""
+    return [(tuple(tensor.shape), repeated_axes(tensor)) for tensor in tensors]

@@ -21,11 +21,12 @@ from opbench.harness.correctness.gradients import (
     gradient_error,
     pass_error,
 )
+from opbench.harness.correctness.memory import clone
 from opbench.harness.correctness.outputs import output_error, outputs_of
-from opbench.harness.correctness.reference import Circumstances, Reference, WrongError, clone
+from opbench.harness.correctness.reference import Circumstances, Reference, WrongError
 from opbench.harness.correctness.tolerance import equal_values
-from opbench.harness.declare import LAYOUTS
-from opbench.harness.preparation.inputs import laid_out
+from opbench.harness.declare import SAME_VALUES
+from opbench.harness.preparation.layouts import laid_out
 
 #: Calls between a result and the second look at it: contenders with two buffers, used by turns,
 #: have then used both again.
@@ -88,7 +89,7 @@ def _dirty_memory() -> Iterator[None]:
 def _errors_of_upstreams(reference: Reference, function: Callable[..., Any]) -> Iterator[float]:
     """The errors with gradients of the outputs in other layouts and of other values."""
     usual = reference.expected_first.upstream
-    for layout in LAYOUTS[1:]:
+    for layout in SAME_VALUES[1:]:
         with Circumstances(f"with a {layout} gradient of the output"):
             laid = tuple(laid_out(gradient, layout) for gradient in usual)
             yield pass_error(reference, function, upstream=laid)

@@ -86,6 +86,7 @@ _OF_OP: Mapping[str, tuple[Test, str]] = {
     "consumer": _FUNCTION,
     "canonical": _FUNCTION,
     "ungraded": _NAMES,
+    "long_sums": _NAMES,
     "output_dtype": (_is_text, "the name of a dtype"),
     "source": (_is_text, "a text"),
 }
@@ -94,7 +95,7 @@ _OF_OP: Mapping[str, tuple[Test, str]] = {
 def check_op(op: Any) -> None:
     """Raise DeclarationError, naming the op and the field, where one isn't what it should be."""
     # A list is as good as a tuple, but could be changed later, and can't be hashed.
-    for name in ("timed", "dtypes", "grad", "boards", "ungraded"):
+    for name in ("timed", "dtypes", "grad", "boards", "ungraded", "long_sums"):
         if isinstance(getattr(op, name), list):
             # The op is frozen, but nobody has it yet.
             object.__setattr__(op, name, tuple(getattr(op, name)))
@@ -107,10 +108,7 @@ def check_op(op: Any) -> None:
 
 
 def ensure(what: str, value: object, test: Test, expected: str) -> None:
-    """Raise DeclarationError where a value doesn't pass its test.
-
-    what: the field; expected: the values that pass, in words.
-    """
+    """Raise DeclarationError where a field's value fails its test; `expected` says which pass."""
     if not test(value):
         text = repr(value)
         excerpt = text if len(text) <= 60 else f"{text[:57]}..."
@@ -194,7 +192,8 @@ def _check_values(op: Any) -> None:
     for what, names, allowed in (
         ("board", op.boards, BOARDS),
         ("timed", op.timed, tuple(op.inputs)),
-        ("ungraded", op.ungraded, tuple(op.inputs)),
+        ("ungraded", op.ungraded, (*op.inputs, "expanded")),
+        ("long_sums", op.long_sums, tuple(op.inputs)),
         ("grad", op.grad, op.arguments),
         ("dtypes without a tolerance:", op.dtypes, tuple(op.tolerance)),
     ):
@@ -218,10 +217,10 @@ def _check_shapes(op: Any) -> None:
                 )
 
 
-def check_impl(op: object, name: object, words: Mapping[str, object]) -> None:
+def check_impl(op: object, name: object, parameters: Mapping[str, object]) -> None:
     """Raise DeclarationError where a parameter of `@impl(...)` isn't what it should be.
 
-    words: the other parameters, by name.
+    parameters: the others, by name.
     """
     # `@impl` without parentheses is called with the function.
     if callable(op):
@@ -232,7 +231,7 @@ def check_impl(op: object, name: object, words: Mapping[str, object]) -> None:
     ensure("@impl: op", op, _is_name, "the name of an op")
     ensure(f"@impl({op!r}): name", name, _optional(_is_name), _OF_OP["name"][1])
     for field, (test, expected) in _OF_IMPL.items():
-        ensure(f"@impl({op!r}): {field}", words[field], test, expected)
+        ensure(f"@impl({op!r}): {field}", parameters[field], test, expected)
 
 
 #: As `_OF_OP`, by parameter of `impl`.

@@ -21,10 +21,7 @@ _COMPARABLE = (bool, int, float, str, tuple, type(None))
 
 
 def parameter_names(function: NamedCallable) -> tuple[str, ...]:
-    """The names that a callable asks for: its parameters without a default.
-
-    Raises ValueError or TypeError where it has no signature.
-    """
+    """The parameters without a default; ValueError or TypeError where there is no signature."""
     return tuple(
         name
         for name, parameter in inspect.signature(function).parameters.items()

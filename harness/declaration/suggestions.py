@@ -20,10 +20,7 @@ def near(name: str, known: Iterable[str]) -> str:
 
 
 def listed(known: Iterable[str], *, more: str = "") -> str:
-    """The names, in order; of many only the first ones, and how many more there are.
-
-    more: a command that shows the rest, such as `opbench list`.
-    """
+    """The first names, in order, how many more there are, and the command that shows those."""
     names = sorted(known)
     if len(names) <= _SHOWN + 2:
         return ", ".join(names) or "none"

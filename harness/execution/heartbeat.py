@@ -44,7 +44,7 @@ class StatusPage:
         """Map the file. fd: of a file of at least SIZE bytes."""
         self._memory = mmap.mmap(fd, SIZE)
 
-    def write(self, contender: int, stage: str, *, log: int) -> None:
+    def write(self, contender: int, stage: Stage, *, log: int) -> None:
         """Replace the status by one that begins now."""
         now = time.monotonic()
         _FORMAT.pack_into(self._memory, 0, contender, STAGES.index(stage), now, log)

@@ -1,6 +1,6 @@
 """Leaks of a contender into its process: changed global state, child processes, threads.
 
-A snapshot before it runs tells afterwards what to undo. State is restored and processes are
+A snapshot before it runs shows afterwards what to undo. State is restored and processes are
 killed; a thread can't be stopped from outside, and taints the process for good.
 """
 

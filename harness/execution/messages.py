@@ -15,10 +15,23 @@ from typing import Literal
 from opbench.harness.planning.selection import Race
 from opbench.harness.timing.stopping import Policy
 from opbench.harness.versions.sources import Version
-from opbench.results.records import Environment, Outcome, Paired, Profile, Right, Unpaired
+from opbench.results.records import (
+    SIDES,
+    Environment,
+    OptionalSide,
+    Outcome,
+    Paired,
+    Profile,
+    Right,
+    SideName,
+    Stage,
+    Unpaired,
+)
 
 #: The result of a contender of a job: which of these it may be depends on the task.
 JobResult = Outcome | Profile | Right | Paired | Unpaired
+#: What is begun: a stage as it is recorded, or "compile", which is to prepare by a compiler.
+ObservedStage = Stage | Literal["compile"]
 #: The work on a case: a race, a profile or a check of its contenders; a race of two versions of
 #: each in one process ("twins"); or single blocks of one version, as they are requested.
 Task = Literal["race", "profile", "check", "twins", "blocks"]
@@ -35,7 +48,7 @@ class WorkerConfig:
     #: Bytes that contenders may use; None for as many as there are.
     memory_limit: int | None
     #: Versions of a project, by the side that each stands for, to be loaded instead.
-    versions: tuple[tuple[str, Version], ...] = ()
+    versions: tuple[tuple[SideName, Version], ...] = ()
     #: The interpreter that it runs in; that of the supervisor where empty.
     python: str = ""
 
@@ -53,13 +66,13 @@ class Job:
     #: Traces of profiles go below it.
     folder: Path = Path()
     #: The sides whose versions are raced as twins.
-    sides: tuple[str, str] = ("base", "head")
+    sides: tuple[SideName, SideName] = SIDES
     #: Whether twins, and contenders whose blocks are timed, are checked first.
     checked: bool = True
     #: By contender, the share of its own time by which the head is slowed down on purpose.
     injected: Mapping[str, float] = field(default_factory=dict)
     #: The side whose blocks are timed, or whose profiles are taken.
-    side: str = ""
+    side: OptionalSide = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +94,8 @@ class StageStart:
 
     #: Its name.
     contender: str
-    #: As in records: "prepare", "check", "profile" or "race".
-    stage: str
+    #: Never one of a block, as the sides that are timed in turn.
+    stage: ObservedStage
 
 
 @dataclass(frozen=True, slots=True)

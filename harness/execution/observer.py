@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     # The command shows progress with one of these, and starts without what these come with.
-    from opbench.harness.execution.messages import JobResult
+    from opbench.harness.execution.messages import JobResult, ObservedStage
     from opbench.harness.planning.selection import Race
 
 
@@ -24,8 +24,8 @@ class Observer(Protocol):
     def begin_case(self, race: Race) -> None:
         """Work on a case begins."""
 
-    def begin(self, name: str, stage: str) -> None:
-        """A contender begins a stage: "prepare", "check", "race" or "profile".
+    def begin(self, name: str, stage: ObservedStage) -> None:
+        """A contender begins a stage.
 
         With "" for its name it is the harness, or the race of all contenders at once.
         """
@@ -45,7 +45,7 @@ class NullObserver:
     def begin_case(self, race: Race) -> None:
         """Do nothing."""
 
-    def begin(self, name: str, stage: str) -> None:
+    def begin(self, name: str, stage: ObservedStage) -> None:
         """Do nothing."""
 
     def done(self, name: str, result: JobResult, output: str = "") -> None:
@@ -64,7 +64,7 @@ class InProcessObserver(NullObserver):
     #: The contenders whose results were passed on.
     reported: set[str] = field(default_factory=set)
 
-    def begin(self, name: str, stage: str) -> None:
+    def begin(self, name: str, stage: ObservedStage) -> None:
         """Pass on that a contender begins a stage, or all of them the race; not each block."""
         if (stage == "race") != bool(name):
             self.observer.begin(name, stage)

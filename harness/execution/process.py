@@ -92,10 +92,7 @@ class WorkerProcess:
         self.send(config)
 
     def handshake(self) -> Environment:
-        """Wait until the worker is ready, and return its environment.
-
-        Raises WorkerError if it does not start.
-        """
+        """The worker's environment, once it is ready. Raises WorkerError if it does not start."""
         if self._environment is None:
             self._environment = self._handshake()
         return self._environment
@@ -118,10 +115,7 @@ class WorkerProcess:
         return handshake.environment
 
     def send(self, message: object) -> None:
-        """Send a message; the timeout counts from now.
-
-        A worker that has ended misses it, and `receive` then returns how it ended.
-        """
+        """Send a message, from when on the timeout counts; a worker that has ended misses it."""
         self._begun = time.monotonic()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._pipe.send(message)

@@ -19,7 +19,7 @@ import contextlib
 import gc
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,24 +75,34 @@ def restore(before: GlobalState) -> tuple[str, ...]:
     changed = [
         item for item in state_items() if _differs(item, was[item.name], now.values[item.name])
     ]
+    if any(item.read is torch.is_inference_mode_enabled for item in changed):
+        # One that was never left puts back what it had found when it is collected: now, and not
+        # while another contender runs.
+        gc.collect()
     if changed:
-        if any(item.read is torch.is_inference_mode_enabled for item in changed):
-            # One that was never left puts back what it had found when it is collected: now, and not
-            # while another contender runs.
-            gc.collect()
-        # Each is looked at again: putting one back may move another (inference and grad mode).
-        for item in state_items():
-            if _differs(item, was[item.name], item.read()):
-                with contextlib.suppress(RuntimeError, OSError, ValueError):
-                    item.write(was[item.name])
+        _restore_items(was)
     changes = [_describe(item, was[item.name], now.values[item.name]) for item in changed]
-    for name in _differing(before.environment, now.environment):
-        if name in before.environment:
-            os.environ[name] = before.environment[name]
+    variables = tuple(_differing(before.environment, now.environment))
+    _restore_variables(variables, before.environment)
+    # Not their values: they may be secrets.
+    return (*changes, *(f"the environment variable {name}" for name in variables))
+
+
+def _restore_items(was: Mapping[str, object]) -> None:
+    """Restore the values, each read again: one may move another (inference and grad mode)."""
+    for item in state_items():
+        if _differs(item, was[item.name], item.read()):
+            with contextlib.suppress(RuntimeError, OSError, ValueError):
+                item.write(was[item.name])
+
+
+def _restore_variables(names: Iterable[str], environment: Mapping[str, str]) -> None:
+    """Restore environment variables to an environment, which may lack some."""
+    for name in names:
+        if name in environment:
+            os.environ[name] = environment[name]
         else:
             del os.environ[name]
-        changes.append(f"the environment variable {name}")  # not its value: it may be a secret
-    return tuple(changes)
 
 
 def _describe(item: StateItem, before: Any, now: Any) -> str:

@@ -25,11 +25,11 @@ from opbench.harness.execution.ready import (
 )
 from opbench.harness.outcomes import catch
 from opbench.harness.planning.selection import Race
-from opbench.results.records import Case, Outcome, Profile
+from opbench.results.records import Case, OptionalSide, Outcome, Profile
 
 
 def profile_case(
-    catalog: Catalog, race: Race, *, folder: Path, observer: Observer, side: str = ""
+    catalog: Catalog, race: Race, *, folder: Path, observer: Observer, side: OptionalSide = ""
 ) -> None:
     """Profile the contenders of one case, a trace each below `folder`/traces.
 
@@ -46,7 +46,9 @@ def profile_case(
             ensure_untainted(outcome)
 
 
-def _profiled(reference: Reference, contender: Impl, folder: Path, side: str) -> Profile | Outcome:
+def _profiled(
+    reference: Reference, contender: Impl, folder: Path, side: OptionalSide
+) -> Profile | Outcome:
     """The profile of a contender, or the outcome that stands in its place."""
     ready = make_ready(reference, contender)
     if not isinstance(ready, Ready):
@@ -56,7 +58,7 @@ def _profiled(reference: Reference, contender: Impl, folder: Path, side: str) ->
 
 
 def _trace(
-    case: Case, name: str, call: Callable[[], object], *, folder: Path, side: str
+    case: Case, name: str, call: Callable[[], object], *, folder: Path, side: OptionalSide
 ) -> Profile:
     """Profile a call, and then take its peak memory, which a profiler would add to."""
     trace = folder / "traces" / _folder_name(case, side) / f"{_plain(name)}.pt.trace.json"
@@ -72,7 +74,7 @@ def _trace(
     )
 
 
-def _folder_name(case: Case, side: str) -> str:
+def _folder_name(case: Case, side: OptionalSide) -> str:
     """torch-tb-profiler takes a folder for a run and a file's name for one of its workers.
 
     The sides are runs of their own, beside each other, so that its difference view can take both.

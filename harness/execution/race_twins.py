@@ -34,13 +34,14 @@ from opbench.results.records import (
     Failed,
     Outcome,
     Paired,
+    SideName,
     Unpaired,
     Unsupported,
 )
 
 
 def race_twins(
-    loaded: LoadedVersions, pair: Mapping[str, LoadedVersion], job: Job, observer: Observer
+    loaded: LoadedVersions, pair: Mapping[SideName, LoadedVersion], job: Job, observer: Observer
 ) -> None:
     """Race the two versions of each contender of a case; results are their times or refusals.
 
@@ -62,7 +63,7 @@ def _times_of(
     name: str,
     workload: Workload,
     loaded: LoadedVersions,
-    pair: Mapping[str, LoadedVersion],
+    pair: Mapping[SideName, LoadedVersion],
     job: Job,
     observer: Observer,
 ) -> Paired | Unpaired:
@@ -98,7 +99,7 @@ class _SideMonitor:
         self,
         contender: str,
         loaded: LoadedVersions,
-        pair: Mapping[str, LoadedVersion],
+        pair: Mapping[SideName, LoadedVersion],
         observer: Observer,
         ready: Mapping[str, BoundCall],
     ) -> None:
@@ -108,12 +109,14 @@ class _SideMonitor:
         """
         self._contender, self._loaded, self._pair = contender, loaded, pair
         self._observer, self._ready = observer, ready
+        self._sides = {str(side): side for side in pair}
         self._compilations = 0
 
     def begin(self, name: str) -> None:
         """Activate the version of the side whose block begins."""
-        self._observer.begin(self._contender, name)
-        self._loaded.activate(self._pair[name])
+        side = self._sides[name]
+        self._observer.begin(self._contender, side)
+        self._loaded.activate(self._pair[side])
         self._compilations = compilations()
 
     def fault(self, name: str) -> Failed | None:
@@ -149,7 +152,9 @@ def _race(
     return Paired(tuple(base_s[n] for n in shared), tuple(head_s[n] for n in shared))
 
 
-def _mixed_sides(loaded: LoadedVersions, pair: Mapping[str, LoadedVersion]) -> dict[str, Outcome]:
+def _mixed_sides(
+    loaded: LoadedVersions, pair: Mapping[SideName, LoadedVersion]
+) -> dict[str, Outcome]:
     """The refusals of those sides that have by now imported modules of another version."""
     refusals = {side: mixed_refusal(loaded, version) for side, version in pair.items()}
     return {side: refusal for side, refusal in refusals.items() if refusal is not None}

@@ -21,8 +21,9 @@ from torch._functorch import config as functorch_config
 from opbench.harness.catalog import Catalog
 from opbench.harness.correctness import checks
 from opbench.harness.correctness.caveats import MachineFacts, expected_failure, machine_facts
+from opbench.harness.correctness.memory import clone
 from opbench.harness.correctness.recheck import check_timed
-from opbench.harness.correctness.reference import Reference, build_reference, clone
+from opbench.harness.correctness.reference import Reference, build_reference
 from opbench.harness.declaration.support import interprets_triton
 from opbench.harness.declare import Impl
 from opbench.harness.execution import leaks
@@ -101,12 +102,10 @@ def bound_call(reference: Reference, function: Callable[..., Any]) -> TimedCall:
 
     On copies of its own: what it does to them harms nobody else.
     """
+    given, upstream = reference.first.map(clone), map(clone, reference.expected_first.upstream)
+    direction, grad = reference.case.direction, reference.op.grad
     return timed_call.bind(
-        function,
-        reference.first.map(clone),
-        direction=reference.case.direction,
-        grad=reference.op.grad,
-        upstream=tuple(map(clone, reference.expected_first.upstream)),
+        function, given, direction=direction, grad=grad, upstream=tuple(upstream)
     )
 
 

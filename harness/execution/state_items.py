@@ -138,7 +138,7 @@ def _deterministic() -> str:
 
 def _set_deterministic(value: str) -> None:
     """Enforce deterministic algorithms: off, warning, on."""
-    # Not by the debug mode: only this one also tells torch.compile.
+    # Not by the debug mode: only this one also reaches torch.compile.
     torch.use_deterministic_algorithms(value != "off", warn_only=value == "warning")
 
 

@@ -22,7 +22,7 @@ from opbench.harness.execution.process import Death, Limits, WorkerError, Worker
 from opbench.harness.planning.selection import Race
 from opbench.harness.timing.stopping import Policy
 from opbench.harness.versions.sources import Version
-from opbench.results.records import Environment
+from opbench.results.records import Environment, OptionalSide, SideName
 
 #: Causes of a death that another contender may have brought about earlier in the process.
 _DELAYED = ("crashed", "exited", "memory")
@@ -43,7 +43,7 @@ class Supervisor:
         modules: tuple[str, ...],
         *,
         limits: Limits | None = None,
-        versions: tuple[tuple[str, Version], ...] = (),
+        versions: tuple[tuple[SideName, Version], ...] = (),
         python: str = "",
     ) -> None:
         """limits: of contenders, for all jobs; the default ones where None."""
@@ -86,7 +86,7 @@ class Supervisor:
         policy: Policy,
         observer: Observer,
         *,
-        sides: tuple[str, str],
+        sides: tuple[SideName, SideName],
         checked: bool,
         injected: Mapping[str, float] | None = None,
     ) -> None:
@@ -104,11 +104,10 @@ class Supervisor:
         )
         self._do(job, observer)
 
-    def profile(self, race: Race, folder: Path, observer: Observer, *, side: str = "") -> None:
-        """Profile the contenders of a case; a trace each below `folder`/traces.
-
-        side: which of two versions they are, "" where there is but one.
-        """
+    def profile(
+        self, race: Race, folder: Path, observer: Observer, *, side: OptionalSide = ""
+    ) -> None:
+        """Profile the contenders of a case, as a side or ""; a trace each below `folder`/traces."""
         self._do(Job(task="profile", race=race, folder=folder, side=side), observer)
 
     def check(self, race: Race, observer: Observer) -> dict[tuple[str, str], float]:

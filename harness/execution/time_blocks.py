@@ -65,7 +65,7 @@ def _warmed_up(name: str, bound: BoundCall, job: Job) -> Blocks | Outcome:
     """A contender after its warm-up calls, slowed down if that is asked for."""
     call, clock = bound.call, clock_of(job.race.case)
     if name in job.injected:
-        both = dict.fromkeys(SIDES, call)
+        both: dict[str, Call] = dict.fromkeys(SIDES, call)
         call = injected_slowdown.slowed(both, job.injected[name], clock)[job.side]
     call_s = catch("warm-up", partial(pilot, call, clock, job.policy))
     if not isinstance(call_s, float):

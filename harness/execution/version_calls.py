@@ -29,7 +29,7 @@ from opbench.harness.versions.patches import patches
 from opbench.harness.versions.registrations import Registered, by_versions
 from opbench.harness.versions.sources import Version
 from opbench.results.errors import VersionError
-from opbench.results.records import Case, Failed, Outcome
+from opbench.results.records import Case, Failed, Outcome, SideName
 
 #: A case's reference and unseen inputs; or its op and inputs, if nothing is to be checked.
 Workload = UnseenInputs | tuple[Op, Inputs]
@@ -45,8 +45,8 @@ class BoundCall:
 
 
 def load_versions(
-    loaded: LoadedVersions, versions: Mapping[str, Version], modules: tuple[str, ...]
-) -> dict[str, LoadedVersion]:
+    loaded: LoadedVersions, versions: Mapping[SideName, Version], modules: tuple[str, ...]
+) -> dict[SideName, LoadedVersion]:
     """Load the version of every side.
 
     modules: of the harness, loaded with each of them. Raises VersionError if one doesn't load, or

@@ -27,6 +27,7 @@ from opbench.harness.execution.messages import (
     Job,
     JobEnd,
     JobResult,
+    ObservedStage,
     StageStart,
     WorkerConfig,
 )
@@ -34,7 +35,7 @@ from opbench.harness.execution.observer import NullObserver
 from opbench.harness.planning.selection import Race
 from opbench.harness.versions.loaded import LoadedVersion, LoadedVersions
 from opbench.results.errors import OpbenchError, OpFaultError
-from opbench.results.records import SIDES
+from opbench.results.records import SIDES, SideName
 
 if TYPE_CHECKING:
     from opbench.harness.execution.check_case import CaseChecker
@@ -54,8 +55,9 @@ class PipeObserver(NullObserver):
         self._current, self._printed = "", 0
         self._output: dict[str, str] = {}
 
-    def begin(self, name: str, stage: str) -> None:
+    def begin(self, name: str, stage: ObservedStage) -> None:
         """Write the status page; the start of a contender is also sent, and acknowledged."""
+        assert stage != "compile", "only recorders say that"
         if name != self._current and stage not in _QUIET:
             self._keep_output()
             self._current, self._printed = name, printed()
@@ -73,7 +75,7 @@ class PipeObserver(NullObserver):
         self._connection.send(ContenderResult(name, result, self._output.get(name, "")))
 
     def _keep_output(self) -> None:
-        """Keep the output of the current contender; in a race it can't be told whose it is."""
+        """Keep the output of the current contender; in a race nobody knows whose it is."""
         if self._current:
             self._output[self._current] = read_log(self._printed)
             self._current = ""
@@ -180,7 +182,7 @@ class _VersionedWork:
         from opbench.harness.execution.version_calls import load_versions
 
         self._loaded = LoadedVersions()
-        self._sides: dict[str, LoadedVersion] = load_versions(
+        self._sides: dict[SideName, LoadedVersion] = load_versions(
             self._loaded, dict(config.versions), config.modules
         )
 

@@ -29,8 +29,8 @@ _PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """The state of the machine and this process.
+class Readings:
+    """What a probe reads of the machine and this process.
 
     The defaults are those of an undisturbed machine; they stand where something can't be read.
     """
@@ -64,14 +64,14 @@ class Facts:
     on_battery: bool = False
 
 
-def probe(*, threads: int, watch_s: float = 0.25) -> Facts:
+def probe(*, threads: int, watch_s: float = 0.25) -> Readings:
     """Probe the machine for `watch_s` seconds; processor time is counted in steps of 10 ms."""
     before = Usage.now()
     time.sleep(watch_s)
     others, busiest, steal = before.until(Usage.now())
     swapped, available = memory(_text(_PROC / "meminfo"))
     battery = getattr(psutil, "sensors_battery", lambda: None)()
-    return Facts(
+    return Readings(
         threads=threads,
         usable_cores=usable_cores(),
         quota_cores=quota(_CGROUPS, _text(_PROC / "self/cgroup")),

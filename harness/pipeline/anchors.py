@@ -1,6 +1,6 @@
 """Time the anchors at the beginning of a run, by which the machine's days can be compared.
 
-They are recorded as any other job, and told from contenders by their ops.
+They are recorded as any other job, and distinguished from contenders by their ops.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from opbench.results.records.run_folder import RunFolder
 MODULE = "opbench.harness.machine.anchors"
 #: Three anchors take a few seconds together with their checks. Each is alone in its race: one
 #: untimed call between blocks will do. It takes all of its time: a precise figure of a few
-#: milliseconds would tell of these alone.
+#: milliseconds would speak of these alone.
 POLICY = Policy(rules=Rules(precision=0.0), budget_s=0.4, pilot_s=0.1, warmup_calls=1)
 
 

@@ -15,8 +15,12 @@ from opbench.harness.correctness.caveats import (
     expected_failure,
     machine_facts,
 )
-from opbench.harness.execution.messages import JobResult
-from opbench.harness.execution.observer import InProcessObserver, NullObserver, Observer
+from opbench.harness.execution.messages import JobResult, ObservedStage
+from opbench.harness.execution.observer import (
+    InProcessObserver,
+    NullObserver,
+    Observer,
+)
 from opbench.harness.execution.supervisor import Supervisor
 from opbench.harness.outcomes import OpFaults
 from opbench.harness.planning.selection import Race
@@ -160,7 +164,7 @@ class _Collector(NullObserver):
         self._case = race.case
         self.observer.begin_case(race)
 
-    def begin(self, name: str, stage: str) -> None:
+    def begin(self, name: str, stage: ObservedStage) -> None:
         """Pass on that a contender begins a stage."""
         self.observer.begin(name, stage)
 

@@ -114,7 +114,7 @@ def _outlook(
 def _needed(
     log_ratios: np.ndarray[tuple[int], np.dtype[np.float64]], many: int, rules: Rules
 ) -> int:
-    """The rounds after which a contender would be told from the best, or tied; 0 where too many.
+    """The rounds after which a contender would be decided, or tied; 0 where too many.
 
     From how far its ratio lies from where verdicts change, and how it scatters.
     """

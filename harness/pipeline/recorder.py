@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from opbench.harness.catalog import Catalog
 from opbench.harness.correctness.caveats import caveats_on, machine_facts
-from opbench.harness.execution.messages import JobResult
+from opbench.harness.execution.messages import JobResult, ObservedStage
 from opbench.harness.execution.observer import NullObserver, Observer
 from opbench.harness.outcomes import OpFaults
 from opbench.harness.planning.selection import Race
@@ -57,13 +57,13 @@ class Recorder(NullObserver):
         self._case = race.case
         self.observer.begin_case(race)
 
-    def begin(self, name: str, stage: str) -> None:
+    def begin(self, name: str, stage: ObservedStage) -> None:
         """Write a line before the job, so that what ran when the machine died is known."""
         self.pass_on_begin(name, stage)
         if name:
             self.folder.append(Started(name, self._case))
 
-    def pass_on_begin(self, name: str, stage: str) -> None:
+    def pass_on_begin(self, name: str, stage: ObservedStage) -> None:
         """Pass on that a stage begins, as "compile" where preparing is compiling."""
         compiles = name and self.catalog.impl(self._case.op, name).prepare is not None
         self.observer.begin(name, "compile" if stage == "prepare" and compiles else stage)
@@ -105,7 +105,7 @@ class ProfileRecorder(Recorder):
     #: Profiles and outcomes, in their order.
     written: list[Profile | Record] = field(default_factory=list)
 
-    def begin(self, name: str, stage: str) -> None:
+    def begin(self, name: str, stage: ObservedStage) -> None:
         """Write no line: profiling anew loses nothing."""
         self.pass_on_begin(name, stage)
 
@@ -135,7 +135,7 @@ class ProcessesCollector(NullObserver):
     #: By contender, the output in the first process.
     output: dict[str, str] = field(default_factory=dict)
 
-    def begin(self, name: str, stage: str) -> None:
+    def begin(self, name: str, stage: ObservedStage) -> None:
         """Record the beginning in the first process; of the others it is progress only."""
         if name not in self.output:
             self.recorder.begin(name, stage)

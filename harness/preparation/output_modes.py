@@ -23,11 +23,8 @@ def op_in_mode(op: Op, mode: str) -> Op:
     """The op whose oracle says what is right: in the mode "consume", that of the consumer."""
     if mode != "consume" or op.consumer is None:
         return op
-    return replace(
-        op,
-        oracle=_then(op.oracle, op.consumer),
-        magnitude=_then(op.magnitude or op.oracle, op.consumer),
-    )
+    magnitude = _then(op.magnitude or op.oracle, op.consumer)
+    return replace(op, oracle=_then(op.oracle, op.consumer), magnitude=magnitude)
 
 
 def function_in_mode(
@@ -58,10 +55,7 @@ def _then(first: Callable[..., Any], second: Callable[[Any], Any]) -> Callable[.
 
 
 def as_tuple(output: object) -> tuple[Tensor, ...]:
-    """The tensors of an op's output: a tensor, or a tuple or list of them.
-
-    Raises TypeError where it is something else.
-    """
+    """The tensors of an output, which is one or a tuple or list of them; else TypeError."""
     parts = output if isinstance(output, tuple | list) else (output,)
     for part in parts:
         if not isinstance(part, Tensor):

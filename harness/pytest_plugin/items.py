@@ -37,6 +37,9 @@ from opbench.results.records import Case, Failed, Measured, Record, RunInfo, Uns
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
+#: What makes the run, whose command line is pytest's.
+PROGRAM = "pytest"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
@@ -73,10 +76,7 @@ def timer(device: str) -> Callable[[], float]:
 
 
 def bench(benchmark: BenchmarkFixture, job: Job) -> None:
-    """Check the job's contender and hand its call to pytest-benchmark.
-
-    Skips the test if the contender doesn't run here, and fails it if it is wrong, with the reason.
-    """
+    """Check a contender and hand its call to pytest-benchmark; skip or fail with the reason."""
     try:
         _bench(benchmark, job)
     except OpFaultError as fault:
@@ -106,10 +106,9 @@ def _bench(benchmark: BenchmarkFixture, job: Job) -> None:
 
 
 def head(created: str, arguments: Iterable[object]) -> RunInfo:
-    """The head of a run, for `opbench import`."""
-    return RunInfo(
-        id="", created=created, command=("pytest", *map(str, arguments)), environment=_environment()
-    )
+    """The head of a run of this program, for `opbench import`, which gives it another name."""
+    command = (PROGRAM, *map(str, arguments))
+    return RunInfo(id=PROGRAM, created=created, command=command, environment=_environment())
 
 
 def _record(contender: Impl, case: Case, ready: Ready, cost: Cost) -> Record:

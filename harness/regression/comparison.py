@@ -25,7 +25,7 @@ from opbench.harness.versions.loaded import LoadedVersion, LoadedVersions
 from opbench.harness.versions.sources import Version
 from opbench.harness.versions.trees import resolved
 from opbench.results.errors import SelectionError, VersionError
-from opbench.results.records import NULL_ROLES, Case, Uncompared, Unpaired, Unsupported
+from opbench.results.records import NULL_ROLES, Case, SideName, Uncompared, Unpaired, Unsupported
 
 #: How many of its own cases the base is raced against itself on, beside the machine's anchors.
 CONTROL_RACES = 2
@@ -53,7 +53,7 @@ class ComparisonPlan:
     """The contenders that are compared, case by case, and how their processes start."""
 
     #: By side (base and head), what its process loads.
-    sides: Mapping[str, WorkerConfig]
+    sides: Mapping[SideName, WorkerConfig]
     #: The cases, with the contenders that both sides have.
     races: tuple[Race, ...]
     #: The races of the A/A control, in which the base meets itself.
@@ -144,7 +144,7 @@ def _against(old: Survey, head: LoadedVersion, selection: Selection) -> Common:
     before = old.unselected if only_head and not races else old.own
     only_base = _alone(before, new, old, status="vanished")
     if not new.own and not old.own:
-        plan(head.catalog, selection)  # tells what is wrong with a selection that fits nothing
+        plan(head.catalog, selection)  # says what is wrong with a selection that fits nothing
         raise SelectionError(
             f"{new.label} itself declares no contender of what is selected; contenders of "
             "installed packages are the same in both versions"

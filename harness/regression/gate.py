@@ -85,7 +85,7 @@ def sample(
 
 
 def _screen(session: Session, method: Method) -> None:
-    """Time everything, for longer as it goes on, until suspects are told from the rest."""
+    """Time everything, for longer as it goes on, until suspects are distinguished from the rest."""
     for turn in verdicts.screening_turns(session.units, session.rules):
         left = session.left(session.comparison.races, turn.decided)
         if not left or (turn.may_end and session.is_over):

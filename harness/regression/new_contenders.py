@@ -12,14 +12,14 @@ from opbench.harness.execution.messages import WorkerConfig
 from opbench.harness.execution.process import Limits
 from opbench.harness.planning.selection import Race
 from opbench.harness.regression.process_pair import ProcessPair, SideDiedError
-from opbench.results.records import Case, Failed, Outcome, Uncompared, Unpaired, Wrong
+from opbench.results.records import Case, Failed, Outcome, SideName, Uncompared, Unpaired, Wrong
 
 #: The side that has the contenders of a status.
-_SIDES = {"new": "head", "vanished": "base"}
+_SIDES: Mapping[str, SideName] = {"new": "head", "vanished": "base"}
 
 
 def try_alone(
-    alone: Iterable[Uncompared], sides: Mapping[str, WorkerConfig], limits: Limits
+    alone: Iterable[Uncompared], sides: Mapping[SideName, WorkerConfig], limits: Limits
 ) -> tuple[Uncompared, ...]:
     """The same with the outcome of each, which is checked and called once on its first case.
 
@@ -35,7 +35,7 @@ def try_alone(
     return tuple(items_tried)
 
 
-def _with(item: Uncompared, side: str, outcome: Outcome | None) -> Uncompared:
+def _with(item: Uncompared, side: SideName, outcome: Outcome | None) -> Uncompared:
     """The item with the outcome of its contender; a new one that fails is the head's fault."""
     outcomes: Unpaired = replace(item.outcome, **{side: outcome})
     broken = item.status == "new" and isinstance(outcome, Failed | Wrong)
@@ -43,7 +43,7 @@ def _with(item: Uncompared, side: str, outcome: Outcome | None) -> Uncompared:
 
 
 def _refused(
-    items: Iterable[Uncompared], side: str, config: WorkerConfig, limits: Limits
+    items: Iterable[Uncompared], side: SideName, config: WorkerConfig, limits: Limits
 ) -> dict[tuple[Case, str], Outcome]:
     """The outcomes of those contenders that are wrong or don't run."""
     waiting: dict[Case, list[str]] = {}

@@ -32,6 +32,7 @@ from opbench.results.records import (
     Measured,
     Outcome,
     Paired,
+    SideName,
     Unpaired,
     Unsupported,
     Wrong,
@@ -46,7 +47,7 @@ FEWEST, MOST = 5, 400
 class SideDiedError(Exception):
     """The process of a side died, over a contender or, where that is "", over none."""
 
-    def __init__(self, side: str, death: Death) -> None:
+    def __init__(self, side: SideName, death: Death) -> None:
         """side: whose process died. death: with the contender that was running."""
         super().__init__(death.failed.reason)
         self.side, self.contender, self.failed = side, death.contender, death.failed
@@ -58,10 +59,10 @@ class ProcessPair:
     sides: "base" and those that it is compared with: "head", and "again" for itself.
     """
 
-    def __init__(self, sides: Mapping[str, WorkerConfig], limits: Limits) -> None:
+    def __init__(self, sides: Mapping[SideName, WorkerConfig], limits: Limits) -> None:
         """limits: of contenders, in each process."""
         self._sides, self._limits = dict(sides), limits
-        self._workers: dict[str, WorkerProcess] = {}
+        self._workers: dict[SideName, WorkerProcess] = {}
 
     def __enter__(self) -> ProcessPair:
         """Start all processes, which load their versions side by side."""
@@ -79,7 +80,7 @@ class ProcessPair:
         for worker in self._workers.values():
             worker.end()
 
-    def environments(self) -> dict[str, Environment]:
+    def environments(self) -> dict[SideName, Environment]:
         """The environment of each side. Raises WorkerError if a process doesn't start."""
         return {side: worker.handshake() for side, worker in self._workers.items()}
 
@@ -90,7 +91,7 @@ class ProcessPair:
         seconds: float,
         order: int,
         checked: bool,
-        other: str = "head",
+        other: SideName = "head",
         injected: Mapping[str, float] | None = None,
     ) -> dict[str, Paired | Unpaired]:
         """The times of each contender of a case in the base and on another side, or its refusals.
@@ -99,7 +100,7 @@ class ProcessPair:
         process dies.
         """
         self.environments()
-        pair = ("base", other)
+        pair: tuple[SideName, SideName] = ("base", other)
         job = _blocks_job(race, checked=checked, injected=injected or {})
         with self._suspended_but(pair):
             refused = {side: self._prepare(side, job) for side in pair}
@@ -116,17 +117,14 @@ class ProcessPair:
         outcomes = {name: [refused[side].get(name) for side in pair] for name in race.contenders}
         return {name: Unpaired(*o) if any(o) else results[name] for name, o in outcomes.items()}
 
-    def refused(self, side: str, race: Race) -> dict[str, Outcome]:
-        """The outcomes of those contenders of a case that a side can't check and call.
-
-        Raises SideDiedError if its process dies.
-        """
+    def refused(self, side: SideName, race: Race) -> dict[str, Outcome]:
+        """The outcomes of contenders that a side can't check and call; SideDiedError if it dies."""
         self.environments()
         refused = self._prepare(side, _blocks_job(race, checked=True, injected={}))
         return refused | self._finish(side, race)
 
     @contextmanager
-    def _suspended_but(self, pair: tuple[str, str]) -> Iterator[None]:
+    def _suspended_but(self, pair: tuple[SideName, SideName]) -> Iterator[None]:
         """Suspend the processes of all other sides meanwhile."""
         others = [worker for side, worker in self._workers.items() if side not in pair]
         for worker in others:
@@ -136,13 +134,18 @@ class ProcessPair:
             worker.resume()
 
     def _rounds(
-        self, name: str, race: Race, pair: tuple[str, str], seconds: float, rng: random.Random
+        self,
+        name: str,
+        race: Race,
+        pair: tuple[SideName, SideName],
+        seconds: float,
+        rng: random.Random,
     ) -> Paired:
         """Time a contender in both processes, in rounds of an order drawn anew.
 
         Takes FEWEST rounds at least, and MOST at most, until the seconds are over.
         """
-        taken: dict[str, list[float]] = {side: [] for side in pair}
+        taken: dict[SideName, list[float]] = {side: [] for side in pair}
         start = time.monotonic()
         for number in range(MOST):
             if number >= FEWEST and time.monotonic() - start > seconds:
@@ -151,7 +154,7 @@ class ProcessPair:
                 taken[side].append(self._block(side, name, race))
         return Paired(*(tuple(taken[side]) for side in pair))
 
-    def _block(self, side: str, name: str, race: Race) -> float:
+    def _block(self, side: SideName, name: str, race: Race) -> float:
         """Time one block of a contender on a side, in seconds per call."""
         worker = self._workers[side]
         worker.resume()
@@ -160,17 +163,17 @@ class ProcessPair:
         worker.suspend()
         return taken
 
-    def _prepare(self, side: str, job: Job) -> dict[str, Outcome]:
+    def _prepare(self, side: SideName, job: Job) -> dict[str, Outcome]:
         """Have a side prepare a job; the outcomes of those contenders that it can't time."""
         self._workers[side].send(replace(job, side=side))
         return self._receive_until(BlocksReady, side, job.race)
 
-    def _finish(self, side: str, race: Race) -> dict[str, Outcome]:
+    def _finish(self, side: SideName, race: Race) -> dict[str, Outcome]:
         """Have a side end its job; the outcomes of those contenders that turned out wrong."""
         self._workers[side].send(TimeRequest(""))
         return self._receive_until(JobEnd, side, race)
 
-    def _receive_until(self, kind: type, side: str, race: Race) -> dict[str, Outcome]:
+    def _receive_until(self, kind: type, side: SideName, race: Race) -> dict[str, Outcome]:
         """The outcomes of contenders that a side sends before a message of the kind."""
         outcomes: dict[str, Outcome] = {}
         while not isinstance(message := self._receive(side, race), kind):
@@ -181,13 +184,13 @@ class ProcessPair:
                 outcomes[message.contender] = message.result
         return outcomes
 
-    def _receive_time(self, side: str, race: Race) -> float:
+    def _receive_time(self, side: SideName, race: Race) -> float:
         """The seconds per call of a block."""
         message = self._receive(side, race)
         assert isinstance(message, float), message
         return message
 
-    def _receive(self, side: str, race: Race) -> Message:
+    def _receive(self, side: SideName, race: Race) -> Message:
         """The next message of a side. Raises SideDiedError if its process dies first."""
         message = self._workers[side].receive(self._limits, race.contenders)
         if isinstance(message, Death):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from opbench.harness.execution.messages import JobResult
+from opbench.harness.execution.messages import JobResult, ObservedStage
 from opbench.harness.execution.observer import NullObserver, Observer
 from opbench.harness.execution.supervisor import Supervisor
 from opbench.harness.planning.selection import Race
@@ -22,6 +22,7 @@ from opbench.results.records import (
     Measured,
     Outcome,
     Profile,
+    SideName,
     Uncompared,
     Unpaired,
     Unsupported,
@@ -55,19 +56,15 @@ def profile_versions(
     return tuple(lines)
 
 
-def _supervisor(comparison: ComparisonPlan, side: str) -> Supervisor:
+def _supervisor(comparison: ComparisonPlan, side: SideName) -> Supervisor:
     """A supervisor of the workers of one side."""
-    config = comparison.sides[side]
-    return Supervisor(
-        config.modules,
-        limits=comparison.limits,
-        versions=config.versions,
-        python=config.python,
-    )
+    config, limits = comparison.sides[side], comparison.limits
+    versions, python = config.versions, config.python
+    return Supervisor(config.modules, limits=limits, versions=versions, python=python)
 
 
 def _profiled(
-    race: Race, workers: Mapping[str, Supervisor], folder: RunFolder, observer: Observer
+    race: Race, workers: Mapping[SideName, Supervisor], folder: RunFolder, observer: Observer
 ) -> Iterator[Profile | Uncompared]:
     """The profiles and refusals of a case, both sides in turn: little time lies between them."""
     collectors = {side: _Collector(observer) for side in workers}
@@ -91,7 +88,7 @@ class _Collector(NullObserver):
     #: By contender.
     results: dict[str, JobResult] = field(default_factory=dict)
 
-    def begin(self, name: str, stage: str) -> None:
+    def begin(self, name: str, stage: ObservedStage) -> None:
         """Pass on that a contender begins a stage."""
         self.observer.begin(name, stage)
 

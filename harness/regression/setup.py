@@ -41,7 +41,7 @@ from opbench.harness.versions.worktrees import (
     toplevel,
 )
 from opbench.results.errors import SelectionError, VersionError
-from opbench.results.records import Environment, Method, Side
+from opbench.results.records import Environment, Method, Side, SideName
 
 #: By which method contenders are to be screened; "auto": as twins if both versions can be.
 MethodChoice = Literal["auto", Method]
@@ -140,7 +140,10 @@ def _two_versions(
         shared = common(old, new, request.selection)
     ensure_different(home, base, head)
     method, note, environment = _method(request.method, old, new, limits)
-    sides = {"base": _config("base", old, limits), "head": _config("head", new, limits)}
+    sides: dict[SideName, WorkerConfig] = {
+        "base": _config("base", old, limits),
+        "head": _config("head", new, limits),
+    }
     shared = replace(shared, alone=try_alone(shared.alone, sides, limits))
     return Setup(
         plan=_plan(shared, sides["base"], sides["head"], limits),
@@ -164,11 +167,17 @@ def _warnings(
     yield from ignored_files.unmade(home, shared.lacking)
 
 
+def _interpreter(name: str) -> str:
+    """The path of an interpreter. Raises SelectionError if there is none of that name."""
+    path = shutil.which(name)
+    if path is None:
+        raise SelectionError(f"--base-python: there is no interpreter {name}")
+    return path
+
+
 def _two_environments(request: ComparisonRequest, limits: Limits) -> Setup:
     """The set-up of one project in two environments, all of whose contenders are compared."""
-    python = shutil.which(request.python)
-    if python is None:
-        raise SelectionError(f"--base-python: there is no interpreter {request.python}")
+    python = _interpreter(request.python)
     if request.method == "twins":
         raise SelectionError(
             "two environments can't be loaded into one process: use --method pairs"
@@ -201,7 +210,7 @@ def _method(
     requested: MethodChoice, base: Version, head: Version, limits: Limits
 ) -> tuple[Method, str, Environment]:
     """How to screen, why, and the environment: as twins if both can share a process."""
-    versions = (("base", base), ("head", head))
+    versions: tuple[tuple[SideName, Version], ...] = (("base", base), ("head", head))
     if requested != "pairs":
         try:
             with Supervisor((anchors.MODULE,), limits=limits, versions=versions) as supervisor:
@@ -218,10 +227,10 @@ def _method(
 
 def _plan(shared: Common, base: WorkerConfig, head: WorkerConfig, limits: Limits) -> ComparisonPlan:
     """The plan of comparing what both sides share."""
-    sides = {"base": base, "head": head}
+    sides: dict[SideName, WorkerConfig] = {"base": base, "head": head}
     return ComparisonPlan(sides=sides, races=shared.races, control=shared.control, limits=limits)
 
 
-def _config(side: str, version: Version, limits: Limits, *, python: str = "") -> WorkerConfig:
+def _config(side: SideName, version: Version, limits: Limits, *, python: str = "") -> WorkerConfig:
     """The config of the workers that load a version as a side."""
     return WorkerConfig((anchors.MODULE,), limits.memory, ((side, version),), python)

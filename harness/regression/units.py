@@ -13,10 +13,21 @@ from opbench.harness.execution.messages import JobResult
 from opbench.harness.execution.observer import NullObserver
 from opbench.harness.execution.supervisor import Supervisor
 from opbench.harness.planning.selection import Race
+from opbench.harness.regression.comparison import ComparisonPlan
 from opbench.harness.regression.process_pair import ProcessPair, SideDiedError, refusal_of
 from opbench.harness.regression.session import Session, UnitKey, races_with, races_without
 from opbench.harness.timing.stopping import Policy
-from opbench.results.records import NULL_ROLES, Failed, Paired, Rules, Unpaired
+from opbench.harness.versions.sources import Version
+from opbench.results.records import (
+    NULL_ROLES,
+    SIDES,
+    Failed,
+    Paired,
+    Role,
+    Rules,
+    SideName,
+    Unpaired,
+)
 
 
 def take(
@@ -53,11 +64,6 @@ def _take_in_one_process(
     """Take one unit of everything in one fresh process, which both versions share."""
     if not races:
         return
-    base, head = (session.comparison.sides[side] for side in ("base", "head"))
-    # Which of them is loaded first must not tell them apart.
-    order = (head, base) if unit.number % 2 else (base, head)
-    versions = tuple(version for config in order for version in config.versions)
-    again = tuple(("again", version) for _, version in base.versions) if control else ()
     policy = Policy(
         rules=Rules(precision=1e-9),
         budget_s=seconds,
@@ -65,12 +71,14 @@ def _take_in_one_process(
         order=unit.number,
         warmup_calls=1,
     )
-    limits = session.comparison.limits
-    with Supervisor(base.modules, limits=limits, versions=(*versions, *again)) as supervisor:
-        for role, sides, batch in (
-            (unit.role, ("base", "head"), races),
-            (unit.control_role, ("base", "again"), control),
-        ):
+    modules, limits = session.comparison.sides["base"].modules, session.comparison.limits
+    versions = _versions(session.comparison, unit, with_control=bool(control))
+    batches: tuple[tuple[Role, tuple[SideName, SideName], tuple[Race, ...]], ...] = (
+        (unit.role, SIDES, races),
+        (unit.control_role, ("base", "again"), control),
+    )
+    with Supervisor(modules, limits=limits, versions=versions) as supervisor:
+        for role, sides, batch in batches:
             for race in batch:
                 session.observer.begin_case(race)
                 supervisor.race_twins(
@@ -81,6 +89,17 @@ def _take_in_one_process(
                     checked=replace(unit, role=role).is_checked,
                     injected=session.comparison.slowed(race, role),
                 )
+
+
+def _versions(
+    comparison: ComparisonPlan, unit: UnitKey, *, with_control: bool
+) -> tuple[tuple[SideName, Version], ...]:
+    """The versions that one process loads, in order; with the base again for the A/A control."""
+    base, head = (comparison.sides[side].versions for side in SIDES)
+    # Which of them is loaded first must make no difference.
+    versions = (*head, *base) if unit.number % 2 else (*base, *head)
+    again: tuple[tuple[SideName, Version], ...] = tuple(("again", version) for _, version in base)
+    return (*versions, *again) if with_control else versions
 
 
 def _take_in_pair(

@@ -1,7 +1,7 @@
 """Missing compilers and libraries, read from the error that compiling raised. No torch.
 
 A contender that can't be compiled here is unsupported; one with an error in its own source has
-failed. Both arrive as exceptions of torch's compiler, in a chain of wrappers, and are told apart by
+failed. Both arrive as exceptions of torch's compiler, in a chain of wrappers, and differ by
 the types and texts in it.
 """
 

@@ -35,10 +35,7 @@ _IN_PLACE = "build in place (`python setup.py build_ext --inplace`, `make`)"
 
 
 def ensure_builds_in_place(command: str) -> None:
-    """Raise SelectionError if a command installs what it builds.
-
-    Both versions would then run the installed one, from a folder that is removed.
-    """
+    """Raise SelectionError if a command installs what it builds: both versions would run that."""
     if _INSTALLS.search(command):
         raise SelectionError(
             f"--build {command!r} installs a version into this environment, which both share and "
@@ -64,6 +61,11 @@ def build(checkout: Checkout, command: str) -> None:
         raise VersionError(
             f"{checkout.label} does not build: {command!r} ended with {process.returncode}:\n{last}"
         )
+    _ensure_not_installed(checkout, command)
+
+
+def _ensure_not_installed(checkout: Checkout, command: str) -> None:
+    """Raise VersionError if a command has installed a version into this environment."""
     pointers = pointing_into(checkout.root, _places())
     if pointers:
         raise VersionError(

@@ -94,12 +94,10 @@ def relocated_spec(spec: ModuleSpec, relocate: Relocate) -> ModuleSpec | None:
 def _relocating(finder: Any, relocate: Relocate) -> Any:
     """A finder that relocates; one of Python's own as it is."""
     # PathFinder looks into `sys.path`, whose places are relocated; and some libraries look for it.
-    known = finder in (BuiltinImporter, FrozenImporter, PathFinder) or isinstance(
-        finder, _RelocatingFinder
-    )
-    return (
-        finder if known or not hasattr(finder, "find_spec") else _RelocatingFinder(finder, relocate)
-    )
+    own = (BuiltinImporter, FrozenImporter, PathFinder)
+    if finder in own or isinstance(finder, _RelocatingFinder) or not hasattr(finder, "find_spec"):
+        return finder
+    return _RelocatingFinder(finder, relocate)
 
 
 def _relocating_hook(hook: Any, relocate: Relocate) -> Any:

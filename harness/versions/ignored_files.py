@@ -34,7 +34,7 @@ def warnings(root: Path, base: str) -> Iterator[str]:
 
     base: the label of the other version, which lacks them.
     """
-    for how, names in (("ignores", ignored(root)), ("was never told of", untracked(root))):
+    for how, names in (("ignores", ignored(root)), ("doesn't track", untracked(root))):
         files = sorted(set(names))
         if files:
             more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
@@ -51,12 +51,12 @@ def unmade(root: Path, lacking: Iterable[tuple[str, str]]) -> Iterator[str]:
     root: of the tree that is installed. lacking: the label of a version, and the place of a file in
     that tree. Files that git tracks come and go with the versions: there is no warning of them.
     """
-    found = [(label, os.path.relpath(os.path.realpath(place), root)) for label, place in lacking]
-    if not found:
+    relative = [(label, os.path.relpath(os.path.realpath(place), root)) for label, place in lacking]
+    if not relative:
         return
     listing = ("--literal-pathspecs", "ls-files", "--others", "-z", "--")
-    made = set(git(root, *listing, *(name for _, name in found)).split("\0"))
-    for label, name in found:
+    made = set(git(root, *listing, *(name for _, name in relative)).split("\0"))
+    for label, name in relative:
         if name in made:
             yield (
                 f"{label} has no {name}, which is imported where the project is installed, and may "
@@ -83,10 +83,7 @@ def untracked(root: Path) -> Iterator[str]:
 
 
 def _others(root: Path, *options: str) -> Iterator[str]:
-    """Files that git doesn't track, without those in folders that nothing is loaded from.
-
-    options: of `git ls-files`, which select among them.
-    """
+    """Files that git doesn't track, by options of `git ls-files`, without those set aside."""
     listing = ("ls-files", "--others", "--exclude-standard", *options, "-z")
     names = filter(None, git(root, *listing).split("\0"))
     return (name for name in names if not any(map(_is_set_aside, Path(name).parts)))

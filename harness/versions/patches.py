@@ -44,8 +44,8 @@ def patches(own: Collection[str]) -> Iterator[str]:
 
 def _members(owner: object) -> list[tuple[str, object]]:
     """The attributes of a module or class itself; none of other objects among the modules."""
-    found = getattr(owner, "__dict__", None)
-    return list(found.items()) if isinstance(found, Mapping) else []
+    attributes = getattr(owner, "__dict__", None)
+    return list(attributes.items()) if isinstance(attributes, Mapping) else []
 
 
 def _home_of(value: object) -> object:

@@ -151,8 +151,8 @@ def _section(text: str, name: str) -> str:
         config.read_string("\n".join(map(str.strip, text.splitlines())))
     except configparser.Error:
         return ""
-    found = config[name] if config.has_section(name) else {}
-    return "\n".join(f"{key} = {value}" for key, value in found.items())
+    options = config[name] if config.has_section(name) else {}
+    return "\n".join(f"{key} = {value}" for key, value in options.items())
 
 
 def _is_setup(function: ast.expr) -> bool:

@@ -57,7 +57,7 @@ def by_versions(before: Registered, after: Registered, trees: Trees) -> list[str
 
 
 def _is_versions(name: str, trees: Trees, is_compiled_in: bool) -> bool:
-    """Whether a version registered an op, as far as that can be told; else it may have.
+    """Whether a version registered an op, as far as that can be known; else it may have.
 
     is_compiled_in: whether libraries were loaded in between that may be a version's.
     """
@@ -89,7 +89,7 @@ def _is_shared(place: Path, trees: Trees) -> bool:
 def _libraries() -> Iterator[str]:
     """The shared libraries that are mapped into this process, as paths."""
     if not _MAPS.exists():
-        # It can't be told what was loaded: a name of its own for every call.
+        # What was loaded can't be known: a name of its own for every call.
         yield f"unknown {len(sys.modules)}"
         return
     for line in _MAPS.read_text(encoding="utf-8", errors="replace").splitlines():

@@ -103,10 +103,7 @@ def to_load(
 
 
 def _ensure_checked_out(version: Version, module: str) -> None:
-    """Raise VersionError if a folder of a module is empty.
-
-    git keeps no empty folders: it is a submodule's that isn't checked out.
-    """
+    """Raise VersionError if a module's folder is empty: a submodule's that isn't checked out."""
     parts = Path(module).parts if module.endswith(".py") else tuple(module.split("."))
     for length in range(1, len(parts)):
         folder = version.root.joinpath(*parts[:length])
@@ -225,10 +222,7 @@ def _own_place(name: str, project: Project, version: Version) -> str:
 
 
 def _place_in_other_checkout(place: Path, version: Version) -> str:
-    """The place in its working tree of a file, if the version has a file there too; "" if not.
-
-    The other tree is installed for editing, say, and the version's a clone or a linked worktree.
-    """
+    """The place of a file in its working tree, if the version has a file there too; "" if not."""
     root = next((folder for folder in place.parents if (folder / ".git").exists()), None)
     if root is None or is_installed(place):
         return ""

@@ -36,11 +36,7 @@ class Trees:
         self._known.clear()
 
     def of(self, place: str) -> Path | None:
-        """The root of the innermost tree that a place lies in, as one may contain another.
-
-        None if it lies in none, or in an environment inside of one. A place that isn't absolute is
-        a name, not a path.
-        """
+        """The root of the innermost tree around a path; None without one, or in an environment."""
         if place not in self._known:
             self._known[place] = self._of(Path(place))
         return self._known[place]

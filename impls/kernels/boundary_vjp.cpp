@@ -1,6 +1,6 @@
 // The gradient of boundaries on CPU tensors, given that of the groups' means.
 //
-// Every token's row is multiplied by its group's row of the gradient, in the order in which they lie
+// Each token's row is multiplied by its group's row of the gradient, in the order in which they lie
 // in memory; the sums along the sequences are of one number per token and cost next to nothing.
 #include "plans.h"
 
@@ -36,14 +36,14 @@ Wide<T> dot(const T* __restrict a, const T* __restrict b, int64_t width) {
 template <typename T>
 void multiply(const Tensor& hidden, const Tensor& grad, const Segments& plan, Wide<T>* products) {
   const int64_t batches = plan.batches, width = hidden.size(2);
-  const View<const T> tokens = reading<T>(hidden, 1), slopes = reading<T>(grad, 1);
+  const View<const T> tokens = reading<T>(hidden, 1), grads = reading<T>(grad, 1);
   const auto slots = segments::slot_of_rows(plan);
   const int64_t bytes = width * static_cast<int64_t>(sizeof(T));
   tensors::parallel_rows(batches * plan.rows, bytes, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t l = i / batches, b = i % batches, at = b * plan.rows + l;
       if (slots[at] < 0) continue;
-      products[at] = dot(tokens.at(b, l), slopes.at(b, slots[at] + 1), width);
+      products[at] = dot(tokens.at(b, l), grads.at(b, slots[at] + 1), width);
     }
   });
 }
@@ -92,11 +92,11 @@ Tensor boundary_vjp(Tensor boundaries, Tensor hidden, Tensor grad_out, double sc
                   grad_out.scalar_type() == boundaries.scalar_type(),
                   "boundaries, hidden and grad_out must be of one type");
   Tensor out = tensors::fresh(boundaries, {plan.batches, plan.rows});
-  const Tensor tokens = with_adjacent_columns(hidden), slopes = with_adjacent_columns(grad_out);
+  const Tensor tokens = with_adjacent_columns(hidden), grads = with_adjacent_columns(grad_out);
   tensors::with_float_type(hidden, [&](auto type) {
     using T = decltype(type);
     const std::unique_ptr<Wide<T>[]> products(new Wide<T>[plan.batches * plan.rows]);
-    multiply<T>(tokens, slopes, plan, products.get());
+    multiply<T>(tokens, grads, plan, products.get());
     spread<T>(products.get(), plan, scale, tensors::writable<T>(out));
   });
   return out;

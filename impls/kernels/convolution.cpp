@@ -127,11 +127,11 @@ Tensor conv2d_grad_x(Tensor grad, Tensor w, int64_t height, int64_t width, int64
   check_groups(w, w.size(1) * groups, groups);
   const Windows where(height, width, {w.size(2), w.size(3), sh, sw, ph, pw, dh, dw});
   const Tensor out = tensors::fresh(grad, {grad.size(0), w.size(1) * groups, height, width});
-  const Tensor slopes = tensors::contiguous(grad), weights = tensors::contiguous(w);
+  const Tensor grads = tensors::contiguous(grad), weights = tensors::contiguous(w);
   tensors::with_float_type(grad, [&](auto type) {
     using T = decltype(type);
     convolve::ImageGradient<T>(where, grad.size(0), groups, w.size(1), w.size(0) / groups)
-        .run(data_of<T>(slopes), data_of<T>(weights), writable<T>(out));
+        .run(data_of<T>(grads), data_of<T>(weights), writable<T>(out));
   });
   return out;
 }
@@ -143,14 +143,14 @@ Tensor conv2d_grad_w(Tensor grad, Tensor x, int64_t kh, int64_t kw, int64_t sh, 
   const Windows where(x.size(2), x.size(3), {kh, kw, sh, sw, ph, pw, dh, dw});
   const int64_t images = x.size(0), channels = x.size(1) / groups, filters = grad.size(1);
   const Tensor out = tensors::fresh(grad, {filters, channels, kh, kw});
-  const Tensor slopes = tensors::contiguous(grad), image = tensors::contiguous(x);
+  const Tensor grads = tensors::contiguous(grad), image = tensors::contiguous(x);
   tensors::with_float_type(grad, [&](auto type) {
     using T = decltype(type);
     convolve::Phased<T> phased(where);
     phased.read(data_of<T>(image), images * x.size(1));
     const convolve::WeightGradient<T> work{phased.phases, phased.data, images,
                                            groups,        channels,    filters / groups};
-    const convolve::Widened<T> wide(data_of<T>(slopes), images * filters * where.number());
+    const convolve::Widened<T> wide(data_of<T>(grads), images * filters * where.number());
     if (filters == groups) {
       convolve::FewFilters<1, T>{work}.run(wide.data, writable<T>(out));
     } else if (filters / groups < convolve::kFewFilters) {
@@ -201,10 +201,10 @@ Tensor max_pool2d_backward(Tensor grad, Tensor places, int64_t height, int64_t w
   check_shape(grad, "grad", 4);
   const int64_t planes = grad.size(0) * grad.size(1);
   const Tensor out = tensors::fresh(grad, {grad.size(0), grad.size(1), height, width});
-  const Tensor slopes = tensors::contiguous(grad);
+  const Tensor grads = tensors::contiguous(grad);
   tensors::with_float_type(grad, [&](auto type) {
     using T = decltype(type);
-    pool::backward(data_of<T>(slopes), data_of<int32_t>(places), planes,
+    pool::backward(data_of<T>(grads), data_of<int32_t>(places), planes,
                    grad.size(2) * grad.size(3), height * width, writable<T>(out));
   });
   return out;

@@ -35,7 +35,7 @@ struct ImageGradient {
   int64_t images, groups, channels, filters; // channels and filters of a group
   Margin down, across;
   std::unique_ptr<W[]> memory, left;
-  const W* slopes = nullptr;
+  const W* grads = nullptr;
 
   ImageGradient(const Windows& where, int64_t images, int64_t groups, int64_t channels,
                 int64_t filters)
@@ -49,14 +49,14 @@ struct ImageGradient {
   // As they are where nothing need be put around them.
   void read(const T* from) {
     if constexpr (std::is_same_v<T, W>) {
-      slopes = from;
+      grads = from;
       if (plane() == where.number() && down.before + across.before == 0 && plane() >= kSlack<W>) {
         return;
       }
     }
     const int64_t number = images * groups * filters, slack = kSlack<W>;
     memory.reset(new W[number * plane() + slack]);
-    slopes = memory.get();
+    grads = memory.get();
     std::fill_n(memory.get() + number * plane(), slack, W{});
     const int64_t width = where.across.windows(), size = where.number();
     tensors::parallel_rows(number, plane() * sizeof(W), [&](int64_t begin, int64_t end) {
@@ -109,7 +109,7 @@ struct ImageGradient {
         v * columns.stride + b - columns.padding;
     Product<T>{.left = left.get(), .bias = nullptr, .groups = groups, .rows = channels,
                .depth = static_cast<int64_t>(offsets.size()), .offsets = offsets.data(),
-               .right = slopes + u * across.size + v,
+               .right = grads + u * across.size + v,
                .right_image = groups * filters * plane(), .right_group = filters * plane(),
                .width = across.size, .target = to + corner,
                .target_image = groups * channels * size, .target_row = size,

@@ -66,8 +66,8 @@ struct WeightGradient {
   }
 };
 
-// For groups of many filters: slopes as [windows, filters], so that a vector holds one window's
-// slopes of many filters, and no sum runs across a vector.
+// For groups of many filters: grads as [windows, filters], so that a vector holds one window's
+// grads of many filters, and no sum runs across a vector.
 template <typename T>
 struct ManyFilters : WeightGradient<T> {
   using Base = WeightGradient<T>;
@@ -93,8 +93,8 @@ struct ManyFilters : WeightGradient<T> {
     return std::min(kMostTaps, (even + tiles::kRows - 1) / tiles::kRows * tiles::kRows);
   }
 
-  // slopes[images * groups, filters, windows] -> [images * groups, panels, windows, panel].
-  std::unique_ptr<W[]> turned(const W* slopes) const {
+  // grads[images * groups, filters, windows] -> [images * groups, panels, windows, panel].
+  std::unique_ptr<W[]> turned(const W* grads) const {
     const int64_t windows = Base::windows(), size = windows * panel();
     const int64_t number = Base::images * Base::groups * panels();
     std::unique_ptr<W[]> all(new W[number * size]);
@@ -106,7 +106,7 @@ struct ManyFilters : WeightGradient<T> {
         for (int64_t row = 0; row < windows && count < panel(); ++row) {
           std::fill_n(to + row * panel() + count, panel() - count, W{});
         }
-        const W* const from = slopes + (at / panels() * Base::filters + first) * windows;
+        const W* const from = grads + (at / panels() * Base::filters + first) * windows;
         // A line's worth of windows at a time, all filters of which fit the first-level cache.
         for (int64_t row = 0; row < windows; row += 16) {
           permute::move_block<W>(from + row, to + row * panel(),
@@ -151,8 +151,8 @@ struct ManyFilters : WeightGradient<T> {
     }
   }
 
-  void run(const W* slopes, T* to) const {
-    const auto right = turned(slopes);
+  void run(const W* grads, T* to) const {
+    const auto right = turned(grads);
     const int64_t size = taps * panels() * panel();
     const int64_t blocks = (Base::depth() + taps - 1) / taps;
     std::vector<int64_t> steps(Base::packed());
@@ -179,7 +179,7 @@ struct FewFilters : WeightGradient<T> {
   using W = Wide<T>;
   using Sums = std::vector<tiles::Dots<R, W>>;
 
-  void add_part(int64_t n, int64_t group, int64_t k, int64_t first, int64_t count, const W* slopes,
+  void add_part(int64_t n, int64_t group, int64_t k, int64_t first, int64_t count, const W* grads,
                 W* packed, Sums& sums) const {
     const W* a[R];
     const W* b[tiles::kDotColumns];
@@ -193,7 +193,7 @@ struct FewFilters : WeightGradient<T> {
         // Rows past the last are the last once more.
         const int64_t filter = std::min(Base::filters - 1, at * R + r);
         const int64_t row = (n * Base::groups + group) * Base::filters + filter;
-        a[r] = slopes + row * Base::windows() + first * Base::width();
+        a[r] = grads + row * Base::windows() + first * Base::width();
       }
       sums[at].add(a, b, count * Base::width());
     }
@@ -210,7 +210,7 @@ struct FewFilters : WeightGradient<T> {
     }
   }
 
-  void run(const W* slopes, T* to) const {
+  void run(const W* grads, T* to) const {
     const int64_t blocks = (Base::depth() + tiles::kDotColumns - 1) / tiles::kDotColumns;
     const int64_t cost = 2 * Base::images * Base::windows() * Base::filters * tiles::kDotColumns;
     const int64_t units = Base::groups * blocks;
@@ -220,7 +220,7 @@ struct FewFilters : WeightGradient<T> {
         const int64_t group = at / blocks, k = at % blocks * tiles::kDotColumns;
         Sums sums((Base::filters + R - 1) / R);
         Base::for_each_part([&](int64_t n, int64_t first, int64_t count) {
-          add_part(n, group, k, first, count, slopes, packed.get(), sums);
+          add_part(n, group, k, first, count, grads, packed.get(), sums);
         });
         write(group, k, sums, to);
       }

@@ -83,8 +83,8 @@ def find_compiler() -> tuple[str, ...]:
     """The command of the C++ compiler: $CXX, else the first common one on the PATH."""
     chosen = tuple(shlex.split(os.environ.get("CXX", "")))
     for command in (chosen,) if chosen else tuple((name,) for name in COMPILERS):
-        if found := shutil.which(command[0]):
-            return (found, *command[1:])
+        if path := shutil.which(command[0]):
+            return (path, *command[1:])
     tried = f"$CXX ({chosen[0]})" if chosen else ", ".join(COMPILERS)
     raise Unavailable(
         f"no C++ compiler: {tried} not found; install g++ or clang++, or set CXX to one"
@@ -98,16 +98,16 @@ def flags() -> tuple[str, ...]:
 
 def sources_of(source: Path) -> list[Path]:
     """`source` and every header that it includes by a quoted name, each once."""
-    found: list[Path] = []
+    files: list[Path] = []
     pending = [source]
     while pending:
         path = pending.pop()
-        if path in found:
+        if path in files:
             continue
-        found.append(path)
+        files.append(path)
         names = LOCAL_INCLUDE.findall(path.read_text(encoding="utf-8"))
         pending += [path.parent / name for name in names if (path.parent / name).exists()]
-    return sorted(found)
+    return sorted(files)
 
 
 def _key(source: Path, registrars: tuple[Path, ...], compiler: tuple[str, ...]) -> str:

@@ -65,9 +65,9 @@ def _loaded(source: Path, kernels: tuple[tuple[str, Kernel], ...]) -> SimpleName
 @functools.cache
 def _registered(namespace: str, kernels: tuple[tuple[str, Kernel], ...]) -> SimpleNamespace:
     # By namespace, since two copies of one source are one library: it registers once.
-    found = getattr(torch.ops, namespace)
+    registered = getattr(torch.ops, namespace)
     ops = SimpleNamespace(
-        namespace=namespace, **{name: getattr(found, name).default for name, _ in kernels}
+        namespace=namespace, **{name: getattr(registered, name).default for name, _ in kernels}
     )
     for name, kernel in kernels:
         torch.library.register_fake(f"{namespace}::{name}", kernel.shape)

@@ -118,11 +118,11 @@ std::tuple<Tensor, Tensor> batch_ragged(Tensor x, Tensor ids, int64_t experts) {
 Tensor batch_backward(Tensor grad, Tensor ids, int64_t experts) {
   check_shape(ids, "expert_ids", 2);
   const Sorted sorted(ids, "expert_ids", experts, true);
-  const Tensor slopes = tensors::contiguous(grad);
+  const Tensor grads = tensors::contiguous(grad);
   const int64_t width = grad.size(grad.dim() - 1);
   const Tensor out = tensors::fresh(grad, {ids.size(0), ids.size(1), width});
   const int64_t bytes = width * grad.element_size();
-  const auto* const source = static_cast<const char*>(slopes.const_data_ptr());
+  const auto* const source = static_cast<const char*>(grads.const_data_ptr());
   auto* const target = static_cast<char*>(out.mutable_data_ptr());
   const int64_t* const places = sorted.table.get();
   move_rows(ids.numel(), bytes, [=](const auto& move, int64_t r) {
@@ -190,7 +190,7 @@ void sum_rows(const Tensor& y, const Tensor& weights, const Tensor& out, const C
 template <typename T>
 void sum_rows_backward(const Tensor& grad, const Tensor& y, const Tensor& weights,
                        const Tensor& grad_y, const Tensor& grad_weights, const Choices& choices) {
-  const T* const slopes = data_of<T>(grad);
+  const T* const grads = data_of<T>(grad);
   const T* const rows = data_of<T>(y);
   const T* const weight = data_of<T>(weights);
   T* const to_y = writable<T>(grad_y);
@@ -209,7 +209,7 @@ void sum_rows_backward(const Tensor& grad, const Tensor& y, const Tensor& weight
           continue;
         }
         to_weights[r] = rows::narrow<T>(experts::scale_and_dot(
-            target, slopes + t * width, rows + r * width, factor, width));
+            target, grads + t * width, rows + r * width, factor, width));
       }
     }
   });
@@ -230,13 +230,13 @@ Tensor combine(Tensor y, Tensor weights) {
 }
 
 std::tuple<Tensor, Tensor> combine_backward(Tensor grad, Tensor y, Tensor weights) {
-  const Tensor slopes = tensors::contiguous(grad), source = tensors::contiguous(y);
+  const Tensor grads = tensors::contiguous(grad), source = tensors::contiguous(y);
   const Tensor factors = tensors::contiguous(weights);
   const Tensor grad_y = tensors::fresh(y, {y.size(0), y.size(1), y.size(2)});
   const Tensor grad_weights = tensors::fresh(y, {y.size(0), y.size(1)});
   const Choices choices{y.size(0), y.size(1), nullptr};
   tensors::with_float_type(y, [&](auto type) {
-    sum_rows_backward<decltype(type)>(slopes, source, factors, grad_y, grad_weights, choices);
+    sum_rows_backward<decltype(type)>(grads, source, factors, grad_y, grad_weights, choices);
   });
   return {grad_y, grad_weights};
 }
@@ -259,13 +259,13 @@ Tensor combine_sorted(Tensor y, Tensor index, Tensor weights, int64_t tokens) {
 std::tuple<Tensor, Tensor> combine_sorted_backward(
     Tensor grad, Tensor y, Tensor index, Tensor weights) {
   const Sorted sorted(index, "token_index", grad.size(0), false);
-  const Tensor slopes = tensors::contiguous(grad), source = tensors::contiguous(y);
+  const Tensor grads = tensors::contiguous(grad), source = tensors::contiguous(y);
   const Tensor factors = tensors::contiguous(weights);
   const Tensor grad_y = tensors::fresh(y, {y.size(0), y.size(1)});
   const Tensor grad_weights = tensors::fresh(y, {y.size(0)});
   const Choices choices{grad.size(0), 0, &sorted};
   tensors::with_float_type(y, [&](auto type) {
-    sum_rows_backward<decltype(type)>(slopes, source, factors, grad_y, grad_weights, choices);
+    sum_rows_backward<decltype(type)>(grads, source, factors, grad_y, grad_weights, choices);
   });
   return {grad_y, grad_weights};
 }

@@ -72,16 +72,16 @@ Wide<T> scale_and_dot(
   int64_t i = 0;
   for (; i + kLanes <= width; i += kLanes) {
     for (int64_t lane = 0; lane < kLanes; ++lane) {
-      const Wide<T> slope = widen(grad[i + lane]);
-      sums[lane] += slope * widen(row[i + lane]);
-      out[i + lane] = narrow<T>(factor * slope);
+      const Wide<T> gradient = widen(grad[i + lane]);
+      sums[lane] += gradient * widen(row[i + lane]);
+      out[i + lane] = narrow<T>(factor * gradient);
     }
   }
   Wide<T> rest = 0;
   for (; i < width; ++i) {
-    const Wide<T> slope = widen(grad[i]);
-    rest += slope * widen(row[i]);
-    out[i] = narrow<T>(factor * slope);
+    const Wide<T> gradient = widen(grad[i]);
+    rest += gradient * widen(row[i]);
+    out[i] = narrow<T>(factor * gradient);
   }
   for (int64_t half = kLanes / 2; half > 0; half /= 2) {
     for (int64_t lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];

@@ -157,8 +157,8 @@ def combine_gradient(
         g = tl.load(grad + column * grad_column, mask=mask, other=0.0).to(wide)
         value = tl.load(source + column * source_column, mask=mask, other=0.0)
         total += g * value.to(wide)
-        found = (weight * g).to(source_grad.dtype.element_ty)
-        tl.store(source_grad + row * width + column, found, mask=column < width)
+        gradient = (weight * g).to(source_grad.dtype.element_ty)
+        tl.store(source_grad + row * width + column, gradient, mask=column < width)
     tl.store(weights_grad + row, tl.sum(total, axis=0).to(weights_grad.dtype.element_ty))
 
 

@@ -26,7 +26,7 @@ constexpr int64_t kLanes = 64 / sizeof(W);
 template <typename W>
 using Position = std::conditional_t<sizeof(W) == 4, int32_t, int64_t>;
 
-// One vector, on machines that have such: compilers select between two only where they are told to.
+// One vector, on machines that have such: compilers select between two only on request.
 template <typename W>
 struct Lanes {
   typedef W Vector __attribute__((vector_size(64)));
@@ -144,7 +144,7 @@ std::tuple<Tensor, Tensor> gate(Tensor logits, int64_t k, bool renormalise) {
 template <typename T>
 struct GateBackward {
   using W = Wide<T>;
-  const T* slopes;
+  const T* grads;
   const T* weights;
   const int64_t* indices;
   const T* logits;
@@ -154,7 +154,7 @@ struct GateBackward {
 
   W mean(int64_t t) const {
     W sum = 0;
-    for (int64_t i = t * k; i < (t + 1) * k; ++i) sum += widen(slopes[i]) * widen(weights[i]);
+    for (int64_t i = t * k; i < (t + 1) * k; ++i) sum += widen(grads[i]) * widen(weights[i]);
     return sum;
   }
 
@@ -185,7 +185,7 @@ struct GateBackward {
     for (int64_t t = begin; t < end; ++t) {
       const W own = mean(t);
       for (int64_t i = t * k; i < (t + 1) * k; ++i) {
-        out[t * width + indices[i]] = narrow<T>(widen(weights[i]) * (widen(slopes[i]) - own));
+        out[t * width + indices[i]] = narrow<T>(widen(weights[i]) * (widen(grads[i]) - own));
       }
     }
   }
@@ -211,11 +211,11 @@ void gate_rows_backward(const GateBackward<T>& rows, int64_t tokens, bool renorm
 
 Tensor gate_backward(
     Tensor grad, Tensor weights, Tensor indices, Tensor logits, bool renormalise) {
-  const Tensor slopes = tensors::contiguous(grad), values = tensors::contiguous(logits);
+  const Tensor grads = tensors::contiguous(grad), values = tensors::contiguous(logits);
   const Tensor result = tensors::fresh(logits, {logits.size(0), logits.size(1)});
   tensors::with_float_type(logits, [&](auto type) {
     using T = decltype(type);
-    const GateBackward<T> rows{data_of<T>(slopes), data_of<T>(weights), data_of<int64_t>(indices),
+    const GateBackward<T> rows{data_of<T>(grads), data_of<T>(weights), data_of<int64_t>(indices),
                                data_of<T>(values), writable<T>(result), logits.size(1),
                                weights.size(1)};
     gate_rows_backward(rows, logits.size(0), renormalise);

@@ -54,10 +54,10 @@ def choose_experts(
     for choice in range(choices):
         best = tl.max(tl.where(left, x, float("-inf")), axis=1)[:, None]
         hit = left & (x == best)
-        found = tl.min(tl.where(hit, expert, EXPERTS), axis=1)[:, None]
-        left = left & (expert != found)
+        first = tl.min(tl.where(hit, expert, EXPERTS), axis=1)[:, None]
+        left = left & (expert != first)
         chosen = tl.where(slot == choice, best, chosen)
-        tl.store(indices + row * choices + choice, found.to(tl.int64), mask=row < rows)
+        tl.store(indices + row * choices + choice, first.to(tl.int64), mask=row < rows)
     top = tl.max(chosen, axis=1)[:, None]
     total = tl.sum(tl.exp((chosen if RENORMALISE else x) - top), axis=1)[:, None]
     share = (tl.exp(chosen - top) / total).to(weights.dtype.element_ty)
@@ -84,21 +84,21 @@ def choice_gradient(
     expert = tl.arange(0, EXPERTS)[None, :]
     x = _read_logits(logits, row, expert, rows, experts, logits_row, logits_expert)
     g = tl.zeros([ROWS, EXPERTS], x.dtype)
-    kept = (row >= 0) & (expert < 0)
+    chosen = (row >= 0) & (expert < 0)
     for choice in range(choices):
         at = row * choices + choice
-        here = expert == tl.load(indices + at, mask=row < rows, other=-1)
-        g = tl.where(here, tl.load(grad + at, mask=row < rows, other=0.0).to(x.dtype), g)
-        kept = kept | here
+        hit = expert == tl.load(indices + at, mask=row < rows, other=-1)
+        g = tl.where(hit, tl.load(grad + at, mask=row < rows, other=0.0).to(x.dtype), g)
+        chosen = chosen | hit
     if RENORMALISE:
-        x = tl.where(kept, x, float("-inf"))
+        x = tl.where(chosen, x, float("-inf"))
     share = tl.exp(x - tl.max(x, axis=1)[:, None])
     share = share / tl.sum(share, axis=1)[:, None]
-    found = share * (g - tl.sum(share * g, axis=1)[:, None])
+    gradient = share * (g - tl.sum(share * g, axis=1)[:, None])
     if RENORMALISE:
-        found = tl.where(kept, found, 0.0)
+        gradient = tl.where(chosen, gradient, 0.0)
     mask = (row < rows) & (expert < experts)
-    tl.store(target + row * experts + expert, found.to(target.dtype.element_ty), mask=mask)
+    tl.store(target + row * experts + expert, gradient.to(target.dtype.element_ty), mask=mask)
 
 
 _LOGITS = {"logits": "*T", "weights": "*T", "grad": "*T", "target": "*T", "indices": "*i64"}

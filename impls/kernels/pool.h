@@ -153,9 +153,9 @@ void forward_with_places(
   });
 }
 
-// Each slope added to the place that its maximum was found at.
+// Each gradient added to the place that its maximum was found at.
 template <typename T>
-void backward(const T* slopes, const int32_t* places, int64_t number, int64_t windows, int64_t size,
+void backward(const T* grads, const int32_t* places, int64_t number, int64_t windows, int64_t size,
               T* to) {
   using W = Wide<T>;
   const int64_t cost = (2 * size + 8 * windows) * sizeof(T);
@@ -163,9 +163,9 @@ void backward(const T* slopes, const int32_t* places, int64_t number, int64_t wi
     const std::unique_ptr<W[]> sums(new W[size]);
     for (int64_t plane = begin; plane < end; ++plane) {
       std::fill_n(sums.get(), size, W{});
-      const T* const slope = slopes + plane * windows;
+      const T* const gradient = grads + plane * windows;
       const int32_t* const place = places + plane * windows;
-      for (int64_t at = 0; at < windows; ++at) sums[place[at]] += rows::widen(slope[at]);
+      for (int64_t at = 0; at < windows; ++at) sums[place[at]] += rows::widen(gradient[at]);
       T* const target = to + plane * size;
       for (int64_t at = 0; at < size; ++at) target[at] = rows::narrow<T>(sums[at]);
     }

@@ -80,14 +80,14 @@ std::tuple<Tensor, Tensor> logsumexp(Tensor matrix) {
 
 Tensor logsumexp_backward(Tensor grad, Tensor matrix, Tensor levels) {
   check_shape(grad, "grad", 1);
-  const Tensor source = tensors::contiguous(matrix), slopes = tensors::contiguous(grad);
+  const Tensor source = tensors::contiguous(matrix), grads = tensors::contiguous(grad);
   const Tensor out = fresh_like(matrix);
   const int64_t size = matrix.size(1);
   for_rows(source, [&](auto type, int64_t row) {
     using T = decltype(type);
     softmax_rows::scaled_shares(writable<T>(out) + row * size, data_of<T>(source) + row * size,
                                 size, level_at<Wide<T>>(levels, row),
-                                widen(data_of<T>(slopes)[row]));
+                                widen(data_of<T>(grads)[row]));
   });
   return out;
 }
@@ -110,12 +110,12 @@ Tensor softmax(Tensor matrix) {
 
 Tensor softmax_backward(Tensor grad, Tensor shares) {
   check_shape(grad, "grad", 2);
-  const Tensor slopes = tensors::contiguous(grad), out = fresh_like(shares);
+  const Tensor grads = tensors::contiguous(grad), out = fresh_like(shares);
   const bool streamed = is_streamed(out);
   const int64_t size = shares.size(1);
   for_rows(shares, [&](auto type, int64_t row) {
     using T = decltype(type);
-    softmax_rows::softmax_backward(writable<T>(out) + row * size, data_of<T>(slopes) + row * size,
+    softmax_rows::softmax_backward(writable<T>(out) + row * size, data_of<T>(grads) + row * size,
                                    data_of<T>(shares) + row * size, size, streamed);
   });
   return out;
@@ -139,14 +139,14 @@ std::tuple<Tensor, Tensor> logsoftmax(Tensor matrix) {
 
 Tensor logsoftmax_backward(Tensor grad, Tensor matrix, Tensor levels) {
   check_shape(grad, "grad", 2);
-  const Tensor source = tensors::contiguous(matrix), slopes = tensors::contiguous(grad);
+  const Tensor source = tensors::contiguous(matrix), grads = tensors::contiguous(grad);
   const Tensor out = fresh_like(matrix);
   const bool streamed = is_streamed(out);
   const int64_t size = matrix.size(1);
   for_rows(source, [&](auto type, int64_t row) {
     using T = decltype(type);
     softmax_rows::logsoftmax_backward(
-        writable<T>(out) + row * size, data_of<T>(slopes) + row * size,
+        writable<T>(out) + row * size, data_of<T>(grads) + row * size,
         data_of<T>(source) + row * size, size, level_at<Wide<T>>(levels, row), streamed);
   });
   return out;
@@ -191,7 +191,7 @@ std::tuple<Tensor, Tensor> cross_entropy(Tensor logits, Tensor labels) {
 Tensor cross_entropy_backward(Tensor grad, Tensor logits, Tensor labels, Tensor levels) {
   check_shape(grad, "grad", 1);
   const Tensor whole = checked_labels(labels, logits);
-  const Tensor source = tensors::contiguous(logits), slopes = tensors::contiguous(grad);
+  const Tensor source = tensors::contiguous(logits), grads = tensors::contiguous(grad);
   const Tensor out = fresh_like(logits);
   const int64_t size = logits.size(1);
   for_rows(source, [&](auto type, int64_t row) {
@@ -200,10 +200,10 @@ Tensor cross_entropy_backward(Tensor grad, Tensor logits, Tensor labels, Tensor 
     const Level<W> level = level_at<W>(levels, row);
     const T* const from = data_of<T>(source) + row * size;
     T* const to = writable<T>(out) + row * size;
-    const W slope = widen(data_of<T>(slopes)[row]);
-    softmax_rows::scaled_shares(to, from, size, level, slope);
+    const W gradient = widen(data_of<T>(grads)[row]);
+    softmax_rows::scaled_shares(to, from, size, level, gradient);
     const int64_t label = data_of<int64_t>(whole)[row];
-    to[label] = narrow<T>(slope * (softmax_rows::share_of(widen(from[label]), level) - 1));
+    to[label] = narrow<T>(gradient * (softmax_rows::share_of(widen(from[label]), level) - 1));
   });
   return out;
 }
@@ -260,7 +260,7 @@ std::tuple<Tensor, Tensor> batch_dot_backward(Tensor grad, Tensor a, Tensor b) {
   check_shape(grad, "grad", 1);
   check_pair(a, b);
   const Tensor left = tensors::contiguous(a), right = tensors::contiguous(b);
-  const Tensor slopes = tensors::contiguous(grad);
+  const Tensor grads = tensors::contiguous(grad);
   const Tensor to_left = torch::stable::empty_like(left);
   const Tensor to_right = torch::stable::empty_like(right);
   const bool streamed = is_streamed(to_left);
@@ -269,9 +269,9 @@ std::tuple<Tensor, Tensor> batch_dot_backward(Tensor grad, Tensor a, Tensor b) {
     using T = decltype(type);
     const auto scale = [&](const Tensor& to, const Tensor& from, int64_t row) {
       const T* const in = data_of<T>(from) + row * size;
-      const Wide<T> slope = widen(data_of<T>(slopes)[row]);
+      const Wide<T> gradient = widen(data_of<T>(grads)[row]);
       lanes::write_row(writable<T>(to) + row * size, size, streamed,
-                       [=](int64_t i) { return narrow<T>(slope * widen(in[i])); });
+                       [=](int64_t i) { return narrow<T>(gradient * widen(in[i])); });
     };
     tensors::parallel_rows(a.size(0), 4 * size * sizeof(T), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {

@@ -76,12 +76,12 @@ def reduce_rows(
     if PICK:
         label = tl.load(labels + row, mask=inside, other=0).to(tl.int64)
         picked = _read(at + label * source_column, inside, 0.0)
-        found = top - picked + tl.log(total)
+        value = top - picked + tl.log(total)
         # An impossible label costs inf, though the row be -inf throughout.
-        found = tl.where((picked == float("-inf")) & (total == total), float("inf"), found)
+        value = tl.where((picked == float("-inf")) & (total == total), float("inf"), value)
     else:
-        found = top + tl.log(total)
-    tl.store(result + row, found.to(result.dtype.element_ty), mask=inside)
+        value = top + tl.log(total)
+    tl.store(result + row, value.to(result.dtype.element_ty), mask=inside)
     tl.store(tops + row, top, mask=inside)
     tl.store(totals + row, total, mask=inside)
 
@@ -115,8 +115,8 @@ def spread_gradient(
     share = tl.where(void, 0.0, tl.exp(x - top) / total)
     if PICK:
         share -= (column == tl.load(labels + row, mask=inside, other=0)).to(share.dtype)
-    found = _read(grad + row, inside, 0.0) * share
-    tl.store(target + row * width + column, found.to(target.dtype.element_ty), mask=mask)
+    gradient = _read(grad + row, inside, 0.0) * share
+    tl.store(target + row * width + column, gradient.to(target.dtype.element_ty), mask=mask)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -166,8 +166,8 @@ def _write_normal(
     mask: tl.tensor,
     LOG: tl.constexpr,
 ) -> None:
-    found = x - tl.log(total) if LOG else tl.exp(x) / total
-    tl.store(at, found.to(at.dtype.element_ty), mask=mask)
+    normal = x - tl.log(total) if LOG else tl.exp(x) / total
+    tl.store(at, normal.to(at.dtype.element_ty), mask=mask)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -259,8 +259,8 @@ def _write_gradient(
     mask: tl.tensor,
     LOG: tl.constexpr,
 ) -> None:
-    found = g - y * summed if LOG else y * (g - summed)
-    tl.store(at, found.to(at.dtype.element_ty), mask=mask)
+    gradient = g - y * summed if LOG else y * (g - summed)
+    tl.store(at, gradient.to(at.dtype.element_ty), mask=mask)
 
 
 _REDUCE = {"source": "*T", "labels": "*i64", "result": "*T", "tops": "*W", "totals": "*W"}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 from opbench.results.ranking.leaderboard import boards_of
-from opbench.results.records.run_folder import open_run
+from opbench.results.records.run_folder import RunFolder, open_run
 from opbench.results.report.markdown import escape, leaderboards, render
 from opbench.results.report.profiles import operators_table
 
@@ -26,13 +27,16 @@ def export(run: str | Path, target: Path) -> None:
     if report is not None:
         target.write_text(markdown(report, folder.path), encoding="utf-8")
         return
-    ordered = sorted(boards_of(folder), key=lambda board: board.case.op)
-    profiles = folder.profiles()
-    if not ordered and not profiles:
+    parts = [*_parts(folder)]
+    if not parts:
         raise nothing_in(folder, "race, profile or gate")
-    parts = [f"# {escape(folder.info.id)}\n"]
+    target.write_text("\n".join([f"# {escape(folder.info.id)}\n", *parts]), encoding="utf-8")
+
+
+def _parts(folder: RunFolder) -> Iterator[str]:
+    """A section for the leaderboards of each op, and one for all operators."""
+    ordered = sorted(boards_of(folder), key=lambda board: board.case.op)
     for op, group in itertools.groupby(ordered, key=lambda board: board.case.op):
-        parts.append(f"## {escape(op)}\n\n{leaderboards(group)}")
-    if profiles:
-        parts.append("## Operators\n\n" + "\n".join(map(render, map(operators_table, profiles))))
-    target.write_text("\n".join(parts), encoding="utf-8")
+        yield f"## {escape(op)}\n\n{leaderboards(group)}"
+    if profiles := folder.profiles():
+        yield "## Operators\n\n" + "\n".join(map(render, map(operators_table, profiles)))

@@ -100,10 +100,7 @@ def better_of(one: Ceilings, other: Ceilings) -> Ceilings:
 
 
 def save(ceilings: Ceilings, *, root: str | Path | None = None, fresh: bool = False) -> Ceilings:
-    """Cache the best of these ceilings and the cached ones, and return it.
-
-    fresh: forget the cached ones. Raises OpbenchError where the folder can't be written.
-    """
+    """Cache the best of these ceilings and the cached ones, which `fresh` forgets; return it."""
     old = None if fresh else CEILINGS.find(ceilings.machine, root=root)
     best = better_of(ceilings, old) if old else ceilings
     CEILINGS.save(best, root=root)

@@ -136,10 +136,7 @@ def samples_of(measured: Measured, contender: str) -> Samples:
 
 
 def _by_medians(standing: Standing, measured: Measured, best: Measured | None) -> Standing:
-    """The standing, with the ratio of medians where a contender was timed by itself.
-
-    Nothing is decided of such a ratio.
-    """
+    """The standing of one timed by itself: a ratio of medians, of which nothing is decided."""
     if best is None or best is measured or (measured.rounds and best.rounds):
         return standing
     ratio = median(measured.samples_s) / median(best.samples_s)

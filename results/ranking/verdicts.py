@@ -42,10 +42,7 @@ class Standing:
     detectable: float | None = None
 
     def is_settled(self, rules: Rules, *, futile_ratio: float = math.inf) -> bool:
-        """Whether nothing is left to learn: the verdict is there and the ratio precise enough.
-
-        A contender that surely takes `futile_ratio` times as long need not be known precisely.
-        """
+        """Whether the verdict is there, and the ratio precise enough or beyond `futile_ratio`."""
         if self.verdict == "undecided":
             return False
         return self.ratio.relative_width <= rules.precision or self.ratio.low >= futile_ratio
@@ -107,10 +104,7 @@ def ratio_to(slower: Samples, faster: Samples, *, contenders: int, rules: Rules)
 
 
 def verdict_of(ratio: Interval, *, tie: float) -> RaceVerdict:
-    """Tied where the interval lies within the tolerance on both sides, slower where beyond it.
-
-    Undecided where the interval holds an end of the tolerance.
-    """
+    """Tied where the interval lies within the tolerance, slower where beyond it, else undecided."""
     if ratio.low > 1 + tie:
         return "slower"
     return "tied" if ratio.high <= 1 + tie and ratio.low >= 1 / (1 + tie) else "undecided"
@@ -122,10 +116,7 @@ def looks(contenders: int, rules: Rules) -> Iterator[int]:
 
 
 def errors(contenders: int, rules: Rules) -> Iterator[tuple[int, float]]:
-    """The interim looks, by their rounds, each with the error of every pair of contenders.
-
-    As `looks`: a race asks at each how narrow an interval it may report.
-    """
+    """The interim looks, by their rounds, each with the error of every pair of contenders."""
     error = _error_per_pair(contenders, rules)
     for number, rounds in enumerate(_looks(error)):
         yield rounds, error * _spending(number)

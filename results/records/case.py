@@ -15,7 +15,7 @@ class Case:
     """One situation in which the contenders of an op meet.
 
     Inputs are drawn from a generator that is seeded by the case, so that any process can rebuild
-    them from its fields. A case of another program lacks what that doesn't tell: those fields are
+    them from its fields. A case of another program lacks what that doesn't record: those fields are
     "".
     """
 
@@ -28,7 +28,7 @@ class Case:
     inputs: str
     dtype: str = "float32"
     device: str = "cpu"
-    #: How tensors lie in memory: "contiguous", "transposed" or "sliced".
+    #: How tensors lie in memory: "contiguous", "transposed", "sliced", …
     layout: str = "contiguous"
     #: The pass.
     direction: Direction = "forward"

@@ -12,12 +12,13 @@ from opbench.results.records.outcome import (
     Failed,
     Incomparable,
     Outcome,
+    SideName,
     Unsupported,
     Wrong,
 )
 
 #: The two versions that are compared.
-SIDES = ("base", "head")
+SIDES: tuple[SideName, SideName] = ("base", "head")
 #: How two versions are timed: in one process, or in two that stand still in turn.
 Method = Literal["twins", "pairs"]
 #: The stage of a gate that a unit belongs to: of all contenders; of those suspected, in fresh

@@ -7,8 +7,12 @@ from typing import Literal, get_args
 
 from opbench.results.records.case import Case
 
+#: The versions that are compared; "again" is the base once more, in an A/A control.
+SideName = Literal["base", "head", "again"]
+#: A side, or "" where no versions are compared.
+OptionalSide = Literal["", SideName]
 #: The step of a job in which a contender failed. Of a process that died it is the step that stood
-#: in the heartbeat; "base", "head" and "again" are the versions that a gate times in turn.
+#: in the heartbeat; a side is the version that a gate times in its turn.
 Stage = Literal[
     "start",
     "inputs",
@@ -21,9 +25,7 @@ Stage = Literal[
     "memory",
     "profile",
     "idle",
-    "base",
-    "head",
-    "again",
+    SideName,
 ]
 #: The check that a contender did not pass; older runs have "check" and "race" as well.
 FailedCheck = Literal[
@@ -184,4 +186,4 @@ class Profile:
     #: The most memory that a call held at once; None where it was not measured.
     peak_bytes: int | None
     #: The version that was profiled; "" where there was only one.
-    side: str = ""
+    side: OptionalSide = ""

@@ -88,23 +88,20 @@ class RunFolder:
             raise RunFolderError(f"{path} cannot be written: {error.strerror or error}") from error
 
     def ensure_writable(self) -> None:
-        """Raises RunFolderError where lines or traces can't be added, before any are made.
-
-        It makes the folder of the traces where there is none.
-        """
+        """Raise RunFolderError where lines or traces can't be added; make the traces' folder."""
         self.append()
         try:
             self.traces.mkdir(exist_ok=True)
         except OSError as error:
             raise RunFolderError(f"{self.traces} cannot be made: {error.strerror}") from error
 
-    def lines(self, *, words: Collection[str] = ()) -> Iterator[Line]:
+    def lines(self, *, mentioning: Collection[str] = ()) -> Iterator[Line]:
         """Every line, in order. What can't be read is left out, with a warning that names the line.
 
-        words: where given, whole lines in which none of these strings stands are left unread.
+        mentioning: where given, whole lines in which none of these strings stands are left unread.
         Raises RunFolderError where the file can't be read, or no line of it.
         """
-        quoted = [json.dumps(word).encode() for word in words]
+        quoted = [json.dumps(string).encode() for string in mentioning]
         path = self.path / "records.jsonl"
         texts = _bytes(path).split(b"\n") if os.path.lexists(path) else []
         faults: dict[int, RunFolderError] = {}
@@ -112,7 +109,7 @@ class RunFolder:
         for number, text in enumerate(texts, start=1):
             if not text.strip():
                 continue
-            if quoted and _looks_whole(text) and not any(word in text for word in quoted):
+            if quoted and _looks_whole(text) and not any(string in text for string in quoted):
                 some = True
                 continue
             try:
@@ -129,11 +126,8 @@ class RunFolder:
         _report(path, faults)
 
     def records(self, *, ops: Collection[str] = ()) -> tuple[Record, ...]:
-        """The finished jobs; where a job was done twice, the later one counts.
-
-        ops: only of these, where any is given: reading a large run takes a second.
-        """
-        jobs = (line for line in self.lines(words=ops) if isinstance(line, Record))
+        """The finished jobs, the latest of each contender and case. ops: only of these, if any."""
+        jobs = (line for line in self.lines(mentioning=ops) if isinstance(line, Record))
         latest = {(r.case, r.contender): r for r in jobs if not ops or r.case.op in ops}
         return tuple(latest.values())
 
@@ -152,15 +146,12 @@ class RunFolder:
 
     def calibrations(self) -> tuple[Calibration, ...]:
         """The calibrations of gates, the latest for each device and number of threads."""
-        lines = self.lines(words=(Calibration.__name__,))
+        lines = self.lines(mentioning=(Calibration.__name__,))
         latest = {(c.device, c.threads): c for c in lines if isinstance(c, Calibration)}
         return tuple(latest.values())
 
     def unfinished(self) -> tuple[Started, ...]:
-        """The jobs that were begun and left no record.
-
-        Their worker died with its supervisor, or the run still goes on.
-        """
+        """The jobs without a record: the supervisor died with their worker, or the run goes on."""
         done = {(r.case, r.contender) for r in self.records()}
         started = (line for line in self.lines() if isinstance(line, Started))
         return tuple(s for s in started if (s.case, s.contender) not in done)

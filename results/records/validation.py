@@ -37,10 +37,7 @@ def is_time(value: float) -> bool:
 
 
 def ensure_sound(line: Line) -> None:
-    """Raises RunFolderError, which names the fault, where a line holds what can't be.
-
-    Types are held by the codec already: this is about values, as a time that isn't positive.
-    """
+    """Raise RunFolderError where a value of a line can't be, as a time that isn't positive."""
     for is_well, fault in _conditions(line):
         if not is_well:
             raise RunFolderError(f"{type(line).__name__} cannot be used: {fault}")

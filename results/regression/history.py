@@ -183,7 +183,9 @@ def _sorted_out(runs: Sequence[_Run]) -> tuple[list[_Run], tuple[str, ...], tupl
     contents: set[tuple[tuple[str, str], frozenset[str]]] = set()
     for folder, info in runs:
         try:
-            raced = any(isinstance(line, Record) for line in folder.lines(words=(Record.__name__,)))
+            raced = any(
+                isinstance(line, Record) for line in folder.lines(mentioning=(Record.__name__,))
+            )
             # What began at one moment may be one run, or two of a writer that only gives the day.
             moment = _began_as(info)
             held = frozenset(map(dumps, folder.records())) if together[moment] > 1 else frozenset()

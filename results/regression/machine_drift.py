@@ -8,7 +8,7 @@ these scatter is how far the machine alone may move a contender.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +49,14 @@ class Drift:
     of_race: bool
 
 
+def _strays(raced: Mapping[Case, Mapping[str, float]]) -> Iterator[tuple[Key, float]]:
+    """How far each contender's change lies from the median of the others of its race."""
+    for case, race in raced.items():
+        for name, value in race.items():
+            if len(others := _others(race, name)) >= MIN_OTHERS:
+                yield (case, name), abs(value - median(others))
+
+
 def changes_of(
     base: Mapping[Key, ProcessEstimates], head: Mapping[Key, ProcessEstimates]
 ) -> Changes:
@@ -65,12 +73,7 @@ def changes_of(
             unchanged.setdefault(case, {})[name] = value
             if old.raced and new.raced:
                 raced.setdefault(case, {})[name] = value
-    strays = {
-        (case, name): abs(value - median(others))
-        for case, race in raced.items()
-        for name, value in race.items()
-        if len(others := _others(race, name)) >= MIN_OTHERS
-    }
+    strays = dict(_strays(raced))
     drifts = {case: median(list(race.values())) for case, race in unchanged.items()}
     return Changes(base=base, head=head, change=change, raced=raced, strays=strays, drifts=drifts)
 

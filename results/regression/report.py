@@ -64,11 +64,8 @@ class Report:
     def open_uncompared(self) -> tuple[Uncompared, ...]:
         """The uncompared that no entry accepts, and that aren't simply new or unsupported."""
         accepted = [item for item, _ in self.accepted]
-        return tuple(
-            item
-            for item in self.uncompared
-            if item not in accepted and item.status != "new" and not is_idle(item)
-        )
+        items = (item for item in self.uncompared if item not in accepted)
+        return tuple(item for item in items if item.status != "new" and not is_idle(item))
 
     def only(self, keep: Callable[[Case], bool]) -> Report:
         """The report of some of the cases; the A/A controls are those of all."""

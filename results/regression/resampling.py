@@ -66,9 +66,8 @@ class Replicates:
         """The processes of a kind. Raises RunFolderError where none was recorded."""
         processes = self.processes.get((method, role, slowdown), ())
         if not processes:
-            raise RunFolderError(
-                f"no {method} were recorded with {slowdown:.0%} injected: record more"
-            )
+            kind = f"{method} were recorded with {slowdown:.0%} injected"
+            raise RunFolderError(f"no {kind}: record more")
         return processes
 
     def subjects(self, slowdown: float = 0.0) -> tuple[Subject, ...]:
@@ -231,10 +230,7 @@ class _Sample:
         self.processes = 0
 
     def draw_twins(self, subjects: Iterable[Subject], seconds: float, role: Role) -> bool:
-        """Draw one more process; whether there was one.
-
-        role: that its units get, whatever they were recorded for.
-        """
+        """Draw one more process for units of that role; whether there was one."""
         if self.processes >= min(map(len, self._twins.values())):
             return False
         self._draw(self._twins, self.processes, subjects, seconds, role)

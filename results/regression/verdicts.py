@@ -121,10 +121,7 @@ def suspects(units: Iterable[Unit], rules: GateRules) -> frozenset[Subject]:
 
 
 def confirmed_twins(units: Iterable[Unit], rules: GateRules) -> frozenset[Subject]:
-    """The suspects that fresh twins confirm, to be verified in fresh pairs.
-
-    Only of the method "twins": pairs need no other pairs to verify them.
-    """
+    """The suspects that fresh twins confirm, to be verified in fresh pairs; pairs need none."""
     return _subjects(
         f for f in confirming_findings(units, rules) if (f.verdict, f.method) == ("slower", "twins")
     )
@@ -213,10 +210,7 @@ def screening_findings(units: Iterable[Unit], rules: GateRules) -> tuple[Finding
 
 
 def confirming_findings(units: Iterable[Unit], rules: GateRules) -> tuple[Finding, ...]:
-    """A finding of each suspect, from fresh processes.
-
-    Each has its part of alpha: that of all of them divided by the number of suspects.
-    """
+    """A finding of each suspect, from fresh processes; the suspects share alpha evenly."""
     units = tuple(units)
     suspects = {(unit.contender, unit.case) for unit in units if unit.role == "confirm"}
     return _findings(units, "confirm", rules, error=rules.alpha / max(1, len(suspects)))
@@ -228,10 +222,7 @@ def verifying_findings(units: Iterable[Unit], rules: GateRules) -> tuple[Finding
 
 
 def control_findings(units: Iterable[Unit], rules: GateRules) -> tuple[Finding, ...]:
-    """The findings of the A/A controls: the base should not differ from itself.
-
-    Each has half of its part of alpha, since either direction voids the session.
-    """
+    """The findings of the A/A controls; either direction, with half of alpha's part, voids."""
     units = tuple(unit for unit in units if unit.role in NULL_ROLES)
     arms = {(unit.contender, unit.case, unit.method, unit.role) for unit in units}
     error = rules.alpha / max(1, 2 * len(arms))
@@ -253,10 +244,7 @@ def is_void(controls: Iterable[Finding]) -> bool:
 
 
 def findings(units: Iterable[Unit], rules: GateRules) -> tuple[Finding, ...]:
-    """The final finding of each contender and case: of suspects, that of fresh processes.
-
-    A suspect that wasn't taken to fresh processes, or that fresh pairs refute, is inconclusive.
-    """
+    """The final finding of each contender and case; an unconfirmed suspect is inconclusive."""
     units = tuple(units)
     again = {(f.contender, f.case): f for f in confirming_findings(units, rules)}
     pairs = {(f.contender, f.case): f for f in verifying_findings(units, rules)}

@@ -106,11 +106,20 @@ def _sample_rows(record: Record, ranks: Ranks) -> Iterator[dict[str, object]]:
             yield row | sample
 
 
+def _rank_columns(rank: Row | None) -> dict[str, object]:
+    """The columns of a contender's place on its leaderboard; empty where it is on none."""
+    ratio = rank.ratio if rank else None
+    low, high = (ratio.low, ratio.high) if ratio else (None, None)
+    columns: dict[str, object] = {
+        "verdict": rank.verdict if rank else None,
+        "ratio": ratio.value if ratio else None,
+    }
+    return columns | {"low": low, "high": high}
+
+
 def _job_row(record: Record, ranks: Ranks) -> dict[str, object]:
     """The row of a job: its case, its outcome's fields and its verdict."""
     outcome = record.outcome
-    rank = ranks.get((record.case, record.contender))
-    ratio = rank.ratio if rank else None
     row: dict[str, object] = {
         "contender": record.contender,
         "anchor": is_anchor(record),
@@ -120,10 +129,7 @@ def _job_row(record: Record, ranks: Ranks) -> dict[str, object]:
         "environment_key": record.environment_key,
         "caveats": "; ".join(f"{kind}: {text}" for kind, text in record.caveats),
         "output": record.output,
-        "verdict": rank.verdict if rank else None,
-        "ratio": ratio.value if ratio else None,
-        "low": ratio.low if ratio else None,
-        "high": ratio.high if ratio else None,
+        **_rank_columns(ranks.get((record.case, record.contender))),
     }
     names = (n for cls in type(outcome).__mro__ for n in getattr(cls, "__slots__", ()))
     row |= {name: getattr(outcome, name) for name in names if name not in _PER_SAMPLE}

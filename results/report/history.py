@@ -36,10 +36,7 @@ _SPAN = 1.25
 
 
 def history_table(history: History) -> Table:
-    """A row for each contender and case, those that changed first.
-
-    first, latest: time over that of the anchor. time: of a call in the latest run.
-    """
+    """A row for each contender and case, changed ones first; first and latest over the anchor."""
     ordered = sorted(history.series, key=lambda series: (not series.changes, series.case.op))
     title = f"history · {len(history.runs)} runs"
     return Table(title, COLUMNS, tuple(map(_row, ordered)))
@@ -72,7 +69,7 @@ def remarks(history: History) -> Iterator[str]:
     least = fewest()
     short = sum(len(series.relative_times) < least for series in history.series)
     if short:
-        yield f"series of fewer than {least} runs, too short to tell changes: {short}"
+        yield f"series of fewer than {least} runs, too short to show changes: {short}"
 
 
 def anchors_text(records: Iterable[Record]) -> Iterator[str]:

@@ -43,10 +43,7 @@ def format_bytes(count: float | None) -> str:
 
 
 def format_ratio(ratio: float | None) -> str:
-    """A ratio with two decimals: "1.23x".
-
-    "-" where it is None or not finite; from 100 on without decimals.
-    """
+    """A ratio as "1.23x", from 100 on without decimals; "-" where it is None or not finite."""
     if ratio is None or not math.isfinite(ratio):
         return NOTHING
     return f"{_digits(ratio)}x"

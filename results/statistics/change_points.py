@@ -67,10 +67,7 @@ def penalty(runs: int) -> float:
 
 
 def fewest() -> int:
-    """The fewest runs of a series in which the clearest step, in its middle, can be found.
-
-    Shorter series are searched too, and never have a step.
-    """
+    """The fewest runs in which the clearest step can be found; shorter series never have one."""
     # All before it are below all after it: what that lowers the scatter of n ranks by.
     lengths = range(2 * SHORTEST, 100)
     return next(n for n in lengths if _gain(_ranks(np.arange(n)), n // 2) > penalty(n))

@@ -45,10 +45,7 @@ def median(samples: Values) -> float:
 def paired_log_ratios(
     slower: Mapping[Key, float], faster: Mapping[Key, float]
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """log(slower / faster) for the rounds that both have, in the order in which they were timed.
-
-    slower, faster: seconds per call by round. Empty where they share no round.
-    """
+    """log(slower / faster) of seconds by round, for the rounds that both have, in their order."""
     shared = [key for key in slower if key in faster]
     return np.log([slower[key] / faster[key] for key in shared])
 

@@ -62,7 +62,7 @@ def project(tmp_path):
 DEPTHWISE = "(1, 128, 14, 14, 128, 3, 1, 1, 1, 128)"
 #: Shapes on which what is planted takes a millisecond or two, for many rounds in little time.
 SHAPES = (
-    ("suites/convolution_inputs.py", ("(1, 64, 56, 56, 64, 3, 1, 1, 1, 1)", DEPTHWISE)),
+    ("suites/convolution_shapes.py", ("(1, 64, 56, 56, 64, 3, 1, 1, 1, 1)", DEPTHWISE)),
     ("suites/arrays.py", ('{"M": 512, "N": 32000, "K": 1}', '{"M": 512, "N": 2000, "K": 1}')),
     ("suites/reductions.py", ('"llama2": {"B": 64,', '"llama2": {"B": 4,')),
 )

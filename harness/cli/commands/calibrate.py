@@ -147,17 +147,17 @@ def _measure_ceilings(
     for device in devices:
         ensure_device(device)
     key = describe().key
-    kept: list[Ceilings] = []
+    saved: list[Ceilings] = []
     for device in devices:
         with busy(output, f"measuring {device} for {seconds:g} s"):
             measured = measure(
                 device=device, threads=threads, budget_s=seconds, environment_key=key
             )
-        kept.append(save(measured, fresh=fresh))
+        saved.append(save(measured, fresh=fresh))
         if not output.json:
-            draw(ceilings_table(kept[-1]))
+            draw(ceilings_table(saved[-1]))
     if output.json:
-        documents = [plain(ceilings) for ceilings in kept]
+        documents = [plain(ceilings) for ceilings in saved]
         print_json(documents if len(documents) > 1 else documents[0])
     return Exit.OK
 

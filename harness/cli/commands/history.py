@@ -81,10 +81,7 @@ def run(args: argparse.Namespace) -> Exit:
 
 
 def _ensure_recorded(selector: Filter, trend: History, root: Path) -> None:
-    """Raise SelectionError for a name that no run has, or an expression that fits nothing.
-
-    The runs are read for that only if something is missing: all the lines of one take a second.
-    """
+    """Raise SelectionError where names fit nothing; runs are read, for seconds, only in doubt."""
     ops = {series.case.op for series in trend.series}
     contenders = {series.contender for series in trend.series}
     if not trend.series or not ops >= set(selector.names) or not contenders >= set(selector.impls):

@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--contender",
         default="",
         metavar="PARAM",
-        help="of other suites than opbench's: the parameter that tells the contender; the others "
-        "are then the axes (default: all parameters tell the contender)",
+        help="of other suites than opbench's: the parameter that names the contender; the others "
+        "are then the axes (default: all parameters name the contender)",
     )
 
 

@@ -23,9 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="?", choices=_LISTED, default="ops", help="default: ops")
     arguments.add_selection(parser)
     arguments.add_json(parser)
-    parser.add_argument(
-        "--markdown", metavar="DIR", help="write a page for every suite into this folder instead"
-    )
+    text = "write a page for every suite into this folder instead"
+    parser.add_argument("--markdown", metavar="DIR", help=text)
 
 
 def run(args: argparse.Namespace) -> Exit:

@@ -247,20 +247,19 @@ def _waiting(boards: Iterable[Board]) -> Iterator[str]:
             )
 
 
+def _document(report: _Report) -> dict[str, object]:
+    """The report as JSON."""
+    boards, outlooks = map(plain, report.boards), map(plain, report.outlooks)
+    document = {"run": str(report.folder.path), "boards": [*boards], "outlook": [*outlooks]}
+    return document | {"spent_s": report.spent_s, "warnings": report.warnings}
+
+
 def _print(report: _Report, output: Output) -> None:
     """Print the warnings, the leaderboards and outlooks; or all of it as JSON."""
     for warning in report.warnings:
         warn("run", warning)
     if output.json:
-        print_json(
-            {
-                "run": str(report.folder.path),
-                "boards": [plain(board) for board in report.boards],
-                "outlook": [plain(outlook) for outlook in report.outlooks],
-                "spent_s": report.spent_s,
-                "warnings": report.warnings,
-            }
-        )
+        print_json(_document(report))
         return
     from opbench.harness.cli.outlook_text import sentences
     from opbench.harness.cli.tracebacks import failures, text

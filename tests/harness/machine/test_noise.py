@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opbench.harness.machine import noise, probe
-from opbench.harness.machine.probe import Facts
+from opbench.harness.machine.probe import Readings
 from opbench.harness.machine.usage import Usage, _family
 
-GOOD = Facts(
+GOOD = Readings(
     threads=2,
     usable_cores=2,
     quota_cores=2.0,
@@ -62,44 +62,44 @@ BAD = {
 
 def test_no_warnings_on_an_undisturbed_machine():
     assert noise.diagnose(GOOD) == ()
-    assert noise.diagnose(Facts(threads=1, usable_cores=1)) == ()
+    assert noise.diagnose(Readings(threads=1, usable_cores=1)) == ()
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_each_disturbance_gives_its_warning(name):
-    facts, expected = BAD[name]
-    (warning,) = noise.diagnose(replace(GOOD, **facts))
+    readings, expected = BAD[name]
+    (warning,) = noise.diagnose(replace(GOOD, **readings))
     assert expected in warning
     assert warning.count(". ") == 1
     assert warning.endswith(".")
 
 
 def test_all_disturbances_together_give_all_warnings():
-    bad = {key: value for facts, _ in BAD.values() for key, value in facts.items()}
+    bad = {key: value for readings, _ in BAD.values() for key, value in readings.items()}
     assert len(noise.diagnose(replace(GOOD, **bad))) == 11
 
 
 def test_every_fact_can_give_a_warning():
-    tried = {key for facts, _ in BAD.values() for key in facts}
-    assert set(Facts.__dataclass_fields__) - tried == {"threads"}
+    tried = {key for readings, _ in BAD.values() for key in readings}
+    assert set(Readings.__dataclass_fields__) - tried == {"threads"}
 
 
 @given(st.integers(1, 64), st.integers(1, 64), st.none() | st.floats(0.1, 64))
 def test_too_many_threads_give_a_warning_for_each_limit(threads, cores, quota):
-    facts = Facts(threads=threads, usable_cores=cores, quota_cores=quota)
+    readings = Readings(threads=threads, usable_cores=cores, quota_cores=quota)
     limits = [cores] if quota is None else [cores, quota]
-    assert len(noise.diagnose(facts)) == sum(threads > limit for limit in limits)
+    assert len(noise.diagnose(readings)) == sum(threads > limit for limit in limits)
 
 
 def test_probe_of_this_machine():
-    facts = probe.probe(threads=3, watch_s=0.02)
-    assert facts.threads == 3
-    assert facts.usable_cores == len(os.sched_getaffinity(0))
-    assert facts.others_cores >= 0
-    assert 0 <= facts.steal_share <= 1
-    assert 0 < facts.available_share <= 1
-    assert facts.debug_builds == ()
-    assert all(isinstance(text, str) for text in noise.diagnose(facts))
+    readings = probe.probe(threads=3, watch_s=0.02)
+    assert readings.threads == 3
+    assert readings.usable_cores == len(os.sched_getaffinity(0))
+    assert readings.others_cores >= 0
+    assert 0 <= readings.steal_share <= 1
+    assert 0 < readings.available_share <= 1
+    assert readings.debug_builds == ()
+    assert all(isinstance(text, str) for text in noise.diagnose(readings))
 
 
 def test_probe_neither_imports_torch_nor_changes_the_process():
@@ -132,8 +132,8 @@ def test_probe_of_a_machine_without_system_files_gives_the_defaults(tmp_path, mo
     monkeypatch.delattr(os, "sched_getaffinity")
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
-    facts = probe.probe(threads=1, watch_s=0.0)
-    assert replace(facts, instrumentation=()) == Facts(threads=1, usable_cores=os.cpu_count())
+    readings = probe.probe(threads=1, watch_s=0.0)
+    assert replace(readings, instrumentation=()) == Readings(threads=1, usable_cores=os.cpu_count())
 
 
 #: Busy as long as this process is there, whatever happens to it.
@@ -158,9 +158,9 @@ def foreign_process():
 def test_a_busy_foreign_process_gives_a_warning(foreign_process):
     process = psutil.Process(foreign_process)
     assert os.getpid() not in [parent.pid for parent in process.parents()]
-    facts = probe.probe(threads=1, watch_s=0.5)
-    assert facts.others_cores > 0.1
-    assert any("Other processes use" in text for text in noise.diagnose(facts))
+    readings = probe.probe(threads=1, watch_s=0.5)
+    assert readings.others_cores > 0.1
+    assert any("Other processes use" in text for text in noise.diagnose(readings))
 
 
 def test_the_busiest_foreign_process_is_named(foreign_process):

@@ -101,7 +101,9 @@ def test_an_installed_suite_in_an_environment_of_its_own(project):
     done = run_pytest(project, *words, python=python)
     assert done.returncode == 0, done.stdout
     assert "3 passed, 1 skipped" in done.stdout
-    items = json.loads(report.read_text())["benchmarks"]
+    document = json.loads(report.read_text())
+    head, items = document["opbench"]["run"], document["benchmarks"]
+    assert (head["id"], head["command"][0]) == ("pytest", "pytest")
     assert {item["extra_info"]["contender"] for item in items} == {
         "summed",
         "loop",

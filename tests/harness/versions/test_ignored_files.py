@@ -59,7 +59,7 @@ def test_untracked_libraries_are_warned_of(tmp_path, name):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
     (warning,) = warnings(tmp_path, "main")
-    assert f"git was never told of {name} in the working tree: main doesn't have that" in warning
+    assert f"git doesn't track {name} in the working tree: main doesn't have that" in warning
 
 
 def test_ignored_files_out_of_reach_are_not_warned_of(tree):
