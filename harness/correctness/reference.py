@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from opbench.harness.correctness import oracle
+from opbench.harness.correctness.own_tolerance import ensure_passes_itself
 from opbench.harness.declaration.named_arguments import call_named
 from opbench.harness.declare import Op
 from opbench.harness.outcomes import charged_to
@@ -56,7 +57,7 @@ def build_reference(op: Op, case: Case, *, gradients: bool = True) -> Reference:
     """Build the inputs of a case and evaluate the oracle on them.
 
     gradients: whether these are evaluated as well. Raises OpFaultError where one of the op's own
-    functions doesn't work, or refuses these inputs.
+    functions doesn't work, refuses these inputs, or asks for more than its oracle achieves.
     """
     op = op_in_mode(op, case.board)
     gradients = gradients and case.inputs not in op.ungraded
@@ -65,12 +66,14 @@ def build_reference(op: Op, case: Case, *, gradients: bool = True) -> Reference:
         with charged_to(op.name, f"validate, of its own inputs[{case.inputs!r}],", op.validate):
             call_named(op.validate, {**op.defaults, **built[0].values})
     expect = partial(oracle.expect, op, dtype=case.dtype, seed=case.seed, gradients=gradients)
+    expected = expect(built[0])
+    ensure_passes_itself(op, built[0], expected, case.dtype)
     return Reference(
         op=op,
         case=case,
         first=built[0],
         second=built[1],
-        expected_first=expect(built[0]),
+        expected_first=expected,
         expected_second=expect(built[1]),
     )
 

@@ -26,7 +26,7 @@ def op_in_mode(op: Op, mode: str) -> Op:
     return replace(
         op,
         oracle=_then(op.oracle, op.consumer),
-        magnitude=_then(op.magnitude or op.oracle, op.consumer),
+        magnitude=op.magnitude and _then(op.magnitude, op.consumer),
     )
 
 
