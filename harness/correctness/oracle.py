@@ -1,8 +1,8 @@
 """The truth of a case's outputs and gradients: the op's oracle, evaluated in float64.
 
-The magnitude of an element, the sum of the absolute values that it was summed from, is evaluated
-beside its value: by the same oracle on absolute inputs, unless the op declares another way. Errors
-are relative to it, so that a small result of large terms, where digits cancel, is judged fairly.
+The magnitude of an element, how large the numbers are that it was made of, is evaluated beside its
+value. Errors are relative to it, so that a small result of large terms, where digits cancel, is
+judged fairly.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from opbench.harness.correctness import sizes
+from opbench.harness.correctness.sizes import Results
 from opbench.harness.correctness.tolerance import Truth
 from opbench.harness.declaration.named_arguments import call_named
 from opbench.harness.declare import Op
@@ -52,38 +54,86 @@ def expect(
     Raises OpFaultError where the oracle, the magnitude or `canonical` doesn't work.
     """
     exact = inputs.map(_widen)
-    absolute = exact.map(_absolute)
-    measure, label = op.magnitude or op.oracle, _MAGNITUDE if op.magnitude else _OF_ABSOLUTE
-    with_grad = op.grad if gradients else ()
-    outputs, leaves = _forward(op, "oracle", op.oracle, exact, with_grad)
-    magnitudes, magnitude_leaves = _forward(op, label, measure, absolute, with_grad)
-    _ensure_same_shapes(op, label, outputs, magnitudes)
+    names = op.grad if gradients else ()
+    outputs, leaves = _forward(op, "oracle", op.oracle, exact, names)
     upstream = upstream or upstream_of(op, outputs, dtype=dtype, seed=seed)
-    truths = _truths(outputs, magnitudes)
+    wide = tuple(g.double() for g in upstream)
+    truth = _results(op, "oracle", op.oracle, exact, (outputs, leaves), wide)
+    size = _sizes(op, exact, names, truth, wide)
+    return Expected(
+        outputs=_truths(truth.outputs, size.outputs),
+        compared=_truths(truth.compared, size.compared),
+        upstream=upstream,
+        gradients=_truths(truth.gradients, size.gradients),
+    )
+
+
+def evaluate(
+    op: Op,
+    label: str,
+    function: Callable[..., Any],
+    inputs: Inputs,
+    names: tuple[str, ...],
+    upstream: tuple[Tensor, ...],
+) -> Results:
+    """What one of the op's functions, called `label` in messages, gives on inputs.
+
+    names: of the arguments to differentiate by. Raises OpFaultError where something doesn't work.
+    """
+    passed = _forward(op, label, function, inputs, names)
+    return _results(op, label, function, inputs, passed, upstream)
+
+
+def _results(
+    op: Op,
+    label: str,
+    function: Callable[..., Any],
+    inputs: Inputs,
+    passed: tuple[tuple[Tensor, ...], tuple[Tensor, ...]],
+    upstream: tuple[Tensor, ...],
+) -> Results:
+    """What a forward pass gave, outputs and leaves, with what is compared and the gradients."""
+    outputs, leaves = passed
     with charged_to(op.name, "canonical", op.canonical or op.oracle):
-        compared = _truths(comparable(op, outputs, exact), comparable(op, magnitudes, absolute))
-    if not leaves:
-        return Expected(truths, compared, upstream, ())
-    with charged_to(op.name, "oracle's gradient", op.oracle):
-        exact_gradients = gradient(outputs, leaves, tuple(g.double() for g in upstream))
-    with charged_to(op.name, f"{label}: its gradient", measure):
-        absolute_upstream = tuple(g.double().abs() for g in upstream)
-        gradient_magnitudes = gradient(magnitudes, magnitude_leaves, absolute_upstream)
-    return Expected(truths, compared, upstream, _truths(exact_gradients, gradient_magnitudes))
+        compared = comparable(op, tuple(o.detach() for o in outputs), inputs)
+    gradients: tuple[Tensor, ...] = ()
+    if leaves:
+        what = "oracle's gradient" if label == "oracle" else f"{label}: its gradient"
+        with charged_to(op.name, what, function):
+            gradients = gradient(outputs, leaves, upstream)
+    return Results(tuple(o.detach() for o in outputs), compared, gradients)
 
 
-#: Labels of the function that gives the magnitude, for messages.
-_MAGNITUDE, _OF_ABSOLUTE = "magnitude", "oracle, of the absolute values"
+def _sizes(
+    op: Op, exact: Inputs, names: tuple[str, ...], truth: Results, upstream: tuple[Tensor, ...]
+) -> Results:
+    """The magnitudes of the results."""
+    absolute, of_upstream = exact.map(_absolute), tuple(g.abs() for g in upstream)
+    if op.magnitude is not None:
+        declared = op.magnitude
+        passed = _forward(op, "magnitude", declared, absolute, names)
+        _ensure_same_shapes(op, truth.outputs, passed[0])
+        return _results(op, "magnitude", declared, absolute, passed, of_upstream)
+    if not any(result.is_floating_point() for result in truth):
+        return truth  # whole numbers have to be equal
+
+    def run(inputs: Inputs, upstream: tuple[Tensor, ...]) -> Results:
+        return evaluate(op, "oracle", op.oracle, inputs, names, upstream)
+
+    summed = sizes.of_absolute(run, absolute, of_upstream)
+    if summed is not None and [t.shape for t in summed] == [t.shape for t in truth]:
+        return summed
+    return sizes.of_rounding(run, exact, upstream, truth)
 
 
 def _ensure_same_shapes(
-    op: Op, label: str, outputs: tuple[Tensor, ...], magnitudes: tuple[Tensor, ...]
+    op: Op, outputs: tuple[Tensor, ...], magnitudes: tuple[Tensor, ...]
 ) -> None:
     """Raise OpFaultError where the magnitudes have other shapes than the oracle's outputs."""
     actual, expected = ([list(t.shape) for t in tensors] for tensors in (magnitudes, outputs))
     if actual != expected:
         why = f"returned the shapes {actual}; the oracle returns {expected}"
-        raise op_fault(op.name, label, op.magnitude or op.oracle, why)
+        raise op_fault(op.name, "magnitude", op.magnitude or op.oracle, why)
 
 
 def comparable(op: Op, outputs: tuple[Tensor, ...], inputs: Inputs) -> tuple[Tensor, ...]:

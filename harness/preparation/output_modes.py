@@ -23,7 +23,7 @@ def op_in_mode(op: Op, mode: str) -> Op:
     """The op whose oracle says what is right: in the mode "consume", that of the consumer."""
     if mode != "consume" or op.consumer is None:
         return op
-    magnitude = _then(op.magnitude or op.oracle, op.consumer)
+    magnitude = op.magnitude and _then(op.magnitude, op.consumer)
     return replace(op, oracle=_then(op.oracle, op.consumer), magnitude=magnitude)
 
 
