@@ -34,7 +34,7 @@ SAME_VALUES = ("contiguous", "transposed", "sliced", "padded", "offset")
 #: Those; elements repeated along an axis without memory of their own; rows 2^31 elements apart.
 LAYOUTS = (*SAME_VALUES, "expanded", "far")
 
-#: By dtype, the error that an element may have, relative to the magnitude that was summed over.
+#: By dtype, the error that an element may have, relative to its magnitude.
 DEFAULT_TOLERANCE: Mapping[str, float] = {
     "float64": 1e-13,
     "float32": 5e-6,
@@ -276,8 +276,8 @@ class Op:
     dtypes: tuple[str, ...] = ("float32",)
     #: By dtype, the error that an element may have, relative to its magnitude.
     tolerance: Mapping[str, float] = field(default_factory=lambda: DEFAULT_TOLERANCE)
-    #: Of the oracle's parameters: the sum of the absolute values that the op sums over, for each
-    #: element; by default the oracle of the absolute values.
+    #: Of the oracle's parameters, absolute values: how large the numbers are that each element is
+    #: made of. By default it is found out from the oracle: leave it out unless that takes too long.
     magnitude: NamedCallable | None = None
     #: Raises ValueError or TypeError for arguments outside the contract.
     validate: NamedCallable | None = None

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from opbench.results.errors import OpbenchError
+
 #: One unit. Well below the rounding of float32, so that different numbers don't change places, and
 #: well above that of float64, so that what a unit changes can be told from what float64 rounds.
 UNIT = 2.0**-36
@@ -66,7 +68,7 @@ _BY_NUMBERS = frozenset("add div mul".split())
 _EMPTY = frozenset("empty empty_like empty_strided new_empty new_empty_strided".split())
 
 
-class NotASumError(Exception):
+class NotASumError(OpbenchError):
     """Raised within `OnlySums` by the first operation that does more than to add and multiply."""
 
 

@@ -20,7 +20,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from opbench.harness.correctness.rounding import UNIT, OnlySums, Rounded, moved_input
+from opbench.harness.correctness.rounding import UNIT, NotASumError, OnlySums, Rounded, moved_input
 from opbench.harness.preparation.inputs import Inputs
 from opbench.results.errors import OpFaultError
 
@@ -62,8 +62,8 @@ def of_absolute(
     try:
         with sums:
             sizes = evaluate(absolute, upstream)
-    # Of absolute values an oracle may fail in any way: they are none of its inputs.
-    except OpFaultError:
+    # Of absolute values an oracle may fail: they are none of its inputs.
+    except (NotASumError, OpFaultError):
         return None
     return None if sums.refused else sizes
 

@@ -18,7 +18,7 @@ class Truth:
 
     #: In float64, or the exact integers.
     value: Tensor
-    #: Of each element: the sum of the absolute values that it was summed from.
+    #: Of each element: how large the numbers are that it was made of.
     magnitude: Tensor
 
 
