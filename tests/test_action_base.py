@@ -112,7 +112,7 @@ def test_a_tag_or_a_commit_is_no_branch_of_that_name(tmp_path, origin, kind, dep
 
 
 @pytest.mark.parametrize("depth", [0, 1])
-def test_a_base_without_history_in_common_is_told(tmp_path, origin, depth):
+def test_a_base_without_history_in_common_is_reported(tmp_path, origin, depth):
     lost = git(origin, "commit-tree", "-m", "lost", "main^{tree}")
     git(origin, "branch", "unrelated", lost)
     checkout = checked_out(origin, tmp_path / "work", "change", depth=depth)
@@ -131,7 +131,7 @@ def test_a_base_without_history_in_common_is_told(tmp_path, origin, depth):
 @pytest.mark.parametrize(
     ("base", "target"), [("main", ""), ("HEAD", ""), ("@", ""), ("v2", ""), ("", "main")]
 )
-def test_a_base_that_is_not_before_the_head_is_told(tmp_path, origin, base, target, depth):
+def test_a_base_that_is_not_before_the_head_is_reported(tmp_path, origin, base, target, depth):
     """It would be compared with itself, or with what it has become since, and pass for ever."""
     git(origin, "tag", "v2", "main")
     checkout = checked_out(origin, tmp_path / "work", "main", depth=depth)

@@ -1,4 +1,4 @@
-"""Who may import whom, read from the imports themselves."""
+"""What may import what, read from the imports themselves."""
 
 import ast
 import shutil

@@ -207,7 +207,7 @@ def test_blocks_are_found_and_run(tmp_path):
         ("<!-- contains: x -->\n```sh\necho y\n```", "nothing prints 'x':\ny"),
     ],
 )
-def test_a_block_that_does_not_do_what_it_says_is_told_by_its_line(tmp_path, block, told):
+def test_a_block_that_does_not_do_what_it_says_is_named_by_its_line(tmp_path, block, told):
     page = tmp_path / "page.md"
     page.write_text(block)
     with pytest.raises(AssertionError, match=told):

@@ -109,7 +109,7 @@ def test_each_is_contained_and_named(survived, limits, name):
 
 
 @pytest.mark.parametrize("name", ["segfaults", "segfaults_in_the_race"])
-def test_a_crash_tells_where(survived, name):
+def test_a_crash_names_its_line(survived, name):
     text = survived[1][name].outcome.traceback
     assert "Segmentation fault" in text
     assert f"in {name}" in text

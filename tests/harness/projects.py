@@ -25,7 +25,7 @@ verdicts.FIRST_S = verdicts.SUSPECT_S = 0.05
 from opbench.harness.cli.app import command
 sys.exit(command())
 """
-#: As short as a session can be; whoever isn't decided after the first look is inconclusive.
+#: As short as a session can be; what isn't decided after the first look is inconclusive.
 SHORT = ("--min-slowdown", "90%", "--budget", "1s")
 #: Goes on until it is decided, on a machine that is far too busy as well.
 PATIENT = ("--min-slowdown", "90%", "--budget", "10m")

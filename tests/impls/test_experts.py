@@ -198,12 +198,12 @@ def never_renormalises(logits, k, *, renormalise=True):
         (GATING, "normal", torch.float32, never_renormalises),
     ],
 )
-def test_wrong_answers_are_told_from_right_ones(op, kind, dtype, wrong):
+def test_wrong_answers_differ_from_right_ones(op, kind, dtype, wrong):
     inputs = KIT.make(op, kind, OPS[op].edge["odd"], dtype=dtype)
     assert max(KIT.errors(op, inputs, wrong, dtype)) > 1
 
 
-def test_sums_in_half_precision_are_told_from_right_ones():
+def test_sums_in_half_precision_differ_from_right_ones():
     inputs = KIT.make(COMBINE, "normal", {"T": 4, "K": 600, "D": 5}, dtype=torch.bfloat16)
     inputs = inputs.map(torch.Tensor.abs)
     assert max(KIT.errors(COMBINE, inputs, sums_in_half, torch.bfloat16)) > 1

@@ -100,7 +100,7 @@ def test_a_terminal_shows_phases_and_elapsed_time(tmp_path):
 
 
 def _read(terminal):
-    """All that is written to a terminal until whoever writes there ends."""
+    """All that is written to a terminal until the writer ends."""
     found = b""
     while select.select([terminal], [], [], 120)[0]:
         try:

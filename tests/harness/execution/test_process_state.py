@@ -239,7 +239,7 @@ def test_a_change_that_stays_is_named():
     try:
         torch.set_num_interop_threads(threads)
     except RuntimeError:
-        pass  # whoever came first in this process has set it
+        pass  # what came first in this process has set it
     assert process_state.restore(torch_refuses) == (
         f"inter-op threads ({threads + 1} -> {threads}), which could not be put back",
     )

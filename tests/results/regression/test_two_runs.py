@@ -127,8 +127,8 @@ def test_one_process_claims_no_small_slowdown(tmp_path):
     assert set(verdicts(found).values()) == {"inconclusive"}
     assert min(c.finding.detectable for c in found.findings) == pytest.approx(0.3)
     # Nor that nothing is slower, unless only what is larger matters.
-    lenient = compare(base, head, GateRules(min_slowdown=0.5))
-    assert set(verdicts(lenient).values()) == {"same"}
+    tolerant = compare(base, head, GateRules(min_slowdown=0.5))
+    assert set(verdicts(tolerant).values()) == {"same"}
 
 
 def test_several_processes_claim_more_and_less_where_they_scatter(tmp_path):

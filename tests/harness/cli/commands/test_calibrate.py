@@ -40,7 +40,7 @@ def test_of_one_device_the_document_is_its_ceilings(everywhere, capsys, words):
     assert (told["type"], told["device"]) == ("Ceilings", "cpu")
 
 
-def test_of_several_devices_it_is_a_list_in_the_order_asked_for(everywhere, capsys):
+def test_of_several_devices_it_is_a_list_in_the_order_given(everywhere, capsys):
     told = printed(capsys, "--device", "cuda:1,cpu", "--device", "cuda")
     assert [ceilings["device"] for ceilings in told] == ["cuda:1", "cpu", "cuda"]
 
