@@ -147,14 +147,14 @@ def test_a_base_that_is_not_before_the_head_is_reported(tmp_path, origin, base, 
 
 
 @pytest.mark.parametrize(
-    ("target", "told"),
+    ("target", "reported"),
     [
         ("nobody", "origin has no nobody"),
         ("unrelated", "unrelated and {head} have no history in common"),
         ("change", "change holds {head} already"),
     ],
 )
-def test_the_recipe_refuses_a_base_that_is_none(tmp_path, origin, target, told):
+def test_the_recipe_refuses_a_base_that_is_none(tmp_path, origin, target, reported):
     git(origin, "branch", "unrelated", git(origin, "commit-tree", "-m", "lost", "main^{tree}"))
     command(tmp_path / "bin" / "opbench", OPBENCH)
     command(tmp_path / "gate.sh", recipe())
@@ -170,5 +170,5 @@ def test_the_recipe_refuses_a_base_that_is_none(tmp_path, origin, target, told):
     )
 
     assert done.returncode == 2
-    assert f"gate.sh: {told.format(head=git(checkout, 'rev-parse', 'HEAD'))}" in done.stderr
+    assert f"gate.sh: {reported.format(head=git(checkout, 'rev-parse', 'HEAD'))}" in done.stderr
     assert not (tmp_path / "words.json").exists()

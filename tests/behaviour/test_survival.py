@@ -78,7 +78,7 @@ def limits():
 @pytest.fixture(scope="module")
 def survived(hostile, limits, tmp_path_factory):
     """The run of all of them on one case, and its records by contender."""
-    # By which its processes are told from those of other runs on this machine.
+    # By which its processes are distinguished from those of other runs on this machine.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOKEN", OWN)
         return run_of_all(hostile, limits, tmp_path_factory)

@@ -75,19 +75,19 @@ class Gated:
     error: str
 
     @property
-    def told(self) -> dict[str, Any]:
+    def reported(self) -> dict[str, Any]:
         """What it printed with --json."""
         return json.loads(self.out)
 
     @property
     def verdicts(self) -> dict[str, str]:
         """The verdict on each contender of what it printed with --json."""
-        return {found["contender"]: found["verdict"] for found in self.told["findings"]}
+        return {found["contender"]: found["verdict"] for found in self.reported["findings"]}
 
     @property
     def uncompared(self) -> dict[str, str]:
         """The status of each contender that wasn't compared."""
-        return {item["contender"]: item["status"] for item in self.told["uncompared"]}
+        return {item["contender"]: item["status"] for item in self.reported["uncompared"]}
 
 
 def repository(root: Path, files: Mapping[str, str]) -> Path:

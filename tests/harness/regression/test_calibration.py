@@ -184,8 +184,8 @@ def test_a_gate_reports_it_if_it_goes_by_the_same_rules(tmp_path):
                 spreads=(("twins", 0.01),),
             )
         )
-        told = "on this machine: 1 of 80 unchanged sessions failed (resampled)"
-        assert (told in headline(report_of(folder))) == (name == "same")
+        reported = "on this machine: 1 of 80 unchanged sessions failed (resampled)"
+        assert (reported in headline(report_of(folder))) == (name == "same")
 
 
 @pytest.mark.parametrize(

@@ -133,8 +133,8 @@ BEST = rounds([1.0] * 20)
 def test_loser_is_undecided_until_its_ratio_is_precise():
     race = {"best": BEST, "noisy": rounds([1.5 + 0.4 * (-1) ** i for i in range(20)])}
     assert decided(race, Policy()) == {}
-    told = decided(race, Policy(rules=Rules(precision=1.0)))
-    assert told == {"noisy": "slower", "best": "best"}
+    reported = decided(race, Policy(rules=Rules(precision=1.0)))
+    assert reported == {"noisy": "slower", "best": "best"}
 
 
 def test_futile_contender_is_decided_at_any_precision():

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-#: Registers ops as told in a file, and prints those that are laid to the version.
+#: Registers ops as a file says, and prints those that are laid to the version.
 PROGRAM = """
 import sys
 from pathlib import Path
