@@ -28,8 +28,11 @@ Shape = Mapping[str, int | float | str | bool]
 
 #: Names that the condition of a caveat may ask for.
 CAVEAT_NAMES = CASE_NAMES | {"layout", "machine"}
-#: Of inputs in memory: as they are made, with first and last axis swapped, with gaps.
-LAYOUTS = ("contiguous", "transposed", "sliced")
+#: Of inputs in memory: as they are made; first and last axis swapped; a gap around each element;
+#: rows that are part of wider ones; not at the start of their memory.
+SAME_VALUES = ("contiguous", "transposed", "sliced", "padded", "offset")
+#: Those; elements repeated along an axis without memory of their own; rows 2^31 elements apart.
+LAYOUTS = (*SAME_VALUES, "expanded", "far")
 
 #: By dtype, the error that an element may have, relative to the magnitude that was summed over.
 DEFAULT_TOLERANCE: Mapping[str, float] = {
@@ -288,8 +291,12 @@ class Op:
     #: Of `output` and any arguments and options: what is compared in place of the outputs, where
     #: several outputs are right.
     canonical: NamedCallable | None = None
-    #: The input kinds on which several gradients are right, so that none is checked.
+    #: The input kinds on which several gradients are right, so that none is checked; perhaps the
+    #: layout "expanded", in which elements are equal.
     ungraded: tuple[str, ...] = ()
+    #: The input kinds that make long sums of one sign, in values or gradients: there the gradient
+    #: of every output is 1. They are checked in half precision.
+    long_sums: tuple[str, ...] = ()
     #: Of floating-point outputs, where it isn't that of the inputs.
     output_dtype: str = ""
     #: The program or paper that the op comes from.

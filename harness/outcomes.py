@@ -19,6 +19,9 @@ from opbench.results.records import Case, Failed, Stage, Unsupported
 
 T = TypeVar("T")
 
+#: The beginning of our notes: libraries add notes of their own.
+_NOTE = "opbench: "
+
 
 def catch(stage: Stage, function: Callable[[], T]) -> T | Unsupported | Failed:
     """Call `function`; return its result, or the outcome that stands for what it raised.
@@ -41,7 +44,7 @@ def catch(stage: Stage, function: Callable[[], T]) -> T | Unsupported | Failed:
         trace = traceback.format_exc()
         if _is_memory(error):
             return Failed(stage, f"ran out of memory: {one_line(error)}", trace, "memory")
-        return Failed(stage, one_line(error), trace)
+        return Failed(stage, _reason(error), trace)
 
 
 @contextmanager
@@ -101,6 +104,17 @@ class OpFaults:
             f"{f', and on {len(cases) - 1} more' if len(cases) > 1 else ''})"
             for where, cases in self._faults.items()
         )
+
+
+def note_circumstances(error: Exception, words: str) -> None:
+    """Have the outcome that stands for what was raised tell in which circumstances it was."""
+    error.add_note(f"{_NOTE}{words}: ")
+
+
+def _reason(error: Exception) -> str:
+    """What was raised, after the circumstances that were noted."""
+    notes = (note for note in getattr(error, "__notes__", ()) if note.startswith(_NOTE))
+    return "".join((*(note.removeprefix(_NOTE) for note in notes), one_line(error)))
 
 
 def _is_memory(error: BaseException) -> bool:

@@ -84,7 +84,10 @@ def segment_reduce(
     """segment_reduce's mean along each sequence; it would sum halves in half."""
     number = _number_of_groups(boundaries, groups)
     counts = _group_counts(_groups(boundaries, number), number)
-    wide = hidden.transpose(0, 1).to(accumulator(hidden.dtype))
+    # Copied: of one token, its kernel takes any stride for that of a packed tensor.
+    wide = hidden.transpose(0, 1).to(
+        accumulator(hidden.dtype), copy=True, memory_format=torch.contiguous_format
+    )
     # unsafe: its check refuses lengths that leave tokens over.
     means = torch.segment_reduce(wide, "mean", lengths=counts, axis=1, unsafe=True)
     means = torch.where((counts > 0).unsqueeze(2), means, 0.0)  # the mean of nothing is NaN

@@ -57,7 +57,8 @@ def jacfwd(boundaries: Tensor, *, scale: float = 1.0) -> Tensor:
     """torch.func: columns by vmap over the forward mode."""
     number = most_marks(boundaries)
     differentiate = torch.func.jacfwd(lambda marks: entries(marks, number, scale=scale)[0])
-    jacobian: Tensor = differentiate(boundaries)
+    # The forward mode refuses to differentiate by elements that share their memory.
+    jacobian: Tensor = differentiate(boundaries.contiguous())
     return jacobian.to(boundaries.dtype)
 
 

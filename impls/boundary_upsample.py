@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import torch
 
 from opbench import cpu, floating, impl, triton_device
+from opbench.impls.dtypes import ADDS_IN_HALF
 from opbench.impls.segments import count_slots
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-@impl("boundary_upsample")
+@impl("boundary_upsample", caveats=ADDS_IN_HALF)
 def loop(boundaries: Tensor, shortened: Tensor) -> Tensor:
     """One selection of rows per sequence."""
     columns = zip(shortened.unbind(1), _rows(boundaries), strict=True)
@@ -45,7 +46,7 @@ def gather(boundaries: Tensor, shortened: Tensor) -> Tensor:
     return shortened.gather(0, index)
 
 
-@impl("boundary_upsample")
+@impl("boundary_upsample", caveats=ADDS_IN_HALF)
 def advanced_indexing(boundaries: Tensor, shortened: Tensor) -> Tensor:
     """Indexing with the row and the sequence of every token."""
     rows = _rows(boundaries).T.contiguous()  # the output is laid out as the index is
@@ -59,7 +60,7 @@ def index_select(boundaries: Tensor, shortened: Tensor) -> Tensor:
     return flat.view(boundaries.shape[1], *shortened.shape[1:])
 
 
-@impl("boundary_upsample", supports=floating)
+@impl("boundary_upsample", supports=floating, caveats=ADDS_IN_HALF)
 def embedding(boundaries: Tensor, shortened: Tensor) -> Tensor:
     """As index_select, with the gradient of an embedding table."""
     flat = torch.nn.functional.embedding(_flat_rows(boundaries), shortened.flatten(0, 1))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from opbench import cpu, floating, impl
-from opbench.impls.dtypes import accumulator
+from opbench.impls.dtypes import ADDS_IN_HALF, accumulator
 from opbench.impls.windows2d import Windows, at_tap, padded, pair, strided, tap_rows, windows
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # --- im2col ----------------------------------------------------------------------------------
 
 
-@impl("im2col", name="torch")
+@impl("im2col", name="torch", caveats=ADDS_IN_HALF)
 def unfold(
     x: Tensor, kernel_size: Size, *, stride: Size = 1, padding: Size = 0, dilation: Size = 1
 ) -> Tensor:
@@ -26,7 +26,7 @@ def unfold(
     return torch.nn.functional.unfold(x, kernel_size, dilation, padding, stride)
 
 
-@impl("im2col")
+@impl("im2col", caveats=ADDS_IN_HALF)
 def as_strided(
     x: Tensor, kernel_size: Size, *, stride: Size = 1, padding: Size = 0, dilation: Size = 1
 ) -> Tensor:
@@ -48,7 +48,7 @@ def gather(
     return taps.view(x.shape[0], x.shape[1] * len(rows), rows.shape[1])
 
 
-@impl("im2col")
+@impl("im2col", caveats=ADDS_IN_HALF)
 def loop(
     x: Tensor, kernel_size: Size, *, stride: Size = 1, padding: Size = 0, dilation: Size = 1
 ) -> Tensor:

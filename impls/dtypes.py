@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
-from opbench import supported
+from opbench import Caveat, supported
+
+#: Of contenders whose gradients autograd adds up in the type of the values.
+ADDS_IN_HALF: Mapping[str, Caveat] = {
+    "long_sum": Caveat(
+        "adds up gradients in half precision: float16 counts to 2048, bfloat16 to 256",
+        lambda dtype: dtype in ("float16", "bfloat16"),
+    )
+}
 
 
 @supported("keeps its running sum in a wider type, and float64 has none")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from opbench import floating, impl, supported
-from opbench.impls.dtypes import accumulator
+from opbench.impls.dtypes import ADDS_IN_HALF, accumulator
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -99,7 +99,7 @@ def take_along_dim(matrix: Tensor, indexes: Tensor) -> Tensor:
     return matrix.take_along_dim(indexes, 1)
 
 
-@impl("gather_2d")
+@impl("gather_2d", caveats=ADDS_IN_HALF)
 def index(matrix: Tensor, indexes: Tensor) -> Tensor:
     """Indexing with the row and the column of each element."""
     rows = torch.arange(len(matrix), device=matrix.device)
@@ -113,7 +113,7 @@ def one_hot_bmm(matrix: Tensor, indexes: Tensor) -> Tensor:
     return (ones @ matrix[:, :, None]).squeeze(2)
 
 
-@impl("gather_2d")
+@impl("gather_2d", caveats=ADDS_IN_HALF)
 def loop(matrix: Tensor, indexes: Tensor) -> Tensor:
     """One selection for each row."""
     rows = [row[columns] for row, columns in zip(matrix, indexes, strict=True)]
@@ -123,25 +123,25 @@ def loop(matrix: Tensor, indexes: Tensor) -> Tensor:
 # --- integer_array_indexing ------------------------------------------------------------------
 
 
-@impl("integer_array_indexing", name="index")
+@impl("integer_array_indexing", name="index", caveats=ADDS_IN_HALF)
 def index_coords(matrix: Tensor, coords: Tensor) -> Tensor:
     """Indexing with the columns of the coordinates."""
     return matrix[coords.unbind(1)]
 
 
-@impl("integer_array_indexing")
+@impl("integer_array_indexing", caveats=ADDS_IN_HALF)
 def take(matrix: Tensor, coords: Tensor) -> Tensor:
     """Places in the flattened matrix, then take."""
     return matrix.take(_places(matrix, coords))
 
 
-@impl("integer_array_indexing")
+@impl("integer_array_indexing", caveats=ADDS_IN_HALF)
 def index_select(matrix: Tensor, coords: Tensor) -> Tensor:
     """Places in the flattened matrix, then index_select."""
     return matrix.flatten().index_select(0, _places(matrix, coords))
 
 
-@impl("integer_array_indexing", name="loop", supports=few_coords)
+@impl("integer_array_indexing", name="loop", supports=few_coords, caveats=ADDS_IN_HALF)
 def loop_coords(matrix: Tensor, coords: Tensor) -> Tensor:
     """One element after the other."""
     elements = [matrix[tuple(place)] for place in coords.tolist()]
@@ -151,7 +151,7 @@ def loop_coords(matrix: Tensor, coords: Tensor) -> Tensor:
 # --- collect_rows ----------------------------------------------------------------------------
 
 
-@impl("collect_rows", name="index")
+@impl("collect_rows", name="index", caveats=ADDS_IN_HALF)
 def rows_by_index(matrix: Tensor, indexes: Tensor) -> Tensor:
     """Indexing."""
     return matrix[indexes]
@@ -169,7 +169,7 @@ def rows_by_gather(matrix: Tensor, indexes: Tensor) -> Tensor:
     return matrix.gather(0, indexes[:, None].expand(-1, matrix.shape[1]))
 
 
-@impl("collect_rows")
+@impl("collect_rows", caveats=ADDS_IN_HALF)
 def embedding(matrix: Tensor, indexes: Tensor) -> Tensor:
     """A lookup in an embedding table."""
     return torch.nn.functional.embedding(indexes, matrix)
@@ -190,7 +190,7 @@ def rows_by_one_hot(matrix: Tensor, indexes: Tensor) -> Tensor:
 # --- collect_columns -------------------------------------------------------------------------
 
 
-@impl("collect_columns", name="index")
+@impl("collect_columns", name="index", caveats=ADDS_IN_HALF)
 def columns_by_index(matrix: Tensor, indexes: Tensor) -> Tensor:
     """Indexing."""
     return matrix[:, indexes]
@@ -208,7 +208,7 @@ def columns_by_gather(matrix: Tensor, indexes: Tensor) -> Tensor:
     return matrix.gather(1, indexes.expand(len(matrix), -1))
 
 
-@impl("collect_columns", name="embedding")
+@impl("collect_columns", name="embedding", caveats=ADDS_IN_HALF)
 def columns_by_embedding(matrix: Tensor, indexes: Tensor) -> Tensor:
     """A lookup in the transposed matrix as an embedding table, transposed back."""
     return torch.nn.functional.embedding(indexes, matrix.T).T.contiguous()

@@ -8,6 +8,7 @@ import einops
 import torch
 
 from opbench import impl, supported
+from opbench.impls.dtypes import ADDS_IN_HALF
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,22 +35,28 @@ def few_windows(x: Tensor, window: int, step: int, direction: str) -> bool:
     return direction == "forward" or _number(x, window, step) * x.numel() < 1 << 27
 
 
+@supported("autograd's as_strided gives elements that share their memory the sum of their slopes")
+def unshared(x: Tensor, direction: str) -> bool:
+    """Whether no two elements lie in the same memory, where there is to be a gradient."""
+    return direction == "forward" or not _is_repeated(x)
+
+
 # --- sliding_windows, as views ---------------------------------------------------------------
 
 
-@impl("sliding_windows", board="view", supports=viewed & one_view)
+@impl("sliding_windows", board="view", supports=viewed & one_view, caveats=ADDS_IN_HALF)
 def unfold_view(x: Tensor, window: int, step: int) -> Tensor:
     """Tensor.unfold, with the window's axis put back in its place."""
     return x.unfold(1, window, step).transpose(2, 3).flatten(0, 1)
 
 
-@impl("sliding_windows", board="view", supports=viewed & one_view)
+@impl("sliding_windows", board="view", supports=viewed & one_view, caveats=ADDS_IN_HALF)
 def rearrange_view(x: Tensor, window: int, step: int) -> Tensor:
     """Tensor.unfold and one einops pattern."""
     return einops.rearrange(x.unfold(1, window, step), "b n d w -> (b n) w d")
 
 
-@impl("sliding_windows", board="view", supports=viewed & one_view)
+@impl("sliding_windows", board="view", supports=viewed & one_view & unshared, caveats=ADDS_IN_HALF)
 def as_strided_view(x: Tensor, window: int, step: int) -> Tensor:
     """The strides written down."""
     batch, _, width = x.shape
@@ -63,21 +70,21 @@ def as_strided_view(x: Tensor, window: int, step: int) -> Tensor:
 # --- sliding_windows, copied -----------------------------------------------------------------
 
 
-@impl("sliding_windows")
+@impl("sliding_windows", caveats=ADDS_IN_HALF)
 def unfold(x: Tensor, window: int, step: int) -> Tensor:
     """Tensor.unfold, copied."""
     windows = x.unfold(1, window, step).transpose(2, 3)
     return windows.clone(memory_format=torch.contiguous_format).flatten(0, 1)
 
 
-@impl("sliding_windows")
+@impl("sliding_windows", caveats=ADDS_IN_HALF)
 def rearrange(x: Tensor, window: int, step: int) -> Tensor:
     """Tensor.unfold and one einops pattern, copied."""
     windows = einops.rearrange(x.unfold(1, window, step), "b n d w -> b n w d")
     return windows.clone(memory_format=torch.contiguous_format).flatten(0, 1)
 
 
-@impl("sliding_windows")
+@impl("sliding_windows", caveats=ADDS_IN_HALF)
 def as_strided(x: Tensor, window: int, step: int) -> Tensor:
     """The strides written down, copied; its gradient is added element by element."""
     return _strided(x, window, step).clone(memory_format=torch.contiguous_format).flatten(0, 1)
@@ -92,14 +99,14 @@ def gather(x: Tensor, window: int, step: int) -> Tensor:
     return gathered.view(batch * len(rows), window, width)
 
 
-@impl("sliding_windows")
+@impl("sliding_windows", caveats=ADDS_IN_HALF)
 def index_select(x: Tensor, window: int, step: int) -> Tensor:
     """One selection of tokens, each as often as it is in a window."""
     rows = _rows(x, window, step)
     return x.index_select(1, rows.flatten()).view(len(x) * len(rows), window, x.shape[2])
 
 
-@impl("sliding_windows", supports=few_windows)
+@impl("sliding_windows", supports=few_windows, caveats=ADDS_IN_HALF)
 def slice_loop(x: Tensor, window: int, step: int) -> Tensor:
     """One slice per window, stacked."""
     return torch.stack(_slices(x, window, step), 1).flatten(0, 1)
@@ -168,13 +175,20 @@ def _rows(x: Tensor, window: int, step: int) -> Tensor:
 
 
 def _strided(x: Tensor, window: int, step: int) -> Tensor:
-    """The windows [B, n, window, D], as a view."""
+    """The windows [B, n, window, D], as a view; of a copy where elements share their memory."""
+    # Else autograd gives each of these the sum of all their slopes.
+    x = x.contiguous() if _is_repeated(x) else x
     # Without an offset as_strided keeps that of x.
     batch, _, width = x.shape
     first, token, element = x.stride()
     return x.as_strided(
         (batch, _number(x, window, step), window, width), (first, step * token, token, element)
     )
+
+
+def _is_repeated(x: Tensor) -> bool:
+    """Whether elements are repeated along an axis without memory for it."""
+    return any(step == 0 and size > 1 for size, step in zip(x.shape, x.stride(), strict=True))
 
 
 def _slices(x: Tensor, window: int, step: int) -> list[Tensor]:

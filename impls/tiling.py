@@ -8,6 +8,7 @@ import torch
 from einops import rearrange, repeat
 
 from opbench import impl, supported
+from opbench.impls.dtypes import ADDS_IN_HALF
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +54,7 @@ def tile_by_copy(x: Tensor, copies: int) -> Tensor:
     return torch.expand_copy(x, (copies, *x.shape))
 
 
-@impl("tile", name="stack", supports=several)
+@impl("tile", name="stack", supports=several, caveats=ADDS_IN_HALF)
 def tile_by_stack(x: Tensor, copies: int) -> Tensor:
     """The same matrix stacked."""
     return torch.stack([x] * copies)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from opbench import Cost, Op
-from opbench.suites import array_contracts, array_inputs, array_limits
+from opbench.suites import array_contracts, array_inputs, array_limits, long_sums
 from opbench.suites import array_costs as costs
 from opbench.suites import array_indexes as indexes
 
@@ -89,7 +89,7 @@ temperatures_normalized = Op(
     magnitude=array_contracts.normalized_magnitude,
     cost=costs.weekly(output=7, forward=35, backward=42),
     validate=array_limits.whole_weeks("temperatures_normalized"),
-    ungraded=("constant",),
+    ungraded=("constant", "expanded"),  # days that are repeated make constant weeks
     **_WEEKS,
 )
 
@@ -139,7 +139,8 @@ inverse_cdf = Op(
 _PURCHASES: Mapping[str, Any] = {
     "oracle": array_contracts.total_price,
     "axes": {"K": "kinds of item", "N": "items bought"},
-    "inputs": indexes.PURCHASES,
+    "inputs": {**indexes.PURCHASES, **long_sums.PRICES},
+    "long_sums": tuple(long_sums.PRICES),
     "quick": {
         "tiny": {"K": 5, "N": 7},
         "shop": {"K": 1000, "N": 65536},
@@ -181,6 +182,7 @@ _MATRIX: Mapping[str, Any] = {
     },
     "dtypes": MOVED,
     "grad": ("matrix",),
+    "long_sums": ("long_sum",),
     "boards": ("materialise",),
     "source": SOURCE,
 }
@@ -188,7 +190,7 @@ _MATRIX: Mapping[str, Any] = {
 gather_2d = Op(
     name="gather_2d",
     oracle=array_contracts.gather_2d,
-    inputs=indexes.PICKS_PER_ROW,
+    inputs={**indexes.PICKS_PER_ROW, **long_sums.PICKS_PER_ROW},
     quick={
         "tiny": {"M": 3, "N": 5, "K": 2},
         "labels": {"M": 512, "N": 32000, "K": 1},
@@ -206,7 +208,7 @@ gather_2d = Op(
 collect_rows = Op(
     name="collect_rows",
     oracle=array_contracts.collect_rows,
-    inputs=indexes.ROWS,
+    inputs={**indexes.ROWS, **long_sums.LINES},
     quick={
         "tiny": {"M": 5, "N": 3, "K": 4},
         "shuffle": {"M": 8192, "N": 256, "K": 8192},
@@ -224,7 +226,7 @@ collect_rows = Op(
 collect_columns = Op(
     name="collect_columns",
     oracle=array_contracts.collect_columns,
-    inputs=indexes.COLUMNS,
+    inputs={**indexes.COLUMNS, **long_sums.LINES},
     quick={
         "tiny": {"M": 5, "N": 3, "K": 4},
         "shuffle": {"M": 2048, "N": 1024, "K": 1024},
@@ -243,7 +245,8 @@ integer_array_indexing = Op(
     name="integer_array_indexing",
     oracle=array_contracts.integer_array_indexing,
     axes={"R": "axes", "D": "size of the first axis, one more each next", "B": "coordinates"},
-    inputs=indexes.COORDS,
+    inputs={**indexes.COORDS, **long_sums.COORDS},
+    long_sums=tuple(long_sums.COORDS),
     quick={
         "tiny": {"R": 3, "D": 2, "B": 5},
         "pixels": {"R": 2, "D": 2048, "B": 262_144},

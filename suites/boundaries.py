@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from opbench import Cost, Op
-from opbench.suites import boundary_inputs
+from opbench.suites import boundary_inputs, long_sums
 from opbench.suites.boundary_gradients import boundary_vjp, pooling_matrix, pooling_matrix_jacobian
 from opbench.suites.boundary_inputs import largest, with_chance
 
@@ -206,7 +206,9 @@ boundary_downsample = Op(
         "nonfinite": _nonfinite_tokens,
         "known_groups": _with_groups(3),
         "few_groups": _with_groups(10),
+        **long_sums.DOWNSAMPLE,
     },
+    long_sums=tuple(long_sums.DOWNSAMPLE),
     quick=boundary_inputs.QUICK,
     full=boundary_inputs.FULL,
     edge=boundary_inputs.EDGE,
@@ -225,7 +227,9 @@ boundary_upsample = Op(
         **{kind: _for_upsample(make) for kind, make in _KINDS.items()},
         "nonfinite": _nonfinite_rows,
         "spare_rows": _for_upsample(with_chance(0.2), spare=5),
+        **long_sums.UPSAMPLE,
     },
+    long_sums=tuple(long_sums.UPSAMPLE),
     quick=boundary_inputs.QUICK,
     full=boundary_inputs.FULL,
     edge=boundary_inputs.EDGE,

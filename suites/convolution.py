@@ -9,6 +9,7 @@ from opbench.suites import convolution_contracts as contracts
 from opbench.suites import convolution_inputs as given
 from opbench.suites import convolution_limits as limits
 from opbench.suites import convolution_shapes as shapes
+from opbench.suites import long_sums
 
 if TYPE_CHECKING:
     pass
@@ -121,7 +122,9 @@ im2col = Op(
         "pairs": given.unlike_images(given.normal),
         "channels_last": given.images(given.distinct_channels_last),
         "nonfinite": given.images(given.distinct_nonfinite),
+        **long_sums.COLUMNS,
     },
+    long_sums=tuple(long_sums.COLUMNS),
     quick=shapes.POOLINGS["quick"],
     full=shapes.POOLINGS["full"],
     edge=shapes.POOLINGS["edge"],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from opbench import Cost, Op
 from opbench.suites import expert_contracts as contracts
 from opbench.suites import expert_inputs as given
+from opbench.suites import long_sums
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -149,7 +150,9 @@ moe_combine = Op(
         "normal": given.combining(),
         "unnormalised": given.combining(normalised=False),
         "nonfinite": given.combining(nonfinite=True),
+        **long_sums.COMBINE,
     },
+    long_sums=tuple(long_sums.COMBINE),
     quick={
         "tiny": {"T": 64, "K": 2, "D": 64},
         "base": {"T": 512, "K": 2, "D": 256},
@@ -188,7 +191,9 @@ moe_combine_sorted = Op(
         "zero_weights": given.zero_weight_rows(nonfinite=False),
         "silenced": given.zero_weight_rows(nonfinite=True),
         "nonfinite": given.combining_sorted(nonfinite=True),
+        **long_sums.COMBINE_SORTED,
     },
+    long_sums=tuple(long_sums.COMBINE_SORTED),
     timed=("normal", "skewed"),
     quick={
         "tiny": {"T": 64, "K": 2, "D": 64, "E": 8},
@@ -220,7 +225,8 @@ expert_forward = Op(
     name="expert_forward",
     oracle=contracts.forward,
     axes={"E": "experts", "T": "tokens of an expert", "D": "width", "F": "width of the result"},
-    inputs={"normal": given.forward(), "nan": given.forward(nan=True)},
+    inputs={"normal": given.forward(), "nan": given.forward(nan=True), **long_sums.FORWARD},
+    long_sums=tuple(long_sums.FORWARD),
     quick={
         "tiny": {"E": 8, "T": 16, "D": 64, "F": 128},
         "base": {"E": 8, "T": 128, "D": 256, "F": 512},

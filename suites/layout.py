@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from opbench import Op, Shape
 from opbench.suites import layout_contracts as contracts
 from opbench.suites import layout_inputs as given
+from opbench.suites import long_sums
 
 if TYPE_CHECKING:
     pass
@@ -145,7 +146,8 @@ tile = Op(
     name="tile",
     oracle=contracts.tile,
     axes=_COPIES,
-    inputs=given.kinds(given.one_matrix),
+    inputs={**given.kinds(given.one_matrix), **long_sums.COPIES},
+    long_sums=tuple(long_sums.COPIES),
     quick=_shapes(_COPIES, tiny=(4, 16, 16), base=(64, 224, 224)),
     full=_shapes(_COPIES, cuda=(256, 1024, 1024)),
     edge=_shapes(

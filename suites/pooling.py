@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from opbench import Cost, Op
-from opbench.suites import spans
+from opbench.suites import long_sums, spans
 from opbench.suites.text import text_lengths
 
 if TYPE_CHECKING:
@@ -193,6 +194,19 @@ def _by_ids(make: MakeLengths, spoil: Spoil) -> MakeInputs:
     return inputs
 
 
+def _filled(make: MakeInputs, fill: float) -> MakeInputs:
+    """Another value for the patches without tokens."""
+
+    def inputs(B: int, S: int, D: int, P: int, rng: Generator) -> Mapping[str, Any]:
+        return {**make(B, S, D, P, rng), "fill": fill}
+
+    return inputs
+
+
+#: What patches without tokens hold, where it isn't the default.
+_FILLS = {"filled": 0.25, "filled_nan": math.nan}
+
+
 def _unsorted(B: int, S: int, D: int, P: int, rng: Generator) -> Mapping[str, Any]:
     ids = torch.randint(max(P, 1), (B, S), generator=rng)
     return {"tokens": torch.randn(B, S, D, generator=rng), "ids": ids, "num_patches": P}
@@ -235,7 +249,12 @@ patch_pooling = Op(
     name="patch_pooling",
     oracle=_pool_lengths,
     axes=_AXES,
-    inputs={kind: _by_lengths(*make) for kind, make in _KINDS.items()},
+    inputs={
+        **{kind: _by_lengths(*make) for kind, make in _KINDS.items()},
+        **{kind: _filled(_by_lengths(*_KINDS["empty"]), fill) for kind, fill in _FILLS.items()},
+        **long_sums.POOLED,
+    },
+    long_sums=tuple(long_sums.POOLED),
     quick=_QUICK,
     full=_FULL,
     edge=_EDGE,
@@ -254,9 +273,12 @@ patch_pooling_ids = Op(
     axes=_AXES,
     inputs={
         **{kind: _by_ids(*make) for kind, make in _KINDS.items()},
+        **{kind: _filled(_by_ids(*_KINDS["empty"]), fill) for kind, fill in _FILLS.items()},
         "unsorted": _unsorted,
         "outside": _outside,
+        **long_sums.POOLED_IDS,
     },
+    long_sums=tuple(long_sums.POOLED_IDS),
     quick=_QUICK,
     full=_FULL,
     edge=_EDGE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opbench import Cost, Op
+from opbench.suites import long_sums
 from opbench.suites import reduction_contracts as contracts
 from opbench.suites import reduction_inputs as made
 from opbench.suites import reduction_limits as limits
@@ -138,7 +139,9 @@ global_average_pool = Op(
         "normal": made.maps(made.same),
         "large": made.maps(made.near_the_top),
         "nonfinite": made.maps(made.holes),
+        **long_sums.AVERAGE,
     },
+    long_sums=tuple(long_sums.AVERAGE),
     quick=_MAP_QUICK,
     full=_MAP_FULL,
     edge={**_MAP_EDGE, "no_channel": {"B": 2, "C": 0, "H": 3, "W": 3}},
@@ -179,7 +182,9 @@ batched_dot_product_nd = Op(
         "nonfinite": made.pairs(made.holes),
         "rank2": made.pairs(made.same, rank=2),
         "rank5": made.pairs(made.same, rank=5),
+        **long_sums.DOT_PRODUCT,
     },
+    long_sums=tuple(long_sums.DOT_PRODUCT),
     quick={
         "tiny": {"B": 8, "I": 4, "J": 16},
         "heads": {"B": 4096, "I": 12, "J": 64},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from opbench import Op, Shape
+from opbench.suites import long_sums
 from opbench.suites import window_limits as limits
 
 if TYPE_CHECKING:
@@ -193,7 +194,9 @@ patch_merging_linear = Op(
     inputs={
         "normal": _for_merging_linear(_as_drawn),
         "nonfinite": _for_merging_linear(_with_nan),
+        **long_sums.MERGED,
     },
+    long_sums=tuple(long_sums.MERGED),
     quick=_PATCH_QUICK,
     full=_PATCH_FULL,
     edge=_PATCH_EDGE,
@@ -211,7 +214,9 @@ sliding_windows = Op(
     inputs={
         "normal": _for_windows("x", spoil=_as_drawn),
         "nonfinite": _for_windows("x", spoil=_with_nonfinite),
+        **long_sums.WINDOWS,
     },
+    long_sums=tuple(long_sums.WINDOWS),
     quick={
         "tiny": {"B": 1, "N": 64, "D": 16, "w": 16, "s": 8},
         "base": {"B": 2, "N": 1024, "D": 256, "w": 128, "s": 64},
@@ -234,7 +239,9 @@ window_attention_scores = Op(
     inputs={
         "normal": _for_windows("q", "k", spoil=_as_drawn),
         "nonfinite": _for_windows("q", "k", spoil=_with_nan),
+        **long_sums.SCORES,
     },
+    long_sums=tuple(long_sums.SCORES),
     quick={
         "tiny": {"B": 1, "N": 64, "D": 16, "w": 16, "s": 8},
         "base": {"B": 2, "N": 1024, "D": 256, "w": 128, "s": 64},

@@ -60,11 +60,14 @@ def problems(checked: Sequence[Checked]) -> Iterator[str]:
             kind = type(item.verdict).__name__.upper()
             # Numbers in a wrong value differ from case to case; one line for all of them will do.
             reason = "" if stage in ("value", "gradient") else item.verdict.reason
-            groups.setdefault((kind, item.contender, item.case.op, stage, reason), []).append(item)
+            # Inputs that can't be had are nobody's own fault.
+            name = "every contender" if reason.startswith("layout ") else item.contender
+            groups.setdefault((kind, name, item.case.op, stage, reason), []).append(item)
     for (kind, contender, op, stage, _), items in sorted(groups.items()):
         verdict, case = items[0].verdict, items[0].case
         assert not isinstance(verdict, Right)
-        where = f"{len(items)} cases, first {case.label} ({case.sizes})"
+        number = len({item.case.key for item in items})
+        where = f"{number} cases, first {case.label} ({case.sizes})"
         yield f"{kind} {contender} of {op} on {where}: {stage and stage + ': '}{verdict.reason}"
     yield from _suspicions(checked)
     yield f"{len(checked)} checks of {len({(c.case.op, c.contender) for c in checked})} contenders"

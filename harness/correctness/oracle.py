@@ -35,11 +35,20 @@ class Expected:
     gradients: tuple[Truth, ...]
 
 
-def expect(op: Op, inputs: Inputs, *, dtype: str, seed: int, gradients: bool) -> Expected:
+def expect(
+    op: Op,
+    inputs: Inputs,
+    *,
+    dtype: str,
+    seed: int,
+    gradients: bool,
+    upstream: tuple[Tensor, ...] | None = None,
+) -> Expected:
     """Evaluate the oracle of `op` on `inputs`, which may be in any dtype and layout.
 
     dtype: of the case, for the upstream gradients, which `seed` seeds.
     gradients: whether to differentiate the outputs as well.
+    upstream: the gradient of each output, if not the seeded one.
     Raises OpFaultError where the oracle, the magnitude or `canonical` doesn't work.
     """
     exact = inputs.map(_widen)
@@ -49,7 +58,7 @@ def expect(op: Op, inputs: Inputs, *, dtype: str, seed: int, gradients: bool) ->
     outputs, leaves = _forward(op, "oracle", op.oracle, exact, with_grad)
     magnitudes, magnitude_leaves = _forward(op, label, measure, absolute, with_grad)
     _ensure_same_shapes(op, label, outputs, magnitudes)
-    upstream = upstream_of(op, outputs, dtype=dtype, seed=seed)
+    upstream = upstream or upstream_of(op, outputs, dtype=dtype, seed=seed)
     truths = _truths(outputs, magnitudes)
     with charged_to(op.name, "canonical", op.canonical or op.oracle):
         compared = _truths(comparable(op, outputs, exact), comparable(op, magnitudes, absolute))
@@ -86,15 +95,26 @@ def comparable(op: Op, outputs: tuple[Tensor, ...], inputs: Inputs) -> tuple[Ten
 
 
 def gradient(
-    outputs: tuple[Tensor, ...], leaves: tuple[Tensor, ...], upstream: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...],
+    leaves: tuple[Tensor, ...],
+    upstream: tuple[Tensor, ...],
+    *,
+    keeps_graph: bool = False,
 ) -> tuple[Tensor, ...]:
-    """Gradients of the leaves; zeros for leaves that no output depends on."""
+    """Gradients of the leaves; zeros for leaves that no output depends on.
+
+    keeps_graph: whether another backward pass goes through the same graph.
+    """
     # Autograd refuses outputs that depend on no leaf.
     pairs = [(o, g) for o, g in zip(outputs, upstream, strict=True) if o.requires_grad]
     if not pairs:
         return tuple(torch.zeros_like(leaf) for leaf in leaves)
     gradients = torch.autograd.grad(
-        [o for o, _ in pairs], leaves, [g for _, g in pairs], allow_unused=True
+        [o for o, _ in pairs],
+        leaves,
+        [g for _, g in pairs],
+        allow_unused=True,
+        retain_graph=keeps_graph,
     )
     return tuple(
         torch.zeros_like(leaf) if value is None else value

@@ -8,35 +8,46 @@ result is compared with their truth.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from opbench.harness.correctness import oracle
-from opbench.harness.correctness.checks import (
+from opbench.harness.correctness.gradients import pass_error, truths_by_name
+from opbench.harness.correctness.memory import clone
+from opbench.harness.correctness.outputs import (
     check_form,
-    check_values,
-    gradient_error,
+    check_unchanged,
+    largest_of,
     output_error,
+    value_error,
 )
-from opbench.harness.correctness.reference import Reference, WrongError, clone, refilled
+from opbench.harness.correctness.reference import (
+    Circumstances,
+    Reference,
+    WrongError,
+    memory_shapes,
+    refilled,
+)
 from opbench.harness.outcomes import catch
-from opbench.harness.preparation.inputs import Inputs
 from opbench.harness.preparation.output_modes import as_tuple
+from opbench.harness.preparation.timed_call import TimedCall
 from opbench.results.records import Right, Verdict, Wrong
 
+#: The timed call is checked by more than its first result: what is kept between calls may spoil it.
+_CALLS = 2
 
-@dataclass(frozen=True, slots=True)
-class TimedCall:
-    """The timed call of a contender."""
 
-    call: Callable[[], object]
-    #: The inputs that it is bound to.
-    inputs: Inputs
-    #: The gradient of each output.
-    upstream: tuple[Tensor, ...]
+def check_timed(reference: Reference, timed: TimedCall) -> Verdict:
+    """The verdict on the very call that is timed, bound to the first inputs of `reference`."""
+
+    def checked() -> Right | Wrong:
+        try:
+            with Circumstances("in the call that is timed"):
+                return Right(max(_error_of_timed(reference, timed) for _ in range(_CALLS)))
+        except WrongError as wrong:
+            return wrong.verdict
+
+    return catch("check", checked)
 
 
 def recheck(reference: Reference, function: Callable[..., Any], timed: TimedCall) -> Verdict:
@@ -48,7 +59,7 @@ def recheck(reference: Reference, function: Callable[..., Any], timed: TimedCall
     old = (*timed.inputs.tensors(), *timed.upstream)
     new = (*reference.first.tensors(), *reference.expected_first.upstream)
     # Of a backward pass alone the graph holds the values of its forward pass.
-    fits = [t.shape for t in old] == [t.shape for t in new]
+    fits = memory_shapes(old) == memory_shapes(new)
     forward = reference.case.direction == "forward"
     graded = bool(reference.expected_first.gradients)
     timed_again = fits and (forward or (graded and reference.case.direction == "both"))
@@ -67,7 +78,7 @@ def _recheck_fresh(reference: Reference, function: Callable[..., Any], timed: Ti
     """The largest error of a call of the function itself on the unseen inputs."""
     error = output_error(reference, function, reference.first.map(clone), reference.expected_first)
     if reference.expected_first.gradients:
-        error = max(error, gradient_error(reference, function))
+        error = max(error, pass_error(reference, function))
     return error
 
 
@@ -85,12 +96,13 @@ def _recheck_timed(reference: Reference, function: Callable[..., Any], timed: Ti
 def _error_of_timed(reference: Reference, timed: TimedCall) -> float:
     """The largest error of what the timed call returns now."""
     result, expected = timed.call(), reference.expected_first
+    check_unchanged("an input", reference.first.tensors(), timed.inputs.tensors())
     if reference.case.direction == "forward":
         outputs = as_tuple(result)
         check_form(reference, outputs, timed.inputs, expected)
-        compared = oracle.comparable(reference.op, outputs, reference.first)
-        return check_values(reference, "value", compared, expected.compared)
+        return value_error(reference, outputs, reference.first, expected)
+    check_unchanged("the gradient of its output,", expected.upstream, timed.upstream)
     assert isinstance(result, tuple)
     pairs = zip(result, expected.gradients, strict=True)
     gradients = tuple(torch.zeros_like(t.value) if g is None else g for g, t in pairs)
-    return check_values(reference, "gradient", gradients, expected.gradients)
+    return largest_of(reference, "gradient", gradients, truths_by_name(reference, expected))

@@ -8,18 +8,20 @@ wrong one.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from types import TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from opbench.harness.correctness import oracle
+from opbench.harness.correctness.memory import clone, refill, repeated_axes
 from opbench.harness.declaration.named_arguments import call_named
 from opbench.harness.declare import Op
-from opbench.harness.outcomes import charged_to
+from opbench.harness.outcomes import charged_to, note_circumstances
 from opbench.harness.preparation import inputs
 from opbench.harness.preparation.inputs import Inputs
 from opbench.harness.preparation.output_modes import op_in_mode
@@ -42,6 +44,10 @@ class Reference:
     second: Inputs
     expected_first: oracle.Expected
     expected_second: oracle.Expected
+    #: Of the first inputs, with the gradient that the sum of an output sends back.
+    expected_of_sum: oracle.Expected | None = None
+    #: Of first inputs with NaN or infinity, with some in the gradients of the outputs as well.
+    expected_of_nonfinite: oracle.Expected | None = None
 
 
 class WrongError(Exception):
@@ -52,20 +58,44 @@ class WrongError(Exception):
         self.verdict = Wrong(stage, reason, error)
 
 
-def build_reference(op: Op, case: Case, *, gradients: bool = True) -> Reference:
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """Tells, in what is raised within, in which circumstances it was: "in a second pass"."""
+
+    words: str
+
+    def __enter__(self) -> None:
+        """Nothing is to be done before."""
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, WrongError):
+            verdict = error.verdict
+            reason = f"{self.words}: {verdict.reason}"
+            raise WrongError(verdict.stage, reason, verdict.error) from error
+        if isinstance(error, Exception):
+            note_circumstances(error, self.words)
+
+
+def build_reference(
+    op: Op, case: Case, *, gradients: bool = True, thorough: bool = False
+) -> Reference:
     """Build the inputs of a case and evaluate the oracle on them.
 
-    gradients: whether these are evaluated as well. Raises OpFaultError where one of the op's own
-    functions doesn't work, or refuses these inputs.
+    gradients: whether these are evaluated as well.
+    thorough: whether unusual gradients of the outputs are expected as well.
+    Raises OpFaultError where one of the op's own functions doesn't work, or refuses these inputs.
     """
     op = op_in_mode(op, case.board)
-    gradients = gradients and case.inputs not in op.ungraded
+    ungraded = (*op.ungraded, "far")  # gradients of a view need room for what lies between
+    gradients = gradients and not {case.inputs, case.layout} & set(ungraded)
     built = [inputs.build(op, case, variant=variant) for variant in (0, 1)]
     if op.validate is not None:
         with charged_to(op.name, f"validate, of its own inputs[{case.inputs!r}],", op.validate):
             call_named(op.validate, {**op.defaults, **built[0].values})
-    expect = partial(oracle.expect, op, dtype=case.dtype, seed=case.seed, gradients=gradients)
-    return Reference(
+    expect = partial(_expect, op, case, gradients=gradients)
+    reference = Reference(
         op=op,
         case=case,
         first=built[0],
@@ -73,6 +103,44 @@ def build_reference(op: Op, case: Case, *, gradients: bool = True) -> Reference:
         expected_first=expect(built[0]),
         expected_second=expect(built[1]),
     )
+    if not (thorough and reference.expected_first.gradients):
+        return reference
+    usual = reference.expected_first.upstream
+    of_sum = tuple(gradient.new_ones(()).expand_as(gradient) for gradient in usual)
+    reference = replace(reference, expected_of_sum=expect(built[0], upstream=of_sum))
+    if all(t.isfinite().all() for t in built[0].tensors() if t.is_floating_point()):
+        return reference
+    nonfinite = tuple(map(_with_nonfinite, usual))
+    return replace(reference, expected_of_nonfinite=expect(built[0], upstream=nonfinite))
+
+
+def _with_nonfinite(gradient: Tensor) -> Tensor:
+    """The same gradient with one NaN and one infinity; as it is where it has too few elements."""
+    if gradient.numel() < 3 or not gradient.is_floating_point():
+        return gradient
+    changed = gradient.clone()
+    changed.view(-1)[gradient.numel() // 3] = torch.nan
+    changed.view(-1)[2 * gradient.numel() // 3] = torch.inf
+    return changed
+
+
+def _expect(
+    op: Op,
+    case: Case,
+    given: Inputs,
+    *,
+    gradients: bool,
+    upstream: tuple[Tensor, ...] | None = None,
+) -> oracle.Expected:
+    """The truth about inputs of a case."""
+    expect = partial(
+        oracle.expect, op, given, dtype=case.dtype, seed=case.seed, gradients=gradients
+    )
+    expected = expect(upstream=upstream)
+    if not expected.gradients or case.inputs not in op.long_sums or upstream:
+        return expected
+    # Of both signs they would cancel, and with them the errors of adding them up.
+    return expect(upstream=tuple(gradient.fill_(1) for gradient in expected.upstream))
 
 
 def without_gradients(reference: Reference) -> Reference:
@@ -81,22 +149,26 @@ def without_gradients(reference: Reference) -> Reference:
         replace(e, gradients=()) for e in (reference.expected_first, reference.expected_second)
     )
     case = replace(reference.case, direction="forward")
-    return replace(reference, case=case, expected_first=first, expected_second=second)
+    return replace(
+        reference,
+        case=case,
+        expected_first=first,
+        expected_second=second,
+        expected_of_sum=None,
+        expected_of_nonfinite=None,
+    )
 
 
 def with_unseen_inputs(reference: Reference) -> Reference:
     """The same reference with new first inputs, if possible in the same shapes."""
-    shapes = [tensor.shape for tensor in reference.first.tensors()]
+    shapes = memory_shapes(reference.first.tensors())
     # Shapes may depend on values.
     for _ in range(DRAWS):
         drawn = inputs.build(reference.op, reference.case, variant=secrets.randbits(32))
-        if [tensor.shape for tensor in drawn.tensors()] == shapes:
+        if memory_shapes(drawn.tensors()) == shapes:
             break
     gradients = bool(reference.expected_first.gradients)
-    case = reference.case
-    truth = oracle.expect(
-        reference.op, drawn, dtype=case.dtype, seed=case.seed, gradients=gradients
-    )
+    truth = _expect(reference.op, reference.case, drawn, gradients=gradients)
     return replace(reference, first=drawn, expected_first=truth)
 
 
@@ -105,32 +177,15 @@ def call(function: Callable[..., Any], given: Inputs) -> Any:
     return function(*given.args, **given.options)
 
 
-def clone(tensor: Tensor) -> Tensor:
-    """A copy with the same strides and gaps."""
-    copy = torch.empty_strided(
-        tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device
-    )
-    if not tensor.is_contiguous():
-        # The gaps between the elements must still hold garbage.
-        copy = torch.as_strided(
-            tensor.as_strided((extent(tensor),), (1,), tensor.storage_offset()).clone(),
-            tensor.shape,
-            tensor.stride(),
-        )
-    return copy.copy_(tensor)
-
-
-def extent(tensor: Tensor) -> int:
-    """The number of elements that a tensor spans in memory, gaps included."""
-    if tensor.numel() == 0:
-        return 0
-    return 1 + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
-
-
 def refilled(given: Inputs, source: Inputs) -> Inputs:
     """The values of `source` in the memory of `given`; a copy where their shapes differ."""
-    if [t.shape for t in given.tensors()] != [t.shape for t in source.tensors()]:
+    if memory_shapes(given.tensors()) != memory_shapes(source.tensors()):
         return source.map(clone)
     values = iter(source.tensors())
-    refilled = given.map(lambda tensor: tensor.copy_(next(values)))
+    refilled = given.map(lambda tensor: refill(tensor, next(values)))
     return Inputs(source.names, refilled.args, source.options)
+
+
+def memory_shapes(tensors: Iterable[Tensor]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Of each tensor the shape, and the axes along which it repeats its elements."""
+    return [(tuple(tensor.shape), repeated_axes(tensor)) for tensor in tensors]

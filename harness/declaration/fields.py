@@ -86,6 +86,7 @@ _OF_OP: Mapping[str, tuple[Test, str]] = {
     "consumer": _FUNCTION,
     "canonical": _FUNCTION,
     "ungraded": _NAMES,
+    "long_sums": _NAMES,
     "output_dtype": (_is_text, "the name of a dtype"),
     "source": (_is_text, "a text"),
 }
@@ -94,7 +95,7 @@ _OF_OP: Mapping[str, tuple[Test, str]] = {
 def check_op(op: Any) -> None:
     """Raise DeclarationError, naming the op and the field, where one isn't what it should be."""
     # A list is as good as a tuple, but could be changed later, and can't be hashed.
-    for name in ("timed", "dtypes", "grad", "boards", "ungraded"):
+    for name in ("timed", "dtypes", "grad", "boards", "ungraded", "long_sums"):
         if isinstance(getattr(op, name), list):
             # The op is frozen, but nobody has it yet.
             object.__setattr__(op, name, tuple(getattr(op, name)))
@@ -191,7 +192,8 @@ def _check_values(op: Any) -> None:
     for what, names, allowed in (
         ("board", op.boards, BOARDS),
         ("timed", op.timed, tuple(op.inputs)),
-        ("ungraded", op.ungraded, tuple(op.inputs)),
+        ("ungraded", op.ungraded, (*op.inputs, "expanded")),
+        ("long_sums", op.long_sums, tuple(op.inputs)),
         ("grad", op.grad, op.arguments),
         ("dtypes without a tolerance:", op.dtypes, tuple(op.tolerance)),
     ):

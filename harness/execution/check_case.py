@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
+from torch._functorch import config as functorch_config
+
 from opbench.harness.catalog import Catalog
 from opbench.harness.correctness import checks
 from opbench.harness.correctness.costs import cost_of
@@ -22,6 +24,7 @@ from opbench.harness.execution import process_state
 from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import TaintedError, reference_of, settings
 from opbench.harness.outcomes import catch
+from opbench.harness.planning.cases import is_thorough
 from opbench.harness.planning.selection import Race
 from opbench.harness.preparation.output_modes import function_in_mode
 from opbench.harness.preparation.resolve import ensure_supported, resolve
@@ -51,7 +54,14 @@ class CaseChecker:
         """Check the contenders one after the other, with the settings of the case in force."""
         case = race.case
         observer.begin("", "inputs")
-        reference = catch("inputs", partial(reference_of, self._catalog, case, gradients=True))
+        op = self._catalog.op(case.op)
+        thorough = {
+            name
+            for name in race.contenders
+            if is_thorough(op, self._catalog.impl(case.op, name), case)
+        }
+        make = partial(reference_of, self._catalog, case, gradients=True, thorough=bool(thorough))
+        reference = catch("inputs", make)
         if isinstance(reference, Reference):
             cost_of(reference)  # isn't needed here, but a race should not be the first to try it
         right: dict[str, Callable[..., Any]] = {}
@@ -66,7 +76,7 @@ class CaseChecker:
                 # A contender without a gradient is held to its values.
                 expected = without_gradients(reference)
                 function = self._function(expected, contender)
-            verdict = _verdict(expected, function)
+            verdict = _verdict(expected, function, thorough=name in thorough)
             observer.done(name, verdict)
             if isinstance(verdict, Failed) and verdict.cause == "memory":
                 raise TaintedError(verdict.reason)
@@ -115,13 +125,16 @@ def _patient_compiler() -> AbstractContextManager[None]:
     return patched
 
 
-def _verdict(reference: Reference, function: Callable[..., Any] | Unsupported | Failed) -> Verdict:
+def _verdict(
+    reference: Reference, function: Callable[..., Any] | Unsupported | Failed, *, thorough: bool
+) -> Verdict:
     """The verdict of the check; Wrong also where it changed state, which is put back."""
     if isinstance(function, Unsupported | Failed):
         return function
     before = process_state.read()
-    with _patient_compiler():
-        verdict = checks.check(reference, function)
+    # Thoroughly checked, a graph is gone through twice: it must not give its buffers away.
+    with _patient_compiler(), functorch_config.patch(donated_buffer=not thorough):
+        verdict = checks.check(reference, function, thorough=thorough)
     changes = process_state.restore(before)
     if changes and isinstance(verdict, Right):
         return Wrong("state", f"changed {', '.join(changes)}")

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from opbench.harness.correctness import recheck
-from opbench.harness.correctness.recheck import TimedCall
 from opbench.harness.correctness.reference import Reference, with_unseen_inputs
 from opbench.harness.execution import process_state
 from opbench.harness.preparation.compiler import compilations
+from opbench.harness.preparation.timed_call import TimedCall
 from opbench.results.records import Failed, Right, Unsupported, Wrong
 
 #: New inputs are drawn when their oracle takes at most this share of the time since the last.
@@ -31,16 +31,14 @@ class UnseenInputs:
         self._draw_s = 0.0
 
     def recheck(
-        self, function: Callable[..., Any], call: Callable[[], object]
+        self, function: Callable[..., Any], timed: TimedCall
     ) -> Failed | Unsupported | Wrong | None:
         """The outcome of a contender that fails on them; None if it is still right.
 
         Where the graph of the timed call can take other inputs, they are put into the very memory
         that is timed, so that answers from a cache show.
         """
-        unseen = self._draw()
-        timed = TimedCall(call, self.reference.first, self.reference.expected_first.upstream)
-        verdict = recheck.recheck(unseen, function, timed)
+        verdict = recheck.recheck(self._draw(), function, timed)
         return None if isinstance(verdict, Right) else verdict
 
     def _draw(self) -> Reference:
@@ -60,14 +58,14 @@ class CaseMonitor:
         self,
         reference: Reference,
         functions: Mapping[str, Callable[..., Any]],
-        calls: Mapping[str, Callable[[], object]],
+        timed: Mapping[str, TimedCall],
         *,
         announce: Callable[[str], None],
     ) -> None:
-        """functions, calls: of each contender, plain and bound. announce: called with its name."""
+        """functions, timed: of each contender, plain and bound. announce: called with its name."""
         self._unseen = UnseenInputs(reference)
         self._functions = functions
-        self._calls = calls
+        self._timed = timed
         self._announce = announce
         self._state: process_state.GlobalState | None = None
         self._quick: tuple[object, ...] = ()
@@ -90,7 +88,7 @@ class CaseMonitor:
 
     def recheck(self, name: str) -> Failed | Unsupported | Wrong | None:
         """The outcome of a contender that fails on unseen inputs; None if it is still right."""
-        return self._unseen.recheck(self._functions[name], self._calls[name])
+        return self._unseen.recheck(self._functions[name], self._timed[name])
 
 
 def recompiled() -> Failed:

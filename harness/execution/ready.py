@@ -21,6 +21,8 @@ from torch._functorch import config as functorch_config
 from opbench.harness.catalog import Catalog
 from opbench.harness.correctness import checks
 from opbench.harness.correctness.caveats import MachineFacts, expected_failure, machine_facts
+from opbench.harness.correctness.memory import clone
+from opbench.harness.correctness.recheck import check_timed
 from opbench.harness.correctness.reference import Reference, build_reference
 from opbench.harness.declaration.support import interprets_triton
 from opbench.harness.declare import Impl
@@ -33,6 +35,7 @@ from opbench.harness.planning.selection import Race
 from opbench.harness.preparation import timed_call
 from opbench.harness.preparation.output_modes import function_in_mode
 from opbench.harness.preparation.resolve import ensure_supported, resolve
+from opbench.harness.preparation.timed_call import TimedCall
 from opbench.harness.timing.clock import Clock, EventClock, HostClock
 from opbench.results.records import (
     Case,
@@ -59,12 +62,17 @@ class Ready:
 
     #: The contender, compiled and called once.
     function: Callable[..., Any]
-    #: The function bound to the case's inputs: the timed call.
-    call: Callable[[], object]
+    #: The function bound to copies of the case's inputs.
+    timed: TimedCall
     #: Seconds that resolving, compiling and the first call took.
     preparation_s: float
     #: The largest error, as a multiple of the tolerance.
     error: float
+
+    @property
+    def call(self) -> Callable[[], object]:
+        """The call that is timed."""
+        return self.timed.call
 
 
 def make_ready(reference: Reference, contender: Impl) -> Ready | Outcome:
@@ -89,11 +97,16 @@ def interpreted(contender: Impl) -> Unsupported | None:
     return None
 
 
-def bound_call(reference: Reference, function: Callable[..., Any]) -> Callable[[], object]:
-    """One pass of `function` on the case's inputs, as the race, the profile and pytest time it."""
-    first, upstream = reference.first, reference.expected_first.upstream
+def bound_call(reference: Reference, function: Callable[..., Any]) -> TimedCall:
+    """One pass of `function` on the case's inputs, as the race, the profile and pytest time it.
+
+    On copies of its own: what it does to them harms nobody else.
+    """
+    given, upstream = reference.first.map(clone), map(clone, reference.expected_first.upstream)
     direction, grad = reference.case.direction, reference.op.grad
-    return timed_call.bind(function, first, direction=direction, grad=grad, upstream=upstream)
+    return timed_call.bind(
+        function, given, direction=direction, grad=grad, upstream=tuple(upstream)
+    )
 
 
 @contextmanager
@@ -114,15 +127,18 @@ def settings(case: Case, *, reset_compiler: bool = True) -> Iterator[None]:
         torch.set_grad_enabled(graph)
 
 
-def reference_of(catalog: Catalog, case: Case, *, gradients: bool = False) -> Reference:
+def reference_of(
+    catalog: Catalog, case: Case, *, gradients: bool = False, thorough: bool = False
+) -> Reference:
     """The reference of a case.
 
-    gradients: whether they are checked in the forward pass as well. Raises UnsupportedError where
+    gradients: whether they are checked in the forward pass as well.
+    thorough: whether a thorough check is to follow. Raises UnsupportedError where
     the case's device isn't here.
     """
     ensure_device(case.device)
     gradients = gradients or case.direction != "forward"
-    return build_reference(catalog.op(case.op), case, gradients=gradients)
+    return build_reference(catalog.op(case.op), case, gradients=gradients, thorough=thorough)
 
 
 def try_reference(catalog: Catalog, race: Race, observer: Observer) -> Reference | None:
@@ -157,10 +173,13 @@ def _make_ready(reference: Reference, contender: Impl) -> Ready | Outcome:
         return Unsupported(f"admits to be wrong here: {admitted}")
     if not isinstance(verdict, Right):
         return verdict
-    call = catch("bind", partial(bound_call, reference, function))
-    if isinstance(call, Failed | Unsupported):
-        return call
-    return Ready(function, call, preparation_s, verdict.error)
+    timed = catch("bind", partial(bound_call, reference, function))
+    if not isinstance(timed, TimedCall):
+        return timed
+    again = check_timed(reference, timed)
+    if not isinstance(again, Right):
+        return again
+    return Ready(function, timed, preparation_s, max(verdict.error, again.error))
 
 
 @functools.cache

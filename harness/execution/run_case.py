@@ -71,7 +71,7 @@ def _race(
     monitor = CaseMonitor(
         reference,
         {name: entry.function for name, entry in ready.items()},
-        {name: entry.call for name, entry in ready.items()},
+        {name: entry.timed for name, entry in ready.items()},
         announce=lambda name: observer.begin(name, "race"),
     )
     return interleaving.measure(

@@ -83,7 +83,7 @@ def bind(workload: Workload, contender: Impl, case: Case) -> BoundCall | Outcome
         ready = make_ready(workload.reference, contender)
         if not isinstance(ready, Ready):
             return ready
-        return BoundCall(ready.call, partial(workload.recheck, ready.function, ready.call))
+        return BoundCall(ready.call, partial(workload.recheck, ready.function, ready.timed))
     refusal = interpreted(contender)
     if refusal is not None:
         return refusal
@@ -100,10 +100,10 @@ def _unchecked(op: Op, given: Inputs, contender: Impl, case: Case) -> BoundCall:
     function: Callable[..., Any] = function_in_mode(op, contender, resolve(contender), case.board)
     outputs = as_tuple(function(*given.args, **given.options))
     upstream = oracle.upstream_of(op, outputs, dtype=case.dtype, seed=case.seed)
-    call = timed_call.bind(
+    timed = timed_call.bind(
         function, given, direction=case.direction, grad=op.grad, upstream=upstream
     )
-    return BoundCall(call, _unchecked_again)
+    return BoundCall(timed.call, _unchecked_again)
 
 
 def _unchecked_again() -> None:

@@ -13,13 +13,13 @@ from functools import partial
 
 from opbench.harness.catalog import Catalog
 from opbench.harness.declaration.suggestions import listed, near
-from opbench.harness.declare import LAYOUTS, Impl, Op, Shape, board_of, races_on
+from opbench.harness.declare import LAYOUTS, SAME_VALUES, Impl, Op, Shape, board_of, races_on
 from opbench.harness.planning.expression import matches
 from opbench.harness.planning.refusal import why_nothing, without_contender
 from opbench.harness.planning.selection import Race, Selection, ensure_known, selected_ops
 from opbench.harness.system.cores import usable_cores
 from opbench.results.errors import SelectionError
-from opbench.results.records import Case
+from opbench.results.records import Case, Direction
 
 
 def plan(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
@@ -58,6 +58,20 @@ def is_as_large(case: Case, other: Case) -> bool:
         value >= axes[name] if isinstance(value, int | float) else value == axes[name]  # type: ignore[operator]
         for name, value in case.axes
     )
+
+
+def is_thorough(op: Op, contender: Impl, case: Case) -> bool:
+    """Whether a check calls a contender in unusual circumstances as well.
+
+    That is done on the first edge shape and in the first dtype; what is compiled would be compiled
+    anew for each of them.
+    """
+    return _is_simple(op, case) and case.dtype == op.dtypes[0] and contender.prepare is None
+
+
+def _is_simple(op: Op, case: Case) -> bool:
+    """Whether a case has the first edge shape, in contiguous inputs."""
+    return case.shape == next(iter(op.edge or op.quick)) and case.layout == LAYOUTS[0]
 
 
 def _select(
@@ -137,19 +151,46 @@ def _checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
     simple = replace(
         selection, layouts=LAYOUTS[:1], directions=("both",), threads=selection.threads or 1
     )
-    strided = replace(simple, layouts=LAYOUTS[1:])
+    strided = replace(simple, layouts=_LAYOUTS_PER_DTYPE)
     for mode in _output_modes(op, selection):
         for kind in kinds:
-            yield from _variants(op, simple, shapes[0], (mode, kind), dtypes=op.dtypes)
+            # How a consumer takes NaN, say, is no matter of who made it.
+            if mode == "consume" and kind != first:
+                continue
+            dtypes = _HALF if kind in op.long_sums else op.dtypes
+            dtypes = tuple(name for name in dtypes if name in op.dtypes)
+            yield from _variants(op, simple, shapes[0], (mode, kind), dtypes=dtypes)
         if first in kinds:
             for shape in shapes[1:]:
                 yield from _variants(op, simple, shape, (mode, first), dtypes=op.dtypes)
             yield from _variants(op, strided, shapes[0], (mode, first), dtypes=op.dtypes)
+            yield from _in_unusual_layouts(op, simple, shapes[0], (mode, first))
             if not selection.threads and usable_cores() > 1:
                 on_all_cores = replace(simple, threads=usable_cores())
                 yield from _variants(
                     op, on_all_cores, shapes[0], (mode, first), dtypes=op.dtypes[:1]
                 )
+
+
+#: The types in which a sum of thousands goes wrong.
+_HALF = ("float16", "bfloat16")
+#: Layouts that are checked in every dtype; the others in the first one.
+_LAYOUTS_PER_DTYPE = ("transposed", "sliced")
+#: The gradient of a view of rows far apart has room for what lies between them.
+_FORWARD_LAYOUTS = ("far",)
+
+
+def _in_unusual_layouts(
+    op: Op, simple: Selection, shape: tuple[str, Shape], mode_and_kind: tuple[str, str]
+) -> Iterator[Case]:
+    """The cases of one shape and dtype in the layouts that other cases don't have."""
+    for layout in LAYOUTS[1:] if op.arguments else ():
+        if layout not in _LAYOUTS_PER_DTYPE:
+            directions: tuple[Direction, ...] = (
+                ("forward",) if layout in _FORWARD_LAYOUTS else simple.directions
+            )
+            laid_out = replace(simple, layouts=(layout,), directions=directions)
+            yield from _variants(op, laid_out, shape, mode_and_kind, dtypes=op.dtypes[:1])
 
 
 def _raced_on(op: Op, contender: Impl, case: Case) -> bool:
@@ -166,8 +207,10 @@ def _checked_on(op: Op, contender: Impl, case: Case, *, threads: int) -> bool:
     if case.board not in (board_of(op, contender), "consume"):
         return False
     if contender.prepare is not None:
-        is_simple = case.shape == next(iter(op.edge or op.quick)) and case.layout == LAYOUTS[0]
-        if case.threads != threads or not (is_simple or case.dtype == op.dtypes[0]):
+        if case.threads != threads or not (_is_simple(op, case) or case.dtype == op.dtypes[0]):
+            return False
+        # Each would be compiled for.
+        if case.layout not in SAME_VALUES or case.inputs in op.long_sums:
             return False
     return _raced_on(op, contender, case)
 

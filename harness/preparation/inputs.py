@@ -8,7 +8,7 @@ layout and device are applied here, so that an op declares its inputs once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,7 @@ from torch import Tensor
 from opbench.harness.declaration.named_arguments import call_named, is_default
 from opbench.harness.declare import Op
 from opbench.harness.outcomes import charged_to, op_fault
+from opbench.harness.preparation.layouts import far_apart, laid_out, repeated
 from opbench.results.records import Case
 
 
@@ -63,29 +64,41 @@ class Inputs:
         )
         return Inputs(self.names, args, self.options), tuple(leaves)
 
+    def leaf_names(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """A name for each leaf that `leaves` makes: "weights", or "parts[1]" in a list."""
+        found: list[str] = []
+        for name, value in zip(self.names, self.args, strict=True):
+            tensors = tensors_in(value) if name in names else ()
+            several = isinstance(value, list | tuple)
+            found += [
+                f"{name}[{place}]" if several else name
+                for place, tensor in enumerate(tensors)
+                if tensor.is_floating_point()
+            ]
+        return tuple(found)
+
     def tensors(self) -> tuple[Tensor, ...]:
         """Every tensor of the arguments and options."""
-        tensors: list[Tensor] = []
+        return tensors_in((self.args, tuple(self.options.values())))
 
-        def collect(tensor: Tensor) -> Tensor:
-            tensors.append(tensor)
-            return tensor
-
-        self.map(collect)
-        return tuple(tensors)
+    def with_tensors(self, tensors: Sequence[Tensor]) -> Inputs:
+        """The same inputs with other tensors, in the order of `tensors`."""
+        values = iter(tensors)
+        return self.map(lambda _: next(values))
 
 
 def build(op: Op, case: Case, *, variant: int = 0) -> Inputs:
     """The inputs of `case`.
 
     variant: another one has other values, in the same shapes as a rule.
-    Raises OpFaultError where the op's function raises, or returns other names than the op's.
+    Raises OpFaultError where the op's function raises, or returns other names than the op's,
+    UnsupportedError where its values can't be laid out so.
     """
     axes, dtype = dict(case.axes), getattr(torch, case.dtype)
     made = _generate(op, case, axes, _seed(case, variant))
 
     def place(tensor: Tensor) -> Tensor:
-        return _laid_out(_cast(tensor, dtype).to(case.device), case.layout)
+        return _cast(tensor, dtype).to(case.device)
 
     args = tuple(made[name] for name in op.arguments)
     # Set by the shape, or made with the arguments. Those at their default are left out, so that a
@@ -95,7 +108,33 @@ def build(op: Op, case: Case, *, variant: int = 0) -> Inputs:
         for name, value in {**axes, **made}.items()
         if name in op.options and not is_default(value, op.defaults[name])
     }
-    return Inputs(op.arguments, args, options).map(place)
+    return _laid_out(op, Inputs(op.arguments, args, options).map(place), case.layout)
+
+
+def _laid_out(op: Op, given: Inputs, layout: str) -> Inputs:
+    """The inputs in a layout; in `expanded` of fewer values, as elements share their memory."""
+    if layout == "expanded":
+        return given.with_tensors(
+            repeated(given.tensors(), lambda tensors: _accepts(op, given.with_tensors(tensors)))
+        )
+    if layout == "far":
+        return given.with_tensors(far_apart(given.tensors()))
+    return given.map(lambda tensor: laid_out(tensor, layout))
+
+
+def _accepts(op: Op, given: Inputs) -> bool:
+    """Whether inputs of which some elements are repeated are still within the op's contract.
+
+    Without `validate` rows may be repeated, but not the elements of a tensor of one axis, which may
+    be indexes that have to differ, or probabilities that sum to 1.
+    """
+    if op.validate is None:
+        return not any(t.ndim == 1 and t.stride() == (0,) for t in given.tensors())
+    try:
+        call_named(op.validate, {**op.defaults, **given.values})
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _generate(op: Op, case: Case, axes: Mapping[str, object], seed: int) -> Mapping[str, Any]:
@@ -137,6 +176,18 @@ def map_tensors(change: Callable[[Tensor], Tensor], value: Any) -> Any:
     return value
 
 
+def tensors_in(value: Any) -> tuple[Tensor, ...]:
+    """Every tensor in a value; lists and tuples are walked."""
+    tensors: list[Tensor] = []
+
+    def collect(tensor: Tensor) -> Tensor:
+        tensors.append(tensor)
+        return tensor
+
+    map_tensors(collect, value)
+    return tuple(tensors)
+
+
 def _seed(case: Case, variant: int) -> int:
     """The seed of a case's inputs."""
     # Neither the device, the dtype nor the direction, so that their cases share their values.
@@ -150,29 +201,3 @@ def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
         return tensor.to(dtype) if tensor.is_floating_point() else tensor
     # Most values lie between -3 and 3: as they are, few integers would be left of them.
     return tensor.nan_to_num(posinf=0, neginf=0).mul(100).to(dtype)
-
-
-def _laid_out(tensor: Tensor, layout: str) -> Tensor:
-    """The same values: contiguous, with first and last axis swapped in memory, or with gaps.
-
-    Input kinds make contiguous tensors, but for those that are about another order of the axes.
-    """
-    if layout == "contiguous" or tensor.ndim == 0:
-        return tensor.clone()  # makes expanded tensors and slices contiguous
-    if layout == "transposed":
-        return tensor.transpose(0, -1).contiguous().transpose(0, -1)
-    gaps = tensor.new_full((*tensor.shape[:-1], 2 * tensor.shape[-1] + 1), _GARBAGE[_kind(tensor)])
-    # A gap before and after each element.
-    view = gaps[..., 1::2]
-    return view.copy_(tensor)
-
-
-#: In the gaps of a sliced input: a contender that reads them gives a wrong answer.
-_GARBAGE: Mapping[str, float | int | bool] = {"float": float("nan"), "int": 99, "bool": True}
-
-
-def _kind(tensor: Tensor) -> str:
-    """The key of a tensor's garbage."""
-    if tensor.is_floating_point():
-        return "float"
-    return "bool" if tensor.dtype == torch.bool else "int"

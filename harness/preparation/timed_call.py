@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,18 @@ from opbench.harness.preparation.inputs import Inputs
 from opbench.harness.preparation.output_modes import as_tuple
 
 
+@dataclass(frozen=True, slots=True)
+class TimedCall:
+    """The timed call of a contender, on memory of its own."""
+
+    #: Does one pass.
+    call: Callable[[], object]
+    #: The inputs that it is bound to.
+    inputs: Inputs
+    #: The gradient of each output.
+    upstream: tuple[Tensor, ...]
+
+
 def bind(
     function: Callable[..., Any],
     given: Inputs,
@@ -20,8 +33,8 @@ def bind(
     direction: str,
     grad: tuple[str, ...],
     upstream: tuple[Tensor, ...],
-) -> Callable[[], object]:
-    """A function without arguments that does one pass of `function` on `given`.
+) -> TimedCall:
+    """The call that does one pass of `function` on `given`.
 
     For the backward pass the graph is built here, once, and retained. Gradients are returned and
     never accumulated, so that there is nothing to clear between calls. A gradient that is an
@@ -29,6 +42,18 @@ def bind(
     grad: names of the arguments to differentiate.
     upstream: the gradient of each output, drawn outside of what is timed.
     """
+    call = _one_pass(function, given, direction, grad, upstream)
+    return TimedCall(call, given, upstream)
+
+
+def _one_pass(
+    function: Callable[..., Any],
+    given: Inputs,
+    direction: str,
+    grad: tuple[str, ...],
+    upstream: tuple[Tensor, ...],
+) -> Callable[[], object]:
+    """A function without arguments that does the pass `direction`."""
     if direction == "forward":
         return partial(function, *given.args, **given.options)
     bound, leaves = given.leaves(grad)

@@ -28,7 +28,7 @@ class Case:
     inputs: str
     dtype: str = "float32"
     device: str = "cpu"
-    #: How tensors lie in memory: "contiguous", "transposed" or "sliced".
+    #: How tensors lie in memory: "contiguous", "transposed", "sliced", …
     layout: str = "contiguous"
     #: The pass.
     direction: Direction = "forward"

@@ -37,6 +37,7 @@ FailedCheck = Literal[
     "aliasing",
     "contiguity",
     "inputs",
+    "results",
     "cache",
     "state",
     "leftovers",

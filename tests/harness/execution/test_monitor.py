@@ -22,10 +22,10 @@ def watched(catalog, function, *, direction="forward", op="row_sum", expression=
     selection = Selection(names=(op,), expression=expression, directions=(direction,))
     race = opbench.plan(catalog, selection)[0]
     reference = ready.reference_of(catalog, race.case)
-    call = ready.bound_call(reference, function)
+    timed = ready.bound_call(reference, function)
     announced = []
-    monitor = CaseMonitor(reference, {"it": function}, {"it": call}, announce=announced.append)
-    return monitor, reference, call, announced
+    monitor = CaseMonitor(reference, {"it": function}, {"it": timed}, announce=announced.append)
+    return monitor, reference, timed.call, announced
 
 
 def honest(x, *, scale=1.0):
