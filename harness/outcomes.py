@@ -106,9 +106,9 @@ class OpFaults:
         )
 
 
-def note_circumstances(error: Exception, words: str) -> None:
+def note_circumstances(error: Exception, circumstances: str) -> None:
     """Have the outcome that stands for what was raised tell in which circumstances it was."""
-    error.add_note(f"{_NOTE}{words}: ")
+    error.add_note(f"{_NOTE}{circumstances}: ")
 
 
 def _reason(error: Exception) -> str:

@@ -45,7 +45,7 @@ def scatter_add(
     padding: Size = 0,
     dilation: Size = 1,
 ) -> Tensor:
-    """Slopes added to the places that PyTorch's own maximum returns."""
+    """Gradients added to the places that PyTorch's own maximum returns."""
     chosen = _indices(x, kernel_size, stride, padding, dilation)
     total = torch.zeros_like(x.flatten(2), dtype=accumulator(x.dtype))
     total.scatter_add_(2, chosen.flatten(2), grad_out.flatten(2).to(total.dtype))

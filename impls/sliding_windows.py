@@ -35,7 +35,9 @@ def few_windows(x: Tensor, window: int, step: int, direction: str) -> bool:
     return direction == "forward" or _number(x, window, step) * x.numel() < 1 << 27
 
 
-@supported("autograd's as_strided gives elements that share their memory the sum of their slopes")
+@supported(
+    "autograd's as_strided gives elements that share their memory the sum of their gradients"
+)
 def unshared(x: Tensor, direction: str) -> bool:
     """Whether no two elements lie in the same memory, where there is to be a gradient."""
     return direction == "forward" or not _is_repeated(x)
@@ -176,7 +178,7 @@ def _rows(x: Tensor, window: int, step: int) -> Tensor:
 
 def _strided(x: Tensor, window: int, step: int) -> Tensor:
     """The windows [B, n, window, D], as a view; of a copy where elements share their memory."""
-    # Else autograd gives each of these the sum of all their slopes.
+    # Else autograd gives each of these the sum of all their gradients.
     x = x.contiguous() if _is_repeated(x) else x
     # Without an offset as_strided keeps that of x.
     batch, _, width = x.shape

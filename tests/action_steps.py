@@ -15,20 +15,20 @@ ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 STEPS = ACTION["runs"]["steps"]
 INPUTS = {name: found["default"] for name, found in ACTION["inputs"].items()}
 SHELL = ("bash", "--noprofile", "--norc", "-eo", "pipefail")
-#: Notes its words, and does and ends as it is told to.
+#: Notes its arguments, and does and ends as its orders say.
 OPBENCH = f"""#!{sys.executable}
 import argparse, json, os, pathlib, sys
-told, home = json.loads(os.environ["TOLD"]), pathlib.Path(os.environ["HOME"])
+orders, home = json.loads(os.environ["ORDERS"]), pathlib.Path(os.environ["HOME"])
 (home / "words.json").write_text(json.dumps(sys.argv[1:]))
 parser = argparse.ArgumentParser()
 for name in ("--out", "--id", "--summary"):
     parser.add_argument(name)
 words, _ = parser.parse_known_args()
-if told["run"]:
+if orders["run"]:
     pathlib.Path(words.out, words.id).mkdir()
-if told["summary"]:
+if orders["summary"]:
     pathlib.Path(words.summary).write_text("what was found\\n")
-sys.exit(told["code"])
+sys.exit(orders["code"])
 """
 #: Notes its words; has a torch or none.
 PYTHON = """#!/bin/bash

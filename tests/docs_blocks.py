@@ -189,8 +189,8 @@ def _run(block: Block, folder: Path, *, environment: Mapping[str, str], where: s
         )
         printed += done.stdout + done.stderr
         due = " or ".join(map(str, sorted(command.codes)))
-        told = f"{where}: `{command.text}` ended with {done.returncode}, not {due}:\n{printed}"
-        assert done.returncode in command.codes, told
+        reported = f"{where}: `{command.text}` ended with {done.returncode}, not {due}:\n{printed}"
+        assert done.returncode in command.codes, reported
     for text in filter(None, block.said.get("contains", "").split(", ")):
         assert text in printed, f"{where}: nothing prints {text!r}:\n{printed}"
     for heading in headings(block.text) - headings(printed):

@@ -1,4 +1,4 @@
-"""Who imports whom in a checkout, read from every import of every file."""
+"""What imports what in a checkout, read from every import of every file."""
 
 import ast
 from collections.abc import Iterator

@@ -32,8 +32,8 @@ from tests.action_steps import (
 
 def compared(runner, *, code=0, run=True, summary=True, **inputs):
     """Run what compares and what decides; what became of the last."""
-    told = {"code": code, "run": run, "summary": summary}
-    runner.environment["TOLD"] = json.dumps(told)
+    orders = {"code": code, "run": run, "summary": summary}
+    runner.environment["ORDERS"] = json.dumps(orders)
     runner.outputs["steps.base.outputs.commit"] = "c0ffee"
     done = runner.step("Compare the versions", **inputs)
     assert done.returncode == 0, done.stderr
@@ -113,7 +113,7 @@ def test_the_run_lies_outside_of_the_checkout_and_the_summary_is_shown(runner):
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "reported"),
     [
         (1, "slower"),
         (2, "expired"),
@@ -124,12 +124,12 @@ def test_the_run_lies_outside_of_the_checkout_and_the_summary_is_shown(runner):
         (130, "ended with 130"),
     ],
 )
-def test_the_exit_code_is_opbenchs(runner, code, told):
+def test_the_exit_code_is_opbenchs(runner, code, reported):
     done = compared(runner, code=code)
 
     assert done.returncode == code
     assert done.stdout.startswith("::error title=opbench gate::")
-    assert told in done.stdout
+    assert reported in done.stdout
     assert runner.outputs["steps.gate.outputs.exit-code"] == str(code)
 
 
@@ -177,7 +177,7 @@ def test_the_recipe_for_any_other_ci(tmp_path, origin, code, summary, ends):
     environment = {
         "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
-        "TOLD": json.dumps({"code": code, "run": True, "summary": summary}),
+        "ORDERS": json.dumps({"code": code, "run": True, "summary": summary}),
     }
 
     done = subprocess.run(

@@ -112,7 +112,7 @@ def test_a_tag_or_a_commit_is_no_branch_of_that_name(tmp_path, origin, kind, dep
 
 
 @pytest.mark.parametrize("depth", [0, 1])
-def test_a_base_without_history_in_common_is_told(tmp_path, origin, depth):
+def test_a_base_without_history_in_common_is_reported(tmp_path, origin, depth):
     lost = git(origin, "commit-tree", "-m", "lost", "main^{tree}")
     git(origin, "branch", "unrelated", lost)
     checkout = checked_out(origin, tmp_path / "work", "change", depth=depth)
@@ -131,7 +131,7 @@ def test_a_base_without_history_in_common_is_told(tmp_path, origin, depth):
 @pytest.mark.parametrize(
     ("base", "target"), [("main", ""), ("HEAD", ""), ("@", ""), ("v2", ""), ("", "main")]
 )
-def test_a_base_that_is_not_before_the_head_is_told(tmp_path, origin, base, target, depth):
+def test_a_base_that_is_not_before_the_head_is_reported(tmp_path, origin, base, target, depth):
     """It would be compared with itself, or with what it has become since, and pass for ever."""
     git(origin, "tag", "v2", "main")
     checkout = checked_out(origin, tmp_path / "work", "main", depth=depth)
@@ -147,14 +147,14 @@ def test_a_base_that_is_not_before_the_head_is_told(tmp_path, origin, base, targ
 
 
 @pytest.mark.parametrize(
-    ("target", "told"),
+    ("target", "reported"),
     [
         ("nobody", "origin has no nobody"),
         ("unrelated", "unrelated and {head} have no history in common"),
         ("change", "change holds {head} already"),
     ],
 )
-def test_the_recipe_refuses_a_base_that_is_none(tmp_path, origin, target, told):
+def test_the_recipe_refuses_a_base_that_is_none(tmp_path, origin, target, reported):
     git(origin, "branch", "unrelated", git(origin, "commit-tree", "-m", "lost", "main^{tree}"))
     command(tmp_path / "bin" / "opbench", OPBENCH)
     command(tmp_path / "gate.sh", recipe())
@@ -170,5 +170,5 @@ def test_the_recipe_refuses_a_base_that_is_none(tmp_path, origin, target, told):
     )
 
     assert done.returncode == 2
-    assert f"gate.sh: {told.format(head=git(checkout, 'rev-parse', 'HEAD'))}" in done.stderr
+    assert f"gate.sh: {reported.format(head=git(checkout, 'rev-parse', 'HEAD'))}" in done.stderr
     assert not (tmp_path / "words.json").exists()

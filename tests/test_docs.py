@@ -120,13 +120,13 @@ def test_files_and_benchmarks_that_a_page_names_are_there(name):
 
 def test_ops_and_contenders_are_as_many_as_the_pages_say(catalog):
     counts = {"ops": len(catalog.ops), "contenders": sum(map(len, catalog.impls.values()))}
-    told = [
+    reported = [
         (name, int(number), what)
         for name, page in PAGES.items()
         for number, what in COUNTED.findall(page)
     ]
-    assert {(what, number) for _, number, what in told} == set(counts.items()), told
-    assert {name for name, *_ in told} >= {"README.md", "CHANGELOG.md", "docs/benchmarks.md"}
+    assert {(what, number) for _, number, what in reported} == set(counts.items()), reported
+    assert {name for name, *_ in reported} >= {"README.md", "CHANGELOG.md", "docs/benchmarks.md"}
 
 
 def test_the_version_of_torch_in_the_readme_is_the_tested_one():
@@ -136,8 +136,8 @@ def test_the_version_of_torch_in_the_readme_is_the_tested_one():
 
 def test_verbs_take_what_the_readme_says_of_them():
     _, verbs = parsers()
-    (told,) = (part for part in PAGES["README.md"].split("\n\n") if "All of these take" in part)
-    selecting, rest = told.split(". Of recorded runs, ")
+    (reported,) = (part for part in PAGES["README.md"].split("\n\n") if "All of these take" in part)
+    selecting, rest = reported.split(". Of recorded runs, ")
     reading, rest = rest.split(". All of these")
     named = re.findall(r"`([a-z]+)(?: --gate)?`", selecting)
     for verb in named:
@@ -192,7 +192,7 @@ def test_blocks_are_found_and_run(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("block", "told"),
+    ("block", "reported"),
     [
         ("```console\n$ false\n```", r"page\.md:1: `false` ended with 1, not 0"),
         ("```console\n$ true\n$ echo $?\n3\n```", "`true` ended with 0, not 3"),
@@ -207,15 +207,15 @@ def test_blocks_are_found_and_run(tmp_path):
         ("<!-- contains: x -->\n```sh\necho y\n```", "nothing prints 'x':\ny"),
     ],
 )
-def test_a_block_that_does_not_do_what_it_says_is_told_by_its_line(tmp_path, block, told):
+def test_a_block_that_does_not_do_what_it_says_is_named_by_its_line(tmp_path, block, reported):
     page = tmp_path / "page.md"
     page.write_text(block)
-    with pytest.raises(AssertionError, match=told):
+    with pytest.raises(AssertionError, match=reported):
         run_page(page, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("block", "told"),
+    ("block", "reported"),
     [
         ("```sh\ntrue", "line 1: the block isn't closed"),
         ("> ```sh\n> true\n> ```", "line 1: a block in a quotation isn't run"),
@@ -228,8 +228,8 @@ def test_a_block_that_does_not_do_what_it_says_is_told_by_its_line(tmp_path, blo
         ("<!-- exit codes: 3 -->\n```sh\ntrue\n```", "<!-- exit codes: 3 --> above a block"),
     ],
 )
-def test_a_block_that_nobody_would_run_unseen_is_refused(block, told):
-    with pytest.raises(ValueError, match=told):
+def test_a_block_that_nobody_would_run_unseen_is_refused(block, reported):
+    with pytest.raises(ValueError, match=reported):
         list(blocks_of(block))
 
 

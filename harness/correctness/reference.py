@@ -63,7 +63,7 @@ class WrongError(Exception):
 class Circumstances:
     """Tells, in what is raised within, in which circumstances it was: "in a second pass"."""
 
-    words: str
+    description: str
 
     def __enter__(self) -> None:
         """Nothing is to be done before."""
@@ -73,10 +73,10 @@ class Circumstances:
     ) -> None:
         if isinstance(error, WrongError):
             verdict = error.verdict
-            reason = f"{self.words}: {verdict.reason}"
+            reason = f"{self.description}: {verdict.reason}"
             raise WrongError(verdict.stage, reason, verdict.error) from error
         if isinstance(error, Exception):
-            note_circumstances(error, self.words)
+            note_circumstances(error, self.description)
 
 
 def build_reference(
@@ -109,12 +109,12 @@ def build_reference(
     )
     if not (thorough and reference.expected_first.gradients):
         return reference
-    usual = reference.expected_first.upstream
-    of_sum = tuple(gradient.new_ones(()).expand_as(gradient) for gradient in usual)
+    upstream = reference.expected_first.upstream
+    of_sum = tuple(gradient.new_ones(()).expand_as(gradient) for gradient in upstream)
     reference = replace(reference, expected_of_sum=expect(built[0], upstream=of_sum))
     if all(t.isfinite().all() for t in built[0].tensors() if t.is_floating_point()):
         return reference
-    nonfinite = tuple(map(_with_nonfinite, usual))
+    nonfinite = tuple(map(_with_nonfinite, upstream))
     return replace(reference, expected_of_nonfinite=expect(built[0], upstream=nonfinite))
 
 

@@ -1,4 +1,4 @@
-"""Check contenders in circumstances that a single pass on usual inputs doesn't make.
+"""Check contenders in circumstances that a single pass on ordinary inputs doesn't make.
 
 Gradients of the outputs come in the layouts that autograd makes: a sum sends back one number that
 is expanded, a concatenation sends back slices. Not every argument needs a gradient. Calls follow
@@ -88,10 +88,10 @@ def _dirty_memory() -> Iterator[None]:
 
 def _errors_of_upstreams(reference: Reference, function: Callable[..., Any]) -> Iterator[float]:
     """The errors with gradients of the outputs in other layouts and of other values."""
-    usual = reference.expected_first.upstream
+    upstream = reference.expected_first.upstream
     for layout in SAME_VALUES[1:]:
         with Circumstances(f"with a {layout} gradient of the output"):
-            laid = tuple(laid_out(gradient, layout) for gradient in usual)
+            laid = tuple(laid_out(gradient, layout) for gradient in upstream)
             yield pass_error(reference, function, upstream=laid)
     if reference.expected_of_sum is not None:
         with Circumstances("with the gradient of the output from a sum"):
@@ -109,8 +109,8 @@ def _check_contained(reference: Reference, function: Callable[..., Any]) -> None
         return
     passed = forward_pass(function, reference.first, reference.op.grad)
     gradients = backward_pass(passed, expected.upstream)
-    usual = reference.expected_first.gradients
-    for gradient, truth, other in zip(gradients, expected.gradients, usual, strict=True):
+    known = reference.expected_first.gradients
+    for gradient, truth, other in zip(gradients, expected.gradients, known, strict=True):
         spoilt = ~gradient.isfinite() & truth.value.isfinite() & (other.value != 0)
         if spoilt.any():
             place = [int(i) for i in spoilt.nonzero()[0]]

@@ -1,4 +1,4 @@
-"""Worktrees of versions when processes are told to end or killed, and those of somebody's."""
+"""Worktrees of versions when processes are signalled to end or killed, and those of somebody's."""
 
 import os
 import shutil

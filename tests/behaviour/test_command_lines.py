@@ -280,7 +280,7 @@ def judge(words, code, error, before, after):
     max_examples=500, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
 )
 @given(words=command_line())
-def test_whatever_is_asked_is_done_or_refused(home, words):
+def test_every_request_is_done_or_refused(home, words):
     before = contents(home.parent)
     code, _, error = called(words)
     judge(words, code, error, before, contents(home.parent))
@@ -310,7 +310,7 @@ def test_a_process_of_its_own_is_no_different(home, words):
         ["profile", "--top", "1", "-q"],
     ],
 )
-def test_what_measures_writes_only_where_it_is_asked_to(home, words):
+def test_what_measures_writes_only_into_its_output(home, words):
     before = contents(home.parent)
     usual = ["row_sum", "--load", "ops.py", "--in-process", "--threads", "1"]
     more = [] if words[0] == "check" else ["-k", "small", "--out", "out"]

@@ -53,9 +53,9 @@ def write(root, backend, value):
     _, module, tables, files = BACKENDS[backend]
     text = PROJECT.replace('"1"\n', '"1"\ndescription = "theirs"\n')
     modules = ("__init__.py", "inner.py", "deep/__init__.py", "deep/more.py")
-    told = {f"src/theirs_pkg/{name}": f"VALUE = {value!r}\n" for name in modules}
+    reported = {f"src/theirs_pkg/{name}": f"VALUE = {value!r}\n" for name in modules}
     pyproject = f'{text}build-backend = "{module}"\n{tables}'
-    for name, content in {**files, **told, "pyproject.toml": pyproject}.items():
+    for name, content in {**files, **reported, "pyproject.toml": pyproject}.items():
         path = root / "sourced" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
@@ -85,5 +85,5 @@ def test_each_version_imports_its_own_files(tmp_path, backend):
     env = {"MODULES": json.dumps(MODULES), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told == dict.fromkeys(MODULES, ["base", "home"] * 2)
+    reported = json.loads(done.stdout.splitlines()[-1])
+    assert reported == dict.fromkeys(MODULES, ["base", "home"] * 2)

@@ -151,7 +151,7 @@ def test_wrong_uncommitted_changes_are_found_from_a_subfolder(project):
     done = gate(project / "sub", "--base", "main", *words)
     assert done.code == Exit.WRONG, done.error
     assert done.uncompared == {"summed": "head"}
-    assert done.told["gate"]["head"]["commit"].endswith("+")
+    assert done.reported["gate"]["head"]["commit"].endswith("+")
     assert worktrees(project) == 1
 
 
@@ -161,7 +161,7 @@ def test_a_crash_of_the_head_names_its_signal(project):
     words = ("row_sum", "--impl", "multiplied", *LOAD, *SHORT, "--json")
     done = gate(project, "--base", "HEAD~1", *words)
     assert done.code == Exit.FAILED, done.error
-    (item,) = done.told["uncompared"]
+    (item,) = done.reported["uncompared"]
     assert (item["contender"], item["status"]) == ("multiplied", "head")
     assert "SIGABRT" in item["outcome"]["head"]["reason"]
 
@@ -210,7 +210,7 @@ def test_another_environment_is_compared_and_named(project, tmp_path):
     done = gate(project, "--base-python", sys.executable, *words, python=str(python))
     assert done.code == Exit.WRONG, done.error
     assert done.uncompared == {"optioned": "head"}
-    gated = done.told["gate"]
+    gated = done.reported["gate"]
     assert gated["method"] == "pairs"
     assert (gated["base"]["python"], gated["head"]["python"]) == (sys.executable, str(python))
 
@@ -304,7 +304,7 @@ def has_started(project):
 
 ENDINGS = {
     "Ctrl-C": (has_measured, [signal.SIGINT]),
-    "told to end": (has_started, [signal.SIGTERM]),
+    "signalled to end": (has_started, [signal.SIGTERM]),
     "terminal closed": (has_started, [signal.SIGHUP]),
     "impatient": (has_started, [signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGHUP]),
 }

@@ -8,7 +8,7 @@ from tests.harness.projects import OPS, commit, git, repository, worktrees
 
 #: The gate measures nothing: main has no such file. What it says is kept beside the repository.
 HOOK = f"""#!/bin/sh
-{sys.executable} -P -m opbench gate --base main --load bench/none.py 2>>"$TOLD"
+{sys.executable} -P -m opbench gate --base main --load bench/none.py 2>>"$REPORTED"
 exit 0
 """
 #: What it says, of git nothing.
@@ -21,7 +21,7 @@ WHO = ("-c", "user.name=ada", "-c", "user.email=ada@example.org")
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A repository on a branch of its own, with hooks that gate it against main."""
-    monkeypatch.setenv("TOLD", str(tmp_path / "told"))
+    monkeypatch.setenv("REPORTED", str(tmp_path / "reported"))
     root = repository(tmp_path / "theirs", {"ops.py": OPS})
     commit(root, {"feature.txt": "1\n", "other.txt": "1\n"}, branch="feature")
     (root / ".git" / "hooks" / "pre-commit").write_text(HOOK)
@@ -47,8 +47,8 @@ def test_a_commit_has_the_staged_files(project, tmp_path, where, words):
     ]
     assert git(root, "status", "--porcelain") == ""
     assert worktrees(root) == count
-    told = set((tmp_path / "told").read_text().splitlines())
-    assert told == {MISSING}
+    reported = set((tmp_path / "reported").read_text().splitlines())
+    assert reported == {MISSING}
 
 
 def test_other_commands_that_call_a_gate(project, tmp_path):
@@ -61,5 +61,5 @@ def test_other_commands_that_call_a_gate(project, tmp_path):
     assert git(project, "show", "HEAD:feature.txt") == "1\n"
     assert git(project, "status", "--porcelain") == ""
     assert worktrees(project) == 1
-    told = set((tmp_path / "told").read_text().splitlines())
-    assert told == {MISSING}
+    reported = set((tmp_path / "reported").read_text().splitlines())
+    assert reported == {MISSING}

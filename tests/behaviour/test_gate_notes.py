@@ -17,8 +17,10 @@ def test_torchs_message_about_a_second_library(tmp_path):
     (root / "ops.py").write_text(OPS + LIBRARY + "\n# changed\n")
     done = gate(root, "--base", "main", *WORDS, "--budget", "1s", "-v")
     assert done.code in (Exit.OK, Exit.INCONCLUSIVE), done.out + done.error
-    (told,) = (line for line in done.out.splitlines() if " against " in line and "as pairs" in line)
-    assert told.endswith("can be used to register the namespace theirs)")
-    assert len(told) < 260
+    (reported,) = (
+        line for line in done.out.splitlines() if " against " in line and "as pairs" in line
+    )
+    assert reported.endswith("can be used to register the namespace theirs)")
+    assert len(reported) < 260
     (at_length,) = (line for line in done.error.splitlines() if "as pairs: not twins: " in line)
     assert "please put all of your definitions in a single TORCH_LIBRARY block" in at_length

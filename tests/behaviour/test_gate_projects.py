@@ -208,10 +208,10 @@ def test_contenders_of_the_head_alone_are_tried_there(tmp_path, base, head, code
     commit(root, {"bench/ops.py": head}, branch="later")
     done = gate(root, "--base", "main", *LOAD, *SHORT, "--json")
     assert done.code == code, done.out + done.error
-    told = {item["contender"]: item for item in done.told["uncompared"]}
+    reported = {item["contender"]: item for item in done.reported["uncompared"]}
     for name, (status, reason) in expected.items():
-        assert told[name]["status"] == status
-        outcome = told[name]["outcome"]["head"]
+        assert reported[name]["status"] == status
+        outcome = reported[name]["outcome"]["head"]
         assert outcome is None if reason is None else reason in outcome["reason"]
     assert done.verdicts == {}
 
@@ -245,10 +245,10 @@ def test_an_uncompared_contender_has_its_reason(tmp_path):
     words = ("row_sum", "--impl", "registers,strays", *LOAD, *SHORT, "--method", "twins")
     done = gate(root, "--base", "main", *words, "--summary", str(summary), COLUMNS="300")
     assert done.code == Exit.NOTHING, done.out + done.error
-    told = summary.read_text().replace("\\_", "_")
-    assert "registers theirs::row_sum with torch, which can't have two of them in one" in told
-    assert "main imports helpers_of_head from " in told
-    for text in (done.out, told):
+    reported = summary.read_text().replace("\\_", "_")
+    assert "registers theirs::row_sum with torch, which can't have two of them in one" in reported
+    assert "main imports helpers_of_head from " in reported
+    for text in (done.out, reported):
         assert "theirs::row_sum" in text
         assert "helpers_of_head" in text
         assert "1 that can't be two in one process (--method pairs)" in text

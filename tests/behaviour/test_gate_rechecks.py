@@ -34,7 +34,7 @@ def project(tmp_path):
 def test_answers_from_a_cache_in_the_race_are_wrong(project, method):
     done = gate(project, "--base", "main", *WORDS, "--method", method, "--json")
     assert done.code == Exit.WRONG, done.out + done.error
-    (item,) = done.told["uncompared"]
+    (item,) = done.reported["uncompared"]
     assert (item["contender"], item["status"]) == ("remembers", "head")
     assert item["outcome"]["base"] is None
     assert item["outcome"]["head"]["stage"] == "value"

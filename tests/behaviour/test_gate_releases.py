@@ -108,5 +108,5 @@ def test_two_releases_are_compared_as_twins(tmp_path):
     assert done.code in (Exit.OK, Exit.REGRESSION, Exit.INCONCLUSIVE), done.out + done.error
     assert set(done.verdicts) == {"rearranged", "reduced", "rotated", "stepped"}
     assert done.uncompared == {}
-    assert done.told["gate"]["method"] == "twins"
-    assert {found["method"] for found in done.told["findings"]} == {"twins"}
+    assert done.reported["gate"]["method"] == "twins"
+    assert {found["method"] for found in done.reported["findings"]} == {"twins"}

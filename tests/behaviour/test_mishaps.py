@@ -31,7 +31,7 @@ def run(tmp_path_factory):
     return open_run(root / "one")
 
 
-def told(capsys, *words):
+def reported(capsys, *words):
     """The line that is printed of a command line that comes to nothing."""
     assert main(words) == Exit.USAGE
     lines = capsys.readouterr().err.splitlines()
@@ -50,7 +50,7 @@ def opbench(*words, **settings):
 @pytest.mark.parametrize("folder", ["file", "file/below", "/proc/nowhere"])
 def test_pages_that_can_t_be_written(here, capsys, folder):
     Path("file").write_text("mine")
-    line = told(capsys, "list", "ops", "row_sum", *MINE, "--markdown", folder)
+    line = reported(capsys, "list", "ops", "row_sum", *MINE, "--markdown", folder)
     assert folder.partition("/below")[0] in line
     assert Path("file").read_text() == "mine"
 
@@ -58,7 +58,7 @@ def test_pages_that_can_t_be_written(here, capsys, folder):
 @pytest.mark.parametrize("out", ["file", "file/below", "/proc/nowhere"])
 def test_runs_that_can_t_be_made(here, capsys, out):
     Path("file").write_text("mine")
-    line = told(capsys, "run", "row_sum", *BRIEF, "--in-process", "--out", out)
+    line = reported(capsys, "run", "row_sum", *BRIEF, "--in-process", "--out", out)
     assert "cannot be made" in line
     assert Path("file").read_text() == "mine"
 
@@ -66,7 +66,7 @@ def test_runs_that_can_t_be_made(here, capsys, out):
 @pytest.mark.parametrize("host", ["nonsense.invalid", "256.1.1.1", "a..b", "x" * 300, ":::"])
 def test_hosts_that_are_none(run, capsys, host):
     for port in ("0", "6006"):
-        line = told(capsys, "dashboard", str(run.path), "--host", host, "--port", port)
+        line = reported(capsys, "dashboard", str(run.path), "--host", host, "--port", port)
         assert f"--host {host[:80]!r} is no address" in line
 
 
@@ -74,7 +74,7 @@ def test_a_port_that_is_taken(run, capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         words = ["dashboard", str(run.path), "--host", "127.0.0.1", "--port", port]
-        assert f"port {port} of 127.0.0.1 cannot be used" in told(capsys, *words)
+        assert f"port {port} of 127.0.0.1 cannot be used" in reported(capsys, *words)
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b"[[accepted]"])

@@ -143,7 +143,7 @@ def mutated(draw: st.DrawFn, content: bytes) -> bytes:
     return b"\n".join(lines) + b"\n"
 
 
-def told(words: tuple[str, ...]) -> str:
+def reported(words: tuple[str, ...]) -> str:
     """Run a command that must end well, whatever it was given; what it printed."""
     done = run(*words)
     assert done.code in ENDINGS, (words, done)
@@ -154,7 +154,7 @@ def told(words: tuple[str, ...]) -> str:
 
 def exported(run_path: str, name: str, by: str, target: Path) -> None:
     """Export a run; a file that was written has something in it, and is there only then."""
-    out = told(("export", run_path, "--format", name, "--by", by, "-o", str(target)))
+    out = reported(("export", run_path, "--format", name, "--by", by, "-o", str(target)))
     assert target.exists() == ("wrote" in out)
     if target.exists():
         assert target.stat().st_size > 10
@@ -192,7 +192,7 @@ def test_mutated_runs(material, tmp_path_factory, data):
             by = data.draw(st.sampled_from(("job", "sample")))
             exported(str(mutant), words[2], by, here / "out")
         else:
-            told(tuple(word.format(run=mutant, runs=here / "runs") for word in words))
+            reported(tuple(word.format(run=mutant, runs=here / "runs") for word in words))
     assert files(here) == before
     shutil.rmtree(here)
 
@@ -214,12 +214,12 @@ def test_mutated_benchmark_files(material, tmp_path_factory, data):
 
     more = data.draw(st.sampled_from(((), ("--contender", "n"), ("--contender", "f"))))
     with contextlib.chdir(here):
-        out = told(("import", "x.json", "--out", "made", "--id", "one", *more))
+        out = reported(("import", "x.json", "--out", "made", "--id", "one", *more))
         kept = {path: held for path, held in files(here).items() if not path.startswith("made")}
         assert kept == before
         if "run: " in out:
-            told(("show", "made/one"))
-            told(("history", "--runs", "made"))
+            reported(("show", "made/one"))
+            reported(("history", "--runs", "made"))
             exported("made/one", data.draw(st.sampled_from(sorted(FORMATS))), "job", here / "out")
         else:
             assert not (here / "made").exists()
@@ -236,7 +236,7 @@ def test_mutated_runs_are_published(material, tmp_path_factory, data):
     path.write_bytes(data.draw(mutated(path.read_bytes())))
     before = files(here)
 
-    told(("publish", str(mutant)))
+    reported(("publish", str(mutant)))
     kept = {
         p: held for p, held in files(here).items() if not p.startswith("runs/mutant/tensorboard")
     }
@@ -266,7 +266,7 @@ def test_every_damage_of_a_folder(material, tmp_path):
                 path.write_bytes(content)
             before = files(root)
             for words in READERS[:-6]:
-                told(
+                reported(
                     tuple(
                         w.format(run=root / "race", runs=root).replace("whole", "gate")
                         for w in words

@@ -1,6 +1,6 @@
 """The catalogue is right on processors with fewer instructions than this one has.
 
-Torch and oneDNN are told to hold themselves to what older processors have. What is compiled by
+Torch and oneDNN are made to hold themselves to what older processors have. What is compiled by
 torch.compile is left out: compiling it anew for each takes minutes.
 """
 
@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-#: What the command is told by its environment and by its options.
+#: What the command gets by its environment and by its options.
 VARIANTS = {
     "an old one, one thread": (
         {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"},

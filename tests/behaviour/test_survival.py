@@ -78,7 +78,7 @@ def limits():
 @pytest.fixture(scope="module")
 def survived(hostile, limits, tmp_path_factory):
     """The run of all of them on one case, and its records by contender."""
-    # By which its processes are told from those of other runs on this machine.
+    # By which its processes are distinguished from those of other runs on this machine.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOKEN", OWN)
         return run_of_all(hostile, limits, tmp_path_factory)
@@ -109,7 +109,7 @@ def test_each_is_contained_and_named(survived, limits, name):
 
 
 @pytest.mark.parametrize("name", ["segfaults", "segfaults_in_the_race"])
-def test_a_crash_tells_where(survived, name):
+def test_a_crash_names_its_line(survived, name):
     text = survived[1][name].outcome.traceback
     assert "Segmentation fault" in text
     assert f"in {name}" in text

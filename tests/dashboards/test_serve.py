@@ -1,4 +1,4 @@
-"""Serving: TensorBoard answers, and what prevents it is told."""
+"""Serving: TensorBoard answers, and what prevents it is reported."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ verdicts.FIRST_S = verdicts.SUSPECT_S = 0.05
 from opbench.harness.cli.app import command
 sys.exit(command())
 """
-#: As short as a session can be; whoever isn't decided after the first look is inconclusive.
+#: As short as a session can be; what isn't decided after the first look is inconclusive.
 SHORT = ("--min-slowdown", "90%", "--budget", "1s")
 #: Goes on until it is decided, on a machine that is far too busy as well.
 PATIENT = ("--min-slowdown", "90%", "--budget", "10m")
@@ -75,19 +75,19 @@ class Gated:
     error: str
 
     @property
-    def told(self) -> dict[str, Any]:
+    def reported(self) -> dict[str, Any]:
         """What it printed with --json."""
         return json.loads(self.out)
 
     @property
     def verdicts(self) -> dict[str, str]:
         """The verdict on each contender of what it printed with --json."""
-        return {found["contender"]: found["verdict"] for found in self.told["findings"]}
+        return {found["contender"]: found["verdict"] for found in self.reported["findings"]}
 
     @property
     def uncompared(self) -> dict[str, str]:
         """The status of each contender that wasn't compared."""
-        return {item["contender"]: item["status"] for item in self.told["uncompared"]}
+        return {item["contender"]: item["status"] for item in self.reported["uncompared"]}
 
 
 def repository(root: Path, files: Mapping[str, str]) -> Path:

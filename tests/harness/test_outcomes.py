@@ -1,4 +1,4 @@
-"""Whose fault it is: a contender's is an outcome, an op's is told once, of the op."""
+"""Whose fault it is: a contender's is an outcome, an op's is reported once, of the op."""
 
 import json
 import subprocess
@@ -43,7 +43,7 @@ def other(x, w):
     return w * x
 """
 
-#: What is wrong with the op, and what is told of it.
+#: What is wrong with the op, and what is reported of it.
 FAULTS = {
     "inputs={'normal': lambda N: {'x': torch.ones(N), 'wieght': 1}}": (
         "inputs['normal'] returned x, wieght; the arguments are x, weight and the options by"
@@ -83,14 +83,14 @@ def command_in(folder, *words):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize(("fault", "told"), FAULTS.items(), ids=FAULTS)
-def test_fault_of_an_op_is_reported_once_with_its_line(tmp_path, monkeypatch, fault, told):
+@pytest.mark.parametrize(("fault", "reported"), FAULTS.items(), ids=FAULTS)
+def test_fault_of_an_op_is_reported_once_with_its_line(tmp_path, monkeypatch, fault, reported):
     monkeypatch.chdir(tmp_path)
     project(tmp_path, fault)
     catalog = opbench.load("./ops.py", entry_points=False)
     report = opbench.check(catalog, opbench.plan_checks(catalog, opbench.Selection(threads=1)))
     (text,) = report.faults
-    assert text.startswith(f"op times (./ops.py:19): {told}")
+    assert text.startswith(f"op times (./ops.py:19): {reported}")
     assert "(on small normal float32" in text
     assert not report.checked
 
@@ -100,8 +100,8 @@ def test_check_with_a_fault_of_an_op_ends_with_code_2(tmp_path):
     done = command_in(tmp_path, "check", "times", "--jobs", "2", "--quiet")
     assert done.returncode == 2, done.stdout
     assert done.stderr.count("\n") == 1
-    told = "op times (./ops.py:19): validate, of its own inputs['normal'], raised NameError"
-    assert done.stderr.startswith(f"opbench check: {told}")
+    reported = "op times (./ops.py:19): validate, of its own inputs['normal'], raised NameError"
+    assert done.stderr.startswith(f"opbench check: {reported}")
     assert "FAILED" not in done.stdout
 
 

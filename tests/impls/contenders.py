@@ -70,8 +70,8 @@ class Kit:
             Case(op=op, shape="", axes=(), inputs=kind, dtype=str(d).removeprefix("torch."))
             for d in dtypes
         ]
-        told = {shows(caveat, case, machine_facts(describe())) for case in on}
-        return True if True in told else None if None in told else False
+        reported = {shows(caveat, case, machine_facts(describe())) for case in on}
+        return True if True in reported else None if None in reported else False
 
     def admits(self, op, name, kind):
         """Whether the contender may be wrong on that kind of input on this machine."""

@@ -328,7 +328,7 @@ def test_the_kernel_is_an_op_that_torch_can_trace():
 
 # --- what is refused -------------------------------------------------------------------------
 
-MARKED, TOKENS, SLOPES = torch.tensor([[0.0, 1.0, 0.0]]), torch.zeros(3, 1, 2), torch.zeros(2, 1, 2)
+MARKED, TOKENS, GRADS = torch.tensor([[0.0, 1.0, 0.0]]), torch.zeros(3, 1, 2), torch.zeros(2, 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -341,14 +341,14 @@ MARKED, TOKENS, SLOPES = torch.tensor([[0.0, 1.0, 0.0]]), torch.zeros(3, 1, 2), 
         (JACOBIAN, (MARKED,), {}, ValueError, "boundaries: shape [1, 3], only 1 axes"),
         (JACOBIAN, (MARKED[0],), {"scale": True}, TypeError, "scale: True, only a float"),
         (JACOBIAN, (MARKED[0],), {"scale": math.inf}, ValueError, "scale: inf, only finite"),
-        (VJP, (MARKED.bool(), TOKENS, SLOPES), {}, TypeError, "boundaries: torch.bool, only"),
-        (VJP, (MARKED, TOKENS[:2], SLOPES), {}, ValueError, "hidden: shape [2, 1, 2], only [L"),
-        (VJP, (MARKED, TOKENS, SLOPES[:0]), {}, ValueError, "grad_out: shape [0, 1, 2], only"),
-        (VJP, (MARKED, TOKENS, SLOPES[..., :1]), {}, ValueError, "grad_out: shape [2, 1, 1]"),
-        (VJP, (MARKED, TOKENS[0], SLOPES), {}, ValueError, "hidden: shape [1, 2], only 3 axes"),
-        (VJP, (MARKED, TOKENS.double(), SLOPES), {}, TypeError, "hidden: torch.float64, only"),
-        (VJP, (MARKED, TOKENS, SLOPES.half()), {}, TypeError, "grad_out: torch.float16, only"),
-        (VJP, (MARKED, TOKENS, SLOPES), {"scale": "1"}, TypeError, "scale: '1', only a float"),
+        (VJP, (MARKED.bool(), TOKENS, GRADS), {}, TypeError, "boundaries: torch.bool, only"),
+        (VJP, (MARKED, TOKENS[:2], GRADS), {}, ValueError, "hidden: shape [2, 1, 2], only [L"),
+        (VJP, (MARKED, TOKENS, GRADS[:0]), {}, ValueError, "grad_out: shape [0, 1, 2], only"),
+        (VJP, (MARKED, TOKENS, GRADS[..., :1]), {}, ValueError, "grad_out: shape [2, 1, 1]"),
+        (VJP, (MARKED, TOKENS[0], GRADS), {}, ValueError, "hidden: shape [1, 2], only 3 axes"),
+        (VJP, (MARKED, TOKENS.double(), GRADS), {}, TypeError, "hidden: torch.float64, only"),
+        (VJP, (MARKED, TOKENS, GRADS.half()), {}, TypeError, "grad_out: torch.float16, only"),
+        (VJP, (MARKED, TOKENS, GRADS), {"scale": "1"}, TypeError, "scale: '1', only a float"),
     ],
 )
 def test_bad_input_is_named(op, args, options, error, message):

@@ -301,7 +301,7 @@ def test_columns_of_no_image():
     assert convolution_cpp.col2im(torch.randn(0, 18, 9), 5, 3).shape == (0, 2, 5, 5)
 
 
-# --- what torch is told ----------------------------------------------------------------------
+# --- what torch knows of them ---------------------------------------------------------------------
 
 
 def op_calls():

@@ -147,7 +147,7 @@ def test_tied_experts_are_chosen_once_each(name):
     torch.testing.assert_close(weights, torch.full((9, 5), 0.2))
 
 
-# --- what the checks are for: ways of being wrong that are told from right --------------------
+# --- what the checks are for: ways of being wrong that differ from right ------------------------
 
 
 def assumes_equal_loads(x, expert_ids, num_experts):
@@ -198,12 +198,12 @@ def never_renormalises(logits, k, *, renormalise=True):
         (GATING, "normal", torch.float32, never_renormalises),
     ],
 )
-def test_wrong_answers_are_told_from_right_ones(op, kind, dtype, wrong):
+def test_wrong_answers_differ_from_right_ones(op, kind, dtype, wrong):
     inputs = KIT.make(op, kind, OPS[op].edge["odd"], dtype=dtype)
     assert max(KIT.errors(op, inputs, wrong, dtype)) > 1
 
 
-def test_sums_in_half_precision_are_told_from_right_ones():
+def test_sums_in_half_precision_differ_from_right_ones():
     inputs = KIT.make(COMBINE, "normal", {"T": 4, "K": 600, "D": 5}, dtype=torch.bfloat16)
     inputs = inputs.map(torch.Tensor.abs)
     assert max(KIT.errors(COMBINE, inputs, sums_in_half, torch.bfloat16)) > 1
@@ -327,19 +327,23 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("op", "args", "error", "told"), BAD)
-def test_bad_input_is_named(op, args, error, told):
+@pytest.mark.parametrize(("op", "args", "error", "reported"), BAD)
+def test_bad_input_is_named(op, args, error, reported):
     with pytest.raises(error) as caught:
         KIT.catalog.call(op, *args, impl=KIT.names(op)[0])
     assert str(caught.value).startswith(f"{op}: ")
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
 
 
 @pytest.mark.skipif("cpp" not in KIT.names(EQUAL), reason="needs a C++ compiler")
 @pytest.mark.parametrize(
     ("op", "args"),
     [(op, args) for op, args, error, _ in BAD if error is ValueError and op in (EQUAL, RAGGED)]
-    + [(op, args) for op, args, _, told in BAD if "among" in told or told.startswith("k:")],
+    + [
+        (op, args)
+        for op, args, _, reported in BAD
+        if "among" in reported or reported.startswith("k:")
+    ],
 )
 def test_kernels_refuse_what_they_would_read_out_of_bounds(op, args):
     with pytest.raises(RuntimeError):

@@ -72,7 +72,7 @@ def test_the_cache_is_used_and_can_be_moved(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     source = tmp_path / "tiny.cpp"
     source.write_text("int opbench_answer() { return 42; }\n")
-    # Two at once: each sees a whole library, whoever is first.
+    # Two at once: each sees a whole library, whichever is first.
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(cpp_build.build, [source, source])
     assert first == second

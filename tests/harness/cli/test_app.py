@@ -334,7 +334,7 @@ def test_check_as_json(capsys):
 
 @pytest.mark.parametrize("words", [(), ("--json",)])
 def test_a_reader_that_stops_reading(run_folder, words):
-    """It is not told of, and never a pass: nobody saw what came of it."""
+    """It is not reported, and never a pass: nobody saw what came of it."""
     ours, theirs = os.pipe()
     os.close(ours)
     command = [sys.executable, "-m", "opbench", "show", str(run_folder), *words]
@@ -381,7 +381,7 @@ def test_triton_is_checked_but_never_timed_under_its_interpreter(tmp_path):
 def test_a_run_prints_its_seconds_by_phase(here, capsys):
     words = ["run", "row_sum", "-k", "small", "--impl", "summed,loop", *MINE, *HERE, "--json"]
     assert main(words) == Exit.OK
-    told = json.loads(capsys.readouterr().out)
-    assert list(told["spent_s"]) == ["loading", "anchors", "preparing", "checking", "racing"]
-    assert all(seconds >= 0 for seconds in told["spent_s"].values())
-    assert {type(found) for found in (told["outlook"], told["warnings"])} == {list}
+    reported = json.loads(capsys.readouterr().out)
+    assert list(reported["spent_s"]) == ["loading", "anchors", "preparing", "checking", "racing"]
+    assert all(seconds >= 0 for seconds in reported["spent_s"].values())
+    assert {type(found) for found in (reported["outlook"], reported["warnings"])} == {list}

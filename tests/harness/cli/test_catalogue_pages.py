@@ -19,7 +19,7 @@ def test_the_pages_in_docs_are_what_the_command_writes(tmp_path):
     )
 
 
-def test_a_page_tells_what_is_declared(tmp_path, capsys):
+def test_a_page_shows_what_is_declared(tmp_path, capsys):
     loaded = str(ROOT / "tests" / "loaded" / "turned.py")
     words = ["list", "ops", "turned", "--markdown", str(tmp_path / "pages"), "--load", loaded]
     assert main(words) == 0

@@ -91,6 +91,6 @@ def test_arguments_given_as_their_default_count_as_given():
     assert said.budget == words("run").budget
 
 
-def test_how_people_call_words():
+def test_options_by_the_names_that_people_type():
     called = [option_of(name) for name in ("names", "expression", "passes", "memory_limit")]
     assert called == ["OP", "-k", "--pass", "--memory-limit"]

@@ -52,10 +52,10 @@ def test_the_many_cases_of_a_check_have_few_lines(capsys):
     assert lines[-1].startswith("opbench check: 300 of 300 cases")
 
 
-@pytest.mark.parametrize("told", [progress, gate_progress])
-def test_quiet_is_quiet(told, capsys):
-    with told(output(quiet=True)) as observer:
-        if told is progress:
+@pytest.mark.parametrize("reported", [progress, gate_progress])
+def test_quiet_is_quiet(reported, capsys):
+    with reported(output(quiet=True)) as observer:
+        if reported is progress:
             through(observer)
         else:
             observer.begin_unit("screen", 0, 4)
@@ -100,7 +100,7 @@ def test_a_terminal_shows_phases_and_elapsed_time(tmp_path):
 
 
 def _read(terminal):
-    """All that is written to a terminal until whoever writes there ends."""
+    """All that is written to a terminal until the writer ends."""
     found = b""
     while select.select([terminal], [], [], 120)[0]:
         try:

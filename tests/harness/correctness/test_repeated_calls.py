@@ -260,7 +260,7 @@ def test_cache_by_content_names_the_first_operator_that_differs(catalog):
     assert "the first that differs is aten::softmax" in found.reason
 
 
-def test_sparse_result_is_told_as_such(catalog):
+def test_sparse_result_is_named_as_such(catalog):
     found = verdict(catalog, "batched_softmax", lambda x: torch.softmax(x, -1).to_sparse())
     assert isinstance(found, Wrong)
     assert found.reason == "a tensor of torch.sparse_coo, where a dense one is due"

@@ -1,4 +1,4 @@
-"""Every field of a declaration that isn't what it should be is told by its name."""
+"""Every field of a declaration that isn't what it should be is reported by its name."""
 
 import pytest
 
@@ -72,9 +72,9 @@ def test_a_magnitude_that_can_not_be_called_as_the_oracle_is(magnitude):
     axes = {"N": "elements", "by": "the factor"}
     with pytest.raises(DeclarationError) as caught:
         declare(oracle=product, magnitude=magnitude, axes=axes, quick={"small": {"N": 4, "by": 3}})
-    told = str(caught.value)
-    assert told.startswith("op 'double': magnitude takes (")
-    assert told.endswith("; it is called as the oracle is, which takes (x, y, *, by=2)")
+    reported = str(caught.value)
+    assert reported.startswith("op 'double': magnitude takes (")
+    assert reported.endswith("; it is called as the oracle is, which takes (x, y, *, by=2)")
 
 
 @pytest.mark.parametrize(

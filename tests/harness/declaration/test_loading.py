@@ -1,4 +1,4 @@
-"""Whatever a module does while it is imported is told of that module, and ends nothing else."""
+"""Whatever a module does while it is imported is reported of that module, and ends nothing else."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from opbench.harness.declaration.origins import name_of_file
 from opbench.results.errors import DeclarationError
 from tests.harness.projects import COMMAND, OPS
 
-#: What a file may do instead of declaring, and what is told of it.
+#: What a file may do instead of declaring, and what is reported of it.
 ENDINGS = {
     "import sys\nsys.exit(0)": r"cannot be loaded: SystemExit: 0 \(line 2\)",
     "raise SystemExit": r"cannot be loaded: SystemExit: no message \(line 1\)",
@@ -62,8 +62,8 @@ def test_file_that_exits_ends_the_command_with_code_2(tmp_path, verb):
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 2
-    told = f"opbench {verb}: ./e.py cannot be loaded: SystemExit: 0 (line 2)\n"
-    assert (done.stdout, done.stderr) == ("", told)
+    reported = f"opbench {verb}: ./e.py cannot be loaded: SystemExit: 0 (line 2)\n"
+    assert (done.stdout, done.stderr) == ("", reported)
     assert os.listdir(tmp_path) == ["e.py"]  # noqa: PTH208
 
 

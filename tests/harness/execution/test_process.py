@@ -1,4 +1,4 @@
-"""Worker processes: what they wait for, and those that end before they are told anything."""
+"""Worker processes: what they wait for, and those that end before they get a message."""
 
 import shutil
 import subprocess

@@ -133,12 +133,12 @@ CHANGES = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_is_named_and_put_back(name, monkeypatch):
     monkeypatch.setenv("OPB_OLD", "1")
-    change, told = CHANGES[name]
+    change, reported = CHANGES[name]
     before = process_state.read()
     change()
     assert process_state.read() != before
     changed = process_state.restore(before)
-    assert any(told in text for text in changed), changed
+    assert any(reported in text for text in changed), changed
     assert not any("could not" in text for text in changed), changed
     assert process_state.read() == before
     assert process_state.restore(before) == ()
@@ -239,7 +239,7 @@ def test_a_change_that_stays_is_named():
     try:
         torch.set_num_interop_threads(threads)
     except RuntimeError:
-        pass  # whoever came first in this process has set it
+        pass  # what came first in this process has set it
     assert process_state.restore(torch_refuses) == (
         f"inter-op threads ({threads + 1} -> {threads}), which could not be put back",
     )
@@ -252,8 +252,8 @@ def test_a_folder_that_is_gone(tmp_path):
     before = process_state.read()
     os.chdir(tmp_path)
     gone.rmdir()
-    (told,) = process_state.restore(before)
-    assert told == f"the working directory ({gone} -> {tmp_path}), which could not be put back"
+    (reported,) = process_state.restore(before)
+    assert reported == f"the working directory ({gone} -> {tmp_path}), which could not be put back"
     assert Path.cwd() == tmp_path
 
 
@@ -263,8 +263,8 @@ def test_the_folder_one_is_in_was_removed(tmp_path):
     gone.mkdir()
     os.chdir(gone)
     gone.rmdir()
-    (told,) = process_state.restore(before)
-    assert told.endswith("-> a removed one)")
+    (reported,) = process_state.restore(before)
+    assert reported.endswith("-> a removed one)")
     assert process_state.read() == before
 
 

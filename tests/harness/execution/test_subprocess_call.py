@@ -43,14 +43,14 @@ def test_a_process_that_dies_is_an_error():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("whom", ["the command", "its terminal's processes"])
-def test_no_process_is_left_after_an_interruption(tmp_path, number, whom):
+@pytest.mark.parametrize("target", ["the command", "its terminal's processes"])
+def test_no_process_is_left_after_an_interruption(tmp_path, number, target):
     program, path = tmp_path / "program.py", tmp_path / "process"
     program.write_text(PROGRAM)
     command = [sys.executable, str(program), str(path)]
     caller = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert within(60, path.exists)
-    os.kill(caller.pid, number) if whom == "the command" else os.killpg(caller.pid, number)
+    os.kill(caller.pid, number) if target == "the command" else os.killpg(caller.pid, number)
     _, printed = caller.communicate(timeout=60)
     assert "SpawnProcess" not in printed
     assert within(20, lambda: not runs(int(path.read_text())))

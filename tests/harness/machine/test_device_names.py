@@ -46,8 +46,8 @@ def test_unknown_device_ends_every_verb_before_any_work(tmp_path, verb):
     command = (*COMMAND, *verb.split(), "--device", "nosuch", *quiet)
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
-    told = f"opbench {verb.split()[0]}: there is no device 'nosuch'; this machine has "
-    assert done.stderr.startswith(told)
+    reported = f"opbench {verb.split()[0]}: there is no device 'nosuch'; this machine has "
+    assert done.stderr.startswith(reported)
     assert done.stdout == ""
     assert not list(tmp_path.iterdir())
 

@@ -163,7 +163,7 @@ def test_a_calibration_is_cached_for_later_gates(calibrated):
     assert (calibrated / "power.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_gate_tells_it_if_it_goes_by_the_same_rules(tmp_path):
+def test_a_gate_reports_it_if_it_goes_by_the_same_rules(tmp_path):
     for name, alpha in (("same", 0.01), ("other", 0.05)):
         folder = new_run(tmp_path, name)
         side = Side("main", "", "python", folder.info.environment)
@@ -184,8 +184,8 @@ def test_a_gate_tells_it_if_it_goes_by_the_same_rules(tmp_path):
                 spreads=(("twins", 0.01),),
             )
         )
-        told = "on this machine: 1 of 80 unchanged sessions failed (resampled)"
-        assert (told in headline(report_of(folder))) == (name == "same")
+        reported = "on this machine: 1 of 80 unchanged sessions failed (resampled)"
+        assert (reported in headline(report_of(folder))) == (name == "same")
 
 
 @pytest.mark.parametrize(

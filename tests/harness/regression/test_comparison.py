@@ -226,7 +226,7 @@ def test_in_two_environments_all_that_is_installed_is_compared(tmp_path):
     assert found.alone == ()
 
 
-def test_a_file_is_known_by_the_name_that_it_is_asked_for_by(tmp_path):
+def test_a_file_is_known_by_the_name_that_is_given(tmp_path):
     """Though it is a link in one version, as where it was moved and left findable."""
     home = tmp_path / "head"
     (home / "bench").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Signals that end a process: once, in their time, and not those that it was told to ignore."""
+"""Signals that end a process: once, in their time, and not those that it was set to ignore."""
 
 import os
 import pty

@@ -32,7 +32,7 @@ def test_torch_compile_without_a_compiler_is_unsupported(tmp_path, lack):
         'case "$*" in *--version*) exec /usr/bin/env g++ "$@";; esac\n'
         "echo 'x.cpp:1: fatal error: Python.h: No such file or directory' >&2; exit 1"
     )
-    changes, told = {
+    changes, reported = {
         "no such compiler": ({"CXX": "no-such-compiler"}, "needs a C++ compiler"),
         "one that fails": ({"CXX": script(tmp_path, "bad", "exit 1")}, "needs a C++ compiler"),
         "one that is killed": ({"CXX": script(tmp_path, "dies", dies)}, "fatal error: Python.h"),
@@ -47,7 +47,7 @@ def test_torch_compile_without_a_compiler_is_unsupported(tmp_path, lack):
         env={**os.environ, **fresh, **changes},
     )
     assert done.stdout.startswith("Unsupported"), done.stdout + done.stderr
-    assert told in done.stdout
+    assert reported in done.stdout
 
 
 class BackendCompilerFailed(RuntimeError):

@@ -6,7 +6,7 @@ from opbench.harness.timing.clock import EventClock, FakeClock, HostClock, Readi
 
 
 @pytest.mark.parametrize("calls", [0, 1, 9, 10, 11, 37, 120])
-def test_block_makes_the_number_of_calls_asked_for(calls):
+def test_block_makes_the_requested_calls(calls):
     made = []
     HostClock().block(lambda: made.append(1), calls)
     assert len(made) == calls

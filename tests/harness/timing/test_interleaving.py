@@ -133,8 +133,8 @@ BEST = rounds([1.0] * 20)
 def test_loser_is_undecided_until_its_ratio_is_precise():
     race = {"best": BEST, "noisy": rounds([1.5 + 0.4 * (-1) ** i for i in range(20)])}
     assert decided(race, Policy()) == {}
-    told = decided(race, Policy(rules=Rules(precision=1.0)))
-    assert told == {"noisy": "slower", "best": "best"}
+    reported = decided(race, Policy(rules=Rules(precision=1.0)))
+    assert reported == {"noisy": "slower", "best": "best"}
 
 
 def test_futile_contender_is_decided_at_any_precision():
@@ -159,7 +159,7 @@ def test_single_contender_is_decided_once_its_time_is_precise():
 
 
 def test_contender_tied_with_an_overtaken_leader_is_undecided_again():
-    """The verdict at the end is of the whole race, whoever led when it was first given."""
+    """The verdict at the end is of the whole race, whichever was best when it was first given."""
     early = {"leader": rounds([1.0] * 12), "tied": rounds([1.0] * 12)}
     late = {
         "leader": rounds([1.0] * 40),
@@ -180,7 +180,7 @@ def test_budget_is_extended_to_the_first_look_up_to_the_patience():
 
 
 class Strict(NoMonitor):
-    """A monitor that notes what it sees, and finds one contender guilty after so many blocks."""
+    """A monitor that notes what it sees, and excludes one contender after so many blocks."""
 
     def __init__(self, *, faulty=None, wrong=None, after=3):
         self.begun, self.rechecked = [], []
@@ -208,16 +208,16 @@ def test_fault_excludes_the_contender_and_drops_its_sample():
 
 def test_warm_up_may_compile_and_may_not_change_state():
     class AtOnce(NoMonitor):
-        """Finds both contenders guilty after their first block, which is their warm-up."""
+        """Excludes both contenders after their first block, which is their warm-up."""
 
         def __init__(self):
-            self.guilty = {
+            self.failing = {
                 "changes": Wrong("state", "changed it"),
                 "compiles": Failed("measure", "compiled", cause="recompiled"),
             }
 
         def fault(self, name):
-            return self.guilty.pop(name, None)
+            return self.failing.pop(name, None)
 
     timings = World({"changes": 1e-4, "compiles": 1e-4}).race(monitor=AtOnce())
     assert timings["changes"] == Wrong("state", "changed it")

@@ -112,7 +112,7 @@ def test_a_failed_build_shows_its_last_lines(project):
     assert text.endswith("17\n18\n19\n20\nno compiler")
 
 
-#: Builds with the command that it is told, and is interrupted by Ctrl-C.
+#: Builds with the command that it is given, and is interrupted by Ctrl-C.
 BUILDER = """
 import signal, sys
 from pathlib import Path
@@ -139,7 +139,7 @@ def test_an_interrupted_build_leaves_no_process(tmp_path, command, times):
     pid = tmp_path / "pid"
     assert within(PATIENCE, lambda: pid.is_file() and pid.read_text().strip())
     for _ in range(times):
-        # By now it waits for the shell, however late it was told that there is one.
+        # By now it waits for the shell, however late it learnt that there is one.
         assert within(PATIENCE, lambda: is_asleep(builder.pid))
         builder.send_signal(signal.SIGINT)
         time.sleep(0.5)

@@ -63,9 +63,9 @@ def test_a_file_a_version_was_not_built_with_is_warned_of(project, tmp_path, mon
         )
         found = common(*versions, Selection(threads=1))
     assert found.lacking == (("main", str(built)),)
-    (told,) = unmade(project, found.lacking)
-    assert told.startswith("main has no build/cp3/native_rows.py, which is imported where the ")
-    assert told.endswith("have it made in each version with --build")
+    (reported,) = unmade(project, found.lacking)
+    assert reported.startswith("main has no build/cp3/native_rows.py, which is imported where the ")
+    assert reported.endswith("have it made in each version with --build")
 
 
 def test_files_built_in_both_versions_are_their_own(project, tmp_path, monkeypatch):
@@ -87,15 +87,15 @@ def test_tracked_files_come_and_go_with_the_versions(project):
         assert list(unmade(project, [("main", str(project / name))])) == []
     assert list(unmade(project, [])) == []
     (project / "[odd] ?.py").write_text("")
-    (told,) = unmade(project, [("main", str(project / "[odd] ?.py"))])
-    assert "main has no [odd] ?.py, " in told
+    (reported,) = unmade(project, [("main", str(project / "[odd] ?.py"))])
+    assert "main has no [odd] ?.py, " in reported
 
 
 def test_links_on_the_way_lead_to_the_same_file(project, tmp_path):
     (tmp_path / "alias").symlink_to(project)
     place = tmp_path / "alias" / "build" / "cp3" / "native_rows.py"
-    (told,) = unmade(project, [("main", str(place))])
-    assert "main has no build/cp3/native_rows.py, " in told
+    (reported,) = unmade(project, [("main", str(place))])
+    assert "main has no build/cp3/native_rows.py, " in reported
 
 
 def test_what_was_built_outside_of_the_repository_is_no_versions_own(tmp_path, monkeypatch):

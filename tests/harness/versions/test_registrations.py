@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-#: Registers ops as told in a file, and prints those that are laid to the version.
+#: Registers ops as a file says, and prints those that are laid to the version.
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -67,5 +67,5 @@ def test_an_op_that_torch_registers_late_is_of_no_version(tmp_path):
     assert laid(tmp_path, lines) == "[]"
 
 
-def test_a_name_that_tells_the_source_is_the_same_in_both(tmp_path):
+def test_a_name_made_of_the_source_is_the_same_in_both(tmp_path):
     assert laid(tmp_path, HASHED) == "[]"

@@ -215,10 +215,10 @@ def test_similar_versions_are_suggested(project, ref, meant):
         git(project, "update-ref", f"refs/remotes/{name}", "main")
     with pytest.raises(
         SelectionError, match=rf"no version '{ref}'; did you mean .*{meant}"
-    ) as told:
+    ) as reported:
         with checked_out(project, ref):
             pass
-    assert "fetch" not in str(told.value)
+    assert "fetch" not in str(reported.value)
 
 
 @pytest.mark.parametrize("ref", ["nope", "v9", "0123456789", "main:a.txt", ""])

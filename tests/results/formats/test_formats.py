@@ -130,8 +130,8 @@ def test_numbers_of_the_standing_are_in_pytest_benchmarks_file(run, tmp_path):
     FORMATS["pytest-benchmark"](run, tmp_path / "x.json")
 
     items = json.loads((tmp_path / "x.json").read_text())["benchmarks"]
-    told = {item["extra_info"]["verdict"] for item in items}
-    assert {"best", "tied", "slower"} <= told
+    reported = {item["extra_info"]["verdict"] for item in items}
+    assert {"best", "tied", "slower"} <= reported
     for item in items:
         assert item["extra_info"]["low"] <= item["extra_info"]["ratio"]
 

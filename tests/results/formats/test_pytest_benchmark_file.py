@@ -78,8 +78,8 @@ def test_one_that_cannot_be_read_is_named_and_the_others_are_read(bad, fault):
     found, left_out = benchmarks([entry("t.py::one"), bad, entry("t.py::two")])
 
     assert [item.name for item in found] == ["one", "two"]
-    (told,) = left_out
-    assert fault in told
+    (reported,) = left_out
+    assert fault in reported
 
 
 def test_names_hold_no_addresses():

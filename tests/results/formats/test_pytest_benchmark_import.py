@@ -240,9 +240,9 @@ def test_a_record_that_was_changed_by_hand(exported, tmp_path):
     (tmp_path / "x.json").write_text(json.dumps(changed))
 
     found = read_benchmarks(tmp_path / "x.json")
-    (told,) = found.left_out
-    assert changed["benchmarks"][0]["fullname"] in told
-    assert "was changed: its record and samples don't fit" in told
+    (reported,) = found.left_out
+    assert changed["benchmarks"][0]["fullname"] in reported
+    assert "was changed: its record and samples don't fit" in reported
     whole = read_benchmarks(exported)
     assert len(found.lines) == len(whole.lines) - 1
 
@@ -295,15 +295,15 @@ def test_facts_of_a_hook_are_the_environment_where_there_are_no_others(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("told", "created"),
+    ("reported", "created"),
     [
         ("2015-08-11T01:03:46.600839", "2015-08-11T01:03:46.600839"),
         (1735787045, "2025-01-02T03:04:05+00:00"),
         *[(bad, "") for bad in (..., None, "", "yesterday", 1e300, -1e300, [], {}, math.nan)],
     ],
 )
-def test_the_date(tmp_path, told, created):
-    found = read(tmp_path, entry(), datetime=told)
+def test_the_date(tmp_path, reported, created):
+    found = read(tmp_path, entry(), datetime=reported)
 
     assert found.info.created == created
     assert any("no date" in remark for remark in found.remarks) == (not created)
@@ -321,9 +321,9 @@ def test_of_two_alike_the_first_counts(tmp_path):
         ("test_a", 3),
         ("test_b", 3),
     ]
-    (told,) = found.left_out
-    assert "'test_a' of 't.py::test_a'" in told
-    assert "more than once: the first counts" in told
+    (reported,) = found.left_out
+    assert "'test_a' of 't.py::test_a'" in reported
+    assert "more than once: the first counts" in reported
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

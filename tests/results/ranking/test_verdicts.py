@@ -78,7 +78,7 @@ def test_the_best_is_best_in_shared_rounds():
     assert best_of({"early": left_early, "steady": steady}) == "steady"
 
 
-def test_settled_needs_a_verdict_and_a_precise_ratio_unless_hopeless():
+def test_settled_needs_a_verdict_and_a_precise_ratio_unless_futile():
     found = standings(race(40, noise=0.2, a=1.0, b=20.0), RULES)["b"]
 
     assert found.verdict == "slower"

@@ -1,4 +1,4 @@
-"""Whether threads threads_waited for cores, told from made-up samples."""
+"""Whether threads waited for cores, derived from made-up samples."""
 
 import numpy as np
 import pytest

@@ -22,7 +22,7 @@ from opbench.results.regression.verdicts import VERDICTS
 from tests.results.examples import case
 
 WHOLE = """
-# Why a change was accepted is told in its entry.
+# Why a change was accepted stands in its entry.
 [[accepted]]
 op = "patch_pooling"
 contender = "cpp"

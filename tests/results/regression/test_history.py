@@ -235,7 +235,7 @@ def test_a_damaged_run_is_reported_and_the_others_are_a_history(tmp_path, caplog
     (tmp_path / "run-003" / "records.jsonl").mkdir()
 
     assert history(tmp_path, ops=("patch_pooling",)).runs == ("run-000",)
-    told = "\n".join(caplog.messages)
-    assert str(tmp_path / "run-001" / "run.json") in told
-    assert str(tmp_path / "run-002" / "records.jsonl") in told
-    assert str(tmp_path / "run-003" / "records.jsonl") in told
+    reported = "\n".join(caplog.messages)
+    assert str(tmp_path / "run-001" / "run.json") in reported
+    assert str(tmp_path / "run-002" / "records.jsonl") in reported
+    assert str(tmp_path / "run-003" / "records.jsonl") in reported

@@ -1,4 +1,4 @@
-"""What grew between two profiles, and how it is told."""
+"""What grew between two profiles, and how it is reported."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def replicates():
 
 def test_unchanged_sessions_pass_and_slowdowns_that_matter_are_found(replicates):
     assert resampling.simulate_unchanged(replicates, RULES, sessions=40) == {"passed": 40}
-    # One is told to be surely less than 3%: that may happen as often as a slowdown may be missed.
+    # One is found surely less than 3%: that may happen as often as a slowdown may be missed.
     assert resampling.simulate_slowed(replicates, RULES, 0.03, sessions=25) == {
         "found": 24,
         "passed": 1,

@@ -127,8 +127,8 @@ def test_one_process_claims_no_small_slowdown(tmp_path):
     assert set(verdicts(found).values()) == {"inconclusive"}
     assert min(c.finding.detectable for c in found.findings) == pytest.approx(0.3)
     # Nor that nothing is slower, unless only what is larger matters.
-    lenient = compare(base, head, GateRules(min_slowdown=0.5))
-    assert set(verdicts(lenient).values()) == {"same"}
+    tolerant = compare(base, head, GateRules(min_slowdown=0.5))
+    assert set(verdicts(tolerant).values()) == {"same"}
 
 
 def test_several_processes_claim_more_and_less_where_they_scatter(tmp_path):
@@ -234,8 +234,8 @@ def test_new_vanished_and_broken_contenders_are_listed(tmp_path):
     for folder in (base, head):
         folder.append(record("triton", Unsupported("needs a GPU"), folder_case))
     found = compare(base, head)
-    told = {item.contender: item.status for item in found.uncompared}
-    assert told == {"a": "vanished", "b": "head", "g": "new", "triton": "both"}
+    reported = {item.contender: item.status for item in found.uncompared}
+    assert reported == {"a": "vanished", "b": "head", "g": "new", "triton": "both"}
     assert {key[0].shape for key in found.only_in_base} == {"shape1"}
     assert found.only_in_head == ()
     shown = [row[2] for row in tables(found)[1].rows]
@@ -276,11 +276,11 @@ def test_the_table_has_the_slowest_first_and_where_drift_is_from(tmp_path):
 
 def test_other_environments_are_refused(tmp_path):
     other = Environment("cpu-9", (("cpu", "Example | 2 cores"), ("torch", "2.14.0"), ("isa", "x")))
-    with pytest.raises(EnvironmentsDifferError) as told:
+    with pytest.raises(EnvironmentsDifferError) as reported:
         ensure_comparable(ENVIRONMENT, other)
-    assert "torch: 2.13.0 in base, 2.14.0 in head" in str(told.value)
-    assert "isa: unknown in base, x in head" in str(told.value)
-    assert "cpu:" not in str(told.value)
+    assert "torch: 2.13.0 in base, 2.14.0 in head" in str(reported.value)
+    assert "isa: unknown in base, x in head" in str(reported.value)
+    assert "cpu:" not in str(reported.value)
     with pytest.raises(EnvironmentsDifferError, match="key: cpu-1234 in base, odd in head"):
         ensure_comparable(ENVIRONMENT, dataclasses.replace(ENVIRONMENT, key="odd"))
     head = run_folder.create(tmp_path, dataclasses.replace(info("head"), environment=other))

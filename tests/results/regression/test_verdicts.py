@@ -70,7 +70,7 @@ def session(rng, shifts, *, noise="normal", spread=0.005, most=24):
 
 
 def suspects(taken):
-    """Those whom the screening takes for slower."""
+    """Those that the screening takes for slower."""
     found = verdicts(gating.screening_findings(taken, RULES))
     return {name for name, verdict in found.items() if verdict == "slower"}
 

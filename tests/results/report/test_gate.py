@@ -102,7 +102,7 @@ AT_LENGTH = (
 
 
 @pytest.mark.parametrize(
-    ("note", "told"),
+    ("note", "reported"),
     [
         (AT_LENGTH, "can be used to register the namespace theirs)"),
         (f"not twins: {'x' * 40}: there's a kernel of doubled\nand more", "a kernel of doubled)"),
@@ -113,12 +113,12 @@ AT_LENGTH = (
         (f"not twins: {'word ' * 80}", "word word )"),
     ],
 )
-def test_the_headline_says_in_a_line_why_versions_were_no_twins(report, note, told):
+def test_the_headline_says_in_a_line_why_versions_were_no_twins(report, note, reported):
     """And the record has it at full length."""
     gate = Gate(base=BASE, head=HEAD, method="pairs", rules=GateRules(), note=note)
     found = report(units("steady", ON, 1.0), gate=gate)
     first = headline(found).splitlines()[0]
-    assert first.endswith(told)
+    assert first.endswith(reported)
     assert len(first) < 260
     assert found.gate.note == note
 
@@ -142,8 +142,8 @@ def test_a_contender_that_runs_in_neither_version_is_reported(report):
     """A Triton contender where there is no GPU: nobody knows what its change did."""
     lines = [*units("steady", ON, 1.0), idle(), idle(on=case(shape="large")), idle("nested")]
     found = report(lines)
-    told = "run in neither version here, so that nothing is known of their change: "
-    assert f"{told}nested (1), triton (2)" in headline(found)
+    reported = "run in neither version here, so that nothing is known of their change: "
+    assert f"{reported}nested (1), triton (2)" in headline(found)
     assert "triton (2)" in markdown(found, Path("runs/gate"))
     # Listed case by case they would hide what matters.
     assert titles(found) == TITLES[:1]
@@ -168,9 +168,9 @@ def test_contenders_that_fail_in_both_versions_are_reported_with_reasons(report)
     text = headline(report(lines)).splitlines()
     assert "nothing was compared" in text
     assert "not compared: 3 that fail in both" in text
-    told = "fails or is wrong in both versions, so that nothing is known of its change: "
-    assert f"{told}broken (2): killed by SIGSEGV" in text
-    assert f"{told}other (1): killed by SIGSEGV" in text
+    reported = "fails or is wrong in both versions, so that nothing is known of its change: "
+    assert f"{reported}broken (2): killed by SIGSEGV" in text
+    assert f"{reported}other (1): killed by SIGSEGV" in text
 
 
 def test_warnings_of_unlike_versions_stand_in_every_report(report):

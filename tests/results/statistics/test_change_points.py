@@ -61,9 +61,9 @@ def test_how_long_a_series_has_to_be():
     least = fewest()
 
     assert least == 12
-    for count, told in ((least - 1, 0), (least, 1)):
+    for count, reported in ((least - 1, 0), (least, 1)):
         clear = [1.0 + n * 1e-6 + (n >= count // 2) for n in range(count)]
-        assert len(steps(clear)) == told
+        assert len(steps(clear)) == reported
 
 
 @pytest.mark.parametrize("runs", [15, 30, 100])

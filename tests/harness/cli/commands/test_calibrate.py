@@ -36,13 +36,13 @@ def printed(capsys, *words):
 
 @pytest.mark.parametrize("words", [[], ["--device", "cpu"], ["--device", "cpu,cpu"]])
 def test_of_one_device_the_document_is_its_ceilings(everywhere, capsys, words):
-    told = printed(capsys, *words)
-    assert (told["type"], told["device"]) == ("Ceilings", "cpu")
+    reported = printed(capsys, *words)
+    assert (reported["type"], reported["device"]) == ("Ceilings", "cpu")
 
 
-def test_of_several_devices_it_is_a_list_in_the_order_asked_for(everywhere, capsys):
-    told = printed(capsys, "--device", "cuda:1,cpu", "--device", "cuda")
-    assert [ceilings["device"] for ceilings in told] == ["cuda:1", "cpu", "cuda"]
+def test_of_several_devices_it_is_a_list_in_the_order_given(everywhere, capsys):
+    reported = printed(capsys, "--device", "cuda:1,cpu", "--device", "cuda")
+    assert [ceilings["device"] for ceilings in reported] == ["cuda:1", "cpu", "cuda"]
 
 
 def test_for_people_there_is_a_table_of_each(everywhere, capsys):

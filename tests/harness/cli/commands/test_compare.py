@@ -51,11 +51,11 @@ def test_two_runs_of_one_process_are_no_pass(runs, capsys):
     # However busy the machine is meanwhile.
     code = main(["compare", f"{runs}/before", f"{runs}/after"])
     assert code in (Exit.INCONCLUSIVE, Exit.REGRESSION)
-    told = capsys.readouterr().out
-    assert "after against before, unpaired" in told
-    assert "race both with --processes 10" in told
+    reported = capsys.readouterr().out
+    assert "after against before, unpaired" in reported
+    assert "race both with --processes 10" in reported
     for name in ANCHORS:
-        assert f"  {name} on cpu, 1 threads: " in told
+        assert f"  {name} on cpu, 1 threads: " in reported
 
 
 def test_a_contender_a_thousand_times_as_slow_is_slower(runs, capsys):
@@ -72,7 +72,7 @@ def test_a_contender_a_thousand_times_as_slow_is_slower(runs, capsys):
     assert "slower with the same source: the machine, or something that they call" in headline
     assert "detectable was a slowdown of" in headline
 
-    # Judged by all of them, and told of the others alone.
+    # Judged by all of them, and reported of the others alone.
     rest = ["-k", "not loop", "--min-slowdown", "90%", "--json"]
     assert main(["compare", *pair, *rest]) == Exit.OK
     plain = json.loads(capsys.readouterr().out)
@@ -91,8 +91,8 @@ def test_ops_and_contenders_are_selected(runs, capsys):
     for words in (["--impl", "nobody"], ["-k", "nobody"], ["-k", "and and"]):
         assert main([*pair, *words]) == Exit.USAGE
     assert main([*pair[:3], "row_sums"]) == Exit.USAGE
-    assert "no op in" in (told := capsys.readouterr().err)
-    assert "did you mean 'row_sum'" in told
+    assert "no op in" in (reported := capsys.readouterr().err)
+    assert "did you mean 'row_sum'" in reported
 
 
 def test_a_run_is_not_compared_with_itself(runs, capsys, monkeypatch):
@@ -122,10 +122,10 @@ def test_runs_of_two_environments_are_not_compared(runs, capsys):
 
     folder = changed(runs, "elsewhere", run=elsewhere)
     assert main(["compare", f"{runs}/before", str(folder)]) == Exit.NOTHING
-    told = capsys.readouterr()
-    assert "  torch: " in told.err
-    assert "2.0 in head" in told.err
-    assert told.out == ""
+    reported = capsys.readouterr()
+    assert "  torch: " in reported.err
+    assert "2.0 in head" in reported.err
+    assert reported.out == ""
 
 
 def test_comparing_needs_no_torch(runs):

@@ -38,11 +38,11 @@ def test_a_recorded_run_says_that_it_is_weak(root, capsys, tmp_path):
     code = gate(root, "--id", "now", "--budget", "0.2", "--summary", str(summary))
     # On a machine that others use, what unpaired runs say may be anything.
     assert code in (Exit.OK, Exit.INCONCLUSIVE, Exit.REGRESSION)
-    told = capsys.readouterr().out
-    assert "now against base, unpaired" in told
-    assert "`opbench gate --base REF`" in told
-    assert "summed" in told
-    assert "without_gradient" not in told  # the run doesn't have it
+    reported = capsys.readouterr().out
+    assert "now against base, unpaired" in reported
+    assert "`opbench gate --base REF`" in reported
+    assert "summed" in reported
+    assert "without_gradient" not in reported  # the run doesn't have it
     assert "## opbench gate, against a recorded run" in summary.read_text()
 
 

@@ -1,4 +1,4 @@
-"""A gate's folder, shown and exported again as the gate itself told it."""
+"""A gate's folder, shown and exported again as the gate itself reported it."""
 
 import dataclasses
 import json
@@ -42,16 +42,16 @@ def test_a_gate_is_shown_as_it_was_printed(gate, capsys):
 
 def test_for_programs(gate, capsys):
     code = main(["show", str(gate.path), "--json"])
-    told = json.loads(capsys.readouterr().out)
+    reported = json.loads(capsys.readouterr().out)
 
     assert code == Exit.REGRESSION
-    assert {f["contender"]: f["verdict"] for f in told["findings"]} == {
+    assert {f["contender"]: f["verdict"] for f in reported["findings"]} == {
         "copies": "slower",
         "steady": "same",
         "improved": "faster",
         "unsteady": "inconclusive",
     }
-    assert told["look"] == [
+    assert reported["look"] == [
         "opbench profile --base main patch_pooling --impl copies -k small --threads 1"
     ]
 
