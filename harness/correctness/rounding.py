@@ -79,17 +79,18 @@ class Rounded(TorchDispatchMode):
         """number: of the evaluation; each moves every number otherwise."""
         super().__init__()  # type: ignore[no-untyped-call]
         self._number = number
-        #: How many operations there were so far.
-        self.operations = 0
+        #: How much was done so far: operations, and one more for 4096 elements of a result.
+        self.work = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The result of one operation, moved where it rounds."""
         result = func(*args, **(kwargs or {}))
-        self.operations += 1
+        self.work += 1
         # A constant that is made of no tensor isn't rounded.
         if _rounds(func) and any(True for _ in _tensors(args)):
             for tensor in _tensors(result):
                 if tensor.dtype == torch.float64:
+                    self.work += tensor.numel() // 4096
                     _move(tensor, self._number)
         return result
 

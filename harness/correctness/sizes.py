@@ -48,7 +48,7 @@ class Results:
 Evaluate = Callable[[Inputs, tuple[Tensor, ...]], Results]
 
 #: How often an oracle is evaluated, and the least size of an element as a part of what is usual in
-#: its row: by how many operations it takes at most. Loops over rows take thousands, and a few
+#: its row: by how much it does at most (`Rounded.work`). Loops over rows take thousands, and a few
 #: evaluations may all happen to move an element little.
 _EVALUATIONS = ((300, 16, 1 / 8), (3000, 8, 1 / 2))
 _FEWEST = (4, 1.0)
@@ -85,15 +85,15 @@ def of_rounding(
         for size, value, other in zip(sizes, truth, moved, strict=True):
             size.copy_(torch.maximum(size, _distance(value, other)))
         if number == 0:
-            evaluations, share = _planned(rounded.operations)
+            evaluations, share = _planned(rounded.work)
         number += 1
     return truth.like(tuple(_at_least(size, share) for size in sizes))
 
 
-def _planned(operations: int) -> tuple[int, float]:
-    """How often to evaluate an oracle of so many operations, and the least size in a row."""
+def _planned(work: int) -> tuple[int, float]:
+    """How often to evaluate an oracle that does so much, and the least size in a row."""
     for most, evaluations, share in _EVALUATIONS:
-        if operations <= most:
+        if work <= most:
             return evaluations, share
     return _FEWEST
 
