@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from opbench.harness.correctness import oracle
-from opbench.harness.correctness.oracle import Expected
+from opbench.harness.correctness.reference import Reference
 from opbench.harness.correctness.tolerance import (
     Truth,
     describe_worst,
@@ -15,11 +15,10 @@ from opbench.harness.correctness.tolerance import (
 )
 from opbench.harness.declare import Op
 from opbench.harness.outcomes import op_fault
-from opbench.harness.preparation.inputs import Inputs
 from opbench.results.errors import OpFaultError
 
 
-def ensure_passes_itself(op: Op, inputs: Inputs, expected: Expected, dtype: str) -> None:
+def ensure_passes_itself(reference: Reference) -> None:
     """Raise OpFaultError where the oracle, evaluated in the case's dtype, fails its own tolerance.
 
     In half precision it is evaluated in float32 and rounded at the end, since a loop that adds up
@@ -27,6 +26,8 @@ def ensure_passes_itself(op: Op, inputs: Inputs, expected: Expected, dtype: str)
     an oracle needn't be written so that nothing overflows. Where it works in float64 alone, and in
     float64 itself, there is nothing to say.
     """
+    op, inputs, expected = reference.op, reference.first, reference.expected_first
+    dtype = reference.case.dtype
     if dtype not in _EVALUATED_IN:
         return
     wide = _EVALUATED_IN[dtype]

@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from opbench.results.errors import OpbenchError
 
 #: One unit. Well below the rounding of float32, so that different numbers don't change places, and
-#: well above that of float64, so that what a unit changes can be told from what float64 rounds.
+#: well above that of float64, so that what a unit changes stands out from what float64 rounds.
 UNIT = 2.0**-36
 
 #: Operations that move numbers, or make constants: their results aren't rounded.

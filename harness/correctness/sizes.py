@@ -109,5 +109,5 @@ def _at_least(size: Tensor, share: float) -> Tensor:
     """The sizes, none less than a share of the root mean square along the last axis."""
     if size.ndim == 0 or size.numel() == 0:
         return size
-    usual = size.square().mean(-1, keepdim=True).sqrt()
-    return torch.maximum(size, share * usual)
+    typical = size.square().mean(-1, keepdim=True).sqrt()
+    return torch.maximum(size, share * typical)

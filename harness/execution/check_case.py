@@ -18,6 +18,7 @@ from torch._functorch import config as functorch_config
 from opbench.harness.catalog import Catalog
 from opbench.harness.correctness import checks
 from opbench.harness.correctness.costs import cost_of
+from opbench.harness.correctness.own_tolerance import ensure_passes_itself
 from opbench.harness.correctness.reference import Reference, without_gradients
 from opbench.harness.declare import Impl
 from opbench.harness.execution import process_state
@@ -63,6 +64,7 @@ class CaseChecker:
         make = partial(reference_of, self._catalog, case, gradients=True, thorough=bool(thorough))
         reference = catch("inputs", make)
         if isinstance(reference, Reference):
+            ensure_passes_itself(reference)
             cost_of(reference)  # isn't needed here, but a race should not be the first to try it
         right: dict[str, Callable[..., Any]] = {}
         for name in race.contenders:

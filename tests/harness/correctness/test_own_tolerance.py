@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from opbench.harness.correctness.own_tolerance import ensure_passes_itself
 from opbench.harness.correctness.reference import build_reference
 from opbench.harness.declare import DEFAULT_TOLERANCE
 from opbench.results.errors import OpFaultError
@@ -23,12 +24,12 @@ def of_rows(**changes):
 
 def test_an_oracle_passes_by_the_defaults():
     for dtype in ("float32", "float16", "bfloat16"):
-        build_reference(of_rows(), case_of(dtype))
+        ensure_passes_itself(build_reference(of_rows(), case_of(dtype)))
 
 
 def test_a_magnitude_that_cancels_is_the_fault_of_the_declaration():
     with pytest.raises(OpFaultError) as caught:
-        build_reference(of_rows(magnitude=lambda x: centred(x)), case_of())
+        ensure_passes_itself(build_reference(of_rows(magnitude=lambda x: centred(x)), case_of()))
     told = str(caught.value)
     assert told.startswith("op mine (./tests/harness/correctness/test_own_tolerance.py:")
     assert "magnitude is too small: the oracle itself, evaluated in float32, is off by" in told
@@ -38,13 +39,15 @@ def test_a_magnitude_that_cancels_is_the_fault_of_the_declaration():
 
 def test_a_tolerance_below_rounding_is_the_fault_of_the_declaration():
     with pytest.raises(OpFaultError, match=r"tolerance is too small: .*allow more by tolerance="):
-        build_reference(of_rows(tolerance={**DEFAULT_TOLERANCE, "float32": 1e-9}), case_of())
+        ensure_passes_itself(
+            build_reference(of_rows(tolerance={**DEFAULT_TOLERANCE, "float32": 1e-9}), case_of())
+        )
 
 
-def test_a_magnitude_whose_gradient_is_too_small_is_told():
+def test_magnitude_whose_gradient_is_too_small_is_reported():
     op = of_rows(magnitude=lambda x: 100 + 1e-9 * x)
     with pytest.raises(OpFaultError, match="of the gradient,"):
-        build_reference(op, case_of())
+        ensure_passes_itself(build_reference(op, case_of()))
 
 
 def test_a_loop_that_adds_up_passes_in_half_precision():
@@ -55,17 +58,17 @@ def test_a_loop_that_adds_up_passes_in_half_precision():
         return sums / 4096
 
     op = op_of(total, lambda rng: torch.rand(2, 4096, generator=rng))
-    build_reference(op, case_of("bfloat16"))
+    ensure_passes_itself(build_reference(op, case_of("bfloat16")))
 
 
 def test_an_oracle_that_works_in_float64_alone_is_no_fault():
     op = op_of(lambda x: x @ torch.eye(33, dtype=torch.float64), lambda rng: torch.ones(4, 33))
-    build_reference(op, case_of())
+    ensure_passes_itself(build_reference(op, case_of()))
 
 
 def test_what_overflows_in_float32_is_no_fault():
     op = op_of(lambda x: (x.exp() + 1).log(), lambda rng: torch.full((4, 3), 200.0))
-    build_reference(op, case_of())
+    ensure_passes_itself(build_reference(op, case_of()))
 
 
 def test_functions_of_the_table_are_declared_by_the_defaults():
