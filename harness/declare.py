@@ -18,6 +18,7 @@ from opbench.harness.declaration.fields import CASE_NAMES, OutputMode, check_imp
 from opbench.harness.declaration.named_arguments import (
     NamedCallable,
     names_of_kind,
+    parameters_of,
 )
 from opbench.harness.declaration.origins import name_of_file, path_for_people
 from opbench.harness.declaration.support import Support
@@ -318,7 +319,7 @@ class Op:
     @property
     def defaults(self) -> dict[str, object]:
         """The options' default values."""
-        parameters = inspect.signature(self.oracle).parameters
+        parameters = parameters_of(self.oracle)
         return {name: parameters[name].default for name in self.options}
 
     @property

@@ -69,6 +69,15 @@ def is_thorough(op: Op, contender: Impl, case: Case) -> bool:
     return _is_simple(op, case) and case.dtype == op.dtypes[0] and contender.prepare is None
 
 
+def looks_for_caches(op: Op, case: Case) -> bool:
+    """Whether a check compares the work of two calls: on all cases of the first dtype.
+
+    In the others, where a contender hardly caches more, on the simplest case.
+    """
+    is_first = _is_simple(op, case) and case.inputs == next(iter(op.inputs))
+    return case.dtype == op.dtypes[0] or is_first
+
+
 def _is_simple(op: Op, case: Case) -> bool:
     """Whether a case has the first edge shape, in contiguous inputs."""
     return case.shape == next(iter(op.edge or op.quick)) and case.layout == LAYOUTS[0]
