@@ -154,7 +154,8 @@ def test_compiled_contenders_are_not_checked_in_every_combination():
     assert {case.shape for case in compiled} == {case.shape for case in eager} == set(op.edge)
     assert {case.layout for case in compiled} == set(SAME_VALUES)
     assert {case.layout for case in eager} == set(LAYOUTS)
-    assert {(c.inputs, c.dtype) for c in compiled} == {(c.inputs, c.dtype) for c in eager}
+    in_kinds = {(c.inputs, c.dtype) for c in eager if c.inputs not in op.long_sums}
+    assert {(c.inputs, c.dtype) for c in compiled} == in_kinds
     bent = [c for c in compiled if c.layout != "contiguous" or c.shape != "odd"]
     assert {case.dtype for case in bent} == {"float32"}
 
