@@ -89,7 +89,8 @@ temperatures_normalized = Op(
     magnitude=array_contracts.normalized_magnitude,
     cost=costs.weekly(output=7, forward=35, backward=42),
     validate=array_limits.whole_weeks("temperatures_normalized"),
-    ungraded=("constant", "expanded"),  # days that are repeated make constant weeks
+    # Days that are repeated, or rounded to one number, make constant weeks.
+    ungraded=("constant", "kelvin", "expanded"),
     **_WEEKS,
 )
 
