@@ -298,6 +298,9 @@ class Op:
     #: The input kinds that make long sums of one sign, in values or gradients: there the gradient
     #: of every output is 1. They are checked in half precision.
     long_sums: tuple[str, ...] = ()
+    #: Whether the op only moves or repeats elements: outputs have to be equal to the last bit, and
+    #: whole numbers are as large as int64 holds. Gradients may be sums, and have the tolerance.
+    exact: bool = False
     #: Of floating-point outputs, where it isn't that of the inputs.
     output_dtype: str = ""
     #: The program or paper that the op comes from.
