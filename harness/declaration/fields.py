@@ -85,6 +85,7 @@ _OF_OP: Mapping[str, tuple[Test, str]] = {
     "boards": _NAMES,
     "consumer": _FUNCTION,
     "canonical": _FUNCTION,
+    "draws": _FUNCTION,
     "ungraded": _NAMES,
     "long_sums": _NAMES,
     "output_dtype": (_is_text, "the name of a dtype"),
@@ -144,6 +145,7 @@ def _check_callables(op: Any) -> None:
         ("validate", op.validate, own),
         ("magnitude", op.magnitude, own),
         ("canonical", op.canonical, {*own, "output"}),
+        ("draws", op.draws, {*own, "draw"}),
     ):
         if function is not None:
             _check_names(op.name, what, function, allowed)
