@@ -27,7 +27,7 @@ WRONG = (
     "special",
     "mutations",
 )
-HELD_OUT = ("held_out", "held_out_too")
+HELD_OUT = ("held_out",)
 RIGHT = ("orders", "shapes_of_work")
 
 
