@@ -11,7 +11,7 @@ RUN := runs/bench
 bench: $(READY)
 	rm -rf $(RUN)
 	$(BIN)/opbench calibrate --ceilings
-	$(BIN)/opbench run pooling --grid quick --pass forward,backward --id bench
+	$(BIN)/opbench run pooling -k "tiny or wide" --pass forward,backward --id bench
 	$(BIN)/opbench publish $(RUN)
 	@echo
 	@echo "The leaderboards are above; the dashboard opens with:  $(BIN)/opbench dashboard $(RUN)"

@@ -18,6 +18,7 @@ from opbench.harness.declaration.fields import CASE_NAMES, OutputMode, check_imp
 from opbench.harness.declaration.named_arguments import (
     NamedCallable,
     names_of_kind,
+    parameters_of,
 )
 from opbench.harness.declaration.origins import name_of_file, path_for_people
 from opbench.harness.declaration.support import Support
@@ -300,6 +301,9 @@ class Op:
     #: The input kinds that make long sums of one sign, in values or gradients: there the gradient
     #: of every output is 1. They are checked in half precision.
     long_sums: tuple[str, ...] = ()
+    #: Whether the op only moves or repeats elements: outputs have to be equal to the last bit, and
+    #: whole numbers are as large as int64 holds. Gradients may be sums, and have the tolerance.
+    exact: bool = False
     #: Of floating-point outputs, where it isn't that of the inputs.
     output_dtype: str = ""
     #: The program or paper that the op comes from.
@@ -321,7 +325,7 @@ class Op:
     @property
     def defaults(self) -> dict[str, object]:
         """The options' default values."""
-        parameters = inspect.signature(self.oracle).parameters
+        parameters = parameters_of(self.oracle)
         return {name: parameters[name].default for name in self.options}
 
     @property

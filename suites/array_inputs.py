@@ -46,6 +46,11 @@ def _large(weeks: int, rng: Generator) -> Tensor:
     return 2e4 + 4e4 * torch.rand(weeks, 7, generator=rng)
 
 
+def _kelvin(weeks: int, rng: Generator) -> Tensor:
+    """A mean that is large against the deviation, of which bfloat16 keeps nothing."""
+    return 290 + 0.5 * torch.randn(weeks, 7, generator=rng)
+
+
 def _nonfinite(weeks: int, rng: Generator) -> Tensor:
     """Weeks with a NaN, with an infinity, with both infinities, and weeks without."""
     temps = _fahrenheit(weeks, rng)
@@ -72,6 +77,7 @@ TEMPERATURES = {
     "celsius": _for_temps(_celsius),
     "constant": _for_temps(_constant),
     "large": _for_temps(_large),
+    "kelvin": _for_temps(_kelvin),
     "nonfinite": _for_temps(_nonfinite),
 }
 

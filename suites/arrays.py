@@ -89,7 +89,8 @@ temperatures_normalized = Op(
     magnitude=array_contracts.normalized_magnitude,
     cost=costs.weekly(output=7, forward=35, backward=42),
     validate=array_limits.whole_weeks("temperatures_normalized"),
-    ungraded=("constant", "expanded"),  # days that are repeated make constant weeks
+    # Days that are repeated, or rounded to one number, make constant weeks.
+    ungraded=("constant", "kelvin", "expanded"),
     **_WEEKS,
 )
 
@@ -190,6 +191,7 @@ _MATRIX: Mapping[str, Any] = {
 
 gather_2d = Op(
     name="gather_2d",
+    exact=True,
     oracle=array_contracts.gather_2d,
     inputs={**indexes.PICKS_PER_ROW, **long_sums.PICKS_PER_ROW},
     quick={
@@ -208,6 +210,7 @@ gather_2d = Op(
 
 collect_rows = Op(
     name="collect_rows",
+    exact=True,
     oracle=array_contracts.collect_rows,
     inputs={**indexes.ROWS, **long_sums.LINES},
     quick={
@@ -226,6 +229,7 @@ collect_rows = Op(
 
 collect_columns = Op(
     name="collect_columns",
+    exact=True,
     oracle=array_contracts.collect_columns,
     inputs={**indexes.COLUMNS, **long_sums.LINES},
     quick={
@@ -244,6 +248,7 @@ collect_columns = Op(
 
 integer_array_indexing = Op(
     name="integer_array_indexing",
+    exact=True,
     oracle=array_contracts.integer_array_indexing,
     axes={"R": "axes", "D": "size of the first axis, one more each next", "B": "coordinates"},
     inputs={**indexes.COORDS, **long_sums.COORDS},

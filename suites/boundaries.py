@@ -221,6 +221,7 @@ boundary_downsample = Op(
 
 boundary_upsample = Op(
     name="boundary_upsample",
+    exact=True,
     oracle=_upsample,
     axes=boundary_inputs.AXES,
     inputs={

@@ -115,6 +115,7 @@ max_pool2d_backward = Op(
 
 im2col = Op(
     name="im2col",
+    exact=True,
     oracle=contracts.im2col,
     axes=shapes.POOLING,
     inputs={

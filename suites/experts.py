@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def _cost_batching(B: int, S: int, D: int, expert_ids: Tensor, e: int, direction: str) -> Cost:
-    moved = Cost(0, 2 * e * B * S * D + _size(expert_ids))
+    moved = Cost(0, 2 * e * B * S * D + expert_ids.nbytes)
     return Cost.of_pass(moved, moved, direction)
 
 
 def _cost_ragged(
     B: int, S: int, D: int, E: int, expert_ids: Tensor, e: int, direction: str
 ) -> Cost:
-    moved = 2 * e * B * S * D + _size(expert_ids)
+    moved = 2 * e * B * S * D + expert_ids.nbytes
     return Cost.of_pass(Cost(0, moved + 8 * (E + 1)), Cost(0, moved), direction)
 
 
@@ -39,7 +39,7 @@ def _cost_combine(T: int, K: int, D: int, e: int, direction: str) -> Cost:
 def _cost_sorted(T: int, K: int, D: int, token_index: Tensor, e: int, direction: str) -> Cost:
     cost = _cost_combine(T, K, D, e, direction)
     passes = 2 if direction == "both" else 1
-    return Cost(cost.flops, cost.bytes + passes * _size(token_index))
+    return Cost(cost.flops, cost.bytes + passes * token_index.nbytes)
 
 
 def _cost_forward(E: int, T: int, D: int, F: int, e: int, direction: str) -> Cost:
@@ -57,10 +57,6 @@ def _cost_gating(T: int, E: int, K: int, e: int, direction: str) -> Cost:
     )
 
 
-def _size(tensor: Tensor) -> int:
-    return tensor.numel() * tensor.element_size()
-
-
 # --- the races -------------------------------------------------------------------------------
 
 _SOURCE = "routing of sparsely gated mixtures of experts (Mixtral, Qwen-MoE)"
@@ -70,6 +66,7 @@ _COMBINE = {"T": "tokens", "K": "experts per token", "D": "width"}
 
 expert_batching = Op(
     name="expert_batching",
+    exact=True,
     oracle=contracts.batching,
     axes=_BATCHING,
     inputs={
@@ -105,6 +102,7 @@ expert_batching = Op(
 
 expert_batching_ragged = Op(
     name="expert_batching_ragged",
+    exact=True,
     oracle=contracts.batching_ragged,
     axes=_BATCHING,
     inputs={

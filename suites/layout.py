@@ -35,6 +35,7 @@ _BLOCKS = {
 
 batch_transpose = Op(
     name="batch_transpose",
+    exact=True,
     oracle=contracts.batch_transpose,
     axes=_MATRICES,
     inputs=given.kinds(given.matrices),
@@ -58,6 +59,7 @@ batch_transpose = Op(
 
 swap_height_width = Op(
     name="swap_height_width",
+    exact=True,
     oracle=contracts.swap_height_width,
     axes=_IMAGES,
     inputs=given.image_kinds(given.images),
@@ -81,6 +83,7 @@ swap_height_width = Op(
 
 cyclic_permute = Op(
     name="cyclic_permute",
+    exact=True,
     oracle=contracts.cyclic_permute,
     axes=_FOUR,
     inputs=given.image_kinds(given.four_axes),
@@ -103,6 +106,7 @@ cyclic_permute = Op(
 
 split_heads = Op(
     name="split_heads",
+    exact=True,
     oracle=contracts.split_heads,
     axes=_HEADS,
     inputs=given.nan_kinds(given.tokens),
@@ -127,6 +131,7 @@ split_heads = Op(
 
 merge_heads = Op(
     name="merge_heads",
+    exact=True,
     oracle=contracts.merge_heads,
     axes=_HEADS,
     inputs={"split": given.heads, **given.nan_kinds(given.own_heads)},
@@ -144,6 +149,7 @@ merge_heads = Op(
 
 tile = Op(
     name="tile",
+    exact=True,
     oracle=contracts.tile,
     axes=_COPIES,
     inputs={**given.kinds(given.one_matrix), **long_sums.COPIES},
@@ -168,6 +174,7 @@ tile = Op(
 
 stack_new_axis = Op(
     name="stack_new_axis",
+    exact=True,
     oracle=contracts.stack_new_axis,
     axes=_COPIES,
     inputs={"normal": given.matrix_list},
@@ -183,6 +190,7 @@ stack_new_axis = Op(
 
 flatten_leading = Op(
     name="flatten_leading",
+    exact=True,
     oracle=contracts.flatten_leading,
     axes=_FOUR,
     inputs=given.image_kinds(given.four_axes),
@@ -198,6 +206,7 @@ flatten_leading = Op(
 
 unflatten_leading = Op(
     name="unflatten_leading",
+    exact=True,
     oracle=contracts.unflatten_leading,
     axes=_FOUR,
     inputs=given.kinds(given.merged_axes),
@@ -225,6 +234,7 @@ _BLOCK_EDGES = _shapes(
 
 pixel_unshuffle = Op(
     name="pixel_unshuffle",
+    exact=True,
     oracle=contracts.pixel_unshuffle,
     axes=_BLOCKS,
     inputs=given.image_kinds(given.blocks),
@@ -242,6 +252,7 @@ pixel_unshuffle = Op(
 
 pixel_shuffle = Op(
     name="pixel_shuffle",
+    exact=True,
     oracle=contracts.pixel_shuffle,
     axes=_BLOCKS,
     inputs=given.image_kinds(given.channels),

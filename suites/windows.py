@@ -173,6 +173,7 @@ _WINDOW_CUDA: Mapping[str, Shape] = {"cuda": {"B": 4, "N": 4096, "D": 768, "w": 
 
 patch_merging = Op(
     name="patch_merging",
+    exact=True,
     oracle=_merge_patches,
     axes=_PATCH_AXES,
     inputs={"normal": _for_merging(_as_drawn), "nonfinite": _for_merging(_with_nonfinite)},
@@ -209,6 +210,7 @@ patch_merging_linear = Op(
 
 sliding_windows = Op(
     name="sliding_windows",
+    exact=True,
     oracle=_windows,
     axes=_WINDOW_AXES,
     inputs={

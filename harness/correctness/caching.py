@@ -30,6 +30,8 @@ from opbench.harness.preparation.compiler import compilations
 from opbench.harness.preparation.inputs import Inputs
 from opbench.harness.preparation.output_modes import as_tuple
 
+#: Marks the end of the first of two profiled calls.
+_BETWEEN = "opbench: between two calls"
 #: The most unseen inputs that are tried until one needs as little work as inputs that were seen.
 _TRIES = 20
 
@@ -62,7 +64,14 @@ def _is_table(reference: Reference, function: Callable[..., Any], repeated: list
 
     repeated: the operators of a call on values that were seen.
     """
-    return any(_operators(function, _unseen(reference))[0] == repeated for _ in range(_TRIES))
+    for _ in range(_TRIES):
+        unseen = _unseen(reference).map(clone)
+        # No dispatch mode: torch.compile refuses to run below one, and remembers that.
+        with profiler.profile() as profiled:
+            call(function, unseen)
+        if _operators(profiled) == repeated:
+            return True
+    return False
 
 
 def _change(first: list[str], second: list[str]) -> str:
@@ -84,22 +93,24 @@ def _call_twice(
     function: Callable[..., Any], unseen: Inputs, device: str
 ) -> tuple[tuple[list[str], list[str]], tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]:
     """The operators and the outputs of two calls on equal values, with equal random numbers."""
-    with _same_random_numbers(torch.device(device)):
-        earlier, first = _operators(function, unseen)
-    later, second = _operators(function, unseen)
-    return (earlier, later), (first, second)
-
-
-def _operators(function: Callable[..., Any], given: Inputs) -> tuple[list[str], tuple[Tensor, ...]]:
-    """The operators of a call on a copy of some inputs, in their order, and its outputs."""
-    copy = given.map(clone)
-    # No dispatch mode: torch.compile refuses to run below one, and remembers that.
+    first, second = unseen.map(clone), unseen.map(clone)
     with profiler.profile() as profiled:
-        outputs = as_tuple(call(function, copy))
+        with _same_random_numbers(torch.device(device)):
+            earlier = as_tuple(call(function, first))
+        with profiler.record_function(_BETWEEN):
+            pass
+        later = as_tuple(call(function, second))
+    names = _operators(profiled)
+    middle = names.index(_BETWEEN)
+    return (names[:middle], names[middle + 1 :]), (earlier, later)
+
+
+def _operators(profiled: profiler.profile) -> list[str]:
+    """The operators that were profiled, in their order."""
     assert profiled.kineto_results is not None
     # The raw events: the profiler's own list of them takes ten times as long as the calls.
     events = sorted(profiled.kineto_results.events(), key=lambda event: event.start_ns())
-    return [event.name() for event in events], outputs
+    return [event.name() for event in events]
 
 
 @contextlib.contextmanager

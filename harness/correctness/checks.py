@@ -25,15 +25,24 @@ from opbench.harness.preparation.output_modes import as_tuple
 from opbench.results.records import Right, Verdict, Wrong
 
 
-def check(reference: Reference, function: Callable[..., Any], *, thorough: bool = False) -> Verdict:
+def check(
+    reference: Reference,
+    function: Callable[..., Any],
+    *,
+    thorough: bool = False,
+    caches: bool = True,
+) -> Verdict:
     """The verdict on one contender, whatever it does short of ending the process.
 
     thorough: whether it is called in unusual circumstances as well.
+    caches: whether it is looked for results that are remembered by their inputs.
     """
 
     def checked() -> Right | Wrong:
         try:
             error = _largest_error(reference, function)
+            if caches:
+                refuse_caching(reference, function)
             return Right(max(error, thorough_error(reference, function)) if thorough else error)
         except WrongError as wrong:
             return wrong.verdict
@@ -45,12 +54,13 @@ def disagreement(
     reference: Reference, functions: Mapping[str, Callable[..., Any]]
 ) -> dict[tuple[str, str], float]:
     """By pair of contenders, their largest difference as a multiple of the tolerance."""
+    op, given = reference.op, reference.first
     outputs = {
-        name: oracle.comparable(reference.op, as_tuple(call(f, reference.first)), reference.first)
+        name: oracle.comparable(op, as_tuple(call(f, given.map(clone))), given)
         for name, f in functions.items()
     }
     names = list(outputs)
-    tolerance = reference.op.tolerance[reference.case.dtype]
+    tolerance = op.tolerance[reference.case.dtype]
     pairs: dict[tuple[str, str], float] = {}
     for index, one in enumerate(names):
         for other in names[index + 1 :]:
@@ -70,7 +80,6 @@ def _largest_error(reference: Reference, function: Callable[..., Any]) -> float:
     # The same memory with other values: a contender that caches by address answers with the old.
     given = refilled(given, reference.second)
     errors.append(output_error(reference, function, given, reference.expected_second))
-    refuse_caching(reference, function)
     refuse_bad_draws(reference, function)
     if reference.expected_first.gradients:
         errors.append(pass_error(reference, function))

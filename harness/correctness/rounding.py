@@ -72,7 +72,16 @@ class NotASumError(OpbenchError):
     """Raised within `OnlySums` by the first operation that does more than to add and multiply."""
 
 
-class Rounded(TorchDispatchMode):
+class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """A mode that does without torch's compiler, which takes as long to import as torch."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Whether the compiler is kept out: what is evaluated here isn't compiled."""
+        return False
+
+
+class Rounded(_Mode):
     """Within it, the result of each operation is moved by about one unit."""
 
     def __init__(self, number: int) -> None:
@@ -95,7 +104,7 @@ class Rounded(TorchDispatchMode):
         return result
 
 
-class OnlySums(TorchDispatchMode):
+class OnlySums(_Mode):
     """Within it, NotASumError is raised where absolute values wouldn't show how much was summed."""
 
     def __init__(self) -> None:

@@ -49,10 +49,25 @@ def largest_error(errors: Tensor) -> float:
 def describe_worst(errors: Tensor, actual: Tensor, truth: Truth) -> str:
     """The place of the largest error and the values there, in words."""
     place = tuple(int(i) for i in torch.unravel_index(errors.argmax(), errors.shape))
+    one, other = distinct_texts(actual[place].item(), truth.value[place].item())
     return (
         f"{int((errors > 1).sum())} of {errors.numel()} elements are off, most at {list(place)}: "
-        f"{actual[place].item():.6g} instead of {truth.value[place].item():.6g}"
+        f"{one} instead of {other}"
     )
+
+
+def distinct_texts(one: float, other: float) -> tuple[str, str]:
+    """Two numbers in at least six digits, and in as many as it takes to see that they differ.
+
+    Whole numbers have all of theirs.
+    """
+    if isinstance(one, int) and isinstance(other, int):
+        return str(one), str(other)
+    for digits in range(6, 18):
+        texts = f"{one:.{digits}g}", f"{other:.{digits}g}"
+        if texts[0] != texts[1]:
+            break
+    return texts
 
 
 def equal_values(one: Tensor, other: Tensor) -> bool:

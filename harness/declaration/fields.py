@@ -88,6 +88,7 @@ _OF_OP: Mapping[str, tuple[Test, str]] = {
     "draws": _FUNCTION,
     "ungraded": _NAMES,
     "long_sums": _NAMES,
+    "exact": (lambda value: isinstance(value, bool), "True or False"),
     "output_dtype": (_is_text, "the name of a dtype"),
     "source": (_is_text, "a text"),
 }

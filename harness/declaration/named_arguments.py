@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from inspect import Parameter
 from typing import Any
 
@@ -20,18 +21,34 @@ _VARIABLE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 _COMPARABLE = (bool, int, float, str, tuple, type(None))
 
 
+def parameters_of(function: NamedCallable) -> Mapping[str, Parameter]:
+    """The parameters by name; ValueError or TypeError where there is no signature.
+
+    Remembered: a check asks for them a dozen times.
+    """
+    hashable = getattr(function, "__hash__", None) is not None
+    return (_remembered if hashable else _parameters)(function)
+
+
+def _parameters(function: NamedCallable) -> Mapping[str, Parameter]:
+    return inspect.signature(function).parameters
+
+
+_remembered = lru_cache(maxsize=4096)(_parameters)
+
+
 def parameter_names(function: NamedCallable) -> tuple[str, ...]:
     """The parameters without a default; ValueError or TypeError where there is no signature."""
     return tuple(
         name
-        for name, parameter in inspect.signature(function).parameters.items()
+        for name, parameter in parameters_of(function).items()
         if parameter.default is Parameter.empty and parameter.kind not in _VARIABLE
     )
 
 
 def call_named(function: NamedCallable, values: Mapping[str, object]) -> Any:
     """Call `function` with those of `values` that it names; with all of them where it has `**`."""
-    parameters = inspect.signature(function).parameters
+    parameters = parameters_of(function)
     by_position: list[object] = []
     by_name: dict[str, object] = {}
     for name, parameter in parameters.items():
@@ -50,7 +67,7 @@ def names_of_kind(function: NamedCallable, *, keyword_only: bool) -> tuple[str, 
     """The names of a callable's keyword-only parameters, or of all others."""
     return tuple(
         name
-        for name, parameter in inspect.signature(function).parameters.items()
+        for name, parameter in parameters_of(function).items()
         if (parameter.kind is Parameter.KEYWORD_ONLY) == keyword_only
     )
 

@@ -25,7 +25,7 @@ from opbench.harness.execution import process_state
 from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import TaintedError, reference_of, settings
 from opbench.harness.outcomes import catch
-from opbench.harness.planning.cases import is_thorough
+from opbench.harness.planning.cases import is_thorough, looks_for_caches
 from opbench.harness.planning.selection import Race
 from opbench.harness.preparation.output_modes import function_in_mode
 from opbench.harness.preparation.resolve import ensure_supported, resolve
@@ -78,7 +78,9 @@ class CaseChecker:
                 # A contender without a gradient is held to its values.
                 expected = without_gradients(reference)
                 function = self._function(expected, contender)
-            verdict = _verdict(expected, function, thorough=name in thorough)
+            verdict = _verdict(
+                expected, function, thorough=name in thorough, caches=looks_for_caches(op, case)
+            )
             observer.done(name, verdict)
             if isinstance(verdict, Failed) and verdict.cause == "memory":
                 raise TaintedError(verdict.reason)
@@ -128,7 +130,11 @@ def _patient_compiler() -> AbstractContextManager[None]:
 
 
 def _verdict(
-    reference: Reference, function: Callable[..., Any] | Unsupported | Failed, *, thorough: bool
+    reference: Reference,
+    function: Callable[..., Any] | Unsupported | Failed,
+    *,
+    thorough: bool,
+    caches: bool,
 ) -> Verdict:
     """The verdict of the check; Wrong also where it changed state, which is put back."""
     if isinstance(function, Unsupported | Failed):
@@ -136,7 +142,7 @@ def _verdict(
     before = process_state.read()
     # Thoroughly checked, a graph is gone through twice: it must not give its buffers away.
     with _patient_compiler(), functorch_config.patch(donated_buffer=not thorough):
-        verdict = checks.check(reference, function, thorough=thorough)
+        verdict = checks.check(reference, function, thorough=thorough, caches=caches)
     changes = process_state.restore(before)
     if changes and isinstance(verdict, Right):
         return Wrong("state", f"changed {', '.join(changes)}")

@@ -69,6 +69,15 @@ def is_thorough(op: Op, contender: Impl, case: Case) -> bool:
     return _is_simple(op, case) and case.dtype == op.dtypes[0] and contender.prepare is None
 
 
+def looks_for_caches(op: Op, case: Case) -> bool:
+    """Whether a check compares the work of two calls: on all cases of the first dtype.
+
+    In the others, where a contender hardly caches more, on the simplest case.
+    """
+    is_first = _is_simple(op, case) and case.inputs == next(iter(op.inputs))
+    return case.dtype == op.dtypes[0] or is_first
+
+
 def _is_simple(op: Op, case: Case) -> bool:
     """Whether a case has the first edge shape, in contiguous inputs."""
     return case.shape == next(iter(op.edge or op.quick)) and case.layout == LAYOUTS[0]
@@ -157,9 +166,8 @@ def _checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
             # How a consumer takes NaN, say, is no matter of who made it.
             if mode == "consume" and kind != first:
                 continue
-            dtypes = _HALF if kind in op.long_sums else op.dtypes
-            dtypes = tuple(name for name in dtypes if name in op.dtypes)
-            yield from _variants(op, simple, shapes[0], (mode, kind), dtypes=dtypes)
+            selected = _for_kind(op, kind, simple)
+            yield from _variants(op, selected, shapes[0], (mode, kind), dtypes=())
         if first in kinds:
             for shape in shapes[1:]:
                 yield from _variants(op, simple, shape, (mode, first), dtypes=op.dtypes)
@@ -170,6 +178,14 @@ def _checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
                 yield from _variants(
                     op, on_all_cores, shapes[0], (mode, first), dtypes=op.dtypes[:1]
                 )
+
+
+def _for_kind(op: Op, kind: str, selection: Selection) -> Selection:
+    """The selection in those dtypes in which an input kind is checked."""
+    dtypes = selection.dtypes or op.dtypes
+    if kind in op.long_sums:
+        dtypes = tuple(name for name in dtypes if name in _HALF)
+    return replace(selection, dtypes=dtypes)
 
 
 #: The types in which a sum of thousands goes wrong.

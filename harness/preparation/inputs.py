@@ -98,7 +98,7 @@ def build(op: Op, case: Case, *, variant: int = 0) -> Inputs:
     made = _generate(op, case, axes, _seed(case, variant))
 
     def place(tensor: Tensor) -> Tensor:
-        return _cast(tensor, dtype).to(case.device)
+        return _cast(tensor, dtype, large=op.exact).to(case.device)
 
     args = tuple(made[name] for name in op.arguments)
     # Set by the shape, or made with the arguments. Those at their default are left out, so that a
@@ -195,9 +195,17 @@ def _seed(case: Case, variant: int) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7])
 
 
-def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    """Floating values in `dtype`; where that is an integer type, a hundred times as large."""
+def _cast(tensor: Tensor, dtype: torch.dtype, *, large: bool) -> Tensor:
+    """Floating values in `dtype`; where that is an integer type, a hundred times as large.
+
+    large: so large and odd, where nothing is added up, that no floating-point type holds them.
+    """
     if not tensor.is_floating_point() or dtype.is_floating_point:
         return tensor.to(dtype) if tensor.is_floating_point() else tensor
     # Most values lie between -3 and 3: as they are, few integers would be left of them.
-    return tensor.nan_to_num(posinf=0, neginf=0).mul(100).to(dtype)
+    whole = tensor.nan_to_num(posinf=0, neginf=0).mul(100).to(dtype)
+    return whole * _LARGE + 1 if large and dtype == torch.int64 else whole
+
+
+#: Times the whole numbers of an input, some hundreds, it is below what int64 holds.
+_LARGE = 2**50

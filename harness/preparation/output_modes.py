@@ -24,7 +24,7 @@ def op_in_mode(op: Op, mode: str) -> Op:
     if mode != "consume" or op.consumer is None:
         return op
     magnitude = op.magnitude and _then(op.magnitude, op.consumer)
-    return replace(op, oracle=_then(op.oracle, op.consumer), magnitude=magnitude)
+    return replace(op, oracle=_then(op.oracle, op.consumer), magnitude=magnitude, exact=False)
 
 
 def function_in_mode(

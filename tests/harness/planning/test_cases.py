@@ -181,3 +181,13 @@ def test_long_lists_of_names_in_messages_are_cut(catalog):
         plan(catalog, Selection(names=("patch_poling",)))
     assert len(str(caught.value)) < 500
     assert "more: opbench list" in str(caught.value)
+
+
+def test_long_sums_are_checked_in_half_precision_alone(catalog):
+    def dtypes(*selected):
+        races = plan_checks(catalog, Selection(names=("patch_pooling",), dtypes=selected))
+        return {race.case.dtype for race in races if race.case.inputs == "long_sum"}
+
+    assert dtypes() == {"float16", "bfloat16"}
+    assert dtypes("float32", "bfloat16") == {"bfloat16"}
+    assert dtypes("float32") == set()
