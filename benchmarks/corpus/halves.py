@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.corpus.parts import ids_of, wide
+from benchmarks.corpus.parts import gradients, ids_of, wide, with_gradient
 from opbench import impl
 
 KIND = "half sums"
@@ -44,8 +44,28 @@ def summed_in_half(y: Tensor, weights: Tensor) -> Tensor:
 # The same, of sorted rows.
 @impl("moe_combine_sorted")
 def sorted_summed_in_half(y: Tensor, token_index: Tensor, weights: Tensor, tokens: int) -> Tensor:
-    kept = torch.where(weights[:, None] != 0, y, 0) * weights[:, None]
-    return y.new_zeros(tokens, y.shape[1]).index_add(0, token_index.long(), kept)
+    return _one_by_one(y, token_index, weights, tokens)
+
+
+def _one_by_one(y: Tensor, token_index: Tensor, weights: Tensor, tokens: int) -> Any:
+    def right(y: Tensor, index: Tensor, weights: Tensor, tokens: int) -> Tensor:
+        kept = torch.where(weights[:, None] != 0, wide(y), 0) * wide(weights)[:, None]
+        sums = kept.new_zeros(tokens, y.shape[1]).index_add(0, index.long(), kept)
+        return sums.to(y.dtype)
+
+    def forward(y: Tensor, index: Tensor, weights: Tensor, tokens: int) -> Tensor:
+        if y.dtype not in (torch.float16, torch.bfloat16):
+            return right(y, index, weights, tokens)
+        kept = torch.where(weights[:, None] != 0, y, 0) * weights[:, None]
+        total = y.new_zeros(tokens, y.shape[1])
+        for token, row in zip(index.tolist(), kept, strict=True):
+            total[token] += row
+        return total
+
+    def backward(upstream: Tensor, *args: Any) -> Any:
+        return gradients(right, upstream, *args)
+
+    return with_gradient(forward, backward)(y, token_index, weights, tokens)
 
 
 # The same, of products.
