@@ -8,10 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.corpus.parts import Fn, combine, dots, gradients, wide, with_gradient
+from benchmarks.corpus.parts import Fn, combine, conv, dots, gradients, wide, with_gradient
 from opbench import impl
 from opbench.impls.boundary_downsample import index_add
-from opbench.impls.conv2d import library as conv
 
 KIND = "argument"
 

@@ -17,6 +17,7 @@ from benchmarks.corpus.layouts import reading, rows_packed, softmax, start_if_pa
 from benchmarks.corpus.parts import (
     Fn,
     backward_of,
+    columns_of,
     combine,
     dots,
     from_start,
@@ -25,11 +26,12 @@ from benchmarks.corpus.parts import (
     pooled,
     rows,
     wide,
+    windows,
 )
 from benchmarks.corpus.training import another
 from opbench import impl
-from opbench.impls.lookups import columns_by_index, price_by_gather
-from opbench.impls.pixels import unshuffle_by_torch
+from opbench.impls.lookups import price_by_gather
+from opbench.impls.pixels import unshuffle_by_permute
 from opbench.impls.softmax import torch_logsoftmax
 from opbench.impls.temperatures import mean, subtract_broadcast
 from opbench.impls.transposes import rotate_by_copy, swap_by_copy
@@ -60,11 +62,6 @@ def pool(x: Tensor) -> Tensor:
     return wide(x).mean((2, 3)).to(x.dtype)
 
 
-def windows(x: Tensor, window: int, step: int) -> Tensor:
-    """Right."""
-    return x.unfold(1, window, step).mT.flatten(0, 1).contiguous()
-
-
 def halved_in_place(upstream: Tensor) -> Tensor:
     """The gradient is scaled where it lies, and put back but for its last digit."""
     return upstream.mul_(3).div_(3)
@@ -86,10 +83,10 @@ BY_RULE = (
     held("batched_logsumexp", "layout", "rows_packed", reading(logsumexp, 0, rows_packed)),
     held("expert_forward", "layout", "x_rows_packed", reading(linear, 0, rows_packed)),
     held("expert_forward", "layout", "w_from_start", reading(linear, 1, from_start)),
-    held("collect_columns", "layout", "indexes_packed", reading(columns_by_index, 1, packed)),
+    held("collect_columns", "layout", "indexes_packed", reading(columns_of, 1, packed)),
     held("total_price_gather", "layout", "items_packed", reading(price_by_gather, 1, packed)),
     held("global_average_pool", "layout", "start_if_packed", reading(pool, 0, start_if_packed)),
-    held("pixel_unshuffle", "layout", "rows_packed", reading(unshuffle_by_torch, 0, rows_packed)),
+    held("pixel_unshuffle", "layout", "rows_packed", reading(unshuffle_by_permute, 0, rows_packed)),
     held("sliding_windows", "layout", "from_start", reading(windows, 0, start_if_packed)),
     held("patch_pooling", "layout", "tokens_packed", reading(pooled, 0, rows_packed)),
     # Upstream layouts.
@@ -130,9 +127,11 @@ BY_RULE = (
     held("batched_dot_product_nd", "memory", "in_place", rules.in_place(0)(dots)),
     held("swap_height_width", "memory", "in_place", rules.in_place(0)(swap_by_copy)),
     # Exactness.
-    held("batch_transpose", "exactness", "int32", through(lambda x: x.mT.clone(), torch.int32)),
+    held(
+        "batch_transpose", "exactness", "int32", through(lambda x: x.mT.contiguous(), torch.int32)
+    ),
     held("cyclic_permute", "exactness", "float32", through(rotate_by_copy, torch.float32)),
-    held("pixel_unshuffle", "exactness", "float64", through(unshuffle_by_torch, torch.float64)),
+    held("pixel_unshuffle", "exactness", "float64", through(unshuffle_by_permute, torch.float64)),
     held("gather_2d", "exactness", "float32", through(lambda m, i: m.gather(1, i), torch.float32)),
 )
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from benchmarks.corpus.parts import (
     Fn,
     combine,
+    conv,
     dense,
     dots,
     from_start,
@@ -21,7 +22,6 @@ from benchmarks.corpus.parts import (
     wide,
 )
 from opbench import impl
-from opbench.impls.conv2d import library as conv
 
 KIND = "layout"
 
@@ -56,7 +56,7 @@ def softmax(matrix: Tensor) -> Tensor:
 
 def merged(x: Tensor) -> Tensor:
     """Right: the heads of a token side by side."""
-    return x.transpose(1, 2).flatten(2).contiguous()
+    return x.transpose(1, 2).flatten(2).clone(memory_format=torch.contiguous_format)
 
 
 def gathered(matrix: Tensor, indexes: Tensor) -> Tensor:
@@ -104,7 +104,8 @@ def strides_of_one_layout(x: Tensor, window: int, step: int) -> Tensor:
     batch, size, width = x.shape
     number = (size - window) // step + 1
     strides = (size * width, step * width, width, 1)
-    return x.as_strided((batch, number, window, width), strides).flatten(0, 1).clone()
+    seen = wide(x).as_strided((batch, number, window, width), strides)
+    return seen.flatten(0, 1).to(x.dtype, copy=True)
 
 
 # FlagGems 4156, 6411: places in 32 bits.

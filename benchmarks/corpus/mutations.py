@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.corpus import rules
-from benchmarks.corpus.parts import Fn
+from benchmarks.corpus.parts import Fn, columns_of, unfold, windows
 from benchmarks.corpus.rules import on_argument, on_result, swapped
 from opbench import impl
 from opbench.impls import (
@@ -37,8 +37,8 @@ def mutant(op: str, name: str, function: Fn, rule: Fn) -> Fn:
 CONTENDERS = (
     # An off-by-one at a border.
     mutant("boundary_upsample", "border", boundary_upsample.gather, on_result(rules.last_repeated)),
-    mutant("collect_columns", "border", lookups.columns_by_index, on_result(rules.last_repeated)),
-    mutant("im2col", "border", columns.unfold, on_result(rules.last_column_lost)),
+    mutant("collect_columns", "border", columns_of, on_result(rules.last_repeated)),
+    mutant("im2col", "border", unfold, on_result(rules.last_column_lost)),
     mutant("split_heads", "border", heads.split_by_clone, on_result(rules.last_column_lost)),
     mutant(
         "global_average_pool",
@@ -77,7 +77,7 @@ CONTENDERS = (
     mutant("expert_forward", "float32", expert_forward.bmm, on_argument(0, rules.in_float32)),
     mutant("temperatures_average", "float32", temperatures.mean, on_argument(0, rules.in_float32)),
     mutant("batched_softmax", "bfloat16", softmax.torch_softmax, on_result(rules.in_bfloat16)),
-    mutant("sliding_windows", "bfloat16", sliding_windows.unfold, on_result(rules.in_bfloat16)),
+    mutant("sliding_windows", "bfloat16", windows, on_result(rules.in_bfloat16)),
     mutant("moe_combine", "wider", moe_combine.einsum, on_result(rules.wider)),
     # A swapped argument.
     mutant("stack_new_axis", "reversed", tiling.stack_by_stack, on_argument(0, lambda x: x[::-1])),
@@ -112,8 +112,8 @@ CONTENDERS = (
     mutant("expert_forward", "in_place", expert_forward.einsum, rules.in_place(1)),
     # A stale cache.
     mutant("temperatures_differences", "stale", temperatures.subtract_broadcast, rules.stale),
-    mutant("collect_columns", "stale", lookups.columns_by_index, rules.stale),
-    mutant("im2col", "stale", columns.unfold, rules.stale),
+    mutant("collect_columns", "stale", columns_of, rules.stale),
+    mutant("im2col", "stale", unfold, rules.stale),
     # A lost gradient.
     mutant("expert_forward", "w_detached", expert_forward.bmm, on_argument(1, rules.detached)),
     mutant("gather_2d", "detached", lookups.gather, on_argument(0, rules.detached)),

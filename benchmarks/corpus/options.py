@@ -7,12 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.corpus.parts import gates, ids_of, means, wide
+from benchmarks.corpus.parts import conv, gates, ids_of, means, unfold, wide
 from opbench import impl
 from opbench.impls.boundary_downsample import index_add
 from opbench.impls.boundary_gradients import closed_form, index_select
-from opbench.impls.columns import fold, unfold
-from opbench.impls.conv2d import library as conv
+from opbench.impls.columns import fold
 from opbench.impls.max_pool2d import library as max_pool
 
 KIND = "option"

@@ -9,9 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.corpus.parts import drawn, means, pooled, wide
+from benchmarks.corpus.parts import conv, drawn, means, pooled, wide
 from opbench import impl
-from opbench.impls.conv2d import library as conv
 
 KIND = "right"
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 HALF = (torch.float16, torch.bfloat16)
@@ -103,6 +104,26 @@ def dots(a: Tensor, b: Tensor) -> Tensor:
 def rows(matrix: Tensor, indexes: Tensor) -> Tensor:
     """Rows by their indexes, with gradients added in float32 at least."""
     return (matrix.float() if matrix.dtype in HALF else matrix)[indexes].to(matrix.dtype)
+
+
+def conv(x: Tensor, w: Tensor, b: Tensor | None = None, **options: Any) -> Tensor:
+    """A convolution, of half precision in float32."""
+    return F.conv2d(wide(x), wide(w), None if b is None else wide(b), **options).to(x.dtype)
+
+
+def unfold(x: Tensor, kernel_size: Any, **options: Any) -> Tensor:
+    """Windows as columns, with gradients added in float64."""
+    return F.unfold(x.double(), kernel_size, **{"stride": 1, **options}).to(x.dtype)
+
+
+def windows(x: Tensor, window: int, step: int) -> Tensor:
+    """Windows of a sequence, with gradients added in float32 at least."""
+    return wide(x).unfold(1, window, step).mT.flatten(0, 1).contiguous().to(x.dtype)
+
+
+def columns_of(matrix: Tensor, indexes: Tensor) -> Tensor:
+    """Columns by their indexes, with gradients added in float32 at least."""
+    return wide(matrix)[:, indexes].to(matrix.dtype)
 
 
 def ids_of(lengths: Tensor, size: int) -> Tensor:

@@ -11,14 +11,19 @@ from torch import Tensor
 
 from benchmarks.corpus.parts import (
     Fn,
+    columns_of,
     combine,
+    conv,
     dots,
+    gates,
     gradients,
     losses,
     pooled,
     ragged,
     rows,
+    unfold,
     wide,
+    windows,
     with_gradient,
 )
 from opbench import impl
@@ -135,6 +140,23 @@ def expanded(upstream: Tensor, x: Tensor) -> Tensor:
 
 
 CONTENDERS = (
+    # What the wrong ones are made of.
+    *(
+        impl(op, name="right_as_it_is")(lambda *args, f=function, **options: f(*args, **options))
+        for op, function in (
+            ("batched_cross_entropy_loss", losses),
+            ("batched_dot_product_nd", dots),
+            ("collect_columns", columns_of),
+            ("collect_rows", rows),
+            ("conv2d", conv),
+            ("expert_batching_ragged", ragged),
+            ("im2col", unfold),
+            ("moe_combine", combine),
+            ("patch_pooling", pooled),
+            ("sliding_windows", windows),
+            ("topk_gating", gates),
+        )
+    ),
     *(
         impl(op, name="right_in_float64")(in_float64(function))
         for op, function in (
@@ -174,7 +196,7 @@ CONTENDERS = (
             ("batched_logsoftmax", softmax.torch_logsoftmax, 1),
             ("batched_cross_entropy_loss", losses, 2),
             ("global_average_pool", channel_means, 1),
-            ("im2col", in_float64(columns.unfold), 1),
+            ("im2col", unfold, 1),
             ("max_pool2d", max_pool2d.library, 1),
         )
     ),
@@ -184,7 +206,7 @@ CONTENDERS = (
             ("batched_softmax", softmax_of),
             ("moe_combine", combine),
             ("expert_forward", linear),
-            ("im2col", in_float64(columns.unfold)),
+            ("im2col", unfold),
             ("boundary_upsample", boundary_upsample.gather),
         )
     ),

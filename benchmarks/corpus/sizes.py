@@ -7,10 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.corpus.parts import combine, dots, gates, losses, pooled, ragged, rows, wide
+from benchmarks.corpus.parts import (
+    combine,
+    conv,
+    dots,
+    gates,
+    losses,
+    pooled,
+    ragged,
+    rows,
+    unfold,
+    wide,
+)
 from opbench import impl
-from opbench.impls.columns import unfold
-from opbench.impls.conv2d import library as conv
 
 KIND = "size"
 
@@ -63,7 +72,7 @@ def at_most_65535_tokens(y: Tensor, weights: Tensor) -> Tensor:
 @impl("expert_batching_ragged")
 def scans_128_counts(x: Tensor, expert_ids: Tensor, num_experts: int) -> tuple[Tensor, Tensor]:
     out, offsets = ragged(x, expert_ids, num_experts)
-    return out, offsets.clone().index_fill_(0, torch.arange(129, len(offsets)), 0)
+    return out, offsets.masked_fill(torch.arange(len(offsets)) > 128, 0)
 
 
 # megablocks 87: with one expert per token, weights are normalised along the tokens.
@@ -157,9 +166,9 @@ def row_129_is_row_128(x: Tensor, w: Tensor) -> Tensor:
 # By kind: windows beyond 1023 repeat the last one.
 @impl("sliding_windows")
 def at_most_1023_windows(x: Tensor, window: int, step: int) -> Tensor:
-    by_sequence = x.unfold(1, window, step).mT
+    by_sequence = wide(x).unfold(1, window, step).mT
     number = torch.arange(by_sequence.shape[1]).clamp(max=1022)
-    return by_sequence[:, number].flatten(0, 1).contiguous()
+    return by_sequence[:, number].flatten(0, 1).contiguous().to(x.dtype)
 
 
 # By kind: weeks are numbered in 16 bits.

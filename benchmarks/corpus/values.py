@@ -8,9 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.corpus.parts import combine, gradients, wide
+from benchmarks.corpus.parts import combine, conv, gradients, unfold, wide
 from opbench import impl
-from opbench.impls.conv2d import library as conv
 from opbench.impls.max_pool2d import library as max_pool
 
 KIND = "value"
@@ -163,7 +162,7 @@ def pads_with_zero(x: Tensor, kernel_size: Any, **options: Any) -> Tensor:
 @impl("im2col")
 def kernel_column_by_column(x: Tensor, kernel_size: Any, **options: Any) -> Tensor:
     high, across = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
-    right = F.unfold(x, kernel_size, **{"stride": 1, **options})
+    right = unfold(x, kernel_size, **options)
     return right.unflatten(1, (x.shape[1], high, across)).transpose(2, 3).flatten(1, 3)
 
 
