@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchmarks.corpus.parts import Fn, dots, ragged, rows
+from benchmarks.corpus.parts import Fn, dots, ragged, rows, windows
 from opbench import impl
 
 KIND = "exactness"
@@ -60,11 +60,6 @@ def turned(x: Tensor) -> Tensor:
 def repeated(x: Tensor, copies: int) -> Tensor:
     """Right."""
     return x.repeat(copies, 1, 1)
-
-
-def windows(x: Tensor, window: int, step: int) -> Tensor:
-    """Right."""
-    return x.unfold(1, window, step).mT.flatten(0, 1).contiguous()
 
 
 CONTENDERS = (

@@ -118,7 +118,8 @@ def unfold(x: Tensor, kernel_size: Any, **options: Any) -> Tensor:
 
 def windows(x: Tensor, window: int, step: int) -> Tensor:
     """Windows of a sequence, with gradients added in float32 at least."""
-    return wide(x).unfold(1, window, step).mT.flatten(0, 1).contiguous().to(x.dtype)
+    seen = wide(x).unfold(1, window, step).mT.flatten(0, 1)
+    return seen.to(x.dtype).clone(memory_format=torch.contiguous_format)
 
 
 def columns_of(matrix: Tensor, indexes: Tensor) -> Tensor:
