@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from opbench.harness.correctness.caveats import Checked
 from opbench.harness.pipeline.check import CheckReport
-from opbench.results.records import Right, Wrong
+from opbench.results.records import Case, Right, Wrong
 from opbench.results.report.table import Table
 
 
@@ -58,8 +59,8 @@ def problems(checked: Sequence[Checked]) -> Iterator[str]:
         if not isinstance(item.verdict, Right) and not item.admitted:
             stage = getattr(item.verdict, "stage", "")
             kind = type(item.verdict).__name__.upper()
-            # Numbers in a wrong value differ from case to case; one line for all of them will do.
-            reason = "" if stage in ("value", "gradient") else item.verdict.reason
+            # Numbers differ from case to case; one line for all of them will do.
+            reason = "" if stage in ("value", "gradient") else _NUMBER.sub("0", item.verdict.reason)
             # Inputs that can't be had are nobody's own fault.
             name = "every contender" if reason.startswith("layout ") else item.contender
             groups.setdefault((kind, name, item.case.op, stage, reason), []).append(item)
@@ -74,7 +75,7 @@ def problems(checked: Sequence[Checked]) -> Iterator[str]:
 
 
 def _suspicions(checked: Sequence[Checked]) -> Iterator[str]:
-    """A line for each op of which all contenders return another shape or dtype than its oracle."""
+    """Lines for each op whose contenders are all wrong, on all cases or on some."""
     for op in dict.fromkeys(item.case.op for item in checked):
         compared = [c for c in checked if c.case.op == op and isinstance(c.verdict, Right | Wrong)]
         wrong = [c.verdict for c in compared if isinstance(c.verdict, Wrong)]
@@ -82,3 +83,29 @@ def _suspicions(checked: Sequence[Checked]) -> Iterator[str]:
         alike = all(verdict.stage in ("shape", "dtype") for verdict in wrong)
         if len(contenders) > 1 and len(wrong) == len(compared) and alike:
             yield f"all {len(contenders)} contenders of {op} return the like: suspect its oracle"
+            continue
+        cases = list(_wrong_for_everybody(compared))
+        if cases:
+            where = f"{len(cases)} cases, first {cases[0].label} ({cases[0].sizes})"
+            yield f"all contenders of {op} are wrong on {where}: suspect its oracle or tolerance"
+
+
+def _wrong_for_everybody(compared: Sequence[Checked]) -> Iterator[Case]:
+    """The cases on which several contenders ran, and none has the values of the oracle."""
+    by_case: dict[Case, list[Checked]] = {}
+    for item in compared:
+        by_case.setdefault(item.case, []).append(item)
+    for case, items in by_case.items():
+        wrong = [
+            item
+            for item in items
+            if isinstance(item.verdict, Wrong)
+            and item.verdict.stage in ("value", "gradient")
+            and not item.admitted
+        ]
+        if len(items) > 1 and len(wrong) == len(items):
+            yield case
+
+
+#: A number in a message.
+_NUMBER = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?")

@@ -36,7 +36,8 @@ def plan_checks(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
     """The races to check: every input kind, layout, dtype and edge shape of each op.
 
     Every input kind and layout meets the first edge shape, and the first kind every edge shape,
-    each in every dtype, on one thread; the simplest of these cases is also run on every core.
+    each in every dtype, on one thread; the simplest of these cases is also run on every core. Of
+    ops that are selected by their own names the quick shapes are checked as well.
     Raises SelectionError as `plan` does.
     """
     enters = partial(_checked_on, threads=selection.threads or 1)
@@ -178,6 +179,17 @@ def _checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
                 yield from _variants(
                     op, on_all_cores, shapes[0], (mode, first), dtypes=op.dtypes[:1]
                 )
+        # Their oracles would take minutes over the whole catalogue.
+        if op.edge and op.name in selection.names:
+            yield from _quick_cases(op, simple, mode, kinds)
+
+
+def _quick_cases(op: Op, simple: Selection, mode: str, kinds: tuple[str, ...]) -> Iterator[Case]:
+    """The cases that are timed by default, in one dtype, to be checked as well."""
+    for kind in op.timed_kinds[:1]:
+        if kind in kinds:
+            for shape in op.quick.items():
+                yield from _variants(op, simple, shape, (mode, kind), dtypes=op.dtypes[:1])
 
 
 def _for_kind(op: Op, kind: str, selection: Selection) -> Selection:

@@ -255,7 +255,7 @@ EVERY = KIT.pairs(*WEEKS, *PRICES, *PICKS)
 @pytest.mark.parametrize(("op", "name"), EVERY)
 def test_every_kind_and_shape(op, name):
     declared, run = KIT.catalog.ops[op], KIT.function(op, name)
-    first, *others = declared.inputs
+    first, *others = kinds_of_any_dtype(declared)
     cases = [(kind, "odd") for kind in others] + [(first, shape) for shape in declared.edge]
     for kind, shape in cases:
         error = worst(op, kind, declared.edge[shape], run)

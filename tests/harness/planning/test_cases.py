@@ -151,7 +151,8 @@ def test_compiled_contenders_are_not_checked_in_every_combination():
         for name in ("scatter_add", "compile_scatter_add")
     )
     assert len(eager) == len({case.key for case in eager})
-    assert {case.shape for case in compiled} == {case.shape for case in eager} == set(op.edge)
+    assert {case.shape for case in compiled} == {case.shape for case in eager}
+    assert {case.shape for case in eager} == {*op.edge, *op.quick}
     assert {case.layout for case in compiled} == set(SAME_VALUES)
     assert {case.layout for case in eager} == set(LAYOUTS)
     assert {(c.inputs, c.dtype) for c in compiled} == {
@@ -191,3 +192,11 @@ def test_long_sums_are_checked_in_half_precision_alone(catalog):
     assert dtypes() == {"float16", "bfloat16"}
     assert dtypes("float32", "bfloat16") == {"bfloat16"}
     assert dtypes("float32") == set()
+
+
+def test_shapes_that_are_timed_are_checked_of_ops_that_are_named(catalog):
+    named = plan_checks(catalog, Selection(names=("patch_pooling",), expression="wide"))
+    assert {(race.case.inputs, race.case.dtype) for race in named} == {("text", "float32")}
+    assert {race.case.direction for race in named} == {"both"}
+    everything = {race.case.shape for race in plan_checks(catalog, Selection(names=("pooling",)))}
+    assert everything == set(catalog.op("patch_pooling").edge)
