@@ -292,6 +292,9 @@ class Op:
     #: Of `output` and any arguments and options: what is compared in place of the outputs, where
     #: several outputs are right.
     canonical: NamedCallable | None = None
+    #: Of `draw`, which calls the contender anew, and any arguments and options: what is wrong with
+    #: the draws of an op that draws random numbers, a text each.
+    draws: NamedCallable | None = None
     #: The input kinds on which several gradients are right, so that none is checked; perhaps the
     #: layout "expanded", in which elements are equal.
     ungraded: tuple[str, ...] = ()

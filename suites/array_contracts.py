@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import torch
+
+from opbench.suites import draws
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
 
 #: Days in a week.
 DAYS = 7
-#: -ln of half the chance of a false alarm: 1 in 10^12.
-ALARM = 28.3
 
 # --- constants -------------------------------------------------------------------------------
 
@@ -104,15 +104,14 @@ def normalized_magnitude(temps: Tensor) -> Tensor:
 def sample_distribution(probs: Tensor, n: int) -> Tensor:
     """Independent draws of events in proportion to their probabilities: probs[k], n -> int64 [n].
 
-    They come from torch's global generator. probs may sum to anything within 0.001 of 1; an event
-    of probability 0 is never drawn, nor is k. Right is what Bernstein's inequality allows, but for
-    once in 10^12, in how often each event, and the events up to it, are drawn.
+    They come from torch's global generator, anew in each call, and equal after torch.manual_seed.
+    probs may sum to anything within 0.001 of 1; an event of probability 0 is never drawn, nor is k.
+    Right is what chance allows, but for once in 10^12, in how often each event, the events up to it
+    and equal neighbours are drawn; counts may be too close to what is expected, too.
     """
-    # The most regular sample there is; compared are the counts that `sample_faults` makes.
-    totals = list(accumulate(probs.tolist()))
-    ends = [0, *(round(n * total / totals[-1]) for total in totals)]
-    counts = torch.tensor([end - start for start, end in pairwise(ends)], device=probs.device)
-    return torch.arange(len(probs), device=probs.device).repeat_interleave(counts)
+    # One such sample; compared are the counts that `sample_faults` makes.
+    u = torch.rand(n, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return inverse_cdf(probs.double() / probs.double().sum(), u.to(probs.device))
 
 
 def inverse_cdf(probs: Tensor, u: Tensor) -> Tensor:
@@ -129,10 +128,11 @@ def inverse_cdf(probs: Tensor, u: Tensor) -> Tensor:
 
 
 def sample_faults(output: Tensor, probs: Tensor, n: int) -> Tensor:
-    """Four counts, all 0 for a right sample.
+    """Six counts, all 0 for a right sample.
 
     Draws that are missing or no event, draws of impossible events, events that were drawn too often
-    or too seldom, and events up to which too many or too few were drawn.
+    or too seldom, events up to which too many or too few were drawn, sets of neighbours too many or
+    too few of which are equal, and whether the counts are more even than chance allows.
     """
     possible = (probs > 0).cpu()
     share = probs.cpu().double() / probs.cpu().double().sum()
@@ -142,8 +142,10 @@ def sample_faults(output: Tensor, probs: Tensor, n: int) -> Tensor:
     faults = (
         n - len(events),
         int(counts[~possible].sum()),
-        _unlikely(counts, share, n),
-        _unlikely(counts.cumsum(0), share.cumsum(0), n),
+        draws.unlikely(counts, share, n),
+        draws.unlikely(counts.cumsum(0), share.cumsum(0), n),
+        draws.too_many_equal(events, share),
+        int(draws.too_even(counts, share, n)),
     )
     return torch.tensor(faults)
 
@@ -205,10 +207,3 @@ def _deviation(apart: Tensor) -> Tensor:
     """The sample deviation [W, 1] of weeks [W, 7] that are given as differences from their mean."""
     # Not torch's own: of no week at all, it warns.
     return (apart.square().sum(1, keepdim=True) / (DAYS - 1)).sqrt()
-
-
-def _unlikely(counts: Tensor, share: Tensor, draws: int) -> int:
-    """How many of the counts are further from draws * share than chance explains (Bernstein)."""
-    variance = draws * share * (1 - share).clamp(min=0)
-    allowed = ALARM / 3 + (ALARM**2 / 9 + 2 * ALARM * variance).sqrt()
-    return int(((counts - draws * share).abs() > allowed).sum())

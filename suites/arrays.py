@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from opbench import Cost, Op
-from opbench.suites import array_contracts, array_inputs, array_limits, long_sums
+from opbench.suites import array_contracts, array_inputs, array_limits, draws, long_sums
 from opbench.suites import array_costs as costs
 from opbench.suites import array_indexes as indexes
 
@@ -121,6 +121,7 @@ sample_distribution = Op(
     oracle=array_contracts.sample_distribution,
     inputs=array_inputs.SAMPLES,
     canonical=array_contracts.sample_faults,
+    draws=draws.faults_of_draws,
     cost=lambda K, N, e: Cost(K, e * K + 8 * N),
     validate=array_limits.draws("sample_distribution"),
     **_DRAWS,

@@ -13,6 +13,7 @@ from typing import Any
 
 from opbench.harness.correctness import oracle
 from opbench.harness.correctness.caching import refuse_caching
+from opbench.harness.correctness.draws import refuse_bad_draws
 from opbench.harness.correctness.gradients import pass_error
 from opbench.harness.correctness.memory import clone
 from opbench.harness.correctness.outputs import output_error
@@ -79,6 +80,7 @@ def _largest_error(reference: Reference, function: Callable[..., Any]) -> float:
     # The same memory with other values: a contender that caches by address answers with the old.
     given = refilled(given, reference.second)
     errors.append(output_error(reference, function, given, reference.expected_second))
+    refuse_bad_draws(reference, function)
     if reference.expected_first.gradients:
         errors.append(pass_error(reference, function))
     return max(errors)

@@ -85,6 +85,7 @@ _OF_OP: Mapping[str, tuple[Test, str]] = {
     "boards": _NAMES,
     "consumer": _FUNCTION,
     "canonical": _FUNCTION,
+    "draws": _FUNCTION,
     "ungraded": _NAMES,
     "long_sums": _NAMES,
     "exact": (lambda value: isinstance(value, bool), "True or False"),
@@ -145,6 +146,7 @@ def _check_callables(op: Any) -> None:
         ("validate", op.validate, own),
         ("magnitude", op.magnitude, own),
         ("canonical", op.canonical, {*own, "output"}),
+        ("draws", op.draws, {*own, "draw"}),
     ):
         if function is not None:
             _check_names(op.name, what, function, allowed)

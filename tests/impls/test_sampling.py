@@ -201,19 +201,28 @@ def test_wrong_samples_are_found(known_wrong, kind, axes):
 
 def test_counted_events():
     probs = torch.tensor([0.5, 0, 0.5])
-    right = torch.tensor([0, 2]).repeat(50)
-    assert faults(right, probs, 100) == [0, 0, 0, 0]
+    right = torch.tensor([0, 2]).repeat(50)[torch.randperm(100)]
+    assert faults(right, probs, 100) == [0, 0, 0, 0, 0, 0]
     assert faults(right[:-3], probs, 100)[0] == 3
     assert faults(torch.tensor([0, 3, -1, 2]), probs, 4)[0] == 2
     assert faults(torch.tensor([0, 1, 1, 2]), probs, 4)[1] == 2
     # Impossible events count as too frequent beyond what chance explains.
-    assert faults(torch.tensor([0, 0, 0, 1]).repeat(200), probs, 800) == [0, 200, 3, 2]
-    assert faults(torch.zeros(0, dtype=torch.int64), probs, 0) == [0, 0, 0, 0]
+    assert faults(torch.tensor([0, 0, 0, 1]).repeat(200), probs, 800)[:4] == [0, 200, 3, 2]
+    assert faults(torch.zeros(0, dtype=torch.int64), probs, 0) == [0, 0, 0, 0, 0, 0]
+
+
+def test_neighbours_and_counts_that_chance_does_not_make():
+    probs = torch.tensor([0.5, 0.5])
+    assert faults(torch.tensor([0, 1]).repeat(500), probs, 1000)[4] == 4
+    even = torch.full((200,), 1 / 200)
+    stratified = torch.arange(200).repeat(50)[torch.randperm(10_000)]
+    assert faults(stratified, even, 10_000) == [0, 0, 0, 0, 0, 1]
 
 
 def test_the_oracle_is_a_right_sample():
     oracle = KIT.catalog.ops[SAMPLE].oracle
-    assert oracle(torch.tensor([0.25, 0, 0.75]), 8).tolist() == [0, 0, 2, 2, 2, 2, 2, 2]
+    probs = torch.tensor([0.25, 0, 0.75])
+    assert faults(oracle(probs, 1000), probs, 1000) == [0, 0, 0, 0, 0, 0]
     assert oracle(torch.tensor([1.0]), 0).tolist() == []
 
 
