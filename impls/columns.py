@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from opbench import cpu, floating, impl
-from opbench.impls.dtypes import ADDS_IN_HALF, accumulator
+from opbench.impls.dtypes import ADDS_IN_HALF, SUMS_IN_HALF, accumulator
 from opbench.impls.windows2d import Windows, at_tap, padded, pair, strided, tap_rows, windows
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def cpp(
 # --- col2im ----------------------------------------------------------------------------------
 
 
-@impl("col2im", name="torch", caveats={"peaks": "sums half precision in half precision"})
+@impl("col2im", name="torch", caveats={"peaks": SUMS_IN_HALF})
 def fold(
     columns: Tensor,
     output_size: Size,

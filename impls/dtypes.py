@@ -8,11 +8,14 @@ import torch
 
 from opbench import Caveat, supported
 
+_HALF = ("float16", "bfloat16")
+#: Of contenders that add up, as torch does, in the type of the values.
+SUMS_IN_HALF = Caveat("sums half precision in half precision", lambda dtype: dtype in _HALF)
 #: Of contenders whose gradients autograd adds up in the type of the values.
 ADDS_IN_HALF: Mapping[str, Caveat] = {
     "long_sum": Caveat(
         "adds up gradients in half precision: float16 counts to 2048, bfloat16 to 256",
-        lambda dtype: dtype in ("float16", "bfloat16"),
+        lambda dtype: dtype in _HALF,
     )
 }
 

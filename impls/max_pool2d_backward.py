@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from opbench import impl
-from opbench.impls.dtypes import accumulator
+from opbench.impls.dtypes import SUMS_IN_HALF, accumulator
 from opbench.impls.windows2d import maximum, maximum_back, windows
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 PADDING_FIRST = "the gradient of a window of -inf goes to its padding"
 LAST_NAN = "torch's own indices are those of the last NaN of a window"
-NARROW_SUM = "torch's own sums half precision in half precision"
 
 
 @impl("max_pool2d_backward", caveats={"masked": PADDING_FIRST})
@@ -72,7 +71,7 @@ def index_put(
     return total.view(x.shape).to(x.dtype)
 
 
-@impl("max_pool2d_backward", caveats={"nonfinite": LAST_NAN, "peaks": NARROW_SUM})
+@impl("max_pool2d_backward", caveats={"nonfinite": LAST_NAN, "peaks": SUMS_IN_HALF})
 def autograd(
     grad_out: Tensor,
     x: Tensor,
