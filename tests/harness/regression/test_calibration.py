@@ -8,7 +8,8 @@ from itertools import repeat
 import pytest
 import torch
 
-from benchmarks import gate as rivals
+from benchmarks import gate_rules as rivals
+from benchmarks.gate import SLOWDOWN
 from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.execution.messages import Job
@@ -219,7 +220,7 @@ def test_rules_of_other_tools_fail_unchanged_code_in_unlike_processes():
     rng = random.Random(0)
     units = []
     for number in range(20):
-        for share in (0.0, rivals.SLOWDOWN):
+        for share in (0.0, SLOWDOWN):
             off = rng.uniform(0, 0.2)
             base, head = blocks(rng, process=off), blocks(rng, process=off)
             times = Paired(base, tuple((1 + share) * value for value in head))
@@ -235,8 +236,10 @@ def test_rules_of_other_tools_fail_unchanged_code_in_unlike_processes():
                 )
             )
     alarms = {
-        name: rivals._judged(rivals._blocks(units), rule, 80, 60)[0]
-        for name, rule in rivals._RULES.items()
+        name: rivals.rates(
+            rivals.twin_times(units), rule, slowdown=SLOWDOWN, sessions=80, slowed=60
+        )[0]
+        for name, rule in rivals.RULES_OF_OTHERS.items()
     }
     assert alarms["pytest-benchmark, median:5%"] > 15
     assert 0 < alarms["pytest-benchmark, median:10%"] < alarms["pytest-benchmark, median:5%"]
