@@ -108,18 +108,22 @@ def build(op: Op, case: Case, *, variant: int = 0) -> Inputs:
         for name, value in {**axes, **made}.items()
         if name in op.options and not is_default(value, op.defaults[name])
     }
-    return _laid_out(op, Inputs(op.arguments, args, options).map(place), case.layout)
+    return _laid_out(op, case, Inputs(op.arguments, args, options).map(place))
 
 
-def _laid_out(op: Op, given: Inputs, layout: str) -> Inputs:
-    """The inputs in a layout; in `expanded` of fewer values, as elements share their memory."""
-    if layout == "expanded":
-        return given.with_tensors(
-            repeated(given.tensors(), lambda tensors: _accepts(op, given.with_tensors(tensors)))
-        )
-    if layout == "far":
+def _laid_out(op: Op, case: Case, given: Inputs) -> Inputs:
+    """The inputs in the case's layout; in `expanded` of fewer values, as elements share memory."""
+    if case.layout == "expanded":
+
+        def accepts(tensors: Sequence[Tensor]) -> bool:
+            what = f"validate, of its own inputs[{case.inputs!r}],"
+            with charged_to(op.name, what, op.validate or op.oracle):
+                return _accepts(op, given.with_tensors(tensors))
+
+        return given.with_tensors(repeated(given.tensors(), accepts))
+    if case.layout == "far":
         return given.with_tensors(far_apart(given.tensors()))
-    return given.map(lambda tensor: laid_out(tensor, layout))
+    return given.map(lambda tensor: laid_out(tensor, case.layout))
 
 
 def _accepts(op: Op, given: Inputs) -> bool:
