@@ -10,20 +10,17 @@ alone, which follow from values in some ops: then values that were never seen do
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import random
 import secrets
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.autograd import profiler
 
 from opbench.harness.correctness import tolerance
 from opbench.harness.correctness.memory import clone
+from opbench.harness.correctness.random_numbers import same_random_numbers
 from opbench.harness.correctness.reference import DRAWS, Reference, WrongError, call
 from opbench.harness.preparation import inputs
 from opbench.harness.preparation.compiler import compilations
@@ -95,7 +92,7 @@ def _call_twice(
     """The operators and the outputs of two calls on equal values, with equal random numbers."""
     first, second = unseen.map(clone), unseen.map(clone)
     with profiler.profile() as profiled:
-        with _same_random_numbers(torch.device(device)):
+        with same_random_numbers(device):
             earlier = as_tuple(call(function, first))
         with profiler.record_function(_BETWEEN):
             pass
@@ -111,16 +108,3 @@ def _operators(profiled: profiler.profile) -> list[str]:
     # The raw events: the profiler's own list of them takes ten times as long as the calls.
     events = sorted(profiled.kineto_results.events(), key=lambda event: event.start_ns())
     return [event.name() for event in events]
-
-
-@contextlib.contextmanager
-def _same_random_numbers(device: torch.device) -> Iterator[None]:
-    """Put the generators of random numbers back as they were, so that what follows draws equals."""
-    numpy = sys.modules.get("numpy")
-    python, numbers = random.getstate(), numpy.random.get_state() if numpy else None
-    devices = () if device.type == "cpu" else (device.index or 0,)
-    with torch.random.fork_rng(devices, device_type=device.type if devices else "cuda"):
-        yield
-    random.setstate(python)
-    if numpy:
-        numpy.random.set_state(numbers)

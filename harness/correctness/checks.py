@@ -40,9 +40,7 @@ def check(
 
     def checked() -> Right | Wrong:
         try:
-            error = _largest_error(reference, function)
-            if caches:
-                refuse_caching(reference, function)
+            error = _largest_error(reference, function, caches=caches)
             return Right(max(error, thorough_error(reference, function)) if thorough else error)
         except WrongError as wrong:
             return wrong.verdict
@@ -73,13 +71,16 @@ def disagreement(
     return pairs
 
 
-def _largest_error(reference: Reference, function: Callable[..., Any]) -> float:
+def _largest_error(reference: Reference, function: Callable[..., Any], *, caches: bool) -> float:
     """The largest error over all outputs and gradients. Raises WrongError."""
     given = reference.first.map(clone)
     errors = [output_error(reference, function, given, reference.expected_first)]
     # The same memory with other values: a contender that caches by address answers with the old.
     given = refilled(given, reference.second)
     errors.append(output_error(reference, function, given, reference.expected_second))
+    # Before the gradients: those of a remembered result are missing, which says less.
+    if caches:
+        refuse_caching(reference, function)
     refuse_bad_draws(reference, function)
     if reference.expected_first.gradients:
         errors.append(pass_error(reference, function))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from opbench.harness.correctness.memory import clone
 from opbench.harness.correctness.outputs import outputs_of
+from opbench.harness.correctness.random_numbers import same_random_numbers
 from opbench.harness.correctness.reference import Reference, WrongError
 from opbench.harness.declaration.named_arguments import call_named
 
@@ -28,9 +27,7 @@ def refuse_bad_draws(reference: Reference, function: Callable[..., Any]) -> None
         return outputs[0] if len(outputs) == 1 else outputs
 
     values = {**op.defaults, **given.values, "draw": draw}
-    device = torch.device(reference.case.device)
-    devices = () if device.type == "cpu" else (device.index or 0,)
-    with torch.random.fork_rng(devices, device_type=device.type if devices else "cuda"):
+    with same_random_numbers(reference.case.device):
         fault = next(iter(call_named(op.draws, values)), None)
     if fault is not None:
         raise WrongError("value", fault)

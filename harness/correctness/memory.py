@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from opbench.harness.preparation.layouts import FAR_APART, in_mapped_memory
+from opbench.harness.preparation.layouts import FAR_APART, in_mapped_memory, repeated_axes
 
 
 def clone(tensor: Tensor) -> Tensor:
@@ -22,12 +22,6 @@ def same_surroundings(one: Tensor, other: Tensor) -> bool:
     if _is_far(one):
         return True
     return torch.equal(_storage_bytes(one), _storage_bytes(other))
-
-
-def repeated_axes(tensor: Tensor) -> tuple[int, ...]:
-    """The axes along which a tensor repeats its elements without memory for it."""
-    sizes = zip(tensor.shape, tensor.stride(), strict=True)
-    return tuple(axis for axis, (size, step) in enumerate(sizes) if size > 1 and step == 0)
 
 
 def refill(tensor: Tensor, source: Tensor) -> Tensor:

@@ -18,12 +18,13 @@ import torch
 from torch import Tensor
 
 from opbench.harness.correctness import oracle
-from opbench.harness.correctness.memory import clone, refill, repeated_axes
+from opbench.harness.correctness.memory import clone, refill
 from opbench.harness.declaration.named_arguments import call_named
 from opbench.harness.declare import Op
 from opbench.harness.outcomes import charged_to, note_circumstances
 from opbench.harness.preparation import inputs
 from opbench.harness.preparation.inputs import Inputs
+from opbench.harness.preparation.layouts import repeated_axes
 from opbench.harness.preparation.output_modes import op_in_mode
 from opbench.results.records import Case, FailedCheck, Wrong
 

@@ -63,7 +63,7 @@ _SUMS = frozenset(
     """.split()
 )
 #: Those of them that take numbers as factors or terms, not as axes or sizes.
-_BY_NUMBERS = frozenset("add div mul".split())
+_BY_NUMBERS = frozenset("add addbmm addcmul addmm addmv addr baddbmm div mul".split())
 #: Operations that leave memory as it was.
 _EMPTY = frozenset("empty empty_like empty_strided new_empty new_empty_strided".split())
 
@@ -117,15 +117,18 @@ class OnlySums(_Mode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The result of one operation, if that is a sum of products of numbers of one sign."""
-        if not self._only_adds(func, args):
+        kwargs = kwargs or {}
+        # What is given by name may be a factor (`alpha`) or a term as well.
+        values = (*args, *kwargs.values())
+        if not self._only_adds(func, values):
             self.refused = True
             raise NotASumError(str(func))
-        result = func(*args, **(kwargs or {}))
+        result = func(*args, **kwargs)
         if _name(func) in _EMPTY:
             # So that it doesn't depend on what was there.
             result.zero_()
         made = {tensor.untyped_storage().data_ptr() for tensor in _tensors(result)}
-        if self._is_positive(args):
+        if self._is_positive(values):
             self._positive.update(made)
         else:
             self._positive.difference_update(made)
@@ -162,7 +165,9 @@ class OnlySums(_Mode):
             if tensor.is_floating_point() and address not in self._positive:
                 if _has_negative(tensor):
                     return False
-                self._positive.add(address)
+                # Of a part nothing follows for the rest.
+                if tensor.numel() * tensor.itemsize == tensor.untyped_storage().nbytes():
+                    self._positive.add(address)
         return True
 
 

@@ -26,8 +26,12 @@ def parameters_of(function: NamedCallable) -> Mapping[str, Parameter]:
 
     Remembered: a check asks for them a dozen times.
     """
-    hashable = getattr(function, "__hash__", None) is not None
-    return (_remembered if hashable else _parameters)(function)
+    try:
+        hash(function)
+    # A callable object may hold a list.
+    except TypeError:
+        return _parameters(function)
+    return _remembered(function)
 
 
 def _parameters(function: NamedCallable) -> Mapping[str, Parameter]:

@@ -84,6 +84,12 @@ def _moat(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
 # --- expanded --------------------------------------------------------------------------------
 
 
+def repeated_axes(tensor: Tensor) -> tuple[int, ...]:
+    """The axes along which a tensor repeats its elements without memory for it."""
+    sizes = zip(tensor.shape, tensor.stride(), strict=True)
+    return tuple(axis for axis, (size, step) in enumerate(sizes) if size > 1 and step == 0)
+
+
 def repeated(
     tensors: Sequence[Tensor], accepts: Callable[[Sequence[Tensor]], bool]
 ) -> list[Tensor]:

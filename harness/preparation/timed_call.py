@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from opbench.harness.preparation.inputs import Inputs
+from opbench.harness.preparation.layouts import repeated_axes
 from opbench.harness.preparation.output_modes import as_tuple
 
 
@@ -76,7 +77,7 @@ def _one_pass(
 def _written_out(call: Callable[[], tuple[Tensor | None, ...]]) -> Callable[[], object]:
     """The call, with contiguous copies of those of its gradients that are expanded views."""
     # Which of them are expanded is the same for every call.
-    expanded = [gradient is not None and _is_expanded(gradient) for gradient in call()]
+    expanded = [gradient is not None and bool(repeated_axes(gradient)) for gradient in call()]
     if not any(expanded):
         return call
 
@@ -87,10 +88,3 @@ def _written_out(call: Callable[[], tuple[Tensor | None, ...]]) -> Callable[[], 
         )
 
     return written
-
-
-def _is_expanded(tensor: Tensor) -> bool:
-    """Whether several elements of a tensor share their memory."""
-    return any(
-        stride == 0 and size > 1 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
-    )

@@ -94,6 +94,7 @@ def test_fault_of_an_op_is_reported_once_with_its_line(tmp_path, monkeypatch, fa
     assert "(on small normal float32" in text
     # Nobody is judged; what has no rows can't be laid out in each way.
     assert {type(item.verdict) for item in report.checked} <= {Unsupported}
+    assert all(item.verdict.reason.startswith("layout ") for item in report.checked)
 
 
 def test_check_with_a_fault_of_an_op_ends_with_code_2(tmp_path):
