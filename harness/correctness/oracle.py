@@ -44,19 +44,21 @@ def expect(
     dtype: str,
     seed: int,
     gradients: bool,
-    upstream: tuple[Tensor, ...] | None = None,
+    changed: Callable[[Tensor], Tensor] | None = None,
 ) -> Expected:
     """Evaluate the oracle of `op` on `inputs`, which may be in any dtype and layout.
 
     dtype: of the case, for the upstream gradients, which `seed` seeds.
     gradients: whether to differentiate the outputs as well.
-    upstream: the gradient of each output, if not the seeded one.
+    changed: makes another gradient of each output's seeded one.
     Raises OpFaultError where the oracle, the magnitude or `canonical` doesn't work.
     """
     exact = inputs.map(_widen)
     names = op.grad if gradients else ()
     outputs, leaves = _forward(op, "oracle", op.oracle, exact, names)
-    upstream = upstream or upstream_of(op, outputs, dtype=dtype, seed=seed)
+    upstream = upstream_of(op, outputs, dtype=dtype, seed=seed)
+    if changed is not None:
+        upstream = tuple(map(changed, upstream))
     wide = tuple(g.double() for g in upstream)
     truth = _results(op, "oracle", op.oracle, exact, (outputs, leaves), wide)
     size = _sizes(op, exact, names, truth, wide)

@@ -8,9 +8,8 @@ wrong one.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -95,25 +94,36 @@ def build_reference(
     if op.validate is not None:
         with charged_to(op.name, f"validate, of its own inputs[{case.inputs!r}],", op.validate):
             call_named(op.validate, {**op.defaults, **built[0].values})
-    expect = partial(_expect, op, case, gradients=gradients)
-    expected = expect(built[0])
+    expected = _expect(op, case, built[0], gradients=gradients)
     reference = Reference(
         op=op,
         case=case,
         first=built[0],
         second=built[1],
         expected_first=expected,
-        expected_second=expect(built[1]),
+        expected_second=_expect_as_well(op, case, built, expected),
     )
     if not (thorough and reference.expected_first.gradients):
         return reference
-    upstream = reference.expected_first.upstream
-    of_sum = tuple(gradient.new_ones(()).expand_as(gradient) for gradient in upstream)
-    reference = replace(reference, expected_of_sum=expect(built[0], upstream=of_sum))
+    reference = replace(reference, expected_of_sum=_expected_of_sum(reference))
     if all(t.isfinite().all() for t in built[0].tensors() if t.is_floating_point()):
         return reference
-    nonfinite = tuple(map(_with_nonfinite, upstream))
-    return replace(reference, expected_of_nonfinite=expect(built[0], upstream=nonfinite))
+    of_nonfinite = _expect(op, case, built[0], gradients=True, changed=_with_nonfinite)
+    return replace(reference, expected_of_nonfinite=of_nonfinite)
+
+
+def _expected_of_sum(reference: Reference) -> oracle.Expected:
+    """The truth of the first inputs where the sum of each output is differentiated."""
+    op, case, expected = reference.op, reference.case, reference.expected_first
+    if case.inputs in op.long_sums:
+        # Their gradients are ones already, in another layout.
+        return replace(expected, upstream=tuple(map(_of_sum, expected.upstream)))
+    return _expect(op, case, reference.first, gradients=True, changed=_of_sum)
+
+
+def _of_sum(gradient: Tensor) -> Tensor:
+    """The gradient that a sum sends back: one element, expanded."""
+    return gradient.new_ones(()).expand_as(gradient)
 
 
 def _with_nonfinite(gradient: Tensor) -> Tensor:
@@ -132,17 +142,24 @@ def _expect(
     given: Inputs,
     *,
     gradients: bool,
-    upstream: tuple[Tensor, ...] | None = None,
+    changed: Callable[[Tensor], Tensor] | None = None,
 ) -> oracle.Expected:
     """The truth about inputs of a case."""
-    expect = partial(
-        oracle.expect, op, given, dtype=case.dtype, seed=case.seed, gradients=gradients
+    if changed is None and case.inputs in op.long_sums:
+        # Of both signs they would cancel, and with them the errors of adding them up.
+        changed = torch.ones_like
+    return oracle.expect(
+        op, given, dtype=case.dtype, seed=case.seed, gradients=gradients, changed=changed
     )
-    expected = expect(upstream=upstream)
-    if not expected.gradients or case.inputs not in op.long_sums or upstream:
+
+
+def _expect_as_well(
+    op: Op, case: Case, built: Sequence[Inputs], expected: oracle.Expected
+) -> oracle.Expected:
+    """The truth about the second of two inputs: what was `expected` of the first if they agree."""
+    if built[0].equals(built[1]):
         return expected
-    # Of both signs they would cancel, and with them the errors of adding them up.
-    return expect(upstream=tuple(gradient.fill_(1) for gradient in expected.upstream))
+    return _expect(op, case, built[1], gradients=bool(expected.gradients))
 
 
 def without_gradients(reference: Reference) -> Reference:
@@ -169,8 +186,9 @@ def with_unseen_inputs(reference: Reference) -> Reference:
         drawn = inputs.build(reference.op, reference.case, variant=secrets.randbits(32))
         if memory_shapes(drawn.tensors()) == shapes:
             break
-    gradients = bool(reference.expected_first.gradients)
-    truth = _expect(reference.op, reference.case, drawn, gradients=gradients)
+    truth = _expect_as_well(
+        reference.op, reference.case, (reference.first, drawn), reference.expected_first
+    )
     return replace(reference, first=drawn, expected_first=truth)
 
 

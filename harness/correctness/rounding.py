@@ -117,58 +117,58 @@ class OnlySums(_Mode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The result of one operation, if that is a sum of products of numbers of one sign."""
-        kwargs = kwargs or {}
         # What is given by name may be a factor (`alpha`) or a term as well.
-        values = (*args, *kwargs.values())
-        if not self._only_adds(func, values):
+        values = (*args, *kwargs.values()) if kwargs else args
+        floats = [tensor for tensor in _tensors(values) if tensor.is_floating_point()]
+        if not self._only_adds(func, values, floats):
             self.refused = True
             raise NotASumError(str(func))
-        result = func(*args, **kwargs)
+        result = func(*args, **(kwargs or {}))
         if _name(func) in _EMPTY:
             # So that it doesn't depend on what was there.
             result.zero_()
-        made = {tensor.untyped_storage().data_ptr() for tensor in _tensors(result)}
-        if self._is_positive(values):
+        made = map(_address, _tensors(result))
+        if self._is_positive(values, floats):
             self._positive.update(made)
         else:
             self._positive.difference_update(made)
         return result
 
-    def _is_positive(self, args: tuple[Any, ...]) -> bool:
+    def _is_positive(self, args: tuple[Any, ...], floats: list[Tensor]) -> bool:
         """Whether what an operation makes of its arguments is known to have nothing negative."""
-        tensors = [tensor for tensor in _tensors(args) if tensor.is_floating_point()]
         # A number that is filled in may be negative; so may an axis, which isn't worth telling.
         return (
-            bool(tensors)
+            bool(floats)
+            and all(_address(tensor) in self._positive for tensor in floats)
             and not any(map(_is_negative, args))
-            and all(tensor.untyped_storage().data_ptr() in self._positive for tensor in tensors)
         )
 
-    def _only_adds(self, func: Any, args: tuple[Any, ...]) -> bool:
+    def _only_adds(self, func: Any, args: tuple[Any, ...], floats: list[Tensor]) -> bool:
         """Whether an operation moves numbers, or adds and multiplies what isn't negative."""
-        if _moves(func):
-            return True
-        tensors = [tensor for tensor in _tensors(args) if tensor.is_floating_point()]
-        if not tensors:
+        if not floats or _moves(func):
             return True
         # A number that doesn't depend on the inputs may divide.
-        divides = _name(func) == "div" and not (len(tensors) > 1 or tensors[0] is not args[0])
+        divides = _name(func) == "div" and not (len(floats) > 1 or floats[0] is not args[0])
         if not divides and _name(func) not in _SUMS:
             return False
         factors = args if _name(func) in _BY_NUMBERS else ()
-        return not any(map(_is_negative, factors)) and self._none_negative(args)
+        return not any(map(_is_negative, factors)) and all(map(self._none_negative, floats))
 
-    def _none_negative(self, args: tuple[Any, ...]) -> bool:
-        """Whether no floating-point argument has a negative element."""
-        for tensor in _tensors(args):
-            address = tensor.untyped_storage().data_ptr()
-            if tensor.is_floating_point() and address not in self._positive:
-                if _has_negative(tensor):
-                    return False
-                # Of a part nothing follows for the rest.
-                if tensor.numel() * tensor.itemsize == tensor.untyped_storage().nbytes():
-                    self._positive.add(address)
+    def _none_negative(self, tensor: Tensor) -> bool:
+        """Whether a floating-point argument has no negative element."""
+        address = _address(tensor)
+        if address not in self._positive:
+            if _has_negative(tensor):
+                return False
+            # Of a part nothing follows for the rest.
+            if tensor.numel() * tensor.itemsize == tensor.untyped_storage().nbytes():
+                self._positive.add(address)
         return True
+
+
+def _address(tensor: Tensor) -> int:
+    """Where the memory begins that a tensor is a view of."""
+    return tensor.untyped_storage().data_ptr()
 
 
 def _is_negative(value: Any) -> bool:

@@ -45,6 +45,14 @@ class Inputs:
         options = {name: map_tensors(change, value) for name, value in self.options.items()}
         return Inputs(self.names, args, options)
 
+    def equals(self, other: Inputs) -> bool:
+        """Whether all values are the same; NaN is like nothing."""
+        blank = torch.empty(0)
+        if self.map(lambda _: blank).values != other.map(lambda _: blank).values:
+            return False
+        pairs = zip(self.tensors(), other.tensors(), strict=True)
+        return all(a.dtype == b.dtype and torch.equal(a, b) for a, b in pairs)
+
     def leaves(self, names: tuple[str, ...]) -> tuple[Inputs, tuple[Tensor, ...]]:
         """The same inputs with new leaves for the arguments to differentiate, and these, in order.
 

@@ -28,7 +28,7 @@ def test_every_option_takes_more_than_its_default(name):
 
 @pytest.mark.parametrize(("op", "name"), EXAM.contenders("wrong_"))
 def test_contenders_that_ignore_an_option_are_found(op, name):
-    assert {item.case.inputs for item in EXAM.faults(op, name, dtypes=("float32",))} >= {"filled"}
+    assert EXAM.faults(op, name, inputs=("filled",), dtypes=("float32",))
 
 
 @pytest.mark.parametrize(("op", "name"), EXAM.contenders("right_"))

@@ -80,3 +80,19 @@ def test_list_of_tensors_has_a_leaf_for_each():
     assert [leaf.tolist() for leaf in leaves] == [[1, 1], [0]]
     assert bound.args[0][0] is leaves[0]
     assert not given.args[0][0].requires_grad
+
+
+def test_inputs_are_equal_by_values_types_and_what_is_no_tensor():
+    def made(values, dtype=torch.float32, **options):
+        return inputs.Inputs(("parts",), ([torch.tensor(values, dtype=dtype)],), options)
+
+    assert made([1.0, 2.0]).equals(made([1.0, 2.0]))
+    others = (
+        made([1.0, 3.0]),
+        made([1.0, 2.0, 3.0]),
+        made([1.0, 2.0], torch.float64),
+        made([1.0, 2.0], tokens=2),
+        inputs.Inputs(("parts",), ([],), {}),
+    )
+    assert not any(made([1.0, 2.0]).equals(other) for other in others)
+    assert made([1.0], tokens=2).equals(made([1.0], tokens=2))
