@@ -1,6 +1,8 @@
 """opbench as others install it: built, installed from a wheel, and used in projects of theirs."""
 
+import email
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -12,13 +14,13 @@ import pytest
 
 from opbench.harness.cli.exit_codes import Exit
 from tests.harness import strangers
-from tests.harness.projects import OPS, commit, repository
+from tests.harness.projects import OPS, commit, git, repository
 from tests.places import ROOT
 
 #: Of the folders that are installed below `opbench`; projects have packages by these names, too.
 NAMES = ("harness", "results", "suites", "impls", "dashboards")
 #: What a distribution is built from.
-SOURCES = (*NAMES, "opbench", "pyproject.toml", "LICENSE", "docs/package.md")
+SOURCES = (*NAMES, "opbench", "pyproject.toml", "setup.py", "LICENSE", "docs/package.md")
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
 PIP = (sys.executable, "-m", "pip", "--quiet")
 #: Two contenders, one of which is compiled from a source that the wheel has to hold.
@@ -38,6 +40,8 @@ def sdist(tmp_path_factory):
         else:
             (folder / name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
+    git(folder, "init", "--quiet")
+    git(folder, "remote", "add", "origin", "git@github.com:someone/fork.git")
     subprocess.run([sys.executable, "-c", BUILD, "dist"], cwd=folder, check=True)
     (archive,) = (folder / "dist").glob("*.tar.gz")
     return archive
@@ -92,6 +96,34 @@ def test_a_wheel_holds_one_package_with_all_of_its_parts(wheel, sdist):
         assert sources <= set(names)
     with tarfile.open(sdist) as archive:
         assert not any(member.issym() or member.islnk() for member in archive.getmembers())
+
+
+def test_project_urls_are_those_of_the_repository_it_was_built_from(wheel):
+    archive = zipfile.ZipFile(wheel)
+    (name,) = (name for name in archive.namelist() if name.endswith("METADATA"))
+    urls = email.message_from_bytes(archive.read(name)).get_all("Project-URL")
+    assert urls == [
+        "Repository, https://github.com/someone/fork",
+        "Changelog, https://github.com/someone/fork/blob/HEAD/CHANGELOG.md",
+        "Issues, https://github.com/someone/fork/issues",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("remote", "address"),
+    [
+        ("https://example.org/them/it.git", "https://example.org/them/it"),
+        ("ssh://git@github.com/them/it", "https://github.com/them/it"),
+        ("https://me:secret@example.org/them/it", ""),
+        ("git@example.org:them/it.git", ""),
+        ("/srv/git/it.git", ""),
+        ("file:///srv/it", ""),
+        ("", ""),
+    ],
+)
+def test_only_a_public_address_becomes_a_url(remote, address, monkeypatch):
+    monkeypatch.setattr("setuptools.setup", lambda **_: None)
+    assert runpy.run_path(str(ROOT / "setup.py"))["addressed"](remote) == address
 
 
 def test_what_is_installed_lies_in_the_environment_and_nowhere_else(python, tmp_path):
