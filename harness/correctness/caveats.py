@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from opbench.harness.catalog import Catalog
 from opbench.harness.declaration.named_arguments import call_named
-from opbench.harness.declare import Caveat, Impl
+from opbench.harness.declare import Caveat, Impl, Op
 from opbench.results.records import (
     Case,
     Environment,
@@ -81,7 +81,8 @@ def enforce_caveats(
     for op_name, contenders in catalog.impls.items():
         for contender in contenders.values():
             mine = indices.get((op_name, contender.name), [])
-            for index, reason in _missing(contender, [enforced[i] for i in mine], machine):
+            found, op = [enforced[i] for i in mine], catalog.op(op_name)
+            for index, reason in _missing(op, contender, found, machine):
                 enforced[mine[index]] = replace(
                     enforced[mine[index]], verdict=Wrong("caveat", reason), admitted=""
                 )
@@ -89,7 +90,7 @@ def enforce_caveats(
 
 
 def _missing(
-    contender: Impl, mine: Sequence[Checked], machine: MachineFacts
+    op: Op, contender: Impl, mine: Sequence[Checked], machine: MachineFacts
 ) -> Iterator[tuple[int, str]]:
     """Of each caveat that should show and didn't: the index of the first such case, and why.
 
@@ -99,12 +100,19 @@ def _missing(
         due = [
             index
             for index, item in enumerate(mine)
-            if kind in (item.case.inputs, item.case.layout)
+            if _should_show(kind, item.case, op)
             and isinstance(item.verdict, Right | Wrong)
             and shows(caveat, item.case, machine) is True
         ]
         if due and not any(mine[index].admitted for index in due):
             yield due[0], f"admits {kind!r} ({caveat.text}), but was right on it: drop the caveat"
+
+
+def _should_show(kind: str, case: Case, op: Op) -> bool:
+    """Whether a caveat of an input kind or layout may be asked for on a case."""
+    # It may show in gradients alone, which a check has none of where it could have.
+    lacks_gradients = case.direction == "forward" and op.grad and "float" in case.dtype
+    return kind == case.layout or (kind == case.inputs and not lacks_gradients)
 
 
 def shows(caveat: Caveat, case: Case, machine: MachineFacts) -> bool | None:

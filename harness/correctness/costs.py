@@ -7,35 +7,36 @@ from collections.abc import Mapping
 
 import torch
 
-from opbench.harness.correctness.reference import Reference
 from opbench.harness.declaration.named_arguments import call_named
-from opbench.harness.declare import Cost
+from opbench.harness.declare import Cost, Op
 from opbench.harness.outcomes import charged_to, op_fault
+from opbench.harness.preparation.inputs import Inputs
+from opbench.results.records import Case
 
 
-def cost_of(reference: Reference) -> Cost:
+def cost_of(op: Op, case: Case, given: Inputs) -> Cost:
     """The compulsory work of one call on the inputs of a case; a view has none.
 
     Raises OpFaultError where the op's own `cost` raises, or returns no Cost.
     """
-    if reference.case.board == "view":
+    if case.board == "view":
         # It reads and writes nothing: the call is all that it takes.
         return Cost(0, 0)
     values: Mapping[str, object] = {
-        **dict(reference.case.axes),
-        **reference.op.defaults,
-        **reference.first.values,
-        "e": getattr(torch, reference.case.dtype).itemsize,
-        "dtype": reference.case.dtype,
-        "device": reference.case.device,
-        "direction": reference.case.direction,
-        "board": reference.case.board,
+        **dict(case.axes),
+        **op.defaults,
+        **given.values,
+        "e": getattr(torch, case.dtype).itemsize,
+        "dtype": case.dtype,
+        "device": case.device,
+        "direction": case.direction,
+        "board": case.board,
     }
-    with charged_to(reference.op.name, "cost", reference.op.cost):
-        cost = call_named(reference.op.cost, values)
+    with charged_to(op.name, "cost", op.cost):
+        cost = call_named(op.cost, values)
     if not isinstance(cost, Cost) or not all(map(_is_amount, (cost.flops, cost.bytes))):
         why = f"returned {cost!r}; it has to be a Cost(flops=..., bytes=...) of two numbers"
-        raise op_fault(reference.op.name, "cost", reference.op.cost, why)
+        raise op_fault(op.name, "cost", op.cost, why)
     return cost
 
 

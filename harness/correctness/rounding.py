@@ -72,7 +72,7 @@ class NotASumError(OpbenchError):
     """Raised within `OnlySums` by the first operation that does more than to add and multiply."""
 
 
-class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class QuietMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """A mode that does without torch's compiler, which takes as long to import as torch."""
 
     @classmethod
@@ -81,7 +81,7 @@ class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return False
 
 
-class Rounded(_Mode):
+class Rounded(QuietMode):
     """Within it, the result of each operation is moved by about one unit."""
 
     def __init__(self, number: int) -> None:
@@ -104,7 +104,7 @@ class Rounded(_Mode):
         return result
 
 
-class OnlySums(_Mode):
+class OnlySums(QuietMode):
     """Within it, NotASumError is raised where absolute values wouldn't show how much was summed."""
 
     def __init__(self) -> None:

@@ -11,12 +11,13 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from torch._functorch import config as functorch_config
 
 from opbench.harness.catalog import Catalog
 from opbench.harness.correctness import checks
+from opbench.harness.correctness.affordable import ensure_affordable
 from opbench.harness.correctness.costs import cost_of
 from opbench.harness.correctness.own_tolerance import ensure_passes_itself
 from opbench.harness.correctness.reference import Reference, without_gradients
@@ -25,11 +26,14 @@ from opbench.harness.execution import process_state
 from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import TaintedError, reference_of, settings
 from opbench.harness.outcomes import catch
-from opbench.harness.planning.cases import is_thorough, looks_for_caches
+from opbench.harness.planning.borders import MOST_WORK, is_border
+from opbench.harness.planning.checked_cases import is_thorough, looks_for_caches
 from opbench.harness.planning.selection import Race
 from opbench.harness.preparation.output_modes import function_in_mode
 from opbench.harness.preparation.resolve import ensure_supported, resolve
-from opbench.results.records import Failed, Right, Unsupported, Verdict, Wrong
+from opbench.results.records import Case, Failed, Right, Unsupported, Verdict, Wrong
+
+T = TypeVar("T")
 
 #: By pair of contenders, their largest difference as a multiple of the tolerance.
 Differences = dict[tuple[str, str], float]
@@ -61,36 +65,49 @@ class CaseChecker:
             for name in race.contenders
             if is_thorough(op, self._catalog.impl(case.op, name), case)
         }
-        make = partial(reference_of, self._catalog, case, gradients=True, thorough=bool(thorough))
-        reference = catch("inputs", make)
-        if isinstance(reference, Reference):
-            ensure_passes_itself(reference)
-            cost_of(reference)  # isn't needed here, but a race should not be the first to try it
+        make = partial(self._reference, case, thorough=bool(thorough))
+        reference = _excused(case, catch("inputs", make))
+        if not isinstance(reference, Reference):
+            for name in race.contenders:
+                observer.begin(name, "check")
+                observer.done(name, reference)
+            observer.begin("", "check")
+            return {}
+        ensure_passes_itself(reference)
+        # It isn't needed here, but a race should not be the first to try it.
+        cost_of(reference.op, case, reference.first)
         right: dict[str, Callable[..., Any]] = {}
         for name in race.contenders:
             observer.begin(name, "check")
-            if not isinstance(reference, Reference):
-                observer.done(name, reference)
-                continue
-            contender = self._catalog.impl(case.op, name)
-            expected, function = reference, self._function(reference, contender)
-            if isinstance(function, Unsupported) and case.direction == "both":
-                # A contender without a gradient is held to its values.
-                expected = without_gradients(reference)
-                function = self._function(expected, contender)
-            verdict = _verdict(
-                expected, function, thorough=name in thorough, caches=looks_for_caches(op, case)
-            )
-            observer.done(name, verdict)
+            function, verdict = self._check_contender(reference, name, thorough=name in thorough)
+            observer.done(name, _excused(case, verdict))
             if isinstance(verdict, Failed) and verdict.cause == "memory":
                 raise TaintedError(verdict.reason)
             if isinstance(verdict, Right) and callable(function):
                 right[name] = function
         observer.begin("", "check")
-        if not isinstance(reference, Reference):
-            return {}
         with _patient_compiler():
             return checks.disagreement(reference, right)
+
+    def _check_contender(
+        self, reference: Reference, name: str, *, thorough: bool
+    ) -> tuple[Callable[..., Any] | Unsupported | Failed, Verdict]:
+        """A contender's function, or why there is none, and the verdict on it."""
+        op, case = reference.op, reference.case
+        contender = self._catalog.impl(case.op, name)
+        expected, function = reference, self._function(reference, contender)
+        if isinstance(function, Unsupported) and case.direction == "both":
+            # A contender without a gradient is held to its values.
+            expected = without_gradients(reference)
+            function = self._function(expected, contender)
+        caches = looks_for_caches(op, case)
+        return function, _verdict(expected, function, thorough=thorough, caches=caches)
+
+    def _reference(self, case: Case, *, thorough: bool) -> Reference:
+        """The reference of a case. Raises UnsupportedError where there is none."""
+        if is_border(case):
+            ensure_affordable(self._catalog.op(case.op), case, most=MOST_WORK)
+        return reference_of(self._catalog, case, gradients=not is_border(case), thorough=thorough)
 
     def _function(
         self, reference: Reference, contender: Impl
@@ -111,6 +128,13 @@ class CaseChecker:
         if isinstance(function, Unsupported | Failed):
             return function
         return function_in_mode(reference.op, contender, function, reference.case.board)
+
+
+def _excused(case: Case, result: T) -> T | Unsupported:
+    """A result; Unsupported where memory ran out on sizes that nobody declared."""
+    if is_border(case) and isinstance(result, Failed) and result.cause == "memory":
+        return Unsupported(f"takes no such sizes: {result.reason}")
+    return result
 
 
 def _patient_compiler() -> AbstractContextManager[None]:

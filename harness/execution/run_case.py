@@ -45,7 +45,7 @@ def run_case(catalog: Catalog, race: Race, *, policy: Policy, observer: Observer
         reference = try_reference(catalog, race, observer)
         if reference is None:
             return
-        cost = cost_of(reference)
+        cost = cost_of(reference.op, reference.case, reference.first)
         ready: dict[str, Ready] = {}
         for name in race.contenders:
             observer.begin(name, "prepare")

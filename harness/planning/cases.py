@@ -12,14 +12,14 @@ from dataclasses import replace
 from functools import partial
 
 from opbench.harness.catalog import Catalog
-from opbench.harness.declaration.suggestions import listed, near
-from opbench.harness.declare import LAYOUTS, SAME_VALUES, Impl, Op, Shape, board_of, races_on
+from opbench.harness.declare import Impl, Op, races_on
+from opbench.harness.planning.checked_cases import checked_cases, is_checked_on
 from opbench.harness.planning.expression import matches
 from opbench.harness.planning.refusal import why_nothing, without_contender
 from opbench.harness.planning.selection import Race, Selection, ensure_known, selected_ops
-from opbench.harness.system.cores import usable_cores
+from opbench.harness.planning.variants import known, output_modes, variants
 from opbench.results.errors import SelectionError
-from opbench.results.records import Case, Direction
+from opbench.results.records import Case
 
 
 def plan(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
@@ -36,12 +36,12 @@ def plan_checks(catalog: Catalog, selection: Selection) -> tuple[Race, ...]:
     """The races to check: every input kind, layout, dtype and edge shape of each op.
 
     Every input kind and layout meets the first edge shape, and the first kind every edge shape,
-    each in every dtype, on one thread; the simplest of these cases is also run on every core. Of
-    ops that are selected by their own names the quick shapes are checked as well.
+    each in every dtype, on one thread; the simplest of these cases is also run on every core. Each
+    axis is long once. Of ops that are selected by their own names the quick shapes are checked too.
     Raises SelectionError as `plan` does.
     """
-    enters = partial(_checked_on, threads=selection.threads or 1)
-    return _select(catalog, selection, _checked_cases, enters)
+    enters = partial(is_checked_on, threads=selection.threads or 1)
+    return _select(catalog, selection, checked_cases, enters)
 
 
 def is_as_large(case: Case, other: Case) -> bool:
@@ -61,29 +61,6 @@ def is_as_large(case: Case, other: Case) -> bool:
     )
 
 
-def is_thorough(op: Op, contender: Impl, case: Case) -> bool:
-    """Whether a check calls a contender in unusual circumstances as well.
-
-    That is done on the first edge shape and in the first dtype; what is compiled would be compiled
-    anew for each of them.
-    """
-    return _is_simple(op, case) and case.dtype == op.dtypes[0] and contender.prepare is None
-
-
-def looks_for_caches(op: Op, case: Case) -> bool:
-    """Whether a check compares the work of two calls: on all cases of the first dtype.
-
-    In the others, where a contender hardly caches more, on the simplest case.
-    """
-    is_first = _is_simple(op, case) and case.inputs == next(iter(op.inputs))
-    return case.dtype == op.dtypes[0] or is_first
-
-
-def _is_simple(op: Op, case: Case) -> bool:
-    """Whether a case has the first edge shape, in contiguous inputs."""
-    return case.shape == next(iter(op.edge or op.quick)) and case.layout == LAYOUTS[0]
-
-
 def _select(
     catalog: Catalog,
     selection: Selection,
@@ -97,8 +74,8 @@ def _select(
     ensure_known(selection.inputs, {name for op in ops for name in op.inputs}, "input kind")
     # Of a single op `_contenders` does this, with nearer suggestions.
     if selection.names != (ops[0].name,):
-        known = {name for op in ops for name in catalog.impls[op.name]}
-        ensure_known(selection.impls, known, "contender")
+        contenders = {name for op in ops for name in catalog.impls[op.name]}
+        ensure_known(selection.impls, contenders, "contender")
     for op in ops:
         if op.name in selection.names and not catalog.impls[op.name]:
             raise SelectionError(without_contender(op))
@@ -137,158 +114,25 @@ def _cases_of(
 
 def _contenders(catalog: Catalog, op: Op, selection: Selection) -> tuple[str, ...]:
     """The selected contenders of an op."""
-    known = catalog.impls[op.name]
+    all_of_them = catalog.impls[op.name]
     if selection.names == (op.name,):
-        return tuple(catalog.impl(op.name, name).name for name in selection.impls or known)
-    return tuple(name for name in known if not selection.impls or name in selection.impls)
+        return tuple(catalog.impl(op.name, name).name for name in selection.impls or all_of_them)
+    return tuple(name for name in all_of_them if not selection.impls or name in selection.impls)
 
 
 def _timed_cases(op: Op, selection: Selection) -> Iterator[Case]:
     shapes = op.full if selection.grid == "full" else op.quick
-    kinds = _known(selection.inputs or op.timed_kinds, tuple(op.inputs), op, "input kind")
-    for mode in _output_modes(op, selection):
+    kinds = known(selection.inputs or op.timed_kinds, tuple(op.inputs), op, "input kind")
+    for mode in output_modes(op, selection):
         for shape in shapes.items():
             for kind in kinds:
-                yield from _variants(op, selection, shape, (mode, kind), dtypes=op.dtypes[:1])
-
-
-def _checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
-    """The cases of an op that are checked."""
-    shapes = tuple((op.edge or op.quick).items())
-    first = next(iter(op.inputs))
-    kinds = _known(selection.inputs or tuple(op.inputs), tuple(op.inputs), op, "input kind")
-    # Several cases are checked at a time, each on one thread.
-    simple = replace(
-        selection, layouts=LAYOUTS[:1], directions=("both",), threads=selection.threads or 1
-    )
-    strided = replace(simple, layouts=_LAYOUTS_PER_DTYPE)
-    for mode in _output_modes(op, selection):
-        for kind in kinds:
-            # How a consumer takes NaN, say, is no matter of who made it.
-            if mode == "consume" and kind != first:
-                continue
-            selected = _for_kind(op, kind, simple)
-            yield from _variants(op, selected, shapes[0], (mode, kind), dtypes=())
-        if first in kinds:
-            for shape in shapes[1:]:
-                yield from _variants(op, simple, shape, (mode, first), dtypes=op.dtypes)
-            yield from _variants(op, strided, shapes[0], (mode, first), dtypes=op.dtypes)
-            yield from _in_unusual_layouts(op, simple, shapes[0], (mode, first))
-            if not selection.threads and usable_cores() > 1:
-                on_all_cores = replace(simple, threads=usable_cores())
-                yield from _variants(
-                    op, on_all_cores, shapes[0], (mode, first), dtypes=op.dtypes[:1]
-                )
-        # Their oracles would take minutes over the whole catalogue.
-        if op.edge and op.name in selection.names:
-            yield from _quick_cases(op, simple, mode, kinds)
-
-
-def _quick_cases(op: Op, simple: Selection, mode: str, kinds: tuple[str, ...]) -> Iterator[Case]:
-    """The cases that are timed by default, in one dtype, to be checked as well."""
-    for kind in op.timed_kinds[:1]:
-        if kind in kinds:
-            for shape in op.quick.items():
-                yield from _variants(op, simple, shape, (mode, kind), dtypes=op.dtypes[:1])
-
-
-def _for_kind(op: Op, kind: str, selection: Selection) -> Selection:
-    """The selection in those dtypes in which an input kind is checked."""
-    dtypes = selection.dtypes or op.dtypes
-    if kind in op.long_sums:
-        dtypes = tuple(name for name in dtypes if name in _HALF)
-    return replace(selection, dtypes=dtypes)
-
-
-#: The types in which a sum of thousands goes wrong.
-_HALF = ("float16", "bfloat16")
-#: Layouts that are checked in every dtype; the others in the first one.
-_LAYOUTS_PER_DTYPE = ("transposed", "sliced")
-#: The gradient of a view of rows far apart has room for what lies between them.
-_FORWARD_LAYOUTS = ("far",)
-
-
-def _in_unusual_layouts(
-    op: Op, simple: Selection, shape: tuple[str, Shape], mode_and_kind: tuple[str, str]
-) -> Iterator[Case]:
-    """The cases of one shape and dtype in the layouts that other cases don't have."""
-    for layout in LAYOUTS[1:] if op.arguments else ():
-        if layout not in _LAYOUTS_PER_DTYPE:
-            directions: tuple[Direction, ...] = (
-                ("forward",) if layout in _FORWARD_LAYOUTS else simple.directions
-            )
-            laid_out = replace(simple, layouts=(layout,), directions=directions)
-            yield from _variants(op, laid_out, shape, mode_and_kind, dtypes=op.dtypes[:1])
+                yield from variants(op, selection, shape, (mode, kind), dtypes=op.dtypes[:1])
 
 
 def _raced_on(op: Op, contender: Impl, case: Case) -> bool:
     return races_on(op, contender, case.board)
 
 
-def _checked_on(op: Op, contender: Impl, case: Case, *, threads: int) -> bool:
-    """Whether a contender is checked on a case that its op is checked on.
-
-    It is in its own output mode, and where its result is consumed; the copy that turns a view into
-    fresh memory is the harness's. A contender that is compiled anew for every dtype, layout and
-    shape is checked in each of them, but not in each combination; and on all threads when raced.
-    """
-    if case.board not in (board_of(op, contender), "consume"):
-        return False
-    if contender.prepare is not None:
-        if case.threads != threads or not (_is_simple(op, case) or case.dtype == op.dtypes[0]):
-            return False
-        # Each would be compiled for.
-        if case.layout not in SAME_VALUES or case.inputs in op.long_sums:
-            return False
-    return _raced_on(op, contender, case)
-
-
-def _output_modes(op: Op, selection: Selection) -> tuple[str, ...]:
-    return tuple(mode for mode in op.boards if mode in selection.boards)
-
-
-def _variants(
-    op: Op,
-    selection: Selection,
-    shape: tuple[str, Shape],
-    mode_and_kind: tuple[str, str],
-    *,
-    dtypes: tuple[str, ...],
-) -> Iterator[Case]:
-    """A case of one shape in each selected device, dtype, layout and pass."""
-    mode, kind = mode_and_kind
-    base = Case(
-        op=op.name,
-        shape=shape[0],
-        axes=tuple(shape[1].items()),
-        inputs=kind,
-        cache=selection.cache,
-        threads=selection.threads or usable_cores(),
-        seed=selection.seed,
-        board=mode,
-    )
-    for device in selection.devices:
-        for dtype in _known(selection.dtypes or dtypes, op.dtypes, op, "dtype"):
-            for layout in _known(selection.layouts, LAYOUTS, op, "layout"):
-                for direction in selection.directions:
-                    if direction == "forward" or (op.grad and "float" in dtype):
-                        yield replace(
-                            base, device=device, dtype=dtype, layout=layout, direction=direction
-                        )
-                    # Without a gradient what is left of both passes is the forward pass.
-                    elif selection.directions == ("both",):
-                        yield replace(base, device=device, dtype=dtype, layout=layout)
-
-
 def _bits(dtype: str) -> int:
     """The width of a dtype, by its name."""
     return int("".join(filter(str.isdigit, dtype)) or 0)
-
-
-def _known(names: tuple[str, ...], allowed: tuple[str, ...], op: Op, what: str) -> tuple[str, ...]:
-    for name in names:
-        if name not in allowed:
-            raise SelectionError(
-                f"{op.name} has no {what} {name!r}{near(name, allowed)}; it has {listed(allowed)}"
-            )
-    return names

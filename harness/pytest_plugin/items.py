@@ -101,7 +101,9 @@ def _bench(benchmark: BenchmarkFixture, job: Job) -> None:
         benchmark.group, benchmark.name = group_of(case), job.id
         benchmark.fullname = fullname_of(case, job.contender)
         benchmark.param, benchmark.params = job.id, params_of(case, job.contender)
-        benchmark.extra_info |= extra_info_of(_record(contender, case, ready, cost_of(reference)))
+        benchmark.extra_info |= extra_info_of(
+            _record(contender, case, ready, cost_of(reference.op, reference.case, reference.first))
+        )
         benchmark(ready.call)
 
 

@@ -1,6 +1,7 @@
 """A caveat excuses what it says, where it says so, and must show there."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -103,6 +104,26 @@ def test_caveat_that_does_not_show_where_it_should_is_wrong(machine, dtype, foun
     (judged,) = enforce_caveats(catalog, [item], machine)
     assert getattr(judged.verdict, "stage", "") == stage
     assert ("drop the caveat" in getattr(judged.verdict, "reason", "")) == (stage == "caveat")
+
+
+@pytest.mark.parametrize(
+    ("on", "grad", "due"),
+    [
+        (case("float32"), ("x",), False),
+        (replace(case("float32"), direction="both"), ("x",), True),
+        (case("int64"), ("x",), True),  # it has no gradient
+        (case("float32"), (), True),
+        (case("float32", "normal", "nonfinite"), ("x",), True),
+    ],
+)
+def test_caveat_need_not_show_where_gradients_are_left_out(on, grad, due):
+    @impl("row_sum", name="mine", caveats={"nonfinite": "leaks into gradients"})
+    def mine(x):
+        return x.sum(1)
+
+    catalog = opbench.load(module("ops", op=replace(OP, grad=grad)), module("theirs", f=mine))
+    (judged,) = enforce_caveats(catalog, [Checked("mine", on, RIGHT)], {})
+    assert isinstance(judged.verdict, Wrong) == due
 
 
 def test_caveat_has_to_show_on_one_case_only():

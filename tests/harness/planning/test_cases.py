@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 import opbench
 from opbench.harness.catalog import Catalog
 from opbench.harness.declare import LAYOUTS, SAME_VALUES
-from opbench.harness.planning import cases
+from opbench.harness.planning import checked_cases
+from opbench.harness.planning.borders import is_border
 from opbench.harness.planning.cases import plan, plan_checks
 from opbench.harness.planning.expression import matches
 from opbench.harness.planning.selection import Selection
@@ -67,6 +68,8 @@ def test_expression_selects_cases_and_contenders(strangers):
 
 def test_checks_cover_every_kind_layout_dtype_and_edge(strangers):
     cases = [race.case for race in plan_checks(strangers, Selection())]
+    assert any(map(is_border, cases))
+    cases = [case for case in cases if not is_border(case)]
     assert {(c.shape, c.inputs, c.layout) for c in cases} == {
         ("odd", "normal", "contiguous"),
         ("odd", "ones", "contiguous"),
@@ -150,6 +153,8 @@ def test_compiled_contenders_are_not_checked_in_every_combination():
         [race.case for race in races if name in race.contenders]
         for name in ("scatter_add", "compile_scatter_add")
     )
+    assert not any(map(is_border, compiled))
+    eager = [case for case in eager if not is_border(case)]
     assert len(eager) == len({case.key for case in eager})
     assert {case.shape for case in compiled} == {case.shape for case in eager}
     assert {case.shape for case in eager} == {*op.edge, *op.quick}
@@ -163,7 +168,7 @@ def test_compiled_contenders_are_not_checked_in_every_combination():
 
 
 def test_checks_run_on_one_thread_and_once_on_all(strangers, monkeypatch):
-    monkeypatch.setattr(cases, "usable_cores", lambda: 4)
+    monkeypatch.setattr(checked_cases, "usable_cores", lambda: 4)
     races = plan_checks(strangers, Selection())
     (wide,) = [race.case for race in races if race.case.threads != 1]
     assert (wide.threads, wide.shape, wide.dtype) == (4, "odd", "float32")
@@ -198,5 +203,6 @@ def test_shapes_that_are_timed_are_checked_of_ops_that_are_named(catalog):
     named = plan_checks(catalog, Selection(names=("patch_pooling",), expression="wide"))
     assert {(race.case.inputs, race.case.dtype) for race in named} == {("text", "float32")}
     assert {race.case.direction for race in named} == {"both"}
-    everything = {race.case.shape for race in plan_checks(catalog, Selection(names=("pooling",)))}
-    assert everything == set(catalog.op("patch_pooling").edge)
+    everything = plan_checks(catalog, Selection(names=("pooling",)))
+    declared = {race.case.shape for race in everything if not is_border(race.case)}
+    assert declared == set(catalog.op("patch_pooling").edge)

@@ -1,0 +1,82 @@
+"""Whether a size that was chosen by rule can be checked: the op takes it, and its oracle is quick.
+
+Nobody declared these sizes. An op may not take them, the loops of its oracle may take minutes, and
+what it makes may fill the memory: all of that is found out before, by counting.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from opbench.harness.correctness import oracle
+from opbench.harness.correctness.costs import cost_of
+from opbench.harness.correctness.rounding import QuietMode
+from opbench.harness.declaration.named_arguments import call_named
+from opbench.harness.declare import Cost, Op
+from opbench.harness.outcomes import charged_to
+from opbench.harness.preparation import inputs
+from opbench.harness.preparation.output_modes import op_in_mode
+from opbench.results.errors import OpFaultError, UnsupportedError
+from opbench.results.records import Case
+
+#: The most operations of an oracle, and elements of a tensor.
+MOST_OPERATIONS = 3000
+MOST_ELEMENTS = 2**23
+
+
+class _Counted(QuietMode):
+    """Within it, UnsupportedError is raised where too much is done."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._operations = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """The result of one operation, if it is none too many and makes nothing too large."""
+        self._operations += 1
+        if self._operations > MOST_OPERATIONS:
+            raise UnsupportedError(f"the oracle does more than {MOST_OPERATIONS} operations")
+        if _elements_made(func, args) > MOST_ELEMENTS:
+            raise UnsupportedError(f"a tensor has more than {MOST_ELEMENTS} elements")
+        return func(*args, **(kwargs or {}))
+
+
+def _elements_made(func: Any, args: tuple[Any, ...]) -> int:
+    """How many elements an operation makes, as far as its arguments tell: these may be expanded."""
+    shapes = [tuple(value.shape) for value in args if isinstance(value, Tensor)]
+    if args and func._schema.arguments[0].name == "size":
+        shapes.append(tuple(args[0]))
+    with suppress(RuntimeError):  # they don't go together
+        shapes.append(tuple(torch.broadcast_shapes(*shapes)))  # type: ignore[no-untyped-call]
+    return max(map(math.prod, shapes), default=0)
+
+
+def _ensure_within(cost: Cost, most: Cost) -> None:
+    if cost.flops > most.flops or cost.bytes > most.bytes:
+        raise UnsupportedError(f"too much work: {cost.flops:.1e} FLOP, {cost.bytes:.1e} B")
+
+
+def ensure_affordable(op: Op, case: Case, *, most: Cost) -> None:
+    """Raise UnsupportedError where a case is too much, or the op doesn't take its sizes.
+
+    most: compulsory work of a call.
+    """
+    op = op_in_mode(op, case.board)
+    try:
+        with _Counted():
+            given = inputs.build(op, case)
+            _ensure_within(cost_of(op, case, given), most)
+            if op.validate is not None:
+                with charged_to(op.name, "validate", op.validate):
+                    call_named(op.validate, {**op.defaults, **given.values})
+            wide = given.map(lambda t: t.double() if t.is_floating_point() else t.clone())
+            with torch.no_grad():
+                oracle.evaluate(op, "oracle", op.oracle, wide, (), ())
+    # Of declared shapes this would be the op's own fault.
+    except OpFaultError as error:
+        raise UnsupportedError(f"the op takes no such sizes: {error}") from error

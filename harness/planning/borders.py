@@ -1,0 +1,117 @@
+"""Shapes by rule: each axis of an op in turn beyond a size at which kernels change. No torch.
+
+Kernels take other ways beyond a warp, a vector register, a block of threads or what an index of 16
+bits counts, and the shapes that people declare by hand are mostly on one side of each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from opbench.harness.declaration.named_arguments import call_named, parameter_names
+from opbench.harness.declare import Cost, Op, Shape
+from opbench.harness.outcomes import charged_to
+from opbench.results.errors import OpFaultError
+from opbench.results.records import Case
+
+#: One more than a warp, a block of 256 threads, the most threads of one, and what 16 bits count.
+BORDERS = (33, 257, 1025, 65537)
+#: The one at which every input kind is checked: long, and still quick.
+LONG = 1025
+#: The most compulsory work of a call: more would take too long, for an oracle of plain loops first
+#: of all. Bytes, floating-point operations.
+MOST_WORK = Cost(flops=2**23, bytes=2**20)
+#: How the names of these shapes begin.
+_PREFIX = "border_"
+
+
+def is_border(case: Case) -> bool:
+    """Whether the shape of a case was chosen by rule."""
+    return case.shape.startswith(_PREFIX)
+
+
+def border_shapes(op: Op, *, dtype: str) -> dict[str, Shape]:
+    """By name, the shapes in which one axis is just beyond a border and the others are small.
+
+    An axis is a multiple of what all shapes of the op have it a multiple of: an even one stays
+    even. Left out are sizes that an edge shape stands for, and shapes that are too much work; those
+    that the op doesn't take are found out when they are built.
+    """
+    return {
+        name: shape
+        for size in BORDERS
+        for name, shape in _shapes_of_size(op, size, dtype)
+        if not _is_declared(op, name, size)
+    }
+
+
+def long_shapes(op: Op, *, dtype: str) -> dict[str, Shape]:
+    """By name, the shapes in which one axis is long, for kinds that meet no other long ones."""
+    return dict(_shapes_of_size(op, LONG, dtype))
+
+
+def _shapes_of_size(op: Op, size: int, dtype: str) -> Iterator[tuple[str, Shape]]:
+    """For each axis the shape in which it has the size, unless that is too much work."""
+    small = _small(op)
+    for axis, declared in _sizes(op).items():
+        step = math.gcd(*declared) or 1
+        shape = {**small, axis: math.ceil(size / step) * step}
+        if _is_affordable(op, shape, dtype):
+            yield f"{_PREFIX}{axis}_{size}", shape
+
+
+def _shapes(op: Op) -> Iterator[Shape]:
+    for grid in (op.edge, op.quick, op.full):
+        yield from grid.values()
+
+
+def _sizes(op: Op) -> Mapping[str, list[int]]:
+    """By axis that is a size, those of all shapes; options, which shapes set too, are none."""
+    sizes: dict[str, list[int]] = {}
+    for shape in _shapes(op):
+        for axis, value in shape.items():
+            if isinstance(value, int) and axis not in op.options:
+                sizes.setdefault(axis, []).append(value)
+    return sizes
+
+
+def _is_declared(op: Op, name: str, size: int) -> bool:
+    """Whether an edge shape is as long as a border's, and not as long as the next larger one's."""
+    axis = name.removeprefix(_PREFIX).rpartition("_")[0]
+    beyond = min((border for border in BORDERS if border > size), default=math.inf)
+    declared = (shape[axis] for shape in op.edge.values())
+    return any(isinstance(value, int) and size <= value < beyond for value in declared)
+
+
+def _small(op: Op) -> Shape:
+    """A shape as small as the declared ones are, of no axis that is 0, or 1 without need."""
+
+    def rank(shape: Shape) -> tuple[bool, int, int]:
+        sizes = [value for value in shape.values() if isinstance(value, int)]
+        return 0 in sizes, sizes.count(1), math.prod(sizes)
+
+    smallest = min(_shapes(op), key=rank)
+    # Which options go together with which sizes, only the op knows.
+    if set(smallest) & set(op.options):
+        return smallest
+    several = {
+        axis: [size for size in sizes if size > 1 and isinstance(smallest[axis], int)]
+        for axis, sizes in _sizes(op).items()
+    }
+    return {**smallest, **{axis: min(sizes) for axis, sizes in several.items() if sizes}}
+
+
+def _is_affordable(op: Op, shape: Shape, dtype: str) -> bool:
+    """Whether the op's cost says that a shape isn't too much work; so it is where it can't tell."""
+    values = {**op.defaults, **shape, "e": 4, "dtype": dtype, "device": "cpu"}
+    values |= {"direction": "forward", "board": op.boards[0]}
+    if not set(parameter_names(op.cost)) <= set(values):
+        return True
+    try:
+        with charged_to(op.name, "cost", op.cost):
+            cost = call_named(op.cost, values)
+    # A size outside of the contract; a cost that never works is found with the declared shapes.
+    except OpFaultError:
+        return False
+    return bool(cost.flops <= MOST_WORK.flops and cost.bytes <= MOST_WORK.bytes)
