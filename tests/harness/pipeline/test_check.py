@@ -100,7 +100,11 @@ def test_known_wrong_contender_is_not_timed(wrong_catalog, tmp_path, direction, 
 
 def test_expected_failure_that_shows_is_admitted(catalog):
     selection = Selection(
-        names=("patch_pooling",), impls=("einsum",), dtypes=("float32",), inputs=("nonfinite",)
+        names=("patch_pooling",),
+        impls=("einsum",),
+        dtypes=("float32",),
+        inputs=("nonfinite",),
+        expression="odd",
     )
     (checked,) = check(catalog, plan_checks(catalog, selection)).checked
     assert isinstance(checked.verdict, Wrong)
