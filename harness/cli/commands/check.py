@@ -30,11 +30,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="processes that check side by side (default: one for every core)",
     )
     parser.add_argument("--pairs", action="store_true", help="print how far contenders differ")
+    parser.add_argument(
+        "--reproduce",
+        action="store_true",
+        help="print, for each contender that is wrong, a program that shows it without opbench",
+    )
 
 
 def run(args: argparse.Namespace) -> Exit:
     """Check the selected contenders and print the verdicts."""
     from opbench.harness.cli.check_report import problems, tables
+    from opbench.harness.cli.reproductions import reproductions
     from opbench.harness.pipeline.check import check
     from opbench.harness.planning.cases import plan_checks
 
@@ -53,6 +59,9 @@ def run(args: argparse.Namespace) -> Exit:
     else:
         draw(tables(report, pairs=args.pairs))
         print(*problems(report.checked), sep="\n")
+    if args.reproduce and not output.json:
+        for text in reproductions(modules, report.checked):
+            print(f"\n{text}", end="")
     for fault in report.faults:
         complain("check", fault)
     code = of_outcomes(c.verdict for c in report.checked if not c.admitted)
