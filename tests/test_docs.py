@@ -201,7 +201,7 @@ def test_blocks_are_found_and_run(tmp_path):
         ("<!-- exit code: 1 or 3 -->\n```sh\ntrue\n```", "`true` ended with 0, not 1 or 3"),
         ("<!-- exit code: 1 -->\n```sh\nfalse\nfalse\n```", "`false` ended with 1, not 0"),
         (
-            "```console\n$ echo '┃ op ┃ note ┃'\n┃ op ┃ time ┃\n```",
+            "```console\n$ printf 'op  note\\n──  ────\\n'\nop  time\n──  ────\n```",
             r"no table has the columns \('op', 'time'\)",
         ),
         ("<!-- contains: x -->\n```sh\necho y\n```", "nothing prints 'x':\ny"),
