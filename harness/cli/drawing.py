@@ -47,7 +47,7 @@ def draw(tables: Iterable[Table], choice: ColumnChoice | None = None) -> None:
     """Print tables, each with a blank line below it; of tables of ratios what decides."""
     choice = choice or ColumnChoice()
     for table in tables:
-        narrow = table if choice.names or choice.is_wide else _without_shared(table)
+        narrow = table if choice.is_wide else _without_shared(table, choice.names)
         say(narrow.title, style="bold")
         draw_rows(narrow, choice)
         say("")
@@ -119,10 +119,13 @@ def _shown(table: Table, choice: ColumnChoice) -> tuple[str, ...]:
     return tuple(n for n in have if choice.is_wide or not table.ratios or n in DECISIVE)
 
 
-def _without_shared(table: Table) -> Table:
-    """A table in whose title stands what is the same in all rows: the op, the case, or its end."""
+def _without_shared(table: Table, kept: Collection[str]) -> Table:
+    """A table in whose title stands what is the same in all rows: the op, the case, or its end.
+
+    kept: columns that stay.
+    """
     for name in _SHARED:
-        if {name, "contender"} <= {*table.columns} and table.rows:
+        if name not in kept and {name, "contender"} <= {*table.columns} and table.rows:
             table = _shared_in_title(table, table.columns.index(name))
     return table
 

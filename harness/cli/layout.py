@@ -29,6 +29,7 @@ DECISIVE = (
 _IMPORTANT = (
     *("contender", MARK, "operator", "verdict", "status", "ratio", "time", "case", "op", BAR),
     *("ceiling", "contract", "changes", "series", "self time", "calls", "contenders", "suite"),
+    *("difference", "grown", "change"),
 )
 #: Texts of few different words, which are never cut.
 _WHOLE = (MARK, "verdict", "status", "series")
