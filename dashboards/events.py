@@ -14,11 +14,14 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.types_pb2 import DT_STRING
-from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 from tensorboard.plugins.image.metadata import create_summary_metadata
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+#: The folder of the log in which all pages of a run lie: TensorBoard ticks no more than forty
+#: folders by itself, and shows empty pages where there are more.
+PAGES = "."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,6 @@ def scalar(
     with the chart.
     """
     return Entry(run, scalar_pb(tag, value, description=description), step, wall_time)
-
-
-def histogram(run: str, tag: str, values: Iterable[float], *, description: str = "") -> Entry:
-    """A distribution.
-
-    values: any number of them, binned by TensorBoard.
-    """
-    return Entry(run, histogram_pb(tag, list(values), description=description))
 
 
 def text(run: str, tag: str, markdown: str) -> Entry:

@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from opbench.dashboards.labels import labels
+from opbench.dashboards.labels import labels, shortened
 from opbench.results.regression.report import Report
 from opbench.results.regression.verdicts import VERDICTS, Finding, GateVerdict
 
 #: More rows would be too small to read in the page.
-MOST_ROWS = 40
+MOST_ROWS = 15
 #: The farthest that the axis goes either way: one wild interval must not squeeze the others.
 _FARTHEST = 8.0
 #: Okabe and Ito's colours with a mark each, distinct in every colour vision, in print too.
@@ -39,10 +39,10 @@ def forest(report: Report) -> Figure:
     shown = ordered[:MOST_ROWS]
     limit = 1 + report.gate.rules.min_slowdown
     names = _names(shown)
-    left, height = 0.5 + 0.085 * max(map(len, names)), 0.3 * len(shown)
-    whole = (left + 6.0, height + 1.7)
+    left, height = 0.3 + 0.085 * max(map(len, names)), 0.27 * len(shown)
+    whole = (left + 3.6, height + 1.6)
     figure = Figure(figsize=whole, dpi=110)
-    axes = figure.add_axes((left / whole[0], 0.6 / whole[1], 5.6 / whole[0], height / whole[1]))
+    axes = figure.add_axes((left / whole[0], 0.55 / whole[1], 3.4 / whole[0], height / whole[1]))
     low, high = _ends(shown, limit)
     axes.axvspan(1 / limit, limit, color=_ZONE, linewidth=0)
     axes.axvline(1, color="#888888", linewidth=1)
@@ -61,12 +61,21 @@ def forest(report: Report) -> Figure:
 
 
 def _names(findings: Sequence[Finding]) -> list[str]:
-    """A label for each row: op, contender and case."""
+    """A label for each row: its op where there are several, contender and case."""
     by_op: dict[str, list[Finding]] = {}
     for finding in findings:
         by_op.setdefault(finding.case.op, []).append(finding)
     cases = {op: labels(f.case for f in group) for op, group in by_op.items()}
-    return [f"{f.case.op} · {f.contender} · {cases[f.case.op][f.case]}" for f in findings]
+    return [
+        " · ".join(
+            (
+                *([shortened(f.case.op, 12)] if len(by_op) > 1 else []),
+                shortened(f.contender, 14),
+                shortened(cases[f.case.op][f.case], 14),
+            )
+        )
+        for f in findings
+    ]
 
 
 def _ends(findings: Sequence[Finding], limit: float) -> tuple[float, float]:

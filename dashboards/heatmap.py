@@ -10,12 +10,14 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from opbench.dashboards.labels import shortened
 from opbench.dashboards.view import OpView
 from opbench.results.ranking.leaderboard import Board, Row
 from opbench.results.report.table import format_ratio
 
-#: Cases in one picture: more would be too small to read in the page.
-_MOST_ROWS = 30
+#: Cases and contenders in one picture, and pictures of an op: TensorBoard draws pictures 380 points
+#: wide and 210 high, where more would be too small to read.
+MOST_ROWS, MOST_COLUMNS, MOST_PICTURES = 7, 5, 2
 #: From light to dark in one family of hues, so that more and less differ in every colour vision.
 _COLOURS = colormaps["YlOrBr"]
 #: Of contenders that were not timed; of text; of the frame around the best.
@@ -32,21 +34,24 @@ _MARKS = {"tied": "= {}", "undecided": "{} ?"}
 
 
 def heat_maps(view: OpView) -> tuple[Figure, ...]:
-    """The heat maps of an op, a page of cases each, all with the same columns and colours."""
+    """The heat maps of an op, a page of cases each, all with the same columns and colours.
+
+    At most MOST_PICTURES; of the contenders those that are most often near the best.
+    """
     ratios = [row.ratio.value for board in view.boards for row in board.measured if row.ratio]
     norm = LogNorm(1, min(max([2.0, *ratios]), _DARKEST))
-    starts = range(0, len(view.boards), _MOST_ROWS)
-    return tuple(_heat_map(view, view.boards[at : at + _MOST_ROWS], norm=norm) for at in starts)
+    starts = range(0, len(view.boards), MOST_ROWS)[:MOST_PICTURES]
+    return tuple(_heat_map(view, view.boards[at : at + MOST_ROWS], norm=norm) for at in starts)
 
 
 def _heat_map(view: OpView, boards: Sequence[Board], *, norm: LogNorm) -> Figure:
     """One page: a row per case, a column per contender; sizes are in inches."""
-    contenders, labels = view.contenders, [view.labels[board.case] for board in boards]
-    left, right, top = 0.4 + 0.085 * max(map(len, labels)), 0.95, 1.0
-    width, height = 1.15 * len(contenders), 0.42 * len(boards)
-    slanted = max(map(len, contenders)) > 13
-    bottom = 0.2 + (0.045 * max(map(len, contenders)) if slanted else 0.2)
-    whole = (max(left + width + right, 6.8), top + height + bottom)
+    contenders = view.contenders[:MOST_COLUMNS]
+    labels = [shortened(view.labels[board.case], 15) for board in boards]
+    names = [shortened(name, 11) for name in contenders]
+    left, right, top, bottom = 0.25 + 0.085 * max(map(len, labels)), 0.6, 0.58, 0.27
+    width, height = 0.76 * len(contenders), 0.28 * len(boards)
+    whole = (max(left + width + right, 4.6), top + height + bottom)
     figure = Figure(figsize=whole, dpi=110)
     box = (left / whole[0], bottom / whole[1], width / whole[0], height / whole[1])
     axes = figure.add_axes(box)
@@ -54,10 +59,10 @@ def _heat_map(view: OpView, boards: Sequence[Board], *, norm: LogNorm) -> Figure
         rows = {row.contender: row for row in board.rows}
         for x, contender in enumerate(contenders):
             _cell(axes, (x, y), rows.get(contender), norm=norm)
-    _frame(axes, labels, contenders, slanted=slanted)
-    bar = (box[0] + box[2] + 0.15 / whole[0], box[1], 0.16 / whole[0], box[3])
+    _frame(axes, labels, names)
+    bar = (box[0] + box[2] + 0.1 / whole[0], box[1], 0.12 / whole[0], box[3])
     _colour_bar(figure, bar, norm=norm, few=len(boards) < 5)
-    _title(figure, view.op, at=(0.15 / whole[0], whole[1]))
+    _title(figure, view, at=(0.15 / whole[0], whole[1]))
     return figure
 
 
@@ -95,15 +100,12 @@ def _cell(axes: Axes, at: tuple[int, int], row: Row | None, *, norm: LogNorm) ->
     )
 
 
-def _frame(axes: Axes, labels: Sequence[str], contenders: Sequence[str], *, slanted: bool) -> None:
+def _frame(axes: Axes, labels: Sequence[str], contenders: Sequence[str]) -> None:
     """Labels on both axes, without lines and ticks."""
     axes.set_xlim(-0.5, len(contenders) - 0.5)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_yticks(range(len(labels)), labels, fontsize=10)
-    axes.set_xticks(range(len(contenders)), contenders, fontsize=10)
-    if slanted:
-        for label in axes.get_xticklabels():
-            label.set(rotation=30, ha="right", rotation_mode="anchor")
+    axes.set_xticks(range(len(contenders)), contenders, fontsize=9)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -112,13 +114,12 @@ def _frame(axes: Axes, labels: Sequence[str], contenders: Sequence[str], *, slan
 def _colour_bar(
     figure: Figure, box: tuple[float, float, float, float], *, norm: LogNorm, few: bool
 ) -> None:
-    """Drawn as steps, so that it needs no mappable behind it."""
+    """Drawn as a mesh of steps, so that it needs no mappable behind it."""
     axes = figure.add_axes(box)
     most = norm.vmax or 1.0
     steps = 128
-    for step in range(steps):
-        ends = [most ** (part / steps) for part in (step, step + 1)]
-        axes.axhspan(ends[0], ends[1], color=_COLOURS(step / steps))
+    edges = [most ** (step / steps) for step in range(steps + 1)]
+    axes.pcolormesh([0, 1], edges, [[step] for step in range(steps)], cmap=_COLOURS)
     axes.set_yscale("log")
     axes.set_ylim(1, most)
     axes.yaxis.tick_right()
@@ -128,9 +129,12 @@ def _colour_bar(
     axes.set_xticks([])
 
 
-def _title(figure: Figure, op: str, *, at: tuple[float, float]) -> None:
+def _title(figure: Figure, view: OpView, *, at: tuple[float, float]) -> None:
     """The title and the key, in the upper left; at: the left edge, and the height in inches."""
     left, height = at
-    figure.text(left, 1 - 0.34 / height, f"{op}: time relative to the best", fontsize=13)
-    key = "outlined: best    =: tied with it    ?: undecided    hatched: not timed"
-    figure.text(left, 1 - 0.66 / height, key, fontsize=9, color="#555555")
+    title = shortened(f"{view.op}: time over the best's", 40)
+    figure.text(left, 1 - 0.22 / height, title, fontsize=11.5)
+    whole = len(view.contenders)
+    some = f"   {MOST_COLUMNS} of {whole} contenders" if whole > MOST_COLUMNS else ""
+    key = f"framed: best   =: tied   ?: undecided{some}"
+    figure.text(left, 1 - 0.45 / height, key, fontsize=9, color="#555555")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from opbench.dashboards import events
-from opbench.dashboards.labels import labels
+from opbench.dashboards.labels import labels, shortened
 from opbench.dashboards.pictures import as_picture
 from opbench.dashboards.scalars import run_of
 from opbench.dashboards.sizes import COLOURS, LINES, MARKERS
@@ -24,6 +24,8 @@ from opbench.results.report.table import format_ratio
 
 #: The folder of the log that holds pictures and texts.
 RUN = "history"
+#: A line is a run of TensorBoard's, which ticks none of more than forty; the folder's own come too.
+MOST_LINES = 25
 #: What TensorBoard's step and wall time stand for.
 _STEP = "The step is the number of the run, the oldest being 0; the wall time is when it began."
 #: The series of one case, and the case's name.
@@ -66,14 +68,27 @@ def is_history(folder: Path) -> bool:
 
 def _entries(history: History) -> Iterator[events.Entry]:
     """Lines and a picture for each case, and a text for each op."""
+    lines = _lines(history)
     for op, groups in _grouped(history).items():
         for label, group in groups:
             for series in group:
-                yield from _line(f"{op}/{label}", series)
+                if series.contender in lines:
+                    yield from _line(f"{op}/{label}", series)
             if any(series.relative_times for series in group):
                 yield as_picture(RUN, f"{op}/{label}", _figure(f"{op}: {label}", group))
         own = [series for series in history.series if series.case.op == op]
         yield events.text(RUN, f"history/{op}", _text(history, own))
+
+
+def _lines(history: History) -> frozenset[str]:
+    """The contenders that are lines: those that changed, and those of most runs, first."""
+    weights: dict[str, tuple[int, int]] = {}
+    for series in history.series:
+        changes, points = weights.get(series.contender, (0, 0))
+        more = (changes + len(series.changes), points + len(series.points))
+        weights[series.contender] = more
+    ordered = sorted(weights, key=lambda name: weights[name], reverse=True)
+    return frozenset(ordered[:MOST_LINES])
 
 
 def _grouped(history: History) -> dict[str, list[Group]]:
@@ -127,7 +142,7 @@ def _text(history: History, own: list[Series]) -> str:
 
 def _figure(title: str, group: list[Series]) -> Figure:
     """The series of one case over the runs, relative to their anchors."""
-    figure = Figure(figsize=(8.6, 4.8), dpi=110, layout="constrained")
+    figure = Figure(figsize=(5.2, 2.9), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     for number, series in enumerate(group):
         if series.relative_times:
@@ -136,10 +151,10 @@ def _figure(title: str, group: list[Series]) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("run", fontsize=11)
     axes.set_ylabel("time over that of the anchor", fontsize=11)
-    axes.set_title(title, fontsize=13, loc="left")
+    figure.suptitle(shortened(title, 52), fontsize=11)
     axes.grid(which="major", color="#dddddd")
     axes.set_axisbelow(True)
-    figure.legend(loc="outside right upper", fontsize=10, frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8.5, frameon=False)
     return figure
 
 
@@ -149,7 +164,7 @@ def _draw(axes: Axes, series: Series, *, number: int) -> None:
     axes.plot(
         [point.number for point in series.points if point.relative is not None],
         series.relative_times,
-        label=series.contender,
+        label=shortened(series.contender),
         color=colour,
         marker=MARKERS[number % len(MARKERS)],
         linestyle=LINES[number % len(LINES)],

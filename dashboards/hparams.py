@@ -1,24 +1,25 @@
 """The HParams page: a row per contender and case, to be filtered and sorted.
 
-TensorBoard reads a row from a run of its own: a small event file each.
+TensorBoard reads a row from a run of its own, a small event file each. Where there are more than
+forty runs it ticks none on its other pages: so they go into a log folder of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tensorboard.plugins.hparams import summary_v2 as hp
 
-from opbench.dashboards.events import Entry, scalar
+from opbench.dashboards.events import PAGES, Entry, scalar
 from opbench.dashboards.labels import slug
 from opbench.dashboards.view import OpView
-from opbench.results.ranking.leaderboard import Board, Row
+from opbench.results.ranking.leaderboard import Row
 from opbench.results.records import AxisValue, Case
 
-#: The folder of the log that holds the rows.
-RUN = "hparams"
-#: The tilde sorts these charts of single points after the charts that are worth a look.
-_PREFIX = "~hparams"
+#: TensorBoard shows no more.
+MOST_ROWS = 1000
+#: The group of the charts that TensorBoard draws of the metrics.
+_PREFIX = "hparams"
 #: More different numbers than this are filtered by a range, fewer by ticking.
 _MOST_TICKS = 20
 #: Columns that come first, and so are shown from the beginning; the axes follow, then the last.
@@ -38,37 +39,33 @@ METRICS = {
 }
 
 
-def entries(views: Sequence[OpView], *, wall_time: float) -> Iterator[Entry]:
-    """The columns of the page, and its rows.
+def entries(views: Sequence[OpView], *, wall_time: float) -> tuple[list[Entry], int]:
+    """The columns of the page and its first rows, and how many rows there are beyond those.
 
     Each row is a run of the log of its own, as TensorBoard reads hyperparameters from runs.
     wall_time: in seconds since 1970.
     """
-    rows = {
-        _run_of(view, board, row): (_settings(board.case, row), _metrics(row))
-        for view in views
-        for board in view.boards
-        for row in board.rows
-    }
-    columns = _columns([settings for settings, _ in rows.values()])
+    every = [(board.case, row) for view in views for board in view.boards for row in board.rows]
+    shown = every[:MOST_ROWS]
+    rows = [(row, _settings(case, row), _metrics(row)) for case, row in shown]
+    columns = _columns([settings for _, settings, _ in rows])
     metrics = [
         hp.Metric(f"{_PREFIX}/{name}", display_name=title, description=description)
         for name, (title, description) in METRICS.items()
     ]
     config = hp.hparams_config_pb(list(columns.values()), metrics, time_created_secs=wall_time)
-    yield Entry(RUN, config)
-    for run, (settings, values) in rows.items():
+    found = [Entry(PAGES, config)]
+    for number, (row, settings, values) in enumerate(rows):
+        # The page cuts a name after a few characters, in which rows have to differ.
+        name = f"{number:03} {row.contender}"
         typed = {columns[key].name: _typed(value, columns[key]) for key, value in settings.items()}
-        name = run.removeprefix(f"{RUN}/")
-        yield Entry(run, hp.hparams_pb(typed, trial_id=name, start_time_secs=wall_time))
-        for metric, value in values.items():
-            yield scalar(run, f"{_PREFIX}/{metric}", value, description=METRICS[metric][1])
-
-
-def _run_of(view: OpView, board: Board, row: Row) -> str:
-    """The run of the log that is the row of a contender on a case."""
-    parts = (view.op, view.labels[board.case], row.contender)
-    return "/".join((RUN, *map(slug, parts)))
+        hparams = hp.hparams_pb(typed, trial_id=name, start_time_secs=wall_time)
+        found.append(Entry(slug(name), hparams))
+        found += (
+            scalar(slug(name), f"{_PREFIX}/{metric}", value, description=METRICS[metric][1])
+            for metric, value in values.items()
+        )
+    return found, len(every) - len(shown)
 
 
 def _settings(case: Case, row: Row) -> dict[str, AxisValue]:

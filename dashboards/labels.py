@@ -49,6 +49,12 @@ def series_labels(cases: Iterable[Case]) -> Mapping[Case, str]:
     return dict(zip(cases, names, strict=True))
 
 
+def shortened(text: str, most: int = 18) -> str:
+    """`text` with its middle left out where it has more than `most` characters."""
+    tail = (most - 1) // 2
+    return text if len(text) <= most else f"{text[: most - 1 - tail]}…{text[-tail:]}"
+
+
 def slug(text: str) -> str:
     """`text` as the name of a folder; where changed it has a hash: "a/b" is "a_b-c14cdd", say."""
     name = re.sub(r"[^\w .=+@-]", "_", text).strip(" .")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import warnings
 from collections.abc import Iterable, Iterator
 
@@ -10,13 +11,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from opbench.dashboards.events import Entry, picture
+from opbench.dashboards.events import PAGES, Entry, picture
 from opbench.dashboards.heatmap import heat_maps
 from opbench.dashboards.sizes import sizes
 from opbench.dashboards.view import OpView
 
-#: The folder of the log that holds the pictures.
-RUN = "leaderboards"
+#: The most ops that have pictures, and the most series of an op.
+MOST_OPS, MOST_SERIES = 10, 2
 #: How a logarithmic axis begins its numbers, which are formulas.
 _POWER = r"$\mathdefault"
 
@@ -24,15 +25,16 @@ _POWER = r"$\mathdefault"
 def entries(views: Iterable[OpView]) -> Iterator[Entry]:
     """The pictures of a run.
 
-    For each op its heat maps, then a chart of time over size for each series.
+    For each op its heat maps, then a chart of time over size for each series; of no more than
+    MOST_OPS ops, as drawing takes longer than all else.
     """
-    for view in views:
+    for view in itertools.islice(views, MOST_OPS):
         maps = heat_maps(view)
         for number, figure in enumerate(maps, start=1):
             part = f" ({number} of {len(maps)})" if len(maps) > 1 else ""
-            yield as_picture(RUN, f"{view.op}/ratio to best{part}", figure)
-        for name, figure in sizes(view).items():
-            yield as_picture(RUN, f"{view.op}/time by size/{name}", figure)
+            yield as_picture(PAGES, f"{view.op}/ratio to best{part}", figure)
+        for name, figure in itertools.islice(sizes(view).items(), MOST_SERIES):
+            yield as_picture(PAGES, f"{view.op}/time by size/{name}", figure)
 
 
 def as_picture(run: str, tag: str, figure: Figure) -> Entry:

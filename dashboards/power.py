@@ -7,14 +7,11 @@ from collections.abc import Iterable, Iterator
 
 from matplotlib.figure import Figure
 
-from opbench.dashboards.events import Entry
+from opbench.dashboards.events import PAGES, Entry
 from opbench.dashboards.pictures import as_picture
 from opbench.dashboards.sizes import COLOURS
 from opbench.results.records import Calibration
 from opbench.results.regression.resampling import rate
-
-#: The folder of the log that holds the picture.
-RUN = "gate"
 
 
 def entries(calibrations: Iterable[Calibration]) -> Iterator[Entry]:
@@ -23,7 +20,7 @@ def entries(calibrations: Iterable[Calibration]) -> Iterator[Entry]:
     None where the run holds no calibration.
     """
     for one in calibrations:
-        yield as_picture(RUN, f"what the gate finds/{one.device} t{one.threads}", _figure(one))
+        yield as_picture(PAGES, f"what the gate finds/{one.device} t{one.threads}", _figure(one))
 
 
 def curve(calibration: Calibration) -> bytes:
@@ -35,7 +32,7 @@ def curve(calibration: Calibration) -> bytes:
 
 def _figure(calibration: Calibration) -> Figure:
     """The share of sessions that fail, by slowdown, with 95% intervals."""
-    figure = Figure(figsize=(8.6, 4.8), dpi=110, layout="constrained")
+    figure = Figure(figsize=(5.2, 2.9), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     points = [(0.0, calibration.failed, calibration.sessions)]
     points += [(power.slowdown, power.found, power.sessions) for power in calibration.powers]
@@ -53,10 +50,10 @@ def _figure(calibration: Calibration) -> Figure:
     )
     axes.axvline(100 * calibration.rules.min_slowdown, color="#888888", linestyle="--")
     axes.set_ylim(-2, 102)
-    axes.set_xlabel("slowdown of one contender, % (dashed: the smallest that matters)", fontsize=11)
-    axes.set_ylabel("sessions that fail for it, %", fontsize=11)
-    title = f"what the gate finds: {calibration.sessions} resampled sessions each, 95% intervals"
-    axes.set_title(title, fontsize=13, loc="left")
+    axes.set_xlabel("slowdown of one contender, % (dashed: the smallest that matters)", fontsize=9)
+    axes.set_ylabel("sessions that fail for it, %", fontsize=9)
+    title = f"what the gate finds: {calibration.sessions} resampled sessions, 95% intervals"
+    axes.set_title(title, fontsize=11, loc="left")
     axes.grid(color="#dddddd")
     axes.set_axisbelow(True)
     return figure

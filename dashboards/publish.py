@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from opbench.dashboards import events, gate, hparams, pictures, power, scalars, text
-from opbench.dashboards.view import views
+from opbench.dashboards.view import OpView, views
 from opbench.results.errors import RunFolderError
-from opbench.results.records import RunInfo
-from opbench.results.records.anchors import without_anchors
-from opbench.results.records.run_folder import RunFolder, start_time
+from opbench.results.records import Record, RunInfo
+from opbench.results.records.anchors import anchor_times, without_anchors
+from opbench.results.records.output_paths import ensure_apart_from_runs
+from opbench.results.records.run_folder import RunFolder, runs_in, start_time
 from opbench.results.regression.report import find_report
 
 
@@ -43,20 +44,55 @@ def _replace(run: RunFolder, info: RunInfo) -> None:
     with tempfile.TemporaryDirectory(prefix=".tensorboard-", dir=run.path) as staging:
         new = Path(staging) / "new"
         wall_time = start_time(info) or time.time()
-        events.write(new, _entries(run, info, wall_time), wall_time=wall_time)
+        events.write(new, _entries(run, info), wall_time=wall_time)
         if run.tensorboard.exists():
             run.tensorboard.rename(Path(staging) / "old")
         new.rename(run.tensorboard)
 
 
-def _entries(run: RunFolder, info: RunInfo, wall_time: float) -> Iterator[events.Entry]:
+def publish_hparams(run: RunFolder, folder: Path) -> int:
+    """Write a table of a run's rows into a log folder of its own; return how many were left out.
+
+    Raises RunFolderError where `folder` is there already, lies in or among runs, or can't be
+    written.
+    """
+    ensure_apart_from_runs(folder)
+    runs = run.path.resolve().parent
+    if runs in folder.resolve().parents:
+        raise RunFolderError(
+            f"{folder} lies among the runs of {runs}, of which TensorBoard would then tick none; "
+            "name a folder elsewhere"
+        )
+    if folder.exists():
+        raise RunFolderError(f"{folder} is there already; name a folder that isn't")
+    wall_time = start_time(run.info) or time.time()
+    shown, left_out = hparams.entries(_views(run, run.records()), wall_time=wall_time)
+    try:
+        events.write(folder, shown, wall_time=wall_time)
+    except OSError as error:
+        raise RunFolderError(f"{folder} cannot be written: {error.strerror or error}") from error
+    return left_out
+
+
+def _views(run: RunFolder, records: tuple[Record, ...]) -> tuple[OpView, ...]:
+    """The material of a run's pages, by op."""
+    return views(without_anchors(records), rules=run.info.rules, ceilings=run.ceilings())
+
+
+def _entries(run: RunFolder, info: RunInfo) -> Iterator[events.Entry]:
     """The entries of all pages of a run."""
-    ops = views(without_anchors(run.records()), rules=info.rules, ceilings=run.ceilings())
+    records = run.records()
+    ops = _views(run, records)
     report = find_report(run)
     if report is not None:
         yield from gate.entries(report)
     yield from power.entries(run.calibrations())
-    yield from text.entries(ops, run.profiles(), info)
+    yield from text.entries(ops, run.profiles(), info, run.path)
     yield from pictures.entries(ops)
-    yield from scalars.entries(ops)
-    yield from hparams.entries(ops, wall_time=wall_time)
+    yield from scalars.entries(ops, anchor_times(records), place=_place(run))
+
+
+def _place(run: RunFolder) -> int:
+    """The place of a run among those of its folder, by when they began."""
+    ids = [folder.path.name for folder in runs_in(run.path.resolve().parent)]
+    return ids.index(run.path.resolve().name)

@@ -23,8 +23,6 @@ from opbench.results.records.run_folder import open_run
 
 #: Seconds that TensorBoard gets to answer; it takes 3 to 10 on a busy machine of two cores.
 PATIENCE = 90.0
-#: The runs that are lines, texts and pictures, as a regular expression in an address.
-_LINES = "gate%7Cleaderboards%7Ccontenders%7Chistory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +38,8 @@ class Server:
     wait: Callable[[], int]
 
     def page(self, tab: str) -> str:
-        """The address of one of its pages: hparams, text, images, scalars, histograms.
-
-        The rows of the HParams page are runs of their own: they are filtered out of the other
-        pages, which would otherwise tick none (there are more than forty). Nor are lines smoothed.
-        """
-        return (
-            f"{self.url}?smoothing=0&runFilter={_LINES}"
-            f"#{tab}&_smoothingWeight=0&regexInput={_LINES}"
-        )
+        """The address of one of its pages: text, images, scalars. Lines aren't smoothed."""
+        return f"{self.url}?smoothing=0#{tab}&_smoothingWeight=0"
 
 
 @contextlib.contextmanager
@@ -79,7 +70,7 @@ def _process(
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder.resolve())]
     command += ["--host", host, "--port", str(port), "--reload_interval", "5"]
     # Every sample of a series is shown, and every picture: by default TensorBoard thins them out.
-    command += ["--samples_per_plugin", "scalars=9999,images=99,text=9,histograms=9"]
+    command += ["--samples_per_plugin", "scalars=9999,images=99,text=9"]
     process = subprocess.Popen(
         command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | {"NO_COLOR": "1"}
     )

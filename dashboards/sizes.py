@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from opbench.dashboards.labels import shortened
 from opbench.dashboards.view import OpView
 from opbench.results.report.table import format_bytes, format_time
 from opbench.results.statistics.intervals import Interval, median_interval
 
+#: More lines lie on each other; those that are most often near the best are drawn.
+MOST_LINES = 6
 #: Okabe and Ito's colours, distinct in every colour vision; yellow is too pale for a line.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 #: Marks and dashes, so that lines differ without their colours.
@@ -43,20 +46,21 @@ def sizes(view: OpView) -> dict[str, Figure]:
 
 def _figure(title: str, lines: Mapping[str, Points], *, order: Sequence[str]) -> Figure:
     """Time over size for each contender, in their order on the leaderboards."""
-    figure = Figure(figsize=(8.6, 4.8), dpi=110, layout="constrained")
+    figure = Figure(figsize=(5.2, 2.9), dpi=110, layout="constrained")
     axes = figure.add_subplot()
-    for number, contender in enumerate(order):
-        if contender in lines:
-            _line(axes, contender, lines[contender], number=number)
+    drawn = [contender for contender in order if contender in lines][:MOST_LINES]
+    for number, contender in enumerate(drawn):
+        _line(axes, contender, lines[contender], number=number)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("compulsory traffic of a call", fontsize=11)
     axes.set_ylabel("time of a call", fontsize=11)
-    axes.set_title(title, fontsize=13, loc="left")
+    some = f", {MOST_LINES} of {len(lines)}" if len(lines) > MOST_LINES else ""
+    figure.suptitle(shortened(f"{title}{some}", 52), fontsize=11)
     axes.grid(which="major", color="#dddddd")
     axes.set_axisbelow(True)
     _scales(axes)
-    figure.legend(loc="outside right upper", fontsize=10, frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8.5, frameon=False)
     return figure
 
 
@@ -73,7 +77,7 @@ def _line(axes: Axes, contender: str, points: Points, *, number: int) -> None:
         [size for size, _ in ordered],
         middles,
         yerr=bars,
-        label=contender,
+        label=shortened(contender),
         color=COLOURS[number % len(COLOURS)],
         marker=MARKERS[number % len(MARKERS)],
         # Ties lie on each other: what is below shows through the gaps and the hollow marks.
@@ -98,7 +102,7 @@ def _scales(axes: Axes) -> None:
         # Within a decade or two, one label per decade would leave an axis nearly empty.
         steps = (1.0, 2.0, 5.0) if high / low < 1000 else (1.0,)
         axis.set_major_locator(LogLocator(subs=steps, numticks=12))
-        axis.set_minor_formatter(NullFormatter())
+        axis.set_minor_locator(NullLocator())
         axis.set_tick_params(labelsize=10)
 
 

@@ -21,6 +21,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 #: Languages of blocks that are run.
@@ -36,6 +37,8 @@ _COMMAND = re.compile(
     r"(?:\$ )?(?:[A-Z_]+=\S+ +)*"
     r"(?:opbench|pytest(?:-benchmark)?|python[\d.]*|pip|make|git|bash|export|mkdir|vizviewer) \S"
 )
+#: The line below the headings of a table, a part for each column; and the ends of a scale of bars.
+_RULE, _SCALE = re.compile("─+(  ─+)*"), re.compile(r"[\d.]+x +[\d.]+x")
 _LIST = re.compile(r"^ *(?:[-*+]|\d+[.)]) ")
 
 
@@ -198,9 +201,19 @@ def _run(block: Block, folder: Path, *, environment: Mapping[str, str], where: s
 
 
 def headings(text: str) -> set[tuple[str, ...]]:
-    """The names of the columns of each table that is drawn in a text."""
-    lines = (line for line in text.splitlines() if line.startswith("┃"))
-    return {tuple(cell.strip() for cell in line.strip("┃").split("┃")) for line in lines}
+    """The names of the columns of each table that is drawn in a text; "bar" where bars are."""
+    lines = text.splitlines()
+    return {
+        _names(above, rule)
+        for above, rule in pairwise(lines)
+        if _RULE.fullmatch(rule) and not _RULE.fullmatch(above)
+    }
+
+
+def _names(heading: str, rule: str) -> tuple[str, ...]:
+    """The names above the parts of a rule."""
+    names = (heading[part.start() : part.end()].strip() for part in re.finditer("─+", rule))
+    return tuple("bar" if _SCALE.fullmatch(name) else name for name in names)
 
 
 def _environment() -> dict[str, str]:

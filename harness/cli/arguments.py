@@ -98,9 +98,17 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
-def add_quiet(parser: argparse.ArgumentParser) -> None:
-    """Add `--quiet`."""
-    text = "no progress on standard error; warnings stay"
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of the columns of tables."""
+    group = parser.add_mutually_exclusive_group()
+    text = "all columns of tables, however wide (default: those that decide, as far as they fit)"
+    group.add_argument("--wide", action="store_true", help=text)
+    _add_names(group, "--columns", metavar="NAMES", help="only these columns, by commas")
+
+
+def add_quiet(parser: argparse.ArgumentParser, *, more: str = "") -> None:
+    """Add `--quiet`; more: to be said of it."""
+    text = f"no progress on standard error; warnings stay{more}"
     parser.add_argument("-q", "--quiet", action="store_true", help=text)
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from opbench.harness.cli.drawing import ColumnChoice
 from opbench.harness.cli.filter import Filter
 from opbench.harness.cli.output import Output
 from opbench.harness.cli.parsing import listed
@@ -115,6 +116,11 @@ def output(args: argparse.Namespace) -> Output:
     """How the verb shows its work and its results."""
     flags = {name: getattr(args, name, False) for name in ("json", "quiet", "verbose")}
     return Output(args.verb, **flags)
+
+
+def columns(args: argparse.Namespace) -> ColumnChoice:
+    """The columns that tables are drawn with."""
+    return ColumnChoice(_split(args.columns), args.wide)
 
 
 def new_run(args: argparse.Namespace) -> NewRun:

@@ -1,4 +1,4 @@
-"""Tables and progress in a terminal.
+"""Progress in a terminal.
 
 Progress goes to standard error: a bar or a line that changes on a terminal, else a line for each
 case or unit, and nothing where it is to be quiet.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -23,32 +23,6 @@ if TYPE_CHECKING:
     from opbench.harness.execution.messages import ObservedStage
     from opbench.harness.planning.selection import Race
     from opbench.harness.regression import session
-    from opbench.results.report.table import Table
-
-
-def draw(tables: Iterable[Table]) -> None:
-    """Print tables, as wide as the terminal."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table as RichTable
-
-    class Printer(Console):
-        def on_broken_pipe(self) -> None:
-            """Raise the error of the pipe, which Rich calls this for."""
-            # Rich would exit with 1, which stands for a regression here.
-            raise
-
-    # A pipe has no width; its reader cuts the lines.
-    console = Printer(highlight=False, width=None if sys.stdout.isatty() else 200)
-    for table in tables:
-        # Above the table and not its title, which would be folded to the table's width.
-        console.print(table.title, style="bold", markup=False, soft_wrap=True)
-        drawn = RichTable()
-        for name in table.columns:
-            drawn.add_column(name, overflow="fold")
-        for row in table.rows:
-            drawn.add_row(*map(escape, row))
-        console.print(drawn)
 
 
 class Progress(NullObserver):
@@ -105,6 +79,8 @@ class _Lines(Progress):
             return
         self._reported_s = elapsed
         done = f"{self._done} of {self._total} cases, {_elapsed(elapsed)}"
+        if self._done < self._total:
+            done += f", {_left(elapsed, self._done, self._total)}"
         complain(self._verb, f"{done}: {race.case.op} {race.case.label}")
 
 
@@ -150,8 +126,8 @@ class _Bar(Progress):
     def end_case(self, race: Race) -> None:
         """Show how many cases are done, and how long the rest may take."""
         self._done += 1
-        left_s = (time.monotonic() - self._began) / self._done * (self._total - self._done)
-        left = f"{self._done} of {self._total}, about {_elapsed(left_s)} left"
+        elapsed = time.monotonic() - self._began
+        left = f"{self._done} of {self._total}, {_left(elapsed, self._done, self._total)}"
         self._drawn.update(self._task, completed=self._done, left=left)
 
 
@@ -247,6 +223,11 @@ def _escaped(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
+
+
+def _left(elapsed_s: float, done: int, total: int) -> str:
+    """The time that the rest may take, if its cases take as long as those that are through."""
+    return f"about {_elapsed(elapsed_s / done * (total - done))} left"
 
 
 def _elapsed(seconds: float) -> str:

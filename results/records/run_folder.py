@@ -136,12 +136,14 @@ class RunFolder:
 
         Of a pair of versions, the profile of each side.
         """
-        latest = {(p.case, p.contender, p.side): p for p in self.lines() if isinstance(p, Profile)}
+        lines = self.lines(mentioning=(Profile.__name__,))
+        latest = {(p.case, p.contender, p.side): p for p in lines if isinstance(p, Profile)}
         return tuple(latest.values())
 
     def ceilings(self) -> tuple[Ceilings, ...]:
         """The machine's ceilings, the latest for each device and number of threads."""
-        latest = {(c.device, c.threads): c for c in self.lines() if isinstance(c, Ceilings)}
+        lines = self.lines(mentioning=(Ceilings.__name__,))
+        latest = {(c.device, c.threads): c for c in lines if isinstance(c, Ceilings)}
         return tuple(latest.values())
 
     def calibrations(self) -> tuple[Calibration, ...]:

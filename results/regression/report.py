@@ -94,10 +94,11 @@ def find_report(
     folder: RunFolder, accepted: Sequence[AcceptedChange] | None = None
 ) -> Report | None:
     """As `report_of`, of a run that may be a gate's; None where it isn't."""
-    lines = tuple(folder.lines())
-    gates = [line for line in lines if isinstance(line, Gate)]
+    begun = folder.lines(mentioning=(Gate.__name__,))
+    gates = [line for line in begun if isinstance(line, Gate)]
     if not gates:
         return None
+    lines = tuple(folder.lines())
     if accepted is None:
         accepted = _copied(folder)
     rules = gates[-1].rules

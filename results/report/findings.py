@@ -21,11 +21,14 @@ COLUMNS = (
     "units",
     "spread",
 )
+#: Columns of what wasn't compared.
+UNCOMPARED = ("op", "case", "contender", "status", "base", "head")
 
 
 def findings_table(findings: Sequence[Finding], *, title: str = "head against base") -> Table:
     """A row for each contender and case, the slower first."""
-    return Table(title, COLUMNS, tuple(map(_row, sorted(findings, key=urgency))))
+    ordered = sorted(findings, key=urgency)
+    return Table(title, COLUMNS, tuple(map(_row, ordered)), tuple(f.ratio for f in ordered))
 
 
 def urgency(finding: Finding) -> tuple[int, str, str]:
@@ -38,7 +41,6 @@ def uncompared_table(items: Sequence[Uncompared], *, title: str = "not compared"
 
     "runs" stands for a version in which the contender runs.
     """
-    columns = ("op", "case", "contender", "status", "base", "head")
     rows = (
         (
             item.case.op,
@@ -50,7 +52,7 @@ def uncompared_table(items: Sequence[Uncompared], *, title: str = "not compared"
         )
         for item in items
     )
-    return Table(title, columns, tuple(rows))
+    return Table(title, UNCOMPARED, tuple(rows))
 
 
 def reason_of(item: Uncompared) -> str:

@@ -31,6 +31,8 @@ COLUMNS = (
     "samples",
     "note",
 )
+#: Beside the host's time, where a device has events of its own.
+DEVICE_TIME = "device time"
 
 
 def leaderboard_table(board: Board) -> Table:
@@ -42,12 +44,12 @@ def leaderboard_table(board: Board) -> Table:
     title = " · ".join(part for part in (case.op, case.label, case.sizes) if part)
     tie = any(row.verdict == "tied" for row in board.rows)
     rows = [_leaderboard_row(row, tie=tie) for row in board.rows]
+    ratios = tuple(row.ratio for row in board.rows)
     if not any(row.device_s for row in board.rows):
-        return Table(title, COLUMNS, tuple(rows))
-    # Beside the host's time, where a device has events of its own.
+        return Table(title, COLUMNS, tuple(rows), ratios)
     times = (format_time(row.device_s) for row in board.rows)
     beside = tuple((*cells[:2], time, *cells[2:]) for cells, time in zip(rows, times, strict=True))
-    return Table(title, (*COLUMNS[:2], "device time", *COLUMNS[2:]), beside)
+    return Table(title, (*COLUMNS[:2], DEVICE_TIME, *COLUMNS[2:]), beside, ratios)
 
 
 def winners_table(boards: Sequence[Board], *, title: str) -> Table:

@@ -28,6 +28,8 @@ class Table:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    #: The ratio of each row, for pages that draw it as a bar; empty where rows have none.
+    ratios: tuple[Interval | None, ...] = ()
 
 
 def format_time(seconds: float | None) -> str:

@@ -16,6 +16,9 @@ from opbench.results.report.findings import findings_table, uncompared_table, ur
 from opbench.results.report.markdown import escape, render
 from opbench.results.report.table import Table
 
+#: Columns beside those of a gate: whether the source is the same, and what drift was taken out.
+MORE_COLUMNS = ("source", "drift from")
+
 
 def tables(comparison: Comparison) -> tuple[Table, ...]:
     """The findings, and what wasn't compared of the cases that both runs have."""
@@ -25,7 +28,7 @@ def tables(comparison: Comparison) -> tuple[Table, ...]:
     parts = [
         replace(
             table,
-            columns=(*table.columns, "source", "drift from"),
+            columns=(*table.columns, *MORE_COLUMNS),
             rows=tuple((*row, item.source, _drift_from(item)) for row, item in rows),
         )
     ]

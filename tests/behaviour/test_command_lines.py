@@ -147,8 +147,18 @@ VALID = {
     "--min-change": ["5%"],
     "--contender": ["impl"],
     "--markdown": ["out/pages"],
+    "--columns": ["contender", "op,time", "ratio,bar"],
 }
-FLAGS = ["--json", "--quiet", "--in-process", "--pairs", "--fresh", "--all-environments", "--help"]
+FLAGS = [
+    "--json",
+    "--quiet",
+    "--wide",
+    "--in-process",
+    "--pairs",
+    "--fresh",
+    "--all-environments",
+    "--help",
+]
 #: What each verb is given by position, and its options.
 SELECTION = ["-k", "--impl", "--dtype", "--pass", "--inputs", "--board", "--layout", "--threads"]
 SELECTION += ["--grid", "--cache", "--seed", "--load", "--device"]

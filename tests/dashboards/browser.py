@@ -1,21 +1,25 @@
-"""What a real TensorBoard shows of a run in a real browser; for any run folder."""
+"""What a real TensorBoard shows in a real browser, opened as people open it, tab by tab."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import socket
+import subprocess
+import sys
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
-from opbench.dashboards.serve import Server, serve
 from tests.harness.processes import PATIENCE, within
 
 CHROME = os.environ.get("CHROME") or shutil.which("chromium")
-_ARGUMENTS = [
+ARGUMENTS = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -25,145 +29,115 @@ _ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-#: The table draws only the rows in sight: what it holds is asked of the element itself.
-_ITEMS = """grid => (grid.items || []).map(item => ({
-    ...Object.fromEntries(Object.entries(item.hparams).map(([k, v]) => [k.slice(3), v])),
-    ...Object.fromEntries(
-        (item.metricValues || []).map(m => [m.name.tag.replace(/^.*[/]/, ''), m.value])),
-}))"""
+#: Of each tab, what it is full of: where that isn't drawn, the tab is empty to whoever looks.
+CONTENT = {
+    "timeseries": "image-card img",
+    "scalars": "tf-scalar-card:visible path.symbol",
+    "images": "tf-image-loader:visible img",
+    "text": "tf-text-loader:visible table",
+    "hparams": "vaadin-grid-cell-content:visible",
+}
+#: The names of tabs as they are shown, where they are others.
+_NAMES = {"timeseries": "Time Series"}
+#: Shown by plugins of others, or of their own tests.
+OTHERS = {"pytorch_profiler", "opbench"}
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the pages showed.
+    """What a tab showed.
 
-    rows: the HParams table as it comes up, a dict per row of its first page (100 rows).
-    shown: the text of its first cells.
-    ascending, descending: the rows in the order in which sorting by time put them.
-    texts: the text of every card of the Text page. charts: how many lines each chart drew.
-    pictures: the width and the height in which each picture was loaded.
+    content: the text of each part that it is full of. pictures: the natural width of each picture,
+    and that in which it was drawn. ticked: how many runs are ticked.
     """
 
-    rows: list[dict]
-    shown: list[str]
-    ascending: list[dict]
-    descending: list[dict]
-    texts: list[str]
-    charts: list[int]
+    content: list[str]
     pictures: list[tuple[int, int]]
+    ticked: int
 
 
-def look(run_path: Path, *, screenshots: Path | None = None) -> Seen:
-    """Serve the run, open its pages one by one, and tell what is there.
+def look(
+    logdir: Path, *, only: str | None = None, screenshots: Path | None = None
+) -> dict[str, Seen]:
+    """Open every tab that TensorBoard offers for a log directory, and tell what is there.
 
-    screenshots: a folder to save a picture of each page in.
+    only: this tab alone. screenshots: a folder to save a picture of each tab in.
     """
-    with serve(run_path, port=0) as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROME, args=_ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1600, "height": 1200})
-        page.set_default_timeout(1000 * PATIENCE)
-        seen: dict[str, object] = {}
-        for tab, visit in _VISITS.items():
-            # Only the part behind "#" differs: without this the page would not be loaded anew.
-            page.goto("about:blank")
-            page.goto(_address(server, tab))
-            seen |= visit(page, _expected(server, run_path, tab))
+    with served(logdir) as address, opened(address) as page:
+        seen = {}
+        for tab in [only] if only else offered(address):
+            page.get_by_role("tab", name=_NAMES.get(tab, tab)).click()
+            seen[tab] = _seen(page, tab)
             if screenshots is not None:
                 page.screenshot(path=screenshots / f"{tab}.png")
+    return seen
+
+
+def offered(address: str) -> list[str]:
+    """The tabs that TensorBoard shows, without those of other plugins."""
+    listing = _ask(f"{address}data/plugins_listing")
+    return [name for name, about in listing.items() if about["enabled"] and name not in OTHERS]
+
+
+@contextlib.contextmanager
+def served(logdir: Path) -> Iterator[str]:
+    """The address of a TensorBoard that was started without any option but the log directory."""
+    with socket.create_server(("localhost", 0)) as server:
+        port = server.getsockname()[1]
+    address = f"http://localhost:{port}/"
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir)]
+    process = subprocess.Popen(
+        [*command, "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    folders = {path.parent for path in logdir.rglob("events.out.tfevents.*")}
+    try:
+        assert within(PATIENCE, lambda: _has_read(address, len(folders)))
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextlib.contextmanager
+def opened(address: str) -> Iterator[Page]:
+    """A page of a browser at an address."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROME, args=ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(1000 * PATIENCE)
+        page.goto(address)
+        yield page
         browser.close()
-    return Seen(**seen)
 
 
-def _address(server: Server, tab: str) -> str:
-    """The tab's page; a filter that fits every tag but those of the table opens all groups."""
-    return server.page(tab) + ("" if tab == "hparams" else "&tagFilter=%5E%5B%5E~%5D")
+def _has_read(address: str, runs: int) -> bool:
+    """Whether TensorBoard has all runs, and knows of what kinds their pages are."""
+    try:
+        kinds = _ask(f"{address}data/plugins_listing")
+        return len(_ask(f"{address}data/runs")) >= runs and any(
+            kinds[name]["enabled"] for name in ("text", "hparams")
+        )
+    except OSError:
+        return False
 
 
-def _expected(server: Server, folder: Path, tab: str) -> int:
-    """How many rows or cards the first page of a tab has to show: at most 100, or twelve."""
-    if tab == "hparams":
-        return min(100, sum(1 for _ in folder.glob("tensorboard/hparams/*/*/*/events.*")))
-    with urllib.request.urlopen(f"{server.url}data/plugin/{tab}/tags") as answer:
-        runs = json.load(answer)
-    kept = (tags for run, tags in runs.items() if "/hparams/" not in run)
-    return min(12, len({tag for tags in kept for tag in tags}))
+def _ask(url: str):
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+        return json.load(answer)
 
 
-def _hparams(page: Page, expected: int) -> dict[str, object]:
-    grid = page.locator("vaadin-grid#sessionGroupsTable")
-    page.locator("vaadin-grid-cell-content").filter(has_text="/").first.wait_for()
-
-    def is_read() -> bool:
-        """TensorBoard may list a run a moment before it has read all of it."""
-        page.reload()
-        page.locator("vaadin-grid-cell-content").filter(has_text="/").first.wait_for()
-        return len(grid.evaluate(_ITEMS)) == expected
-
-    assert len(grid.evaluate(_ITEMS)) == expected or within(PATIENCE, is_read)
-    cells = page.locator("vaadin-grid-cell-content:visible").all_inner_texts()
-    found = {"rows": grid.evaluate(_ITEMS), "shown": [cell.strip() for cell in cells]}
-    _choose(page, "Sort by", "time (µs)")
-    for direction in ("ascending", "descending"):
-        with page.expect_response(lambda answer: "session_groups" in answer.url):
-            _choose(page, "Direction", direction.title())
-        page.wait_for_function(_SORTED, arg=direction)
-        found[direction] = grid.evaluate(_ITEMS)
-    return found
-
-
-_SORTED = """direction => {
-    const deep = (root, out = []) => {
-        for (const e of root.querySelectorAll('*')) {
-            if (e.id === 'sessionGroupsTable') out.push(e);
-            if (e.shadowRoot) deep(e.shadowRoot, out);
-        }
-        return out;
-    };
-    const sign = direction === 'ascending' ? 1 : -1;
-    const value = item => (item.metricValues || []).find(m => m.name.tag.endsWith('/time_us'));
-    const times = (deep(document)[0].items || []).map(value).filter(m => m).map(m => m.value);
-    return times.length > 0 && times.every((t, i) => i === 0 || sign * (t - times[i - 1]) >= 0);
-}"""
-
-
-def _choose(page: Page, menu: str, item: str) -> None:
-    page.locator(f"tf-hparams-query-pane paper-dropdown-menu[label='{menu}']").click()
-    page.locator("paper-item:visible").get_by_text(item, exact=True).click()
-
-
-def _text(page: Page, expected: int) -> dict[str, object]:
-    cards = _cards(page, "tf-text-loader", expected)
-    for card in cards:
-        card.locator("table").first.wait_for(state="attached")
-    # The card itself has no text: what it shows lies in a shadow root.
-    return {"texts": ["\n".join(card.locator("table, li").all_inner_texts()) for card in cards]}
-
-
-def _scalars(page: Page, expected: int) -> dict[str, object]:
-    counts = []
-    for card in _cards(page, "tf-scalar-card", expected):
-        card.scroll_into_view_if_needed()
-        # A line outside of the chart is there and empty.
-        card.locator("svg path.line[d^='M']").first.wait_for(state="attached")
-        counts.append(card.locator("svg path.line").count())
-    return {"charts": counts}
-
-
-def _images(page: Page, expected: int) -> dict[str, object]:
-    sizes = []
-    for card in _cards(page, "tf-image-loader", expected):
-        card.scroll_into_view_if_needed()
-        picture = card.locator("img")
-        picture.wait_for()
-        page.wait_for_function("e => e.complete && e.naturalWidth", arg=picture.element_handle())
-        sizes.append(tuple(picture.evaluate("e => [e.naturalWidth, e.naturalHeight]")))
-    return {"pictures": sizes}
-
-
-def _cards(page: Page, kind: str, expected: int) -> list[Locator]:
-    cards = page.locator(f"{kind}:visible")
-    cards.nth(expected - 1).wait_for()
-    return cards.all()[:expected]
-
-
-_VISITS = {"hparams": _hparams, "text": _text, "scalars": _scalars, "images": _images}
+def _seen(page: Page, tab: str) -> Seen:
+    """What stands in a tab; a tab that isn't known here fails for its name."""
+    parts = page.locator(CONTENT[tab])
+    # A symbol of a chart, or a table in a card that scrolls, may be there and out of sight.
+    parts.first.wait_for(state="attached")
+    for picture in page.locator("img:visible").all():
+        page.wait_for_function("e => e.complete", arg=picture.element_handle())
+    sizes = page.locator("img:visible").evaluate_all("es => es.map(e => [e.naturalWidth, e.width])")
+    return Seen(
+        parts.all_inner_texts() if tab in ("text", "hparams") else [""] * parts.count(),
+        [tuple(size) for size in sizes],
+        page.locator(
+            "mat-checkbox.mat-mdc-checkbox-checked:visible, paper-checkbox[checked]:visible"
+        ).count(),
+    )

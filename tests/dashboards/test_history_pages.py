@@ -7,7 +7,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
-from opbench.dashboards.history import is_history, publish_history
+from opbench.dashboards.history import MOST_LINES, is_history, publish_history
 from opbench.dashboards.serve import serve
 from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit
@@ -71,6 +71,16 @@ def test_publishing_again_replaces(runs, tmp_path):
 
     assert {path.name for path in target.iterdir()} == {"contenders", "history"}
     assert not list(tmp_path.glob(".tensorboard-*"))
+
+
+def test_of_many_contenders_those_that_changed_are_lines(tmp_path):
+    times = {f"steady_{n}": noisy([3e-6] * 12) for n in range(MOST_LINES)}
+    make_runs(tmp_path, times | {"stepped": noisy([3e-6] * 6 + [9e-6] * 6)})
+    target = publish_history(history(tmp_path), tmp_path / "history")
+
+    lines = {path.name for path in (target / "contenders").iterdir()}
+    assert len(lines) == MOST_LINES
+    assert "stepped" in lines
 
 
 def test_a_history_without_anchors(tmp_path):

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from opbench.dashboards.heatmap import heat_maps
+from opbench.dashboards.heatmap import MOST_COLUMNS, MOST_PICTURES, MOST_ROWS, heat_maps
+from opbench.dashboards.pictures import MOST_OPS, entries
 from opbench.dashboards.sizes import sizes
 from opbench.dashboards.view import views
 from tests.results.examples import case, measured, record
 
 
-def test_many_cases_are_split_over_pages():
-    (view,) = views(record(on=case(shape=f"s{n}")) for n in range(61))
+def test_many_cases_are_split_over_pages_and_the_first_are_drawn():
+    (view,) = views(record(on=case(shape=f"s{n}")) for n in range(MOST_ROWS + 1))
+    assert len(heat_maps(view)) == 2
+    (view,) = views(record(on=case(shape=f"s{n}")) for n in range(MOST_ROWS * 9))
+    assert len(heat_maps(view)) == MOST_PICTURES
 
-    assert len(heat_maps(view)) == 3
+
+def test_of_many_contenders_those_near_the_best_are_drawn():
+    many = [record(f"c{n:02}", measured((n + 1) * 1e-4, seed=n)) for n in range(12)]
+    (view,) = views([*many, record("c00", measured(bytes=5), case(shape="other", size=9))])
+    (figure,) = heat_maps(view)
+    names = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert names == [f"c{n:02}" for n in range(MOST_COLUMNS)]
+    assert f"{MOST_COLUMNS} of 12 contenders" in figure.texts[1].get_text()
+
+
+def test_no_more_ops_have_pictures_than_are_drawn_in_a_while():
+    every = views(record(on=case(op=f"op{n:02}")) for n in range(MOST_OPS + 3))
+    assert len([*entries(every)]) == MOST_OPS
 
 
 def test_the_cells_of_a_heat_map():

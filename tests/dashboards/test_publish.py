@@ -9,15 +9,15 @@ from collections import defaultdict
 
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-from tensorboard.plugins.histogram import metadata as histogram_metadata
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 from tensorboard.util import tensor_util
 
-from opbench.dashboards.publish import is_published, publish
+from opbench.dashboards import hparams
+from opbench.dashboards.publish import is_published, publish, publish_hparams
 from opbench.results.errors import RunFolderError
 from opbench.results.ranking.leaderboard import boards
-from opbench.results.records import Measured, run_folder
-from opbench.results.statistics.intervals import median
+from opbench.results.records import run_folder
+from opbench.results.records.anchors import ANCHORS
 from tests.results.examples import case, info, make_run, measured, record, records
 
 
@@ -48,81 +48,78 @@ def of_plugin(published, plugin):
     return {key: values for key, (name, values) in published.items() if name == plugin}
 
 
-def test_a_row_per_contender_and_case(published):
-    tag = hparams_metadata.SESSION_START_INFO_TAG
+def test_a_point_for_the_best_of_each_case_at_the_place_of_the_run(tmp_path):
+    late = dataclasses.replace(info("late"), created="2026-02-02T03:04:05+00:00")
+    runs = [make_run(tmp_path), run_folder.create(tmp_path, late, records())]
+    tag = "patch_pooling/small normal float32 forward/best_time_us"
+
+    for place, run in enumerate(runs):
+        found = of_plugin(read(publish(run)), "scalars")
+        assert len(found) == sum(bool(board.measured) for board in boards(records()))
+        ((step, value),) = found[".", tag]
+        assert step == place
+        best = boards(records())[0].measured[0]
+        assert float(tensor_util.make_ndarray(value.tensor)) == pytest.approx(best.time_s * 1e6)
+        assert best.contender in value.metadata.summary_description
+
+
+def test_times_stand_over_those_of_the_anchors_where_there_are_any(tmp_path):
+    anchors = [
+        record("torch", measured(2e-4, range(9), noise=0, drift=0), case(op=name, axes=()))
+        for name in ANCHORS
+    ]
+    timed = record("a", measured(1e-4, range(9), noise=0, drift=0))
+    run = run_folder.create(tmp_path, info(), [*anchors, timed])
+
+    ((_, tag),) = of_plugin(read(publish(run)), "scalars")
+    ((_, value),) = of_plugin(read(run.tensorboard), "scalars")[".", tag]
+    assert tag == "patch_pooling/small normal float32 forward/best_relative"
+    assert float(tensor_util.make_ndarray(value.tensor)) == pytest.approx(0.5)
+
+
+def test_a_run_is_one_folder_of_the_log_and_few_files(published, run):
+    assert {folder for folder, _ in published} == {"."}
+    assert sum(path.is_file() for path in run.tensorboard.rglob("*")) == 1
+
+
+def test_hparams_have_a_row_per_contender_and_case(run, tmp_path):
+    assert publish_hparams(run, tmp_path / "table") == 0
+    found = read(tmp_path / "table")
     rows = [
         hparams_metadata.parse_session_start_info_plugin_data(
             values[0][1].metadata.plugin_data.content
         )
-        for key, values in of_plugin(published, "hparams").items()
-        if key[1] == tag
+        for (_, tag), values in of_plugin(found, "hparams").items()
+        if tag == hparams_metadata.SESSION_START_INFO_TAG
     ]
 
-    assert len(rows) == len(records())
-    assert len({row.group_name for row in rows}) == len(rows)
-    settings = {key[3:]: value for key, value in rows[0].hparams.items()}
-    assert {
-        "op",
-        "contender",
-        "shape",
-        "dtype",
-        "device",
-        "inputs",
-        "direction",
-        "layout",
-        "cache",
-        "threads",
-        "B",
-        "S",
-    } <= set(settings)
+    assert len({row.group_name[:7] for row in rows}) == len(rows) == len(records())
+    settings = {key[3:] for row in rows for key in row.hparams}
+    assert {"op", "contender", "shape", "dtype", "inputs", "threads", "B", "S"} <= settings
+    scalars = of_plugin(found, "scalars")
+    best = next(b for b in boards(records()) if b.case.op == "boundary_upsample").measured[0]
+    (_, value) = scalars[f"000 {best.contender}", "hparams/time_us"][0]
+    assert float(tensor_util.make_ndarray(value.tensor)) == pytest.approx(best.time_s * 1e6)
 
 
-def test_the_metrics_of_a_row(published):
-    board = boards(records())[0]
-    scalars = of_plugin(published, "scalars")
-
-    for row in board.measured:
-        run = f"hparams/patch_pooling/small forward/{row.contender}"
-        value = {
-            tag.rpartition("/")[2]: float(tensor_util.make_ndarray(values[0][1].tensor))
-            for (name, tag), values in scalars.items()
-            if name == run
-        }
-        assert value["time_us"] == pytest.approx(row.time_s * 1e6)
-        assert value["ratio"] == pytest.approx(row.ratio.value)
-        assert value["GB_per_s"] == pytest.approx(row.gb_per_s)
-        assert value["GFLOP_per_s"] == pytest.approx(row.gflop_per_s)
-        assert value["error"] == pytest.approx(0.2)
-        assert ("peak_MB" in value) == (row.contender != "loop")
+def test_hparams_are_no_more_rows_than_tensorboard_shows(tmp_path, monkeypatch):
+    monkeypatch.setattr(hparams, "MOST_ROWS", 7)
+    run = make_run(tmp_path / "runs")
+    assert publish_hparams(run, tmp_path / "table") == len(records()) - 7
+    # A folder for each row, and the columns.
+    assert len(list((tmp_path / "table").rglob("events.*"))) == 8
 
 
-def test_a_line_per_contender_against_size(published):
-    values = of_plugin(published, "scalars")[
-        "contenders/index_add", "patch_pooling/forward float32/time_us"
-    ]
-    expected = sorted(
-        (r.outcome.bytes, median(r.outcome.samples_s) * 1e6)
-        for r in records()
-        if r.contender == "index_add"
-        and (r.case.op, r.case.direction) == ("patch_pooling", "forward")
-    )
-
-    assert [step for step, _ in values] == [size for size, _ in expected]
-    times = [float(tensor_util.make_ndarray(value.tensor)) for _, value in values]
-    assert times == pytest.approx([time for _, time in expected])
+def test_hparams_go_into_a_new_folder_apart_from_runs(run, tmp_path):
+    with pytest.raises(RunFolderError, match="is there already; name a folder that isn't"):
+        publish_hparams(run, tmp_path)
+    with pytest.raises(RunFolderError, match="lies in the run"):
+        publish_hparams(run, run.path / "table")
+    with pytest.raises(RunFolderError, match=r"lies among the runs of .* name a folder elsewhere"):
+        publish_hparams(run, run.path.parent / "table")
 
 
-def test_the_samples_are_histograms(published):
-    found = of_plugin(published, histogram_metadata.PLUGIN_NAME)
-
-    assert len(found) == sum(isinstance(r.outcome, Measured) for r in records())
-    buckets = tensor_util.make_ndarray(
-        found["contenders/index_add", "patch_pooling/small forward/time_us"][0][1].tensor
-    )
-    assert buckets[:, 2].sum() == 40
-
-
-def test_texts(published):
+def test_texts(published, run):
     texts = {
         tag: tensor_util.make_ndarray(values[0][1].tensor).item().decode()
         for (_, tag), values in of_plugin(published, "text").items()
@@ -134,10 +131,30 @@ def test_texts(published):
         "operators/patch_pooling",
         "run/about",
     }
-    assert texts["leaderboard/patch_pooling"].count("### ") == 6
+    board = texts["leaderboard/patch_pooling"]
+    assert "### patch_pooling\n" in board
+    assert "| contender | case | time | ratio | interval | verdict | ceiling |" in board
+    assert "Not in the table: triton." in board
+    assert f"All of it: `opbench show {run.path} patch_pooling --wide`" in board
+    assert board.count("0 \\* NaN leaks") == 1
     assert r"Example \| 2 cores" in texts["run/about"]
     assert "opbench run patch_pooling" in texts["run/about"]
     assert "aten::bmm" in texts["operators/patch_pooling"]
+
+
+def test_a_text_has_the_first_rows_of_each_case_and_says_how_many_there_are(tmp_path):
+    jobs = [
+        record(f"c{n}", measured((n + 1) * 1e-4, range(3)), case(shape=f"s{shape}"))
+        for shape in range(5)
+        for n in range(30)
+    ]
+    published = read(publish(run_folder.create(tmp_path, info(), jobs)))
+    ((_, value),) = of_plugin(published, "text")[".", "leaderboard/patch_pooling"]
+    board = tensor_util.make_ndarray(value.tensor).item().decode()
+
+    assert "### patch_pooling: 50 of 150 rows" in board
+    assert sum(line.startswith("| c") for line in board.splitlines()) == 51
+    assert all(f"| s{shape} |" in board for shape in range(5))
 
 
 def test_pictures_are_png_of_the_stated_size(published):
@@ -195,7 +212,7 @@ def test_a_failure_leaves_the_old_pages(tmp_path, monkeypatch):
 def test_a_run_without_records_is_published(tmp_path):
     run = run_folder.create(tmp_path, info())
 
-    assert ("leaderboards", "run/about") in read(publish(run))
+    assert (".", "run/about") in read(publish(run))
 
 
 def test_an_odd_date_and_an_axis_of_several_types(tmp_path):

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opbench.harness.cli import arguments, options
+from opbench.harness.cli.drawing import draw
 from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.cli.option_types import count, duration, shares
 from opbench.harness.cli.output import plain, print_json
 from opbench.harness.cli.parsing import listed
 from opbench.harness.cli.resuming import open_resumed
 from opbench.harness.cli.run_folder import RunInProgress, create_in, resumable
-from opbench.harness.cli.terminal import busy, draw, gate_progress
+from opbench.harness.cli.terminal import busy, gate_progress
 from opbench.harness.system.cores import usable_cores
 from opbench.harness.system.lazy_import import import_lazily
 from opbench.results.errors import SelectionError

@@ -6,10 +6,11 @@ import argparse
 
 from opbench.harness.cli import arguments, options
 from opbench.harness.cli.catalogue import load_catalog
+from opbench.harness.cli.drawing import draw
 from opbench.harness.cli.exit_codes import Exit, of_outcomes, worst
 from opbench.harness.cli.option_types import jobs
 from opbench.harness.cli.output import complain, plain, print_json
-from opbench.harness.cli.terminal import draw, progress
+from opbench.harness.cli.terminal import progress
 from opbench.harness.cli.workers import supervisors
 from opbench.harness.system.cores import usable_cores
 

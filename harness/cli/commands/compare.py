@@ -6,8 +6,7 @@ import argparse
 
 from opbench.harness.cli import arguments, options
 from opbench.harness.cli.exit_codes import Exit, of_comparison
-from opbench.harness.cli.output import plain, print_json
-from opbench.harness.cli.terminal import draw
+from opbench.harness.cli.gate_output import gate_columns, print_comparison
 from opbench.results.errors import SelectionError
 
 HELP = "compare two recorded runs, as far as that can be done"
@@ -21,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_filter(parser)
     arguments.add_min_slowdown(parser)
     arguments.add_json(parser)
+    arguments.add_columns(parser)
 
 
 def run(args: argparse.Namespace) -> Exit:
@@ -28,10 +28,11 @@ def run(args: argparse.Namespace) -> Exit:
     from opbench.results.records import GateRules
     from opbench.results.records.run_folder import open_run
     from opbench.results.regression.two_runs import compare
-    from opbench.results.report.two_runs import headline, tables
 
     rules = GateRules(min_slowdown=args.min_slowdown)
     selector, output = options.recorded_filter(args), options.output(args)
+    columns = options.columns(args)
+    columns.ensure_known(gate_columns())
     base, head = open_run(args.base), open_run(args.head)
     if base.path.resolve() == head.path.resolve():
         raise SelectionError(f"{args.base} and {args.head} are the same run: give two")
@@ -39,9 +40,5 @@ def run(args: argparse.Namespace) -> Exit:
     comparison = compare(base, head, rules).only(
         lambda case, name: selector.has_op(case) and selector.has_contender(case, name)
     )
-    if output.json:
-        print_json(plain(comparison))
-    else:
-        draw(tables(comparison))
-        print(headline(comparison))
+    print_comparison(comparison, columns, as_json=output.json)
     return of_comparison(comparison, selector.names)

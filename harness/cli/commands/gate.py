@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from opbench.harness.cli import arguments, options, summary_file
 from opbench.harness.cli.commands import gate_against_run
 from opbench.harness.cli.exit_codes import Exit, of_gate
-from opbench.harness.cli.gate_output import print_gate
+from opbench.harness.cli.gate_output import gate_columns, print_gate
 from opbench.harness.cli.option_types import duration
 from opbench.harness.cli.output import complain, warn
 from opbench.harness.cli.run_folder import RunInProgress, create_in, resumable
@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
     arguments.add_selection(parser)
     arguments.add_json(parser)
+    arguments.add_columns(parser)
     arguments.add_quiet(parser)
     arguments.add_out(parser)
     base = arguments.add_versions(parser, required=True)
@@ -83,9 +84,11 @@ def run(args: argparse.Namespace) -> Exit:
     from opbench.results.report.gate import markdown
 
     import_lazily("torch")
+    columns = options.columns(args)
+    columns.ensure_known(gate_columns())
     append = summary_file.appender(args.summary or "")
     if args.base_run:
-        return gate_against_run.run(_against_run(args), append)
+        return gate_against_run.run(_against_run(args), append, columns)
     request = _Request(
         versions=options.comparison_request(args, method=args.method),
         limits=options.limits(args, workers=2),
@@ -98,7 +101,7 @@ def run(args: argparse.Namespace) -> Exit:
     with resumable("gate") as progress:
         folder, report = _session(request, progress)
         try:
-            print_gate(folder, report, as_json=request.output.json)
+            print_gate(folder, report, columns, as_json=request.output.json)
         finally:
             append(markdown(report, folder.path))
     return of_gate(report, request.versions.selection.names)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from opbench.harness.cli.catalogue import load_catalog
 from opbench.harness.cli.exit_codes import Exit, of_comparison
-from opbench.harness.cli.output import plain, print_json
+from opbench.harness.cli.gate_output import print_comparison
 from opbench.harness.cli.run_folder import RunInProgress, create_in, resumable
-from opbench.harness.cli.terminal import draw, progress
+from opbench.harness.cli.terminal import progress
 from opbench.results.errors import SelectionError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opbench.harness.catalog import Catalog
+    from opbench.harness.cli.drawing import ColumnChoice
     from opbench.harness.cli.filter import Filter
     from opbench.harness.cli.output import Output
     from opbench.harness.cli.run_folder import NewRun
@@ -59,10 +60,10 @@ class Request:
     budget_s: float
 
 
-def run(request: Request, append: Callable[[str], None]) -> Exit:
+def run(request: Request, append: Callable[[str], None], columns: ColumnChoice) -> Exit:
     """Race what the run has too, and print the findings.
 
-    append: takes the summary, as Markdown.
+    append: takes the summary, as Markdown. columns: of the tables.
     """
     from opbench.harness.execution.supervisor import Supervisor
     from opbench.harness.pipeline.anchors import MODULE
@@ -78,7 +79,7 @@ def run(request: Request, append: Callable[[str], None]) -> Exit:
             ensure_comparable(base.info.environment, supervisor.environment())
             comparison = _measured(request, base, catalog, races, supervisor, begun)
         try:
-            _print(comparison, as_json=request.output.json)
+            print_comparison(comparison, columns, as_json=request.output.json)
         finally:
             append(markdown(comparison))
     return of_comparison(comparison, request.selection.names)
@@ -131,14 +132,3 @@ def _measured(
     return compare(base, folder, request.rules).only(
         lambda case, name: case in cases and selector.has_contender(case, name)
     )
-
-
-def _print(comparison: Comparison, *, as_json: bool) -> None:
-    """Print the comparison, for people or for programs."""
-    from opbench.results.report.two_runs import headline, tables
-
-    if as_json:
-        print_json(plain(comparison))
-        return
-    draw(tables(comparison))
-    print(headline(comparison))

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opbench.harness.cli import arguments, options
+from opbench.harness.cli.drawing import draw
 from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.cli.option_types import share
 from opbench.harness.cli.output import complain, plain, print_json
-from opbench.harness.cli.terminal import draw
 from opbench.results.errors import NothingRecordedError, RunFolderError
 
 if TYPE_CHECKING:
@@ -47,13 +47,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--publish", action="store_true", help="write a TensorBoard dashboard of it")
     arguments.add_json(parser)
+    arguments.add_columns(parser)
 
 
 def run(args: argparse.Namespace) -> Exit:
     """Print the history of a folder of runs; with --publish, write its dashboard too."""
     from opbench.results.regression.history import history
-    from opbench.results.report.history import history_table, remarks
+    from opbench.results.report.history import COLUMNS, history_table, remarks
 
+    columns = options.columns(args)
+    columns.ensure_known(COLUMNS)
     root, selector, output = Path(args.runs), options.recorded_filter(args), options.output(args)
     trend = history(
         root,
@@ -66,7 +69,7 @@ def run(args: argparse.Namespace) -> Exit:
     if output.json:
         print_json(plain(trend))
     elif trend.series:
-        draw([history_table(trend)])
+        draw([history_table(trend)], columns)
     for remark in remarks(trend):
         complain("history", remark)
     if not trend.series:

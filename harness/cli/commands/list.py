@@ -7,10 +7,10 @@ from pathlib import Path
 
 from opbench.harness.cli import arguments, options
 from opbench.harness.cli.catalogue import load_catalog
+from opbench.harness.cli.drawing import draw
 from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.cli.output import print_json
 from opbench.harness.cli.parsing import listed
-from opbench.harness.cli.terminal import draw
 from opbench.harness.system.lazy_import import import_lazily
 from opbench.results.errors import SelectionError
 
@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="?", choices=_LISTED, default="ops", help="default: ops")
     arguments.add_selection(parser)
     arguments.add_json(parser)
+    arguments.add_columns(parser)
     text = "write a page for every suite into this folder instead"
     parser.add_argument("--markdown", metavar="DIR", help=text)
 
@@ -43,10 +44,12 @@ def run(args: argparse.Namespace) -> Exit:
             print(f"wrote {path}")
         return Exit.OK
     columns, rows = LISTS[args.what](catalog, options.selection(args))
+    chosen = options.columns(args)
+    chosen.ensure_known(columns)
     if args.json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
         from opbench.results.report.table import Table
 
-        draw([Table(args.what, columns, tuple(rows))])
+        draw([Table(args.what, columns, tuple(rows))], chosen)
     return Exit.OK

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from opbench.harness.cli import arguments, options
 from opbench.harness.cli.catalogue import load_catalog
+from opbench.harness.cli.drawing import draw
 from opbench.harness.cli.exit_codes import Exit, code_of, of_outcomes, worst
 from opbench.harness.cli.option_types import count
 from opbench.harness.cli.output import plain, print_json, warn
 from opbench.harness.cli.run_folder import RunInProgress, create, create_in, resumable
-from opbench.harness.cli.terminal import draw, progress
+from opbench.harness.cli.terminal import progress
 from opbench.harness.cli.workers import supervised
 from opbench.harness.system.lazy_import import import_lazily
 from opbench.harness.versions.worktrees import HERE

@@ -11,17 +11,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opbench.harness.cli import arguments, options, resuming
+from opbench.harness.cli import arguments, board_text, options, resuming
 from opbench.harness.cli.catalogue import load_catalog
 from opbench.harness.cli.exit_codes import Exit, of_boards, of_outcomes, worst
 from opbench.harness.cli.option_types import count, duration, share
 from opbench.harness.cli.output import plain, print_json, warn
 from opbench.harness.cli.run_folder import RunInProgress, add_ceilings, create, resumable
-from opbench.harness.cli.terminal import draw, progress
+from opbench.harness.cli.terminal import progress
 from opbench.harness.cli.workers import supervised
 from opbench.results.errors import SelectionError
 
 if TYPE_CHECKING:
+    from opbench.harness.cli.drawing import ColumnChoice
     from opbench.harness.cli.output import Output
     from opbench.harness.cli.run_folder import NewRun
     from opbench.harness.cli.stopwatch import PhaseTimer
@@ -35,17 +36,17 @@ if TYPE_CHECKING:
     from opbench.results.records.run_folder import RunFolder
 
 HELP = "race contenders and record the run"
+_VERBOSE = "print the tracebacks of what failed"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
     arguments.add_selection(parser)
     arguments.add_json(parser)
-    arguments.add_quiet(parser)
+    arguments.add_columns(parser)
+    arguments.add_quiet(parser, more="; of the results a line for each case")
     arguments.add_out(parser)
-    parser.add_argument(
-        "-v", "--verbose", action="store_true", help="print the tracebacks of what failed"
-    )
+    parser.add_argument("-v", "--verbose", action="store_true", help=_VERBOSE)
     parser.add_argument(
         "--resume",
         metavar="RUN",
@@ -102,6 +103,8 @@ class _Request:
     #: Whether a precision has to be reached.
     is_precision_given: bool
     output: Output
+    #: Of the leaderboards.
+    columns: ColumnChoice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +130,7 @@ def run(args: argparse.Namespace) -> Exit:
     request = _request(args)
     with resumable("run") as begun:
         report = _run(request, begun)
-        _print(report, request.output)
+        _print(report, request.output, request.columns)
     code = of_outcomes(record.outcome for record in report.records)
     if not request.is_precision_given:
         return code
@@ -143,6 +146,8 @@ def _request(args: argparse.Namespace) -> _Request:
         options.restore(args, settings)
     if args.in_process and args.processes > 1:
         raise SelectionError("--processes are fresh processes: leave --in-process out")
+    chosen = options.columns(args)
+    chosen.ensure_known(board_text.columns())
     return _Request(
         selection=options.selection(args),
         modules=options.modules(args),
@@ -154,6 +159,7 @@ def _request(args: argparse.Namespace) -> _Request:
         processes=args.processes,
         is_precision_given=args.precision is not None,
         output=options.output(args),
+        columns=chosen,
     )
 
 
@@ -254,7 +260,7 @@ def _document(report: _Report) -> dict[str, object]:
     return document | {"spent_s": report.spent_s, "warnings": report.warnings}
 
 
-def _print(report: _Report, output: Output) -> None:
+def _print(report: _Report, output: Output, columns: ColumnChoice) -> None:
     """Print the warnings, the leaderboards and outlooks; or all of it as JSON."""
     for warning in report.warnings:
         warn("run", warning)
@@ -263,13 +269,15 @@ def _print(report: _Report, output: Output) -> None:
         return
     from opbench.harness.cli.outlook_text import sentences
     from opbench.harness.cli.tracebacks import failures, text
-    from opbench.results.report.leaderboard import leaderboard_table
 
-    draw(leaderboard_table(board) for board in report.boards)
+    if output.quiet:
+        print(*map(board_text.line, report.boards), sep="\n")
+        return
+    board_text.draw_boards(report.boards, report.folder.records(), columns)
     path = shlex.quote(str(report.folder.path))
     for outlook in report.outlooks:
         print(*sentences(outlook, path), sep="\n")
     for failure in failures(report.records) if output.verbose else ():
         print(f"\n{text(failure)}", end="")
     spent = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in report.spent_s.items())
-    print(f"\nspent: {spent}\nrun: {path}   dashboard: opbench dashboard {path}")
+    print(f"spent: {spent}\nrun: {path}   dashboard: opbench dashboard {path}")

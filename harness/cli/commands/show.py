@@ -11,19 +11,19 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from opbench.harness.cli import arguments, options
+from opbench.harness.cli import arguments, board_text, options
+from opbench.harness.cli.drawing import draw
 from opbench.harness.cli.exit_codes import Exit, of_gate, of_outcomes
-from opbench.harness.cli.gate_output import print_gate
+from opbench.harness.cli.gate_output import gate_columns, print_gate
 from opbench.harness.cli.output import complain, plain, print_json
 from opbench.harness.cli.run_folder import recorded
-from opbench.harness.cli.terminal import draw
 from opbench.results.errors import NothingRecordedError
 
 if TYPE_CHECKING:
+    from opbench.harness.cli.drawing import ColumnChoice
     from opbench.harness.cli.filter import Filter
     from opbench.harness.cli.output import Output
     from opbench.results.records.run_folder import RunFolder
-    from opbench.results.regression.report import Report
 
 HELP = "print the leaderboards of a run, or the verdicts of a gate"
 
@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
     arguments.add_recorded(parser)
     arguments.add_json(parser)
+    arguments.add_columns(parser)
     arguments.add_cases(parser)
     parser.add_argument(
         "--traceback",
@@ -49,20 +50,25 @@ def run(args: argparse.Namespace) -> Exit:
     selector.ensure_recorded(folder, by_contender=False)
     if args.traceback:
         return _show_tracebacks(folder, selector, args.traceback, output)
-    gate = find_report(folder)
+    gate, columns = find_report(folder), options.columns(args)
+    columns.ensure_known(board_text.columns() if gate is None else gate_columns())
     if gate is None:
-        return _show_run(folder, selector, output)
-    return _show_gate(folder, gate.only(selector.has_case), selector, output)
+        return _show_run(folder, selector, output, columns)
+    if not output.json:
+        _draw_profiles(folder, selector)
+    report = gate.only(selector.has_case)
+    print_gate(folder, report, columns, as_json=output.json)
+    begun_with = json.loads(dict(report.settings).get("names", "[]"))
+    return of_gate(report, selector.names or begun_with)
 
 
-def _show_run(folder: RunFolder, selector: Filter, output: Output) -> Exit:
+def _show_run(folder: RunFolder, selector: Filter, output: Output, columns: ColumnChoice) -> Exit:
     """Print a run: leaderboards, outlooks, profiles, anchors and unfinished jobs."""
     from opbench.harness.cli.outlook_text import sentences
     from opbench.harness.pipeline.outlook import outlooks
     from opbench.results.ranking.leaderboard import boards_of
     from opbench.results.records.anchors import without_anchors
     from opbench.results.report.history import anchors_text
-    from opbench.results.report.leaderboard import leaderboard_table
 
     boards = [board for board in boards_of(folder) if selector.has_case(board.case)]
     profiles = [item for item in folder.profiles() if selector.has_case(item.case)]
@@ -78,7 +84,7 @@ def _show_run(folder: RunFolder, selector: Filter, output: Output) -> Exit:
             }
         )
     else:
-        draw(leaderboard_table(board) for board in boards)
+        board_text.draw_boards(boards, records, columns)
         for outlook in open_cases:
             print(*sentences(outlook, shlex.quote(str(folder.path))), sep="\n")
         _draw_profiles(folder, selector)
@@ -92,15 +98,6 @@ def _show_run(folder: RunFolder, selector: Filter, output: Output) -> Exit:
     selected = [r for r in without_anchors(records) if selector.has_case(r.case)]
     # A profile is no race, and all that there is to show of it was shown.
     return of_outcomes(r.outcome for r in selected) if selected or not profiles else Exit.OK
-
-
-def _show_gate(folder: RunFolder, report: Report, selector: Filter, output: Output) -> Exit:
-    """Print a gate's report as the gate did, and return its exit code."""
-    if not output.json:
-        _draw_profiles(folder, selector)
-    print_gate(folder, report, as_json=output.json)
-    begun_with = json.loads(dict(report.settings).get("names", "[]"))
-    return of_gate(report, selector.names or begun_with)
 
 
 def _show_tracebacks(folder: RunFolder, selector: Filter, contender: str, output: Output) -> Exit:

@@ -62,11 +62,11 @@ def test_an_added_copy_is_named_as_grown(grown):
     table = out.partition("row_sum · summed")[2].partition("row_sum · ")[0]
 
     assert "Traceback" not in error
-    rows = [line.split("│") for line in table.splitlines() if "aten::" in line]
-    cells = {row[1].strip(): [cell.strip() for cell in row[2:5]] for row in rows}
-    assert cells["aten::clone"] == ["new", "0", "1.00"]
-    assert cells["aten::copy_"] == ["new", "0", "1.00"]
-    assert cells["aten::sum"] == ["", "1.00", "1.00"]
+    rows = [line.split() for line in table.splitlines() if "aten::" in line]
+    cells = {name: rest for name, *rest in rows}
+    assert cells["aten::clone"][:3] == ["new", "0", "1.00"]
+    assert cells["aten::copy_"][:3] == ["new", "0", "1.00"]
+    assert cells["aten::sum"][:2] == ["1.00", "1.00"]
 
 
 def test_a_crash_in_the_head_is_named_and_exits_with_5(grown, project):
