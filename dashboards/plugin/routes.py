@@ -1,0 +1,9 @@
+"""The questions that the plugin answers."""
+
+from __future__ import annotations
+
+#: By route below data/plugin/opbench, the module of `opbench.dashboards.plugin.data` that answers.
+MODULES = {
+    "/runs": "runs",
+    "/leaderboard": "leaderboard",
+}

@@ -1,0 +1,173 @@
+// Leaderboard: every op, case and contender of one run or of all, as one table.
+
+import { delayed, el, toggle } from "../dom.js";
+import * as format from "../format.js";
+import { columnsOf, DEFAULT_COLUMNS } from "../leaderboard_columns.js";
+import { filterOf, rowsOf } from "../rows.js";
+import { Table } from "../table.js";
+
+export const name = "leaderboard";
+export const title = "Leaderboard";
+export const runs = "any";
+export const fits = (run) => Boolean(run.lines.Record);
+export const missing = [
+  "There is no race below the log directory yet.",
+  "opbench run patch_pooling -k tiny --out runs",
+];
+
+/** So many footnotes are shown. */
+const MOST_NOTES = 50;
+
+export async function show(place, page) {
+  const board = new Leaderboard(place, page);
+  await board.update(page);
+  return (changed) => board.update(changed);
+}
+
+class Leaderboard {
+  constructor(place, page) {
+    this.page = page;
+    this.typed = el("input", {
+      type: "search",
+      placeholder: "filter: op, contender, size, verdict …",
+      "aria-label": "Filter rows",
+      value: page.parameters.filter ?? "",
+    });
+    this.typed.addEventListener("input", delayed(() => this.choose({ filter: this.typed.value }), 80));
+    this.tools = el("div", { class: "tools" });
+    this.count = el("span", { class: "count", role: "status" });
+    this.folded = el("details", { class: "note folded" });
+    this.notes = el("div", { class: "footnotes" });
+    place.append(this.tools);
+    this.table = new Table(place, {
+      label: "Leaderboard",
+      onSort: (column, descending) => this.choose({ sort: column, order: descending ? "down" : "" }),
+      begins: (row, before) => row.case !== before.case && !this.page.parameters.sort,
+    });
+    place.append(this.folded, this.notes);
+  }
+
+  async update(page) {
+    this.page = page;
+    const answer = await page.ask("leaderboard", page.run ? { run: page.run.id } : {});
+    this.rows = rowsOf(answer);
+    this.isOfOne = answer.runs.length === 1;
+    this.drawTools();
+    this.draw();
+  }
+
+  /** Change what is shown, and the address, without asking for the rows again. */
+  choose(changes) {
+    this.page.parameters = { ...this.page.parameters, ...changes };
+    this.page.keep(changes);
+    this.drawTools();
+    this.draw();
+  }
+
+  drawTools() {
+    const { regex, unsupported } = this.page.parameters;
+    const parts = [
+      this.typed,
+      toggle("regular expression", regex === "1", (on) => this.choose({ regex: on ? "1" : "" })),
+      toggle("unsupported", unsupported === "1", (on) => this.choose({ unsupported: on ? "1" : "" })),
+      this.columnChooser(),
+      this.count,
+    ];
+    // What is typed into keeps its place and its focus.
+    if (!this.tools.contains(this.typed)) this.tools.replaceChildren(...parts);
+  }
+
+  columnChooser() {
+    const all = columnsOf(this.rows, [0, 1], () => null);
+    const boxes = all.map((column) =>
+      toggle(column.title, this.shown().includes(column.name), (on) => {
+        const names = all.map((one) => one.name);
+        const kept = names.filter((one) => (one === column.name ? on : this.shown().includes(one)));
+        this.choose({ columns: kept.join(",") });
+      }));
+    return el("details", { class: "columns" }, el("summary", {}, "columns"), el("div", {}, boxes));
+  }
+
+  /** The names of the columns that are shown. */
+  shown() {
+    const chosen = (this.page.parameters.columns ?? "").split(",").filter(Boolean);
+    if (chosen.length) return chosen;
+    return DEFAULT_COLUMNS.filter((column) => column !== "run" || !this.isOfOne);
+  }
+
+  draw() {
+    const { filter, regex, sort, order, unsupported } = this.page.parameters;
+    const rows = this.filtered(filter ?? "", regex === "1");
+    const shown = unsupported === "1" ? rows : rows.filter((row) => row.verdict !== "unsupported");
+    const { numbers, texts } = notesOf(shown);
+    const names = this.shown();
+    const columns = columnsOf(this.rows, scaleOf(shown), (row) => numbers.get(row.note))
+      .filter((column) => names.includes(column.name));
+    this.table.show(shown, columns, { name: sort ?? "", descending: order === "down" });
+    this.count.textContent = countOf(shown.length, this.rows.length);
+    drawFolded(this.folded, rows.length === shown.length ? [] : rows);
+    drawNotes(this.notes, texts);
+  }
+
+  /** The rows that are meant; all, where the expression is none (yet). */
+  filtered(typed, regex) {
+    try {
+      const keep = filterOf(typed, regex);
+      this.typed.removeAttribute("aria-invalid");
+      this.typed.title = "";
+      return this.rows.filter(keep);
+    } catch (error) {
+      this.typed.setAttribute("aria-invalid", "true");
+      this.typed.title = error.message;
+      return this.rows;
+    }
+  }
+}
+
+const countOf = (shown, all) =>
+  shown === all ? format.count(all, "row") : `${shown.toLocaleString("en")} of ${format.count(all, "row")}`;
+
+/** The ends of the scale that ratios are drawn on: those of the rows, within a factor of a thousand. */
+function scaleOf(rows) {
+  let high = 1.5;
+  for (const row of rows) {
+    if (row.ratio !== null) high = Math.max(high, Math.min(1000, row.high ?? row.ratio));
+  }
+  return [0.9, high * 1.05];
+}
+
+/** A number for each note, and the texts in their order. */
+function notesOf(rows) {
+  const numbers = new Map();
+  for (const row of rows) {
+    if (row.note && !numbers.has(row.note)) numbers.set(row.note, numbers.size + 1);
+  }
+  return { numbers, texts: [...numbers.keys()] };
+}
+
+function drawNotes(place, texts) {
+  const more = texts.length - MOST_NOTES;
+  const items = texts.slice(0, MOST_NOTES).map((text) => el("li", {}, el("bdi", {}, text)));
+  place.replaceChildren(
+    ...(texts.length ? [el("ol", { "aria-label": "Notes" }, items)] : []),
+    ...(more > 0 ? [el("p", {}, `${format.count(more, "more note")}: filter, or add the column "note"`)] : []),
+  );
+}
+
+/** The unsupported ones that aren't shown, by their reasons. */
+function drawFolded(place, rows) {
+  const reasons = new Map();
+  for (const row of rows) {
+    if (row.verdict !== "unsupported") continue;
+    if (!reasons.has(row.note)) reasons.set(row.note, new Set());
+    reasons.get(row.note).add(row.contender);
+  }
+  place.hidden = reasons.size === 0;
+  const rows_ = rows.filter((row) => row.verdict === "unsupported").length;
+  const items = [...reasons].slice(0, MOST_NOTES).map(([reason, contenders]) =>
+    el("li", {}, el("bdi", {}, [...contenders].slice(0, 12).join(", ")), ": ", el("bdi", {}, reason)));
+  place.replaceChildren(
+    el("summary", {}, `${format.count(rows_, "row")} of unsupported contenders folded away: why`),
+    el("ul", {}, items),
+  );
+}
