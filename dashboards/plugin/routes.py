@@ -6,4 +6,5 @@ from __future__ import annotations
 MODULES = {
     "/runs": "runs",
     "/leaderboard": "leaderboard",
+    "/crossover": "crossover",
 }

@@ -1,5 +1,6 @@
 // The views, in the order of their tabs.
 
+import * as crossover from "./views/crossover.js";
 import * as leaderboard from "./views/leaderboard.js";
 
-export const VIEWS = [leaderboard];
+export const VIEWS = [leaderboard, crossover];
