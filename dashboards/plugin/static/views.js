@@ -1,5 +1,7 @@
 // The views, in the order of their tabs.
 
+import * as environment from "./views/environment.js";
 import * as leaderboard from "./views/leaderboard.js";
+import * as winners from "./views/winners.js";
 
-export const VIEWS = [leaderboard];
+export const VIEWS = [leaderboard, winners, environment];
