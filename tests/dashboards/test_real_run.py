@@ -12,6 +12,7 @@ from tests.dashboards.browser import CHROME, look
 from tests.dashboards.conftest import CONTENDERS
 from tests.harness.processes import PATIENCE, within
 
+
 @pytest.mark.skipif(CHROME is None, reason="no chromium; install it, or name one in CHROME")
 def test_tensorboard_shows_the_run(real_run):
     screenshots = os.environ.get("SCREENSHOTS")

@@ -37,7 +37,8 @@ def answer(log: LogFolder, query: Query) -> dict[str, Any]:
     """
     races = _races(log)
     names = query.get("run") or _latest(races)
-    found = [(run, run.boards()) for run in selected_runs(log, {"run": names}) if names]
+    runs = selected_runs(log, {"run": names}) if names else ()
+    found = [(run, run.boards()) for run in runs]
     return {
         "runs": [{"id": run.id, "tie": run.info.rules.tie} for run, _ in found],
         "left_out": 0 if query.get("run") else len(races) - len(names),
