@@ -35,7 +35,8 @@ class GrowingFile:
     root: Path
     #: The largest size that is read.
     limit: int
-    _offset: int = field(default=0, init=False)
+    #: To where it was read.
+    offset: int = field(default=0, init=False)
     _inode: int = field(default=0, init=False)
     _mark: bytes = field(default=b"", init=False)
 
@@ -55,23 +56,21 @@ class GrowingFile:
                 )
             anew = not self._is_known(file, status)
             if anew:
-                self._offset, self._inode, self._mark = 0, status.st_ino, b""
+                self.offset, self._inode, self._mark = 0, status.st_ino, b""
             return self._next_lines(file, anew=anew)
 
     def _is_known(self, file: BinaryIO, status: os.stat_result) -> bool:
         """Whether it is the file that was read, with more at its end at most."""
-        if status.st_ino != self._inode or status.st_size < self._offset:
+        if status.st_ino != self._inode or status.st_size < self.offset:
             return False
-        return (
-            os.pread(file.fileno(), len(self._mark), self._offset - len(self._mark)) == self._mark
-        )
+        return os.pread(file.fileno(), len(self._mark), self.offset - len(self._mark)) == self._mark
 
     def _next_lines(self, file: BinaryIO, *, anew: bool) -> Batch:
         """What stands behind the place that was read to."""
-        file.seek(self._offset)
+        file.seek(self.offset)
         text = file.read(self.limit)
         end = text.rfind(b"\n") + 1
-        self._offset += end
+        self.offset += end
         self._mark = (self._mark + text[:end])[-_MARK:]
         lines = tuple(line for line in text[:end].split(b"\n") if line.strip())
         return Batch(lines, anew=anew, rest=len(text) - end)

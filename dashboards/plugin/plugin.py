@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,7 @@ class Plugin(base_plugin.TBPlugin):  # type: ignore[misc] # tensorboard has no t
         """context: of which the log directory is used."""
         self._logdir: str = context.logdir or ""
         self._files = static_files()
+        self._is_reading = False
 
     def get_plugin_apps(self) -> Mapping[str, Application]:
         """What answers each address below data/plugin/opbench."""
@@ -40,8 +43,15 @@ class Plugin(base_plugin.TBPlugin):  # type: ignore[misc] # tensorboard has no t
         return routes | {f"{static}/*": _application(self._file)}
 
     def is_active(self) -> bool:
-        """Whether there is a run."""
-        return bool(runs_below(self._logdir).places)
+        """Whether there is a run.
+
+        A browser that asks is about to show what the plugin has: reading begins meanwhile.
+        """
+        is_there = bool(runs_below(self._logdir).places)
+        if is_there and not self._is_reading:
+            self._is_reading = True
+            threading.Thread(target=self._read_ahead, daemon=True).start()
+        return is_there
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:
         """What TensorBoard's page has to know."""
@@ -60,6 +70,13 @@ class Plugin(base_plugin.TBPlugin):  # type: ignore[misc] # tensorboard has no t
         from opbench.dashboards.plugin.log_folder import LogFolder
 
         return Answers(LogFolder(self._logdir))
+
+    def _read_ahead(self) -> None:
+        """Make the answer that the first page asks for."""
+        from opbench.results.errors import OpbenchError
+
+        with contextlib.suppress(OpbenchError):
+            self._answers.of("/leaderboard", {})
 
     def _answer(self, route: str, request: Request) -> Response:
         """The answer about the runs that a page asks for."""

@@ -56,6 +56,15 @@ class ReadRun(RunFolder):
         return self.ranked.boards_of(self)
 
 
+def read_head(folder: Path, root: Path) -> tuple[RunInfo | None, tuple[str, ...]]:
+    """The head of a run, or why there is none; root: what its file may not lead out of."""
+    path = folder / "run.json"
+    try:
+        return parse_head(read_confined(path, root, limit=HEAD_LIMIT), path.name), ()
+    except (FileNotFoundError, RunFolderError) as error:
+        return None, (str(error),)
+
+
 @dataclass(slots=True)
 class RunReader:
     """Reads a run again and again, each time only what was added."""
@@ -72,9 +81,14 @@ class RunReader:
     def __post_init__(self) -> None:
         self._records = GrowingFile(self.path / "records.jsonl", self.root, RECORDS_LIMIT)
 
+    @property
+    def size(self) -> int:
+        """The bytes of records that were read."""
+        return self._records.offset
+
     def read(self) -> ReadRun:
         """The run as it is now; what can't be read of it is among its faults."""
-        head, faults = self._read_head()
+        head, faults = read_head(self.path, self.root)
         rest = 0
         try:
             rest = self._read_lines()
@@ -93,14 +107,6 @@ class RunReader:
             root=self.root,
             ranked=self._ranked,
         )
-
-    def _read_head(self) -> tuple[RunInfo | None, tuple[str, ...]]:
-        """The head, or why there is none."""
-        path = self.path / "run.json"
-        try:
-            return parse_head(read_confined(path, self.root, limit=HEAD_LIMIT), path.name), ()
-        except (FileNotFoundError, RunFolderError) as error:
-            return None, (str(error),)
 
     def _read_lines(self) -> int:
         """Read what was added to the records; return how many bytes are no whole line yet."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 #: By route below data/plugin/opbench, the module of `opbench.dashboards.plugin.data` that answers.
 MODULES = {
     "/runs": "runs",
+    "/run": "run",
     "/leaderboard": "leaderboard",
+    "/environment": "environment",
     "/crossover": "crossover",
 }

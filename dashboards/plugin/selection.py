@@ -10,19 +10,23 @@ from opbench.results.records.run_folder import start_time
 
 
 def selected_runs(log: LogFolder, query: Query) -> tuple[ReadRun, ...]:
-    """The runs that `run` names, in that order; where it names none, all that can be read.
+    """The runs that `run` names, in that order, or where it names none, all that have a head.
 
     Those come as they began. Raises SelectionError where one isn't there, RunFolderError where one
     that is named can't be read.
     """
     names = query.get("run", [])
-    if names:
-        runs = tuple(log.run(name) for name in dict.fromkeys(names))
-        for run in runs:
-            _ = run.info
-        return runs
-    readable = [run for run in log.runs() if run.head]
-    return tuple(sorted(readable, key=lambda run: start_time(run.info)))
+    runs = tuple(log.run(name) for name in dict.fromkeys(names or readable_runs(log)))
+    for run in runs:
+        # Without a head nobody knows by which rules races were decided.
+        _ = run.info
+    return runs
+
+
+def readable_runs(log: LogFolder) -> tuple[str, ...]:
+    """The runs that have a head, as they began."""
+    heads = [(start_time(one.head), one.id) for one in log.summaries() if one.head]
+    return tuple(run_id for _, run_id in sorted(heads))
 
 
 def one_run(log: LogFolder, query: Query) -> ReadRun:

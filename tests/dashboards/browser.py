@@ -15,7 +15,7 @@ from opbench.dashboards.serve import Server, serve
 from tests.harness.processes import PATIENCE, within
 
 CHROME = os.environ.get("CHROME") or shutil.which("chromium")
-_ARGUMENTS = [
+ARGUMENTS = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -59,7 +59,7 @@ def look(run_path: Path, *, screenshots: Path | None = None) -> Seen:
     screenshots: a folder to save a picture of each page in.
     """
     with serve(run_path, port=0) as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROME, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROME, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1600, "height": 1200})
         page.set_default_timeout(1000 * PATIENCE)
         seen: dict[str, object] = {}

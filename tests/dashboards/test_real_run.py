@@ -8,29 +8,15 @@ from pathlib import Path
 import pytest
 
 from opbench.dashboards.serve import serve
-from opbench.harness.cli.app import main
-from opbench.harness.cli.exit_codes import Exit
 from tests.dashboards.browser import CHROME, look
+from tests.dashboards.conftest import CONTENDERS
 from tests.harness.processes import PATIENCE, within
-
-CONTENDERS = ("loop", "index_add", "einsum", "triton")
-
-
-@pytest.fixture(scope="module")
-def run_path(tmp_path_factory):
-    root = tmp_path_factory.mktemp("runs")
-    selection = ["patch_pooling", "-k", "tiny or blt", "--impl", ",".join(CONTENDERS)]
-    words = ["run", *selection, "--pass", "forward,backward", "--budget", "0.3", "--threads", "2"]
-    assert main([*words, "--out", str(root), "--id", "real"]) == Exit.OK
-    profile = ["patch_pooling", "-k", "tiny", "--impl", "index_add", "--threads", "2"]
-    assert main(["profile", *profile, "--run", str(root / "real")]) == Exit.OK
-    return root / "real"
 
 
 @pytest.mark.skipif(CHROME is None, reason="no chromium; install it, or name one in CHROME")
-def test_tensorboard_shows_the_run(run_path):
+def test_tensorboard_shows_the_run(real_run):
     screenshots = os.environ.get("SCREENSHOTS")
-    seen = look(run_path, screenshots=Path(screenshots) if screenshots else None)
+    seen = look(real_run, screenshots=Path(screenshots) if screenshots else None)
 
     # Two shapes, two passes; what is unsupported has a row without a time.
     assert len(seen.rows) == 4 * len(CONTENDERS)
@@ -46,8 +32,8 @@ def test_tensorboard_shows_the_run(run_path):
     assert all(width > 300 for width, _ in seen.pictures)
 
 
-def test_torch_tb_profiler_finds_the_trace(run_path):
-    with serve(run_path, port=0) as server:
+def test_torch_tb_profiler_finds_the_trace(real_run):
+    with serve(real_run, port=0) as server:
         plugin = f"{server.url}data/plugin/pytorch_profiler"
         # It reads the traces in processes of its own, after TensorBoard has come up.
         assert within(PATIENCE, lambda: is_read(ask(f"{plugin}/runs")))

@@ -5,16 +5,18 @@ Columns instead of objects: ten thousand rows are half a megabyte so, compressed
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from opbench.dashboards.plugin.answers import Query, finite
 from opbench.dashboards.plugin.log_folder import LogFolder
-from opbench.dashboards.plugin.selection import selected_runs
+from opbench.dashboards.plugin.selection import readable_runs, selected_runs
 from opbench.results.ranking.ceilings import is_suspicious
 from opbench.results.ranking.leaderboard import Board, Row
 from opbench.results.records import Case
 
+#: So many rows of all runs together are sent.
+_MOST_ROWS = 20_000
 #: The numbers of a row, in the order of their columns.
 _NUMBERS = (
     "time_s",
@@ -29,17 +31,42 @@ _NUMBERS = (
 
 
 def answer(log: LogFolder, query: Query) -> dict[str, Any]:
-    """The leaderboards of the runs that `run` names, of all where it names none."""
-    found = [(run, run.boards()) for run in selected_runs(log, query)]
+    """The leaderboards of the runs that `run` names; where it names none, of all.
+
+    Of so many that a page can't hold them, the latest.
+    """
+    races = _races(log)
+    names = query.get("run") or _latest(races)
+    runs = selected_runs(log, {"run": names}) if names else ()
+    found = [(run, run.boards()) for run in runs]
     return {
         "runs": [{"id": run.id, "tie": run.info.rules.tie} for run, _ in found],
+        "left_out": 0 if query.get("run") else len(races) - len(names),
         "cases": [
-            {"run": number, **case_fields(board.case), "samples": _most_samples(board)}
+            {"run": number, **case_fields(board.case)}
             for number, (_, boards) in enumerate(found)
             for board in boards
         ],
         "rows": _columns(board for _, boards in found for board in boards),
     }
+
+
+def _races(log: LogFolder) -> dict[str, int]:
+    """The runs with a race, as they began, with the number of their records."""
+    counts = {run.id: run.lines["Record"] for run in log.summaries()}
+    return {name: counts[name] for name in readable_runs(log) if counts[name]}
+
+
+def _latest(races: Mapping[str, int]) -> list[str]:
+    """The latest of the runs, one at least, and no more than make _MOST_ROWS."""
+    names: list[str] = []
+    rows = 0
+    for name, count in reversed([*races.items()]):
+        rows += count
+        if names and rows > _MOST_ROWS:
+            break
+        names.insert(0, name)
+    return names
 
 
 def case_fields(case: Case) -> dict[str, Any]:
@@ -52,11 +79,6 @@ def case_fields(case: Case) -> dict[str, Any]:
 def _axis(value: float | str | bool) -> float | str | bool | None:
     """The value of an axis, None where JSON has none for it."""
     return finite(value, digits=17) if isinstance(value, float) else value
-
-
-def _most_samples(board: Board) -> int:
-    """The samples of the contender that has most."""
-    return max((row.samples for row in board.rows), default=0)
 
 
 def _columns(boards: Iterable[Board]) -> dict[str, list[Any]]:

@@ -21,6 +21,7 @@
 //               those that are "" are taken out of it
 //   keep        (parameters) => put these into the address, where the view shows them already
 //   link        (parameters) => an address for a link: of these and nothing else
+//   follow      (event, parameters) => what a click on such a link does: it shows what they say
 //   dark        whether TensorBoard is dark
 //
 // No view may set innerHTML; texts for plotly go through `escaped` of charts.js.
@@ -97,10 +98,10 @@ async function refresh() {
   const page = pageOf(view, given);
   drawTabs(view, given);
   drawChooser(view, page);
-  drawFaults(page);
   const turn = ++state.turn;
   try {
     await draw(view, page);
+    await drawState(page);
   } catch (error) {
     if (turn === state.turn) fail(error);
   }
@@ -137,6 +138,7 @@ function pageOf(view, given) {
     ask,
     dark: document.body.classList.contains("dark"),
     link: hashOf,
+    follow,
     keep(changes) {
       setParameters({ ...parameters(), view: view.name, ...changes }, { replace: true });
     },
@@ -178,15 +180,24 @@ function drawChooser(view, page) {
   const all = view.runs === "any" ? [["", `all ${format.count(page.runs.length, "run")}`]] : [];
   const choices = page.runs.map((run) => [run.id, `${run.id} · ${format.date(run.created)}`]);
   const chooser = choice("run", [...all, ...choices], page.parameters.run, (id) => page.go({ run: id }));
-  const growing = page.run?.unfinished ? `${format.count(page.run.unfinished, "job")} unfinished` : "";
-  places.chooser.replaceChildren(chooser, el("span", { class: "growing" }, growing));
+  places.growing = el("span", { class: "growing", role: "status" });
+  places.chooser.replaceChildren(places.growing, chooser);
 }
 
-/** What couldn't be read, of the chosen run or of all. */
-function drawFaults(page) {
-  const of = page.run ? [page.run] : state.listing.runs;
-  const faults = of.flatMap((run) => run.faults.map((fault) => `${run.id}: ${fault}`));
-  const texts = [...(page.run ? [] : state.listing.faults), ...faults];
+/** What couldn't be read, of the chosen run or of all, and whether the run is unfinished. */
+async function drawState(page) {
+  const whole = page.run ? await ask("run", { run: page.run.id }) : null;
+  if (whole?.unfinished) {
+    places.growing?.replaceChildren(`${format.count(whole.unfinished, "job")} unfinished`);
+  }
+  const faults = (run) => run.faults.map((fault) => `${run.id}: ${fault}`);
+  const texts = whole
+    ? faults({ id: page.run.id, faults: whole.faults })
+    : [...state.listing.faults, ...state.listing.runs.flatMap(faults)];
+  drawFaults(texts);
+}
+
+function drawFaults(texts) {
   if (!texts.length) {
     places.faults.replaceChildren();
     return;

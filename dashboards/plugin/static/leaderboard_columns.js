@@ -14,13 +14,13 @@ export const DEFAULT_COLUMNS = [
  * footnote.
  */
 export function columnsOf(rows, scale, noteNumber) {
-  return [
+  return fitted(rows, [
     text("run", "run", 130, (row) => row.run),
     text("op", "op", 130, (row) => row.op),
     text("case", "case", 185, (row) => row.label, "what sets cases of one op apart"),
     text("sizes", "sizes", 170, (row) => row.sizes, "the axes of the shape"),
     { ...text("contender", "contender", 150, (row) => row.contender), cell: (row) => contender(row, noteNumber(row)) },
-    { ...text("verdict", "verdict", 100, (row) => row.verdict, VERDICT_HELP), cell: verdict, value: verdictOrder },
+    { ...text("verdict", "verdict", 100, (row) => row.verdict, VERDICT_HELP), isText: false, cell: verdict, value: verdictOrder },
     number("time", "time", 75, (row) => row.time_s, format.time, "median seconds per call; not to be compared with another run's"),
     number("ratio", "ratio", 70, (row) => row.ratio, format.ratio, "its time over the best's, from the same rounds"),
     number("interval", "interval", 120, (row) => row.low, null, "where the ratio surely lies", interval),
@@ -44,7 +44,16 @@ export function columnsOf(rows, scale, noteNumber) {
     number("threads", "threads", 80, (row) => row.threads, String),
     ...axes(rows),
     text("note", "note", 360, (row) => row.note, "caveats, or why it was not timed"),
-  ];
+  ]);
+}
+
+/** Columns of texts as wide as their texts are, within limits. */
+function fitted(rows, columns) {
+  return columns.map((column) => {
+    if (!column.isText) return column;
+    const longest = rows.reduce((most, row) => Math.max(most, (column.value(row) ?? "").length), 0);
+    return { ...column, width: Math.min(Math.max(70, 18 + 7.3 * longest), 1.6 * column.width) };
+  });
 }
 
 const VERDICT_HELP =
@@ -52,7 +61,7 @@ const VERDICT_HELP =
 const ORDER = ["best", "tied", "undecided", "slower", "wrong", "failed", "unsupported"];
 
 function text(column, title, width, value, help = "") {
-  return { name: column, title, width, help, value, cell: (row) => name(value(row) ?? "") };
+  return { name: column, title, width, help, value, isText: true, cell: (row) => name(value(row) ?? "") };
 }
 
 function number(column, title, width, value, shown, help = "", cell = null) {
@@ -67,7 +76,7 @@ function axes(rows) {
   return [...found].sort().slice(0, 40).map((axis) => {
     const value = (row) => (Object.hasOwn(row.axes, axis) ? row.axes[axis] : null);
     const column = text(`axis:${axis}`, axis, 80, value, "an axis");
-    return { ...column, cell: (row) => (value(row) === null ? "" : name(String(value(row)))) };
+    return { ...column, isText: false, cell: (row) => (value(row) === null ? "" : name(String(value(row)))) };
   });
 }
 

@@ -36,6 +36,7 @@ class Leaderboard {
     this.typed.addEventListener("input", delayed(() => this.choose({ filter: this.typed.value }), 80));
     this.tools = el("div", { class: "tools" });
     this.count = el("span", { class: "count", role: "status" });
+    this.only = el("span");
     this.folded = el("details", { class: "note folded" });
     this.notes = el("div", { class: "footnotes" });
     place.append(this.tools);
@@ -52,6 +53,7 @@ class Leaderboard {
     const answer = await page.ask("leaderboard", page.run ? { run: page.run.id } : {});
     this.rows = rowsOf(answer);
     this.isOfOne = answer.runs.length === 1;
+    this.leftOut = answer.left_out;
     this.drawTools();
     this.draw();
   }
@@ -69,8 +71,9 @@ class Leaderboard {
     const parts = [
       this.typed,
       toggle("regular expression", regex === "1", (on) => this.choose({ regex: on ? "1" : "" })),
-      toggle("unsupported", unsupported === "1", (on) => this.choose({ unsupported: on ? "1" : "" })),
+      toggle("show unsupported", unsupported === "1", (on) => this.choose({ unsupported: on ? "1" : "" })),
       this.columnChooser(),
+      this.only,
       this.count,
     ];
     // What is typed into keeps its place and its focus.
@@ -95,7 +98,17 @@ class Leaderboard {
     return DEFAULT_COLUMNS.filter((column) => column !== "run" || !this.isOfOne);
   }
 
+  /** What one case is shown of, and the way back to all. */
+  drawOnly() {
+    const one = this.rows.find((row) => row.key === this.page.parameters.case)?.case;
+    const all = { on: { click: () => this.choose({ case: "" }) } };
+    this.only.replaceChildren(
+      ...(one ? [`${one.op} ${one.label} ${one.sizes} `, el("button", all, "show all cases")] : []),
+    );
+  }
+
   draw() {
+    this.drawOnly();
     const { filter, regex, sort, order, unsupported } = this.page.parameters;
     const rows = this.filtered(filter ?? "", regex === "1");
     const shown = unsupported === "1" ? rows : rows.filter((row) => row.verdict !== "unsupported");
@@ -104,7 +117,8 @@ class Leaderboard {
     const columns = columnsOf(this.rows, scaleOf(shown), (row) => numbers.get(row.note))
       .filter((column) => names.includes(column.name));
     this.table.show(shown, columns, { name: sort ?? "", descending: order === "down" });
-    this.count.textContent = countOf(shown.length, this.rows.length);
+    const older = this.leftOut ? `; ${format.count(this.leftOut, "older run")} left out: choose one` : "";
+    this.count.textContent = countOf(shown.length, this.rows.length) + older;
     drawFolded(this.folded, rows.length === shown.length ? [] : rows);
     drawNotes(this.notes, texts);
   }
@@ -115,12 +129,18 @@ class Leaderboard {
       const keep = filterOf(typed, regex);
       this.typed.removeAttribute("aria-invalid");
       this.typed.title = "";
-      return this.rows.filter(keep);
+      return this.chosen().filter(keep);
     } catch (error) {
       this.typed.setAttribute("aria-invalid", "true");
       this.typed.title = error.message;
-      return this.rows;
+      return this.chosen();
     }
+  }
+
+  /** The rows of the case that the address names; all, where it names none. */
+  chosen() {
+    const key = this.page.parameters.case;
+    return key ? this.rows.filter((row) => row.key === key) : this.rows;
   }
 }
 
@@ -163,11 +183,11 @@ function drawFolded(place, rows) {
     reasons.get(row.note).add(row.contender);
   }
   place.hidden = reasons.size === 0;
-  const rows_ = rows.filter((row) => row.verdict === "unsupported").length;
+  const many = rows.filter((row) => row.verdict === "unsupported").length;
   const items = [...reasons].slice(0, MOST_NOTES).map(([reason, contenders]) =>
     el("li", {}, el("bdi", {}, [...contenders].slice(0, 12).join(", ")), ": ", el("bdi", {}, reason)));
   place.replaceChildren(
-    el("summary", {}, `${format.count(rows_, "row")} of unsupported contenders folded away: why`),
+    el("summary", {}, `${format.count(many, "row")} of unsupported contenders folded away: why`),
     el("ul", {}, items),
   );
 }
