@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tensorboard.plugins import base_plugin
 from werkzeug.wrappers import Request, Response
 
+from opbench.dashboards.plugin import perfetto
 from opbench.dashboards.plugin.responses import compressed, refused
 from opbench.dashboards.plugin.routes import MODULES
 from opbench.dashboards.plugin.runs_below import runs_below
@@ -40,7 +41,11 @@ class Plugin(base_plugin.TBPlugin):  # type: ignore[misc] # tensorboard has no t
         routes: dict[str, Application] = {
             route: _application(functools.partial(self._answer, route)) for route in MODULES
         }
-        return routes | {f"{static}/*": _application(self._file)}
+        return routes | {
+            f"{static}/*": _application(self._file),
+            f"{perfetto.ROUTE}/*": _application(perfetto.perfetto_file),
+            "/trace": _application(self._trace),
+        }
 
     def is_active(self) -> bool:
         """Whether there is a run.
@@ -87,6 +92,12 @@ class Plugin(base_plugin.TBPlugin):  # type: ignore[misc] # tensorboard has no t
         except OpbenchError as error:
             return refused(str(error), status=404)
         return compressed(request, answer.body, "application/json", tag=answer.tag)
+
+    def _trace(self, request: Request) -> Response:
+        """The trace of a profile."""
+        from opbench.dashboards.plugin.trace_file import trace_file
+
+        return trace_file(self._answers.log, request)
 
     def _file(self, request: Request) -> Response:
         """A file of the page."""

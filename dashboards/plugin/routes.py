@@ -9,4 +9,9 @@ MODULES = {
     "/leaderboard": "leaderboard",
     "/environment": "environment",
     "/crossover": "crossover",
+    "/compare": "compare",
+    "/history": "history",
+    "/roofline": "roofline",
+    "/profiles": "profiles",
+    "/profile": "profile",
 }

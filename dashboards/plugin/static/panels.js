@@ -44,7 +44,7 @@ export const chartPlace = (label, kind = "") =>
 
 /** A part of a view with a heading. */
 export const panel = (title, ...children) =>
-  el("section", { class: "panel", "aria-label": title }, el("h2", {}, title), ...children);
+  el("section", { class: "panel", "aria-label": title }, el("h2", {}, title), ...children.filter(Boolean));
 
 /** A column of the table that holds text, as table.js takes it. */
 export const textColumn = (name, title, width, value, cell = (row) => bdi(value(row))) =>
@@ -70,6 +70,8 @@ export class SortedTable {
   }
 
   show(rows, columns) {
+    // As high as its rows, up to a dozen; people may drag it higher.
+    if (this.rows?.length !== rows.length) this.table.element.style.height = `${Math.min(rows.length, 12) * 30 + 54}px`;
     Object.assign(this, { rows, columns });
     this.table.show(rows, columns, this.sort);
   }
@@ -81,11 +83,7 @@ export const hover = (...lines) => lines.filter(Boolean).join("<br>");
 /** A logarithmic axis with a title, whose ticks are numbers for people. */
 export function logAxis(values, title, format, more = {}) {
   const known = values.filter((value) => value > 0);
-  const low = Math.floor(Math.log10(Math.min(...known)));
-  const high = Math.ceil(Math.log10(Math.max(...known)));
-  const steps = high - low <= 1 ? [1, 1.5, 2, 3, 4, 5, 7] : high - low <= 3 ? [1, 2, 5] : [1];
-  const decades = known.length ? Array.from({ length: high - low + 2 }, (_, number) => low + number) : [];
-  const tickvals = decades.flatMap((decade) => steps.map((step) => Number(`${step}e${decade}`)));
+  const tickvals = known.length ? ticksBetween(Math.min(...known), Math.max(...known)) : [];
   return {
     type: "log",
     title: { text: escaped(title) },
@@ -94,6 +92,26 @@ export function logAxis(values, title, format, more = {}) {
     ticktext: tickvals.map((value) => short(format(value))),
     ...more,
   };
+}
+
+/** Ticks of a logarithmic axis; in even steps where it is nearly straight. */
+function ticksBetween(low, high) {
+  if (high / low < 3) return evenSteps(low / 1.2, high * 1.2);
+  const span = Math.log10(high / low);
+  const steps = span < 1.2 ? [1, 1.5, 2, 3, 5, 7] : span < 3 ? [1, 2, 5] : [1];
+  const first = Math.floor(Math.log10(low)) - 1;
+  const decades = Array.from({ length: Math.ceil(span) + 4 }, (_, number) => first + number);
+  return decades.flatMap((decade) => steps.map((step) => Number(`${step}e${decade}`)));
+}
+
+/** At most ten round numbers between two. */
+export function evenSteps(low, high) {
+  const rough = (high - low) / 8;
+  const decade = 10 ** Math.floor(Math.log10(rough));
+  const step = decade * ([1, 2, 5, 10].find((one) => one * decade >= rough) ?? 10);
+  const first = Math.ceil(low / step);
+  const count = Math.max(0, Math.floor(high / step) - first + 1);
+  return Array.from({ length: count }, (_, number) => Number(((first + number) * step).toPrecision(6)));
 }
 
 /** Without decimals that are zeros. */
