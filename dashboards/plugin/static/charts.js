@@ -17,7 +17,7 @@ export function plotly() {
   return library;
 }
 
-const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;" };
 
 /** A text that plotly shows as it is; long ones are cut. */
 export function escaped(text, longest = 80) {
