@@ -6,26 +6,16 @@ import json
 
 from opbench.results.records import RunInfo
 
-#: The settings and facts that hold a commit, the first that is there counts.
+#: The settings that hold a commit; the first that is there counts.
 _NAMES = ("commit", "head_commit")
 
 
 def commit_of(info: RunInfo) -> str:
     """The commit, with "+" where files were changed since; "" where the run doesn't say."""
-    facts = dict(info.environment.volatile)
     settings = dict(info.settings)
-    for name in _NAMES:
-        if name in facts:
-            return facts[name]
-        if name in settings:
-            return _text(settings[name])
-    return ""
-
-
-def _text(value: str) -> str:
-    """A setting that is a text; "" of another."""
+    value = next((settings[name] for name in _NAMES if name in settings), "null")
     try:
-        decoded = json.loads(value)
-    except ValueError:
+        commit = json.loads(value)
+    except (ValueError, RecursionError):
         return ""
-    return decoded if isinstance(decoded, str) else ""
+    return commit if isinstance(commit, str) else ""

@@ -49,8 +49,18 @@ def stock(root: Path) -> Path:
     (gate.path / "opbench-accepted.toml").write_text(ACCEPTED, encoding="utf-8")
     times = {"steady": noisy([1e-4] * 24), "changed": noisy([1e-4] * 14 + [1.3e-4] * 10, seed=1)}
     make_runs(root, times, sources=["old"] * 14 + ["new"] * 10)
+    for number in range(24):
+        add_commit(RunFolder(root / f"run-{number:03}"), "old1" if number < 14 else "new1+")
     hostile_run(root)
     return root
+
+
+def add_commit(folder: RunFolder, commit: str) -> None:
+    """Let a run say its commit."""
+    head = folder.info
+    settings = (*head.settings, ("commit", json.dumps(commit)))
+    text = run_folder.codec.dumps(replace(head, settings=settings))
+    (folder.path / "run.json").write_text(text, encoding="utf-8")
 
 
 def crossing_run(root: Path, run_id="crossing") -> RunFolder:

@@ -119,7 +119,7 @@ function commits(series, change) {
   if (before.commit || after.commit) {
     return ["; ", el("code", {}, `git log ${shortCommit(before) || "?"}..${shortCommit(after) || "?"}`)];
   }
-  return [change.source ? "; these runs don't say their commits" : "; its own source is the same"];
+  return ["; these runs don't say their commits"];
 }
 
 const shortCommit = (point) => point.commit.replace(/\+$/, "").slice(0, 12);

@@ -26,7 +26,7 @@ def by_contender(found):
     return {one["contender"]: one for one in found["findings"]}
 
 
-def test_a_gate_is_told_from_its_own_records(tmp_path, asked):
+def test_a_gate_is_reported_from_its_own_records(tmp_path, asked):
     make_gate(tmp_path)
     found = asked(run="gate")
 

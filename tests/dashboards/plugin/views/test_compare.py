@@ -15,7 +15,9 @@ from tests.dashboards.plugin.views.drawn import (
 
 def column(frame, name, label="Findings"):
     """The texts of a column of a table."""
-    return frame.get_by_label(label).locator(f'[data-column="{name}"]').all_inner_texts()
+    cells = frame.get_by_label(label).locator(f'[data-column="{name}"]')
+    cells.first.wait_for()
+    return cells.all_inner_texts()
 
 
 def test_a_gate_comes_up_with_its_verdicts(stocked, tmp_path):

@@ -33,7 +33,8 @@ def test_hovering_shows_all_that_is_known_of_a_point(real):
 
 def test_a_crossing_is_named_with_the_sizes_around_it(stocked, tmp_path):
     frame = stocked.open(view="crossover", run="crossing")
-    (item,) = frame.get_by_label("Crossings").locator("li").all()
+    item = frame.get_by_label("Crossings").locator("li")
+    item.wait_for()
     text = re.sub(r"[\u2066-\u2069]", "", item.inner_text())
     assert text.startswith("starts_fast is quicker up to s2 normal float32 forward (100 kB")
     assert "runs_fast from s3 normal float32 forward (1.00 MB" in text
@@ -74,7 +75,7 @@ def test_without_ceilings_the_page_says_how_to_measure_them(stocked):
 def test_hostile_names_are_text(stocked):
     frame = stocked.open(view="crossover", run="hostile")
     assert len(lines(frame)) == 6
-    assert frame.get_by_label("Crossings").locator("li").count() > 0
+    frame.get_by_label("Crossings").locator("li").first.wait_for()
     hover_first_mark(frame)
     assert_harmless(frame)
     assert_fits(frame)

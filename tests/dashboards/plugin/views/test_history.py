@@ -56,3 +56,8 @@ def test_hostile_names_are_text(stocked):
     frame = stocked.open(view="history", op="<img src=x onerror=document.title='harmed'>")
     frame.get_by_label("Series").first.wait_for()
     assert_harmless(frame)
+
+
+def test_a_change_names_the_commits_around_it(stocked):
+    changes = open_changed(stocked).get_by_label("Changes")
+    expect(changes).to_contain_text("git log old1..new1")

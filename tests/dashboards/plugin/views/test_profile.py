@@ -15,7 +15,9 @@ FLAME, MEMORY = '[aria-label^="flame graph"]', '[aria-label^="memory held"]'
 
 def column(frame, name):
     """The texts of a column of the operators."""
-    return frame.get_by_label("Operators").locator(f'[data-column="{name}"]').all_inner_texts()
+    cells = frame.get_by_label("Operators").locator(f'[data-column="{name}"]')
+    cells.first.wait_for()
+    return cells.all_inner_texts()
 
 
 def choose(frame, first, second=None):
