@@ -99,7 +99,7 @@ class Visitor:
             self.outside.append(request.url)
 
     def _note_message(self, message) -> None:
-        # A browser asks for a picture of every site once; TensorBoard has one for its own page only.
+        # A browser asks for every site's icon; only TensorBoard's own page has one.
         if message.type == "error" and not message.location["url"].endswith("favicon.ico"):
             self.errors.append(message.text)
 
