@@ -1,12 +1,15 @@
 // Charts by plotly, out of its installed package. It takes some HTML in texts: escape what is named.
 
+/** The address of plotly, which has its own and the page's version. */
+export const LIBRARY = new URL("plotly.min.js", import.meta.url).href;
+
 let library = null;
 
 /** plotly, loaded when the first chart is drawn. */
 export function plotly() {
   library ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    script.src = new URL("plotly.min.js", import.meta.url).href;
+    script.src = LIBRARY;
     script.onload = () => resolve(window.Plotly);
     script.onerror = () => {
       library = null;

@@ -28,6 +28,7 @@
 
 import { hashOf, host, onAddress, parameters, setParameters } from "./address.js";
 import { ask } from "./api.js";
+import { LIBRARY } from "./charts.js";
 import { choice, el, nothingYet } from "./dom.js";
 import * as format from "./format.js";
 import { VIEWS } from "./views.js";
@@ -35,7 +36,7 @@ import { VIEWS } from "./views.js";
 /** Milliseconds between two looks at the runs. */
 const POLL_MS = 3000;
 
-const state = { listing: null, shown: null, turn: 0 };
+const state = { listing: null, shown: null, turn: 0, failed: false };
 const places = {};
 
 /** Called by TensorBoard once the module is there. */
@@ -56,21 +57,24 @@ export async function render() {
   followTheme();
   onAddress(refresh);
   await poll();
+  // The first chart then needn't wait for five megabytes.
+  document.head.append(el("link", { rel: "prefetch", href: LIBRARY, as: "script" }));
 }
 
+/** Be as dark as TensorBoard is; by itself, as the system wants it. */
 function followTheme() {
   const watched = host === window ? null : host.document.body;
-  const apply = () => {
-    const dark = watched
-      ? watched.classList.contains("dark-mode")
-      : matchMedia("(prefers-color-scheme: dark)").matches;
-    document.body.classList.toggle("dark", dark);
+  const isDark = () => watched
+    ? watched.classList.contains("dark-mode")
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  document.body.classList.toggle("dark", isDark());
+  if (!watched) return;
+  const follow = () => {
+    if (document.body.classList.contains("dark") === isDark()) return;
+    document.body.classList.toggle("dark", isDark());
+    refresh();
   };
-  apply();
-  if (watched) {
-    new MutationObserver(() => { apply(); refresh(); })
-      .observe(watched, { attributes: true, attributeFilter: ["class"] });
-  }
+  new MutationObserver(follow).observe(watched, { attributes: true, attributeFilter: ["class"] });
 }
 
 /** Look whether runs have changed, and again in a while. */
@@ -111,15 +115,20 @@ async function draw(view, page) {
   if (!page.runs.length) {
     state.shown = null;
     places.view.replaceChildren(nothingYet(...view.missing));
-  } else if (state.shown?.view === view && state.shown.update) {
-    await state.shown.update(page);
-  } else {
-    const place = el("div", { class: `view ${view.name}` });
-    const shown = { view, update: null };
-    state.shown = shown;
-    places.view.replaceChildren(place);
-    shown.update = await view.show(place, page);
+    return;
   }
+  const shown = state.shown;
+  if (shown?.view === view) {
+    // It may be on its way still.
+    const update = await shown.ready;
+    if (update) return void (await update(page));
+    if (state.shown !== shown) return;
+  }
+  const place = el("div", { class: `view ${view.name}`, "aria-busy": "true" });
+  places.view.replaceChildren(place);
+  state.shown = { view, ready: view.show(place, page) };
+  await state.shown.ready;
+  place.removeAttribute("aria-busy");
 }
 
 function fail(error) {
@@ -178,7 +187,9 @@ function drawChooser(view, page) {
     return;
   }
   const all = view.runs === "any" ? [["", `all ${format.count(page.runs.length, "run")}`]] : [];
-  const choices = page.runs.map((run) => [run.id, `${run.id} · ${format.date(run.created)}`]);
+  // The log directory itself may be a run.
+  const nameOf = (run) => (run.id === "." ? "this run" : run.id);
+  const choices = page.runs.map((run) => [run.id, `${nameOf(run)} · ${format.date(run.created)}`]);
   const chooser = choice("run", [...all, ...choices], page.parameters.run, (id) => page.go({ run: id }));
   places.growing = el("span", { class: "growing", role: "status" });
   places.chooser.replaceChildren(places.growing, chooser);

@@ -10,21 +10,21 @@ export const DEFAULT_COLUMNS = [
 ];
 
 /**
- * All columns. `scale` holds the ends of the axis for ratios; `noteNumber` gives the number of a row's
- * footnote.
+ * All columns of these rows. What depends on which rows are shown is read from `shown` when a cell is
+ * drawn: `scale`, the ends of the axis for ratios, and `notes`, the numbers of footnotes.
  */
-export function columnsOf(rows, scale, noteNumber) {
+export function columnsOf(rows, shown) {
   return fitted(rows, [
     text("run", "run", 130, (row) => row.run),
     text("op", "op", 130, (row) => row.op),
     text("case", "case", 185, (row) => row.label, "what sets cases of one op apart"),
     text("sizes", "sizes", 170, (row) => row.sizes, "the axes of the shape"),
-    { ...text("contender", "contender", 150, (row) => row.contender), cell: (row) => contender(row, noteNumber(row)) },
+    { ...text("contender", "contender", 150, (row) => row.contender), cell: (row) => contender(row, shown.notes.get(row.note)) },
     { ...text("verdict", "verdict", 100, (row) => row.verdict, VERDICT_HELP), isText: false, cell: verdict, value: verdictOrder },
     number("time", "time", 75, (row) => row.time_s, format.time, "median seconds per call; not to be compared with another run's"),
     number("ratio", "ratio", 70, (row) => row.ratio, format.ratio, "its time over the best's, from the same rounds"),
     number("interval", "interval", 120, (row) => row.low, null, "where the ratio surely lies", interval),
-    { name: "bar", title: "ratio and interval", width: 150, help: `logarithmic, from ${format.ratio(scale[0])} to ${format.ratio(scale[1])}; the line is 1`, value: (row) => row.ratio, cell: (row) => bar(row, scale) },
+    { name: "bar", title: "ratio and interval", width: 150, help: "on a logarithmic scale; the line is 1, the best", value: (row) => row.ratio, cell: (row) => bar(row, shown.scale) },
     number("detectable", "detectable", 100, (row) => row.detectable, format.ratio, "of the undecided: the ratio that would have been shown"),
     number("share", "ceiling", 105, (row) => row.share, null, "share of the machine's ceiling, and which", share),
     number("gb_per_s", "GB/s", 80, (row) => row.gb_per_s || null, format.number, "compulsory traffic over the time"),

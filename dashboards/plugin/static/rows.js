@@ -1,6 +1,9 @@
 // The answer to "leaderboard", which comes in columns, as rows.
 
-/** Rows with all fields of their cases; `run` is the id, `text` what filters look at. */
+/**
+ * Rows with all fields of their cases; `run` is the id, `text` what filters look at, with the run only
+ * where there are several.
+ */
 export function rowsOf(answer) {
   const names = Object.keys(answer.rows);
   const cases = answer.cases.map((one) => ({ ...one, run: answer.runs[one.run].id }));
@@ -11,13 +14,14 @@ export function rowsOf(answer) {
     const row = Object.create(cases[number]);
     for (const name of names) row[name] = answer.rows[name][index];
     row.case = cases[number];
-    row.text = textOf(row);
+    row.text = textOf(row, answer.runs.length > 1);
     return row;
   });
 }
 
-function textOf(row) {
-  return [row.op, row.contender, row.verdict, row.label, row.sizes, row.run, row.note].join(" ").toLowerCase();
+function textOf(row, withRun) {
+  const parts = [row.op, row.contender, row.verdict, row.label, row.sizes, row.note];
+  return (withRun ? [...parts, row.run] : parts).join(" ").toLowerCase();
 }
 
 /**

@@ -34,7 +34,7 @@ export class Table {
 
   /** Show rows in columns, sorted as `sort` says; with no name, in their own order. */
   show(rows, columns, sort) {
-    const isNew = columns !== this.columns || sort.name !== this.sort.name
+    const isNew = String(columns.map(key)) !== String(this.columns.map(key)) || sort.name !== this.sort.name
       || sort.descending !== this.sort.descending;
     this.columns = columns;
     this.sort = sort;
@@ -109,6 +109,9 @@ function cellOf(column, row) {
   const attributes = { class: `grid-cell${column.isNumber ? " number" : ""}`, role: "cell", title };
   return el("div", { ...attributes, "data-column": column.name }, content);
 }
+
+/** What a header shows of a column. */
+const key = (column) => `${column.name} ${column.width}`;
 
 const inOrder = new Intl.Collator("en", { numeric: true });
 

@@ -6,12 +6,13 @@ import contextlib
 import socket
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Frame, Page, sync_playwright
+from playwright.sync_api import Browser, Frame, Page, sync_playwright
 
 from tests.dashboards.browser import ARGUMENTS, CHROME
 from tests.harness.processes import PATIENCE, within
@@ -70,36 +71,62 @@ class Visitor:
         self.page.on("console", self._note_message)
 
     def open(self, **parameters: str) -> Frame:
-        """The plugin's frame at an address, once its view is there."""
-        parts = [f"{name}={urllib.parse.quote(value)}" for name, value in parameters.items()]
-        self.page.goto("about:blank")
-        self.page.goto(f"{self.url}#{'&'.join(['opbench', *parts])}")
-        self.page.frame_locator("iframe").locator("main > *").first.wait_for()
-        return self.frame
+        """The plugin's page at an address, once its view is there; without TensorBoard around it.
 
-    @property
-    def frame(self) -> Frame:
-        """The frame that the plugin's page is in."""
-        return next(f for f in self.page.frames if "plugin_entry" in f.url)
+        TensorBoard's own page takes seconds to come up.
+        """
+        self._go(f"data/plugin_entry.html?name=opbench{address(parameters)}")
+        return self._drawn(self.page.main_frame)
+
+    def open_in_tensorboard(self, *, query: str = "", **parameters: str) -> Frame:
+        """The plugin's frame in TensorBoard's page, once its view is there."""
+        self._go(f"{query}{address(parameters)}")
+        frame = self.page.wait_for_selector("iframe").content_frame()
+        return self._drawn(frame)
+
+    def _go(self, where: str) -> None:
+        # Where only the part behind "#" differs, a page would not be loaded anew.
+        self.page.goto("about:blank")
+        self.page.goto(self.url + where)
+
+    @staticmethod
+    def _drawn(frame: Frame) -> Frame:
+        frame.locator("main > *").first.wait_for()
+        return frame
 
     def _note_request(self, request) -> None:
         if not request.url.startswith((self.url, "data:", "blob:", "about:")):
             self.outside.append(request.url)
 
     def _note_message(self, message) -> None:
-        if message.type == "error":
+        # A browser asks for every site's icon; only TensorBoard's own page has one.
+        if message.type == "error" and not message.location["url"].endswith("favicon.ico"):
             self.errors.append(message.text)
 
 
+def address(parameters: dict[str, str]) -> str:
+    """What stands behind "#" in the address of a view."""
+    parts = [f"{name}={urllib.parse.quote(value)}" for name, value in parameters.items()]
+    return "#" + "&".join(["opbench", *parts])
+
+
 @contextlib.contextmanager
-def visitor(url: str, **options) -> Iterator[Visitor]:
-    """A visitor to a TensorBoard that answers; nothing that it saw may be an error."""
+def browser() -> Iterator[Browser]:
+    """A browser, ended on leaving."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROME, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1280, "height": 900}, **options)
-        page.set_default_timeout(1000 * PATIENCE)
-        one = Visitor(url, page)
+        one = playwright.chromium.launch(executable_path=CHROME, args=ARGUMENTS)
         yield one
-        assert one.outside == []
-        assert one.errors == []
-        browser.close()
+        one.close()
+
+
+@contextlib.contextmanager
+def visit(browser: Browser, url: str) -> Iterator[Visitor]:
+    """A visitor to a TensorBoard; nothing that it saw may be an error."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    # The page waits for what is slow, and fails before a test that can't succeed takes minutes.
+    page.set_default_timeout(60_000)
+    one = Visitor(url, page)
+    yield one
+    page.close()
+    assert one.outside == [], one.outside
+    assert one.errors == [], one.errors

@@ -32,7 +32,7 @@ function section(heading, ...children) {
 
 /** A table of names and values. */
 function pairs(rows, label) {
-  return el("table", { "aria-label": label }, el("tbody", {}, rows.map(([key, value]) =>
+  return el("table", { class: "pairs", "aria-label": label }, el("tbody", {}, rows.map(([key, value]) =>
     el("tr", {}, el("th", { scope: "row" }, named(key)), el("td", {}, el("bdi", {}, value))))));
 }
 
@@ -106,7 +106,7 @@ async function chart(place, one, index) {
   };
   await draw(place.querySelector(`#ceilings-${index}`), [line], {
     xaxis: { type: "log", title: { text: "bytes moved by a call" }, exponentformat: "SI" },
-    yaxis: { type: "log", title: { text: "GB/s" } },
+    yaxis: { type: "log", dtick: "D2", title: { text: "GB/s" } },
     showlegend: false,
   });
 }
@@ -154,6 +154,9 @@ function calibration(one) {
 }
 
 function others(answer) {
+  if (!answer.others.length) {
+    return section("Other runs", el("p", { class: "note" }, "There are none below the log directory."));
+  }
   const differing = answer.others.filter((one) => !one.same);
   const same = answer.others.length - differing.length;
   const items = differing.slice(0, 50).map((one) => el(

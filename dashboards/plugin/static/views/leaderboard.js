@@ -1,5 +1,6 @@
 // Leaderboard: every op, case and contender of one run or of all, as one table.
 
+import { hashOf } from "../address.js";
 import { delayed, el, toggle } from "../dom.js";
 import * as format from "../format.js";
 import { columnsOf, DEFAULT_COLUMNS } from "../leaderboard_columns.js";
@@ -33,7 +34,7 @@ class Leaderboard {
       "aria-label": "Filter rows",
       value: page.parameters.filter ?? "",
     });
-    this.typed.addEventListener("input", delayed(() => this.choose({ filter: this.typed.value }), 80));
+    this.typed.addEventListener("input", delayed(() => this.choose({ filter: this.typed.value }), 50));
     this.tools = el("div", { class: "tools" });
     this.count = el("span", { class: "count", role: "status" });
     this.only = el("span");
@@ -49,12 +50,16 @@ class Leaderboard {
   }
 
   async update(page) {
-    this.page = page;
     const answer = await page.ask("leaderboard", page.run ? { run: page.run.id } : {});
+    // Somebody who types meanwhile isn't interrupted: the address has what was typed.
+    const isKnown = this.tools.hasChildNodes() && isSame(page.parameters, this.page.parameters);
+    this.page = page;
     this.rows = rowsOf(answer);
+    this.drawn = { scale: [0.9, 1.5], notes: new Map() };
+    this.columns = columnsOf(this.rows, this.drawn);
     this.isOfOne = answer.runs.length === 1;
     this.leftOut = answer.left_out;
-    this.drawTools();
+    if (!isKnown) this.drawTools();
     this.draw();
   }
 
@@ -62,29 +67,27 @@ class Leaderboard {
   choose(changes) {
     this.page.parameters = { ...this.page.parameters, ...changes };
     this.page.keep(changes);
-    this.drawTools();
     this.draw();
   }
 
+  /** The tools as the address sets them. */
   drawTools() {
-    const { regex, unsupported } = this.page.parameters;
-    const parts = [
+    const { filter, regex, unsupported } = this.page.parameters;
+    this.typed.value = filter ?? "";
+    this.tools.replaceChildren(
       this.typed,
       toggle("regular expression", regex === "1", (on) => this.choose({ regex: on ? "1" : "" })),
       toggle("show unsupported", unsupported === "1", (on) => this.choose({ unsupported: on ? "1" : "" })),
       this.columnChooser(),
       this.only,
       this.count,
-    ];
-    // What is typed into keeps its place and its focus.
-    if (!this.tools.contains(this.typed)) this.tools.replaceChildren(...parts);
+    );
   }
 
   columnChooser() {
-    const all = columnsOf(this.rows, [0, 1], () => null);
-    const boxes = all.map((column) =>
+    const boxes = this.columns.map((column) =>
       toggle(column.title, this.shown().includes(column.name), (on) => {
-        const names = all.map((one) => one.name);
+        const names = this.columns.map((one) => one.name);
         const kept = names.filter((one) => (one === column.name ? on : this.shown().includes(one)));
         this.choose({ columns: kept.join(",") });
       }));
@@ -112,15 +115,15 @@ class Leaderboard {
     const { filter, regex, sort, order, unsupported } = this.page.parameters;
     const rows = this.filtered(filter ?? "", regex === "1");
     const shown = unsupported === "1" ? rows : rows.filter((row) => row.verdict !== "unsupported");
-    const { numbers, texts } = notesOf(shown);
+    this.drawn.scale = scaleOf(shown);
+    this.drawn.notes = notesOf(shown);
     const names = this.shown();
-    const columns = columnsOf(this.rows, scaleOf(shown), (row) => numbers.get(row.note))
-      .filter((column) => names.includes(column.name));
+    const columns = this.columns.filter((column) => names.includes(column.name));
     this.table.show(shown, columns, { name: sort ?? "", descending: order === "down" });
     const older = this.leftOut ? `; ${format.count(this.leftOut, "older run")} left out: choose one` : "";
     this.count.textContent = countOf(shown.length, this.rows.length) + older;
     drawFolded(this.folded, rows.length === shown.length ? [] : rows);
-    drawNotes(this.notes, texts);
+    drawNotes(this.notes, [...this.drawn.notes.keys()]);
   }
 
   /** The rows that are meant; all, where the expression is none (yet). */
@@ -144,6 +147,9 @@ class Leaderboard {
   }
 }
 
+/** Whether two sets of parameters say the same. */
+const isSame = (one, other) => hashOf(one) === hashOf(other);
+
 const countOf = (shown, all) =>
   shown === all ? format.count(all, "row") : `${shown.toLocaleString("en")} of ${format.count(all, "row")}`;
 
@@ -156,13 +162,13 @@ function scaleOf(rows) {
   return [0.9, high * 1.05];
 }
 
-/** A number for each note, and the texts in their order. */
+/** The number of each note, in the order in which they first appear. */
 function notesOf(rows) {
   const numbers = new Map();
   for (const row of rows) {
     if (row.note && !numbers.has(row.note)) numbers.set(row.note, numbers.size + 1);
   }
-  return { numbers, texts: [...numbers.keys()] };
+  return numbers;
 }
 
 function drawNotes(place, texts) {

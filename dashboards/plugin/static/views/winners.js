@@ -28,7 +28,7 @@ class Winners {
       "aria-label": "Filter cases",
       value: page.parameters.filter ?? "",
     });
-    this.typed.addEventListener("input", delayed(() => this.choose({ filter: this.typed.value }), 80));
+    this.typed.addEventListener("input", delayed(() => this.choose({ filter: this.typed.value }), 50));
     this.across = el("span");
     this.summary = el("p", { class: "note", role: "status" });
     this.grids = el("div", { class: "grids" });
