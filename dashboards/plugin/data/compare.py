@@ -47,7 +47,8 @@ def _of_gate(report: Report, fault: str) -> dict[str, Any]:
         _finding(finding, why=why_inconclusive(finding, report), entries=entries)
         for finding in report.findings
     ]
-    lines = gate.headline(report).splitlines()
+    # The command lines stand by themselves.
+    lines = [line for line in gate.headline(report).splitlines() if not line.startswith("look: ")]
     return {
         "kind": "gate",
         "title": lines[0],

@@ -27,7 +27,9 @@ export function shown(Kind) {
   return async (place, page) => {
     addStylesheet();
     const view = new Kind(place);
+    place.classList.add("loading");
     await view.update(page);
+    place.classList.remove("loading");
     return (changed) => view.update(changed);
   };
 }

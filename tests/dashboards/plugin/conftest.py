@@ -4,6 +4,7 @@ import pytest
 
 from tests.dashboards.browser import CHROME
 from tests.dashboards.plugin.served import browser, tensorboard, visit
+from tests.dashboards.plugin.stock import stock
 from tests.results.examples import make_run
 
 
@@ -50,4 +51,18 @@ def real(chromium, real_url):
 def synthetic(chromium, synthetic_url):
     """A visitor to the synthetic run."""
     with visit(chromium, synthetic_url) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def stocked_url(tmp_path_factory):
+    """The address of a TensorBoard on synthetic runs in which every view has something to show."""
+    with tensorboard(stock(tmp_path_factory.mktemp("stocked"))) as url:
+        yield url
+
+
+@pytest.fixture
+def stocked(chromium, stocked_url):
+    """A visitor to those runs."""
+    with visit(chromium, stocked_url) as one:
         yield one

@@ -41,8 +41,8 @@ const rate = (point, seconds) => (seconds ? point.bytes / seconds / 1e9 : null);
 const times = (point, factor) =>
   (point.share !== null && Number.isFinite(factor) ? 100 * point.share * factor : null);
 
-const axisTitle = (axis) =>
-  ({ traffic: "compulsory traffic of a call (all sizes together)", threads: "threads" })[axis] ?? `axis ${axis}`;
+const TRAFFIC = "compulsory traffic of a call (all sizes together)";
+const axisTitle = (axis) => (axis === "traffic" ? TRAFFIC : axis === "threads" ? "threads" : `axis ${axis}`);
 
 /** So many crossings are listed, and so many are named in the chart. */
 const MOST_LISTED = 30;
@@ -70,7 +70,7 @@ class Crossover extends View {
       this.place.replaceChildren(nothingYet("Nothing was measured in this run.", missing[1]));
       return;
     }
-    const measure = MEASURES[page.parameters.y] ? page.parameters.y : "time";
+    const measure = Object.hasOwn(MEASURES, page.parameters.y ?? "") ? page.parameters.y : "time";
     const series = answer.series.find((one) => one.name === page.parameters.series) ?? answer.series[0];
     this.drawTools(answer, series, measure, page);
     this.drawCrossings(series, answer.axis);

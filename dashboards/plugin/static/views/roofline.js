@@ -129,7 +129,7 @@ function bar(row) {
 /** The roofs: main memory and the fastest cache, up to the peak of each dtype. */
 function roofsOf(ceilings, dtypes, low, high) {
   const rates = ceilings.memory.map(([, rate]) => rate);
-  const peaks = dtypes.filter((dtype) => ceilings.matmul[dtype]).map((dtype) => [dtype, ceilings.matmul[dtype]]);
+  const peaks = dtypes.filter((dtype) => Object.hasOwn(ceilings.matmul, dtype)).map((dtype) => [dtype, ceilings.matmul[dtype]]);
   const slopes = rates.length ? [["main memory", rates.at(-1)], ["fastest cache", Math.max(...rates)]] : [];
   return slopes.flatMap(([from, rate], number) => peaks.map(([dtype, peak]) => {
     const ridge = peak / rate;

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from tests.dashboards.plugin.views.drawn import (
+from tests.dashboards.plugin.drawn import (
     assert_fits,
     assert_harmless,
     hover_first_mark,

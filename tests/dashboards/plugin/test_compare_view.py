@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.dashboards.plugin.views.drawn import (
+from tests.dashboards.plugin.drawn import (
     assert_fits,
     assert_harmless,
     chooser,

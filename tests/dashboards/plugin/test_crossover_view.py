@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.dashboards.plugin.views.drawn import (
+from tests.dashboards.plugin.drawn import (
     assert_fits,
     assert_harmless,
     chooser,
