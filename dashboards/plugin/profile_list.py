@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from opbench.dashboards.plugin.answers import Query
+from opbench.dashboards.plugin.choices import runs_with
 from opbench.dashboards.plugin.confined_files import open_confined
 from opbench.dashboards.plugin.log_folder import LogFolder
 from opbench.dashboards.plugin.read_run import ReadRun
@@ -54,7 +55,8 @@ class KnownProfile:
 
 def known_profiles(log: LogFolder, query: Query) -> tuple[KnownProfile, ...]:
     """The profiles of the runs that `run` names, of all where it names none."""
-    return tuple(_of(selected_runs(log, query)))
+    names = query if query.get("run") else runs_with(log, Profile.__name__)
+    return tuple(_of(selected_runs(log, names))) if names["run"] else ()
 
 
 def profile_named(log: LogFolder, query: Query, parameter: str) -> KnownProfile:

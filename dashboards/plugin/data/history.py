@@ -7,11 +7,12 @@ from typing import Any
 
 from opbench.dashboards.labels import labels
 from opbench.dashboards.plugin.answers import Query, finite
-from opbench.dashboards.plugin.choices import chosen
+from opbench.dashboards.plugin.choices import chosen, runs_with
 from opbench.dashboards.plugin.commits import commit_of
 from opbench.dashboards.plugin.log_folder import LogFolder
 from opbench.dashboards.plugin.read_run import ReadRun
 from opbench.dashboards.plugin.selection import selected_runs
+from opbench.results.records import Record
 from opbench.results.records.run_folder import start_time
 from opbench.results.regression.history import Change, Point, Series, history_of
 from opbench.results.report.history import change_text, remarks
@@ -26,7 +27,8 @@ def answer(log: LogFolder, query: Query) -> dict[str, Any]:
 
     With `all=1` the runs of other environments than the latest one's are among them.
     """
-    found = selected_runs(log, {})
+    races = runs_with(log, Record.__name__)
+    found = selected_runs(log, races) if races["run"] else ()
     whole = history_of(found, all_environments=query.get("all") == ["1"])
     runs = {(run.info.id, start_time(run.info)): run for run in found}
     op = chosen(query, "op", whole.ops) if whole.ops else None

@@ -20,6 +20,17 @@ export class View {
     if (turn !== this.turn) return;
     await this.draw(loaded, page);
   }
+
+  /** Show an element in place of the view's own; with null, these again. */
+  instead(element) {
+    if (element) {
+      this.own ??= [...this.place.children];
+      this.place.replaceChildren(element);
+    } else if (this.own) {
+      this.place.replaceChildren(...this.own);
+      this.own = null;
+    }
+  }
 }
 
 /** What a view's module exports as `show`. */

@@ -66,10 +66,8 @@ class Crossover extends View {
   }
 
   async draw(answer, page) {
-    if (!answer.op) {
-      this.place.replaceChildren(nothingYet("Nothing was measured in this run.", missing[1]));
-      return;
-    }
+    this.instead(answer.op ? null : nothingYet("Nothing was measured in this run.", missing[1]));
+    if (!answer.op) return;
     const measure = Object.hasOwn(MEASURES, page.parameters.y ?? "") ? page.parameters.y : "time";
     const series = answer.series.find((one) => one.name === page.parameters.series) ?? answer.series[0];
     this.drawTools(answer, series, measure, page);

@@ -33,10 +33,8 @@ class History extends View {
   }
 
   async draw(answer, page) {
-    if (!answer.op) {
-      this.place.replaceChildren(nothingYet("Nothing was measured in these runs.", missing[1]));
-      return;
-    }
+    this.instead(answer.op ? null : nothingYet("Nothing was measured in these runs.", missing[1]));
+    if (!answer.op) return;
     const cases = [...new Map(answer.series.map((one) => [one.key, one.case]))];
     const key = cases.find(([one]) => one === page.parameters.case)?.[0] ?? cases[0][0];
     const own = answer.series.filter((one) => one.key === key);

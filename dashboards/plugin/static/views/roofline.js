@@ -38,10 +38,8 @@ class Roofline extends View {
   }
 
   async draw(answer, page) {
-    if (!answer.op) {
-      this.place.replaceChildren(nothingYet("Nothing was measured in this run.", missing[1]));
-      return;
-    }
+    this.instead(answer.op ? null : nothingYet("Nothing was measured in this run.", missing[1]));
+    if (!answer.op) return;
     const settings = [...new Set(answer.points.map(settingOf))];
     const setting = settings.find((one) => one === page.parameters.setting) ?? settings[0];
     const points = answer.points.filter((point) => settingOf(point) === setting);
