@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,8 @@ class Plugin(base_plugin.TBPlugin):  # type: ignore[misc] # tensorboard has no t
 
     def __init__(self, context: base_plugin.TBContext) -> None:
         """context: of which the log directory is used."""
-        self._logdir: str = context.logdir or ""
+        # It may be no path at all, "gs://…" say, or of somebody who has no home.
+        self._logdir: str = os.path.expanduser(context.logdir or "")  # noqa: PTH111
         self._files = static_files()
         self._is_reading = False
 
