@@ -20,6 +20,8 @@ from opbench.dashboards.plugin.static_files import static_files
 if TYPE_CHECKING:
     from opbench.dashboards.plugin.answers import Answers
 
+#: Seconds after which runs are read ahead: TensorBoard's own page is sent first.
+_AFTER_S = 0.5
 #: What a server calls: the environment of a request, and how to begin a response.
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -47,12 +49,14 @@ class Plugin(base_plugin.TBPlugin):  # type: ignore[misc] # tensorboard has no t
     def is_active(self) -> bool:
         """Whether there is a run.
 
-        A browser that asks is about to show what the plugin has: reading begins meanwhile.
+        A browser that asks may be about to show what the plugin has: reading begins meanwhile.
         """
         is_there = bool(runs_below(self._logdir).places)
         if is_there and not self._is_reading:
             self._is_reading = True
-            threading.Thread(target=self._read_ahead, daemon=True).start()
+            timer = threading.Timer(_AFTER_S, self._read_ahead)
+            timer.daemon = True
+            timer.start()
         return is_there
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:
