@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from opbench.dashboards.plugin.static_files import static_files
 if TYPE_CHECKING:
     from opbench.dashboards.plugin.answers import Answers
 
+#: Seconds after which runs are read ahead: TensorBoard's own page is sent first.
+_AFTER_S = 0.5
 #: What a server calls: the environment of a request, and how to begin a response.
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -31,7 +34,8 @@ class Plugin(base_plugin.TBPlugin):  # type: ignore[misc] # tensorboard has no t
 
     def __init__(self, context: base_plugin.TBContext) -> None:
         """context: of which the log directory is used."""
-        self._logdir: str = context.logdir or ""
+        # It may be no path at all, "gs://…" say, or of somebody who has no home.
+        self._logdir: str = os.path.expanduser(context.logdir or "")  # noqa: PTH111
         self._files = static_files()
         self._is_reading = False
 
@@ -50,12 +54,14 @@ class Plugin(base_plugin.TBPlugin):  # type: ignore[misc] # tensorboard has no t
     def is_active(self) -> bool:
         """Whether there is a run.
 
-        A browser that asks is about to show what the plugin has: reading begins meanwhile.
+        A browser that asks may be about to show what the plugin has: reading begins meanwhile.
         """
         is_there = bool(runs_below(self._logdir).places)
         if is_there and not self._is_reading:
             self._is_reading = True
-            threading.Thread(target=self._read_ahead, daemon=True).start()
+            timer = threading.Timer(_AFTER_S, self._read_ahead)
+            timer.daemon = True
+            timer.start()
         return is_there
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:

@@ -1,6 +1,6 @@
 """A run in the list of runs: its head, and how many lines of each kind it has.
 
-Lines are told apart by how they begin, and are not decoded: a log directory may hold hundreds of
+Lines are counted by how they begin, and are not decoded: a log directory may hold hundreds of
 runs of which one is looked at.
 """
 

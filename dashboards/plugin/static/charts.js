@@ -30,14 +30,14 @@ export function escaped(text, longest = 80) {
   return cut.replace(/[&<>"']/g, (sign) => ESCAPES[sign]).replace(/%\{/g, "%\u200b{").replace(/\$/g, "&#36;");
 }
 
-/** Colours that people who confuse red and green can tell apart, readable on light and on dark. */
+/** Colours that people who confuse red and green see as different, readable on light and on dark. */
 export const COLOURS = [
   "#3b82c4", "#e07b00", "#2a9d6f", "#c2518f", "#8a6fd1", "#b58900", "#4aa8b5", "#d1495b", "#7a8794",
   "#6b9e2f",
 ];
 const DASHES = ["solid", "dash", "dot", "dashdot"];
 
-/** The look of the n-th line: beyond the colours there are, dashes tell lines apart. */
+/** The look of the n-th line: beyond the colours there are, dashes set lines apart. */
 export function look(number) {
   return {
     color: COLOURS[number % COLOURS.length],

@@ -57,7 +57,7 @@ function fitted(rows, columns) {
 }
 
 const VERDICT_HELP =
-  "best; tied: surely within the tie tolerance of it; slower: surely by more; undecided: can't be told yet";
+  "best; tied: surely within the tie tolerance of it; slower: surely by more; undecided: not known yet";
 const ORDER = ["best", "tied", "undecided", "slower", "wrong", "failed", "unsupported"];
 
 function text(column, title, width, value, help = "") {

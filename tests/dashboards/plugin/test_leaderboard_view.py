@@ -77,6 +77,22 @@ def test_every_typed_word_has_to_be_in_a_row(synthetic):
     assert {text.rstrip("0123456789\n") for text in column(frame, "contender")} == {"einsum"}
 
 
+@pytest.mark.parametrize(
+    ("typed", "count"),
+    [
+        ("contender:loop pass:backward", 3),
+        ("verdict:tied", 8),
+        ("ratio>5 dtype:float32", 7),
+        ("ratio<5 contender:loop", 0),
+        ("time>1ms", 3),
+        ("nosuch:loop", 0),
+    ],
+)
+def test_columns_and_numbers_are_filtered(synthetic, typed, count):
+    frame = synthetic.open(filter=typed, unsupported="1")
+    expect(frame.locator(".count")).to_have_text(f"{count} of 41 rows")
+
+
 def test_a_regular_expression_filters_and_a_broken_one_is_marked(synthetic):
     frame = synthetic.open(regex="1", filter="^patch.*loop.*backward")
     expect(frame.locator(".count")).to_have_text("3 of 41 rows")

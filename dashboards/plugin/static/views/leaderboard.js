@@ -30,7 +30,7 @@ class Leaderboard {
     this.page = page;
     this.typed = el("input", {
       type: "search",
-      placeholder: "filter: op, contender, size, verdict …",
+      placeholder: "filter: einsum verdict:best ratio>2",
       "aria-label": "Filter rows",
       value: page.parameters.filter ?? "",
     });

@@ -24,7 +24,7 @@ class Winners {
   constructor(place, page) {
     this.typed = el("input", {
       type: "search",
-      placeholder: "filter: op, contender, size …",
+      placeholder: "filter: einsum pass:backward",
       "aria-label": "Filter cases",
       value: page.parameters.filter ?? "",
     });
