@@ -51,6 +51,15 @@ export function faded(colour, opacity) {
   return `rgba(${parts.join(",")},${opacity})`;
 }
 
+/** Nothing leaves the page: plotly would offer to upload a chart. */
+const CONFIG = {
+  displaylogo: false,
+  responsive: true,
+  showSendToCloud: false,
+  plotlyServerURL: "",
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+};
+
 /**
  * Draw a chart, or draw it anew where the place has one. Resolves to the place, which has plotly's
  * events (`place.on("plotly_click", …)`). Colours of text, axes and ground are the page's.
@@ -58,8 +67,7 @@ export function faded(colour, opacity) {
 export async function draw(place, traces, layout = {}, options = {}) {
   const Plotly = await plotly();
   const merged = { ...themed(layout), ...layout, xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis) };
-  const config = { displaylogo: false, responsive: true, ...options };
-  return Plotly.react(place, traces, merged, config);
+  return Plotly.react(place, traces, merged, { ...CONFIG, ...options });
 }
 
 function themed(layout) {
@@ -68,7 +76,7 @@ function themed(layout) {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: text, family: "Roboto, system-ui, sans-serif", size: 13 },
-    margin: { l: 70, r: 20, t: layout.title ? 48 : 16, b: 56 },
+    margin: { l: 70, r: 20, t: layout.title ? 48 : 34, b: 56 },
     hoverlabel: { bgcolor: colourOf("--ground"), font: { color: text }, align: "left", namelength: -1 },
     legend: { itemsizing: "constant" },
   };

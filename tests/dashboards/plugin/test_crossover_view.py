@@ -79,3 +79,11 @@ def test_hostile_names_are_text(stocked):
     hover_first_mark(frame)
     assert_harmless(frame)
     assert_fits(frame)
+
+
+def test_no_chart_offers_to_be_sent_anywhere(stocked):
+    frame = stocked.open(view="crossover", run="crossing")
+    traces(frame)
+    offers = frame.eval_on_selector_all(".modebar-btn", "all => all.map(one => one.dataset.title)")
+    assert "Download plot as a PNG" in offers
+    assert not any("Share" in offer or "Cloud" in offer for offer in offers)

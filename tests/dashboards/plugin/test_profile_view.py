@@ -102,3 +102,4 @@ def test_hostile_profiles_are_text_and_stay_in_their_run(stocked):
     traces(frame, FLAME)
     assert column(frame, "operator")
     assert_harmless(frame)
+    assert_fits(frame)
