@@ -45,8 +45,14 @@ def series_labels(cases: Iterable[Case]) -> Mapping[Case, str]:
     """A name for the line of each case of one op; always with the direction and the dtype."""
     cases = list(dict.fromkeys(cases))
     series = [series_of(case) for case in cases]
-    names = (" ".join(filter(None, _series_parts(mine, series))) or "calls" for mine in series)
-    return dict(zip(cases, names, strict=True))
+    names = names_of_series(series)
+    return {case: names[mine] for case, mine in zip(cases, series, strict=True)}
+
+
+def names_of_series(series: Iterable[Case]) -> Mapping[Case, str]:
+    """A name for each common part of the cases of a line; as `series_labels`."""
+    parts = list(dict.fromkeys(series))
+    return {mine: " ".join(filter(None, _series_parts(mine, parts))) or "calls" for mine in parts}
 
 
 def shortened(text: str, most: int = 18) -> str:

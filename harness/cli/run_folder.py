@@ -5,6 +5,7 @@ A new run keeps the options of its command line and the warnings of noise.
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -109,11 +110,19 @@ def create_in(
         created=now.isoformat(),
         command=("opbench", *sys.argv[1:]),
         environment=environment,
-        settings=(*new.settings, *settings),
+        settings=(*new.settings, *settings, *_commit()),
         rules=new.rules,
         warnings=noise,
     )
     return create(new.out, info)
+
+
+def _commit() -> tuple[tuple[str, str], ...]:
+    """The commit that is here, to keep with a run; nothing where there is none."""
+    from opbench.harness.versions.head_commit import head_commit
+
+    commit = head_commit(Path())
+    return (("commit", json.dumps(commit)),) if commit else ()
 
 
 def add_ceilings(folder: RunFolder, races: Sequence[Race]) -> None:

@@ -12,6 +12,7 @@ import json
 import math
 import types
 import typing
+from collections.abc import Callable
 from typing import Any
 
 from opbench.results import records
@@ -75,17 +76,22 @@ def _encode(value: object) -> object:
     return value
 
 
-def _decode(data: Any, hint: Any) -> Any:
-    """The value of an annotation's type in JSON. Raises ValueError where it is of another type."""
+@functools.cache
+def _decoder(hint: Any) -> Callable[[Any], Any]:
+    """Makes the value of an annotation's type of JSON.
+
+    It raises ValueError where that is of another type.
+    """
     if hint in _SCALARS:
-        return _SCALARS[hint](data)
+        return _SCALARS[hint]
+    parts = typing.get_args(hint)
     if typing.get_origin(hint) is typing.Literal:
-        return _choice(data, typing.get_args(hint))
+        return functools.partial(_choice, choices=parts)
     if isinstance(hint, types.UnionType):
-        return _decode_union(data, typing.get_args(hint))
+        return functools.partial(_decode_union, kinds=parts)
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return _decode_record(data, (hint,))
-    return _decode_tuple(data, typing.get_args(hint))
+        return functools.partial(_decode_record, kinds=(hint,))
+    return functools.partial(_decode_tuple, parts=parts)
 
 
 def _decode_union(data: Any, kinds: tuple[Any, ...]) -> Any:
@@ -98,7 +104,7 @@ def _decode_union(data: Any, kinds: tuple[Any, ...]) -> Any:
         return _decode_record(data, kinds)
     for kind in kinds:
         if kind in _SCALARS:
-            return _decode(data, kind)
+            return _SCALARS[kind](data)
     raise ValueError(f"{_brief(data)} is no record")
 
 
@@ -107,13 +113,24 @@ def _decode_tuple(data: Any, parts: tuple[Any, ...]) -> tuple[Any, ...]:
     if not isinstance(data, list):
         raise ValueError(f"{_brief(data)} is no list")
     if len(parts) == 2 and parts[1] is Ellipsis:
-        # A run has millions of samples, nearly all of them floats already.
-        if parts[0] is float and set(map(type, data)) == {float}:
+        # A run has millions of samples and rounds, nearly all of them well already.
+        if _are_floats(data, parts[0]) or _are_integers(data, parts[0]):
             return tuple(data)
-        return tuple(_decode(item, parts[0]) for item in data)
+        return tuple(map(_decoder(parts[0]), data))
     if len(parts) != len(data):
         raise ValueError(f"{_brief(data)} isn't {len(parts)} values")
-    return tuple(_decode(item, part) for item, part in zip(data, parts, strict=True))
+    return tuple(_decoder(part)(item) for item, part in zip(data, parts, strict=True))
+
+
+def _are_floats(data: list[Any], kind: Any) -> bool:
+    """Whether values are to be floats, and are."""
+    return kind is float and set(map(type, data)) == {float}
+
+
+def _are_integers(data: list[Any], kind: Any) -> bool:
+    """Whether values are to be integers, and are of 64 bits."""
+    well = kind is int and set(map(type, data)) == {int}
+    return well and -_BEYOND <= min(data) and max(data) < _BEYOND
 
 
 def _decode_record(data: Any, kinds: tuple[Any, ...] = ()) -> Any:
@@ -124,16 +141,16 @@ def _decode_record(data: Any, kinds: tuple[Any, ...] = ()) -> Any:
         raise RunFolderError(f"unknown record type {_brief(kind)}")
     if kinds and cls not in kinds:
         raise RunFolderError(f"a {cls.__name__} where none belongs")
-    hints = _hints(cls)
+    decoders = _decoders(cls)
     values = {key: value for key, value in data.items() if key != "type"}
-    unknown = set(values) - set(hints)
+    unknown = values.keys() - decoders.keys()
     if unknown:
         raise RunFolderError(
             f"{cls.__name__} has no field {', '.join(sorted(unknown))}: the run was written by "
             "another version of opbench"
         )
     try:
-        return cls(**{key: _decode(value, hints[key]) for key, value in values.items()})
+        return cls(**{key: decoders[key](value) for key, value in values.items()})
     except (OverflowError, TypeError, ValueError) as error:
         raise RunFolderError(f"{cls.__name__} cannot be read: {error}") from error
 
@@ -145,9 +162,9 @@ def _class_of(data: Any) -> type | None:
 
 
 @functools.cache
-def _hints(cls: type) -> dict[str, Any]:
-    """The types of a class's fields."""
-    return typing.get_type_hints(cls)
+def _decoders(cls: type) -> dict[str, Callable[[Any], Any]]:
+    """What makes the values of a class's fields, by their annotations."""
+    return {name: _decoder(hint) for name, hint in typing.get_type_hints(cls).items()}
 
 
 def _float(data: Any) -> float:

@@ -60,15 +60,7 @@ class RunFolder:
         opbench.
         """
         path = self.path / "run.json"
-        text = _bytes(path)
-        try:
-            info = codec.loads(text.decode("utf-8"))
-            if not isinstance(info, RunInfo):
-                raise RunFolderError("not the head of a run")
-            ensure_usable(info)
-        except (RunFolderError, UnicodeDecodeError) as error:
-            raise RunFolderError(f"{path} cannot be read: {error}") from error
-        return info
+        return parse_head(_bytes(path), str(path))
 
     def append(self, *lines: Line) -> None:
         """Write lines and push them to the disk together.
@@ -113,7 +105,7 @@ class RunFolder:
                 some = True
                 continue
             try:
-                line = _line(text)
+                line = parse_line(text)
             except RunFolderError as error:
                 faults[number] = error
                 continue
@@ -242,8 +234,23 @@ def _age(folder: RunFolder) -> tuple[float, int]:
     return start_time(folder.info), (folder.path / "run.json").stat().st_mtime_ns
 
 
-def _line(text: bytes) -> Line:
-    """A line of the records; RunFolderError where it is none that can be used."""
+def parse_head(text: bytes, name: str) -> RunInfo:
+    """The head of a run from the content of its file, called `name` in the error.
+
+    Raises RunFolderError where it can't be read or used.
+    """
+    try:
+        info = codec.loads(text.decode("utf-8"))
+        if not isinstance(info, RunInfo):
+            raise RunFolderError("not the head of a run")
+        ensure_usable(info)
+    except (RunFolderError, UnicodeDecodeError) as error:
+        raise RunFolderError(f"{name} cannot be read: {error}") from error
+    return info
+
+
+def parse_line(text: bytes) -> Line:
+    """A line of the records. Raises RunFolderError where it is none that can be used."""
     line = codec.loads(text.decode("utf-8", errors="replace"))
     if not isinstance(line, Line):
         raise RunFolderError(f"a {type(line).__name__} is no line of a run")

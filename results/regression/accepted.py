@@ -83,9 +83,20 @@ def read(path: Path) -> tuple[AcceptedChange, ...]:
 
     Raises TriageError, which names the file, the entry and what is wrong with it.
     """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise TriageError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise TriageError(f"{path} is not TOML: {error}") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str) -> tuple[AcceptedChange, ...]:
+    """The entries of a file's text; as `read`. name: of the file, for errors."""
     entries = tuple(
-        _accepted(table, f"{path}, entry {number}")
-        for number, table in enumerate(_tables(path), start=1)
+        _accepted(table, f"{name}, entry {number}")
+        for number, table in enumerate(_tables(text, name), start=1)
     )
     firsts: dict[tuple[str, ...], AcceptedChange] = {}
     for entry in entries:
@@ -146,20 +157,18 @@ def unused_entries(
     return tuple(entry for entry in entries if entry not in used)
 
 
-def _tables(path: Path) -> Sequence[Mapping[str, Any]]:
-    """The [[accepted]] tables of a file; TriageError where it is no such file."""
+def _tables(text: str, name: str) -> Sequence[Mapping[str, Any]]:
+    """The [[accepted]] tables of a file's text; TriageError where it is no such file."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TriageError(f"{path} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise TriageError(f"{path} is not TOML: {error}") from error
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TriageError(f"{name} is not TOML: {error}") from error
     strange = sorted(document.keys() - {"accepted"})
     if strange:
-        raise TriageError(f"{path} has {strange[0]!r}; it may hold only [[accepted]] tables")
+        raise TriageError(f"{name} has {strange[0]!r}; it may hold only [[accepted]] tables")
     tables = document.get("accepted", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise TriageError(f"{path}: `accepted` is no list of tables; begin each with [[accepted]]")
+        raise TriageError(f"{name}: `accepted` is no list of tables; begin each with [[accepted]]")
     return tables
 
 

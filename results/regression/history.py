@@ -150,7 +150,25 @@ def history(
 
     Raises RunFolderError where `root` holds none that can.
     """
-    races, copies, raceless = _sorted_out([(folder, folder.info) for folder in runs_in(root)])
+    return history_of(
+        runs_in(root),
+        ops=ops,
+        keep=keep,
+        all_environments=all_environments,
+        min_change=min_change,
+    )
+
+
+def history_of(
+    folders: Iterable[RunFolder],
+    *,
+    ops: Collection[str] = (),
+    keep: Callable[[Record], bool] = lambda _: True,
+    all_environments: bool = False,
+    min_change: float = MIN_CHANGE,
+) -> History:
+    """The history of runs whose heads can be read, the oldest first; as `history`."""
+    races, copies, raceless = _sorted_out([(folder, folder.info) for folder in folders])
     latest = races[-1][1].environment.key if races else ""
     runs = [(f, i) for f, i in races if all_environments or i.environment.key == latest]
     points: dict[tuple[Case, str], list[_Candidate]] = {}

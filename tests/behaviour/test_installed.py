@@ -90,7 +90,7 @@ def test_a_wheel_holds_one_package_with_all_of_its_parts(wheel, sdist):
         sources = {
             f"opbench/{path.relative_to(ROOT)}"
             for path in (ROOT / folder).rglob("*")
-            if path.suffix in (".py", ".cpp", ".h")
+            if path.suffix in (".py", ".cpp", ".h", ".js", ".css")
         }
         assert len(sources) > 5
         assert sources <= set(names)

@@ -3,7 +3,11 @@
 import pytest
 
 from opbench.dashboards import serve
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
 from tests.harness.processes import PATIENCE
+
+CONTENDERS = ("loop", "index_add", "einsum", "triton")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -12,3 +16,15 @@ def _patience():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(serve, "PATIENCE", PATIENCE)
         yield
+
+
+@pytest.fixture(scope="session")
+def real_run(tmp_path_factory):
+    """The folder of a real run: two shapes, two passes, four contenders, one of them profiled."""
+    root = tmp_path_factory.mktemp("runs")
+    selection = ["patch_pooling", "-k", "tiny or blt", "--impl", ",".join(CONTENDERS)]
+    words = ["run", *selection, "--pass", "forward,backward", "--budget", "0.3", "--threads", "2"]
+    assert main([*words, "--out", str(root), "--id", "real"]) == Exit.OK
+    profile = ["patch_pooling", "-k", "tiny", "--impl", "index_add", "--threads", "2"]
+    assert main(["profile", *profile, "--run", str(root / "real")]) == Exit.OK
+    return root / "real"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import urllib.request
 from pathlib import Path
 
@@ -11,24 +12,13 @@ from opbench.dashboards.serve import serve
 from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit
 from tests.dashboards.browser import CHROME, look
+from tests.dashboards.conftest import CONTENDERS
 from tests.harness.processes import PATIENCE, within
-
-CONTENDERS = ("loop", "index_add", "einsum", "triton")
-
-
-@pytest.fixture(scope="module")
-def run_path(tmp_path_factory):
-    root = tmp_path_factory.mktemp("runs")
-    selection = ["patch_pooling", "-k", "tiny or blt", "--impl", ",".join(CONTENDERS)]
-    words = ["run", *selection, "--pass", "forward,backward", "--budget", "0.3", "--threads", "2"]
-    assert main([*words, "--out", str(root), "--id", "real"]) == Exit.OK
-    profile = ["patch_pooling", "-k", "tiny", "--impl", "index_add", "--threads", "2"]
-    assert main(["profile", *profile, "--run", str(root / "real")]) == Exit.OK
-    return root / "real"
 
 
 @pytest.mark.skipif(CHROME is None, reason="no chromium; install it, or name one in CHROME")
-def test_tensorboard_shows_the_run(run_path):
+def test_tensorboard_shows_the_run(real_run, tmp_path):
+    run_path = Path(shutil.copytree(real_run, tmp_path / "runs" / "real"))
     assert main(["publish", str(run_path)]) == Exit.OK
     screenshots = os.environ.get("SCREENSHOTS")
     seen = look(run_path.parent, screenshots=Path(screenshots) if screenshots else None)
@@ -41,8 +31,8 @@ def test_tensorboard_shows_the_run(run_path):
     assert all(width > 300 for width, _ in seen["images"].pictures)
 
 
-def test_torch_tb_profiler_finds_the_trace(run_path):
-    with serve(run_path, port=0) as server:
+def test_torch_tb_profiler_finds_the_trace(real_run):
+    with serve(real_run, port=0) as server:
         plugin = f"{server.url}data/plugin/pytorch_profiler"
         # It reads the traces in processes of its own, after TensorBoard has come up.
         assert within(PATIENCE, lambda: is_read(ask(f"{plugin}/runs")))

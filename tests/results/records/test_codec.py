@@ -162,6 +162,8 @@ def test_text_that_is_no_record_is_an_error(text, message):
         ('"calls":5', '"calls":true'),
         ('"calls":5', '"calls":1e99'),
         ('"rounds":[', '"rounds":[[],'),
+        ('"rounds":[', '"rounds":[true,'),
+        ('"rounds":[', '"rounds":[9223372036854775808,'),
         ('"caveats":[]', '"caveats":[["one"]]'),
         ('"caveats":[]', '"caveats":{}'),
         ('["B",8]', '["B",[8]]'),

@@ -46,6 +46,15 @@ def test_a_line_that_was_cut_off_is_skipped_and_does_not_spoil_the_next(run):
     assert [r.contender for r in run.records()] == ["first", "next"]
 
 
+def test_a_line_and_a_head_are_parsed_from_their_bytes(run):
+    assert run_folder.parse_line(codec.dumps(record()).encode()) == record()
+    assert run_folder.parse_head(codec.dumps(info()).encode(), "run.json") == info()
+    with pytest.raises(RunFolderError, match="RunInfo is no line of a run"):
+        run_folder.parse_line(codec.dumps(info()).encode())
+    with pytest.raises(RunFolderError, match="head cannot be read: not the head of a run"):
+        run_folder.parse_head(codec.dumps(record()).encode(), "head")
+
+
 DAMAGED = (
     b"garbage",
     b'{"type":"Record","contender":"cut',

@@ -15,6 +15,7 @@ from opbench.results.regression.accepted import (
     AcceptedChange,
     ensure_unexpired,
     find_entry,
+    parse,
     read,
     unused_entries,
 )
@@ -231,3 +232,15 @@ def test_entries_that_accepted_nothing_are_reported():
 
     assert unused_entries((first, second), (first, first)) == (second,)
     assert unused_entries((first, second), ()) == (first, second)
+
+
+def test_a_text_is_read_as_its_file_is(tmp_path):
+    path = tmp_path / "accepted.toml"
+    path.write_text(WHOLE, encoding="utf-8")
+
+    assert parse(WHOLE, str(path)) == read(path)
+
+
+def test_a_text_that_is_nested_without_end_is_refused_by_name():
+    with pytest.raises(TriageError, match=r"^list is not TOML"):
+        parse("x = " + "[" * 100_000, "list")

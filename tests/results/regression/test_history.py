@@ -12,7 +12,7 @@ from opbench.results.formats.pytest_benchmark_import import read_benchmarks
 from opbench.results.ranking.leaderboard import boards_of
 from opbench.results.records import run_folder
 from opbench.results.records.anchors import ARITHMETIC, DISPATCH, MEMORY, nearest_anchor
-from opbench.results.regression.history import history
+from opbench.results.regression.history import history, history_of
 from opbench.results.report.history import COLUMNS, anchors_text, history_table, remarks, sparkline
 from tests.results.examples import info, make_run, profile, record
 from tests.results.gates import make_gate
@@ -239,3 +239,9 @@ def test_a_damaged_run_is_reported_and_the_others_are_a_history(tmp_path, caplog
     assert str(tmp_path / "run-001" / "run.json") in reported
     assert str(tmp_path / "run-002" / "records.jsonl") in reported
     assert str(tmp_path / "run-003" / "records.jsonl") in reported
+
+
+def test_the_history_of_given_runs_is_that_of_their_folder(tmp_path):
+    make_runs(tmp_path, {"index_add": [1e-4] * 3})
+
+    assert history_of(run_folder.runs_in(tmp_path)) == history(tmp_path)

@@ -24,6 +24,18 @@ def test_known_answers():
     assert Interval(2.0, 1.0, 3.0).relative_width == 0.5
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 30, 31])
+@pytest.mark.parametrize("kind", [list, tuple, np.array])
+def test_the_median_is_that_of_numpy(count, kind):
+    values = np.random.default_rng(count).lognormal(size=count)
+    assert median(kind(values.tolist())) == np.median(values)
+
+
+def test_a_median_of_what_is_no_number_is_none():
+    assert math.isnan(median([1.0, math.nan, 2.0]))
+    assert math.isnan(median([math.nan, 2.0]))
+
+
 def test_only_shared_rounds_are_paired():
     slower, faster = {1: 2.0, 3: 8.0, 9: 1.0}, {1: 1.0, 2: 5.0, 3: 2.0}
 

@@ -1,0 +1,1 @@
+"""What the plugin answers: a module for each kind of data, with a function `answer`."""
