@@ -33,7 +33,7 @@ setup: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -c constraints.txt "torch==2.13.0"
-	$(BIN)/pip install --quiet -c constraints.txt -e ".[dev,triton]"
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[dev,triton,trace]"
 	touch $@
 
 clean:

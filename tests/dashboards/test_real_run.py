@@ -12,7 +12,6 @@ from opbench.dashboards.serve import serve
 from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit
 from tests.dashboards.browser import CHROME, look
-from tests.dashboards.conftest import CONTENDERS
 from tests.harness.processes import PATIENCE, within
 
 
