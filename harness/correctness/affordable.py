@@ -25,7 +25,7 @@ from opbench.results.errors import OpFaultError, UnsupportedError
 from opbench.results.records import Case
 
 #: The most operations of an oracle, and elements of a tensor.
-MOST_OPERATIONS = 3000
+MOST_OPERATIONS = 5000
 MOST_ELEMENTS = 2**23
 
 

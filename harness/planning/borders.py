@@ -15,13 +15,14 @@ from opbench.harness.outcomes import charged_to
 from opbench.results.errors import OpFaultError
 from opbench.results.records import Case
 
-#: One more than a warp, a block of 256 threads, the most threads of one, and what 16 bits count.
-BORDERS = (33, 257, 1025, 65537)
+#: One alone; and one more than a warp, a block of 256 threads, the most threads of one, and what
+#: 16 bits count.
+BORDERS = (1, 33, 257, 1025, 65537)
 #: The one at which every input kind is checked: long, and still quick.
 LONG = 1025
 #: The most compulsory work of a call: more would take too long, for an oracle of plain loops first
 #: of all. Bytes, floating-point operations.
-MOST_WORK = Cost(flops=2**23, bytes=2**20)
+MOST_WORK = Cost(flops=2**23, bytes=2_700_000)
 #: How the names of these shapes begin.
 _PREFIX = "border_"
 
@@ -78,6 +79,8 @@ def _sizes(op: Op) -> Mapping[str, list[int]]:
 
 def _is_declared(op: Op, name: str, size: int) -> bool:
     """Whether an edge shape is as long as a border's, and not as long as the next larger one's."""
+    if size == 1:  # in none of them beside longer axes alone
+        return False
     axis = name.removeprefix(_PREFIX).rpartition("_")[0]
     beyond = min((border for border in BORDERS if border > size), default=math.inf)
     declared = (shape[axis] for shape in op.edge.values())
