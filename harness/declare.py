@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
-from opbench.harness.declaration.fields import CASE_NAMES, OutputMode, check_impl, check_op
+from opbench.harness.declaration.fields import CASE_NAMES, OutputMode, Promise, check_impl, check_op
 from opbench.harness.declaration.named_arguments import (
     NamedCallable,
     names_of_kind,
@@ -304,6 +304,9 @@ class Op:
     #: Whether the op only moves or repeats elements: outputs have to be equal to the last bit, and
     #: whole numbers are as large as int64 holds. Gradients may be sums, and have the tolerance.
     exact: bool = False
+    #: What contenders have to do beside values and gradients, some of "second_derivative", "vmap"
+    #: (of a new first axis) and "compile" (in one graph). What isn't promised isn't tried.
+    promises: tuple[Promise, ...] = ()
     #: Of floating-point outputs, where it isn't that of the inputs.
     output_dtype: str = ""
     #: The program or paper that the op comes from.

@@ -17,6 +17,7 @@ from opbench.harness.correctness.draws import refuse_bad_draws
 from opbench.harness.correctness.gradients import pass_error
 from opbench.harness.correctness.memory import clone
 from opbench.harness.correctness.outputs import output_error
+from opbench.harness.correctness.promises import promised_error
 from opbench.harness.correctness.reference import Reference, WrongError, call, refilled
 from opbench.harness.correctness.repeated_calls import thorough_error
 from opbench.harness.correctness.tolerance import Truth, largest_error, scaled_errors
@@ -41,7 +42,10 @@ def check(
     def checked() -> Right | Wrong:
         try:
             error = _largest_error(reference, function, caches=caches)
-            return Right(max(error, thorough_error(reference, function)) if thorough else error)
+            if not thorough:
+                return Right(error)
+            unusual = (thorough_error(reference, function), promised_error(reference, function))
+            return Right(max(error, *unusual))
         except WrongError as wrong:
             return wrong.verdict
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from inspect import Parameter
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from opbench.harness.declaration.named_arguments import NamedCallable, parameter_names
 from opbench.harness.declaration.suggestions import near
@@ -20,6 +20,9 @@ from opbench.results.errors import DeclarationError
 #: The output modes: what the result of a contender may be.
 OutputMode = Literal["compute", "materialise", "view", "consume"]
 BOARDS: tuple[OutputMode, ...] = ("compute", "materialise", "view", "consume")
+#: What an op may promise of its contenders beside values and gradients.
+Promise = Literal["second_derivative", "vmap", "compile"]
+PROMISES: tuple[Promise, ...] = get_args(Promise)
 #: Names that callables may ask for besides the op's own axes, arguments and options.
 CASE_NAMES = frozenset({"dtype", "device", "direction", "board"})
 
@@ -88,6 +91,7 @@ _OF_OP: Mapping[str, tuple[Test, str]] = {
     "draws": _FUNCTION,
     "ungraded": _NAMES,
     "long_sums": _NAMES,
+    "promises": _NAMES,
     "exact": (lambda value: isinstance(value, bool), "True or False"),
     "output_dtype": (_is_text, "the name of a dtype"),
     "source": (_is_text, "a text"),
@@ -97,7 +101,7 @@ _OF_OP: Mapping[str, tuple[Test, str]] = {
 def check_op(op: Any) -> None:
     """Raise DeclarationError, naming the op and the field, where one isn't what it should be."""
     # A list is as good as a tuple, but could be changed later, and can't be hashed.
-    for name in ("timed", "dtypes", "grad", "boards", "ungraded", "long_sums"):
+    for name in ("timed", "dtypes", "grad", "boards", "ungraded", "long_sums", "promises"):
         if isinstance(getattr(op, name), list):
             # The op is frozen, but nobody has it yet.
             object.__setattr__(op, name, tuple(getattr(op, name)))
@@ -197,6 +201,7 @@ def _check_values(op: Any) -> None:
         ("timed", op.timed, tuple(op.inputs)),
         ("ungraded", op.ungraded, (*op.inputs, "expanded")),
         ("long_sums", op.long_sums, tuple(op.inputs)),
+        ("promises", op.promises, PROMISES),
         ("grad", op.grad, op.arguments),
         ("dtypes without a tolerance:", op.dtypes, tuple(op.tolerance)),
     ):
