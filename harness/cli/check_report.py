@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from opbench.harness.correctness.caveats import Checked
 from opbench.harness.pipeline.check import CheckReport
+from opbench.harness.planning.borders import REFUSED
 from opbench.results.records import Case, Right, Wrong
 from opbench.results.report.table import Table
 
@@ -61,8 +62,13 @@ def problems(checked: Sequence[Checked]) -> Iterator[str]:
             kind = type(item.verdict).__name__.upper()
             # Numbers differ from case to case; one line for all of them will do.
             reason = "" if stage in ("value", "gradient") else _NUMBER.sub("0", item.verdict.reason)
+            name = item.contender
             # Inputs that can't be had are nobody's own fault.
-            name = "every contender" if reason.startswith("layout ") else item.contender
+            if reason.startswith(("layout ", REFUSED)):
+                name = "every contender"
+            # Whatever the op says to them, nobody asked for these sizes.
+            if reason.startswith(REFUSED):
+                reason = REFUSED
             groups.setdefault((kind, name, item.case.op, stage, reason), []).append(item)
     for (kind, contender, op, stage, _), items in sorted(groups.items()):
         verdict, case = items[0].verdict, items[0].case

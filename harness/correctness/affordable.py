@@ -66,17 +66,21 @@ def ensure_affordable(op: Op, case: Case, *, most: Cost) -> None:
 
     most: compulsory work of a call.
     """
-    op = op_in_mode(op, case.board)
     try:
-        with _Counted():
-            given = inputs.build(op, case)
-            _ensure_within(cost_of(op, case, given), most)
-            if op.validate is not None:
-                with charged_to(op.name, "validate", op.validate):
-                    call_named(op.validate, {**op.defaults, **given.values})
-            wide = given.map(lambda t: t.double() if t.is_floating_point() else t.clone())
-            with torch.no_grad():
-                oracle.evaluate(op, "oracle", op.oracle, wide, (), ())
+        _try(op_in_mode(op, case.board), case, most)
     # Of declared shapes this would be the op's own fault.
     except OpFaultError as error:
-        raise UnsupportedError(f"the op takes no such sizes: {error}") from error
+        raise UnsupportedError(f"the op doesn't take them: {error}") from error
+
+
+def _try(op: Op, case: Case, most: Cost) -> None:
+    """Make the inputs and evaluate the oracle once, as far as that is affordable."""
+    with _Counted():
+        given = inputs.build(op, case)
+        _ensure_within(cost_of(op, case, given), most)
+        if op.validate is not None:
+            with charged_to(op.name, "validate", op.validate):
+                call_named(op.validate, {**op.defaults, **given.values})
+        wide = given.map(lambda t: t.double() if t.is_floating_point() else t.clone())
+        with torch.no_grad():
+            oracle.evaluate(op, "oracle", op.oracle, wide, (), ())

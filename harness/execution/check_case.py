@@ -26,11 +26,12 @@ from opbench.harness.execution import process_state
 from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import TaintedError, reference_of, settings
 from opbench.harness.outcomes import catch
-from opbench.harness.planning.borders import MOST_WORK, is_border
+from opbench.harness.planning.borders import MOST_WORK, REFUSED, is_border
 from opbench.harness.planning.checked_cases import is_thorough, looks_for_caches
 from opbench.harness.planning.selection import Race
 from opbench.harness.preparation.output_modes import function_in_mode
 from opbench.harness.preparation.resolve import ensure_supported, resolve
+from opbench.results.errors import UnsupportedError
 from opbench.results.records import Case, Failed, Right, Unsupported, Verdict, Wrong
 
 T = TypeVar("T")
@@ -106,7 +107,10 @@ class CaseChecker:
     def _reference(self, case: Case, *, thorough: bool) -> Reference:
         """The reference of a case. Raises UnsupportedError where there is none."""
         if is_border(case):
-            ensure_affordable(self._catalog.op(case.op), case, most=MOST_WORK)
+            try:
+                ensure_affordable(self._catalog.op(case.op), case, most=MOST_WORK)
+            except UnsupportedError as error:
+                raise UnsupportedError(REFUSED + str(error)) from error
         return reference_of(self._catalog, case, gradients=not is_border(case), thorough=thorough)
 
     def _function(
@@ -133,7 +137,7 @@ class CaseChecker:
 def _excused(case: Case, result: T) -> T | Unsupported:
     """A result; Unsupported where memory ran out on sizes that nobody declared."""
     if is_border(case) and isinstance(result, Failed) and result.cause == "memory":
-        return Unsupported(f"takes no such sizes: {result.reason}")
+        return Unsupported(REFUSED + result.reason)
     return result
 
 

@@ -23,6 +23,8 @@ LONG = 1025
 #: The most compulsory work of a call: more would take too long, for an oracle of plain loops first
 #: of all. Bytes, floating-point operations.
 MOST_WORK = Cost(flops=2**23, bytes=2_700_000)
+#: How the reasons begin for which such a shape isn't checked: they hold for every contender.
+REFUSED = "sizes that nobody declared: "
 #: How the names of these shapes begin.
 _PREFIX = "border_"
 

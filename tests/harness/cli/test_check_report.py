@@ -4,7 +4,8 @@ import pytest
 
 from opbench.harness.cli.check_report import problems
 from opbench.harness.correctness.caveats import Checked
-from opbench.results.records import Case, Failed, Right, Wrong
+from opbench.harness.planning.borders import REFUSED
+from opbench.results.records import Case, Failed, Right, Unsupported, Wrong
 
 ODD, LONG = (Case(op="sums", shape=shape, axes=(), inputs="normal") for shape in ("odd", "long"))
 OFF = Wrong("value", "1 of 4 elements are off", 2.0)
@@ -25,6 +26,16 @@ def test_contender_that_is_wrong_alone_is_named_alone(other):
     found = lines(("one", ODD, OFF), ("two", ODD, other))
     assert not any(line.startswith("all contenders") for line in found)
     assert found[0].startswith(("WRONG one of sums on 1 cases", "WRONG two of sums"))
+
+
+def test_sizes_that_nobody_declared_have_one_line_for_everybody():
+    too_long = Unsupported(f"{REFUSED}the oracle does more than 5000 operations")
+    refused = Unsupported(f"{REFUSED}the op doesn't take them: K <= N")
+    found = lines(("one", ODD, too_long), ("two", ODD, too_long), ("one", LONG, refused))
+    assert found[:-1] == [
+        "UNSUPPORTED every contender of sums on 2 cases, first odd normal float32 forward (): "
+        "sizes that nobody declared: the oracle does more than 5000 operations"
+    ]
 
 
 def test_failures_whose_numbers_differ_have_one_line():
