@@ -1,13 +1,11 @@
 """Answers of the plugin: a module for each kind of data, imported when it is first asked for.
 
-An answer is made again only when a run has changed, and is sent compressed, with a tag by which a
-browser that has it already is not sent it again.
+An answer is made again only when a run has changed, and is kept as it is sent.
 """
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import importlib
 import json
 import math
@@ -36,26 +34,16 @@ class Module(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer as it is sent."""
-
-    #: Compressed JSON.
-    body: bytes
-    #: Changes with the body.
-    tag: str
-
-
 @dataclass(slots=True)
 class Answers:
     """The answers about a log directory; those given last are kept."""
 
     log: LogFolder
-    _kept: OrderedDict[object, Answer] = field(default_factory=OrderedDict, init=False)
+    _kept: OrderedDict[object, bytes] = field(default_factory=OrderedDict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def of(self, route: str, query: Query) -> Answer:
-        """The answer to a query. Raises OpbenchError where there is none."""
+    def of(self, route: str, query: Query) -> bytes:
+        """The answer to a query, as compressed JSON. Raises OpbenchError where there is none."""
         parameters = tuple((name, tuple(values)) for name, values in sorted(query.items()))
         key = (route, parameters, self.log.listing().stamp)
         # One at a time: many pages that ask for the same would all compute it.
@@ -75,9 +63,8 @@ def finite(value: float | None, *, digits: int = 5) -> float | None:
     return float(f"{value:.{digits - 1}e}")
 
 
-def _answer(route: str, log: LogFolder, query: Query) -> Answer:
+def _answer(route: str, log: LogFolder, query: Query) -> bytes:
     """Make an answer."""
     module: Module = importlib.import_module(f"{__package__}.data.{MODULES[route]}")
     text = json.dumps(module.answer(log, query), allow_nan=False, separators=(",", ":"))
-    body = gzip.compress(text.encode(), compresslevel=5, mtime=0)
-    return Answer(body, hashlib.sha256(body).hexdigest()[:20])
+    return gzip.compress(text.encode(), compresslevel=5, mtime=0)

@@ -37,7 +37,7 @@ class Plugin(base_plugin.TBPlugin):  # type: ignore[misc] # tensorboard has no t
         # It may be no path at all, "gs://…" say, or of somebody who has no home.
         self._logdir: str = os.path.expanduser(context.logdir or "")  # noqa: PTH111
         self._files = static_files()
-        self._is_reading = False
+        self._is_active = False
 
     def get_plugin_apps(self) -> Mapping[str, Application]:
         """What answers each address below data/plugin/opbench."""
@@ -52,17 +52,16 @@ class Plugin(base_plugin.TBPlugin):  # type: ignore[misc] # tensorboard has no t
         }
 
     def is_active(self) -> bool:
-        """Whether there is a run.
+        """Whether there is a run, or was: TensorBoard asks again and again.
 
         A browser that asks may be about to show what the plugin has: reading begins meanwhile.
         """
-        is_there = bool(runs_below(self._logdir).places)
-        if is_there and not self._is_reading:
-            self._is_reading = True
+        if not self._is_active and runs_below(self._logdir).places:
+            self._is_active = True
             timer = threading.Timer(_AFTER_S, self._read_ahead)
             timer.daemon = True
             timer.start()
-        return is_there
+        return self._is_active
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:
         """What TensorBoard's page has to know."""
@@ -97,7 +96,7 @@ class Plugin(base_plugin.TBPlugin):  # type: ignore[misc] # tensorboard has no t
             answer = self._answers.of(route, request.args.to_dict(flat=False))
         except OpbenchError as error:
             return refused(str(error), status=404)
-        return compressed(request, answer.body, "application/json", tag=answer.tag)
+        return compressed(request, answer, "application/json", is_lasting=False)
 
     def _trace(self, request: Request) -> Response:
         """The trace of a profile."""

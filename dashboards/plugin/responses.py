@@ -12,28 +12,22 @@ _FOR_GOOD = "private, max-age=31536000, immutable"
 
 
 def compressed(
-    request: Request, body: bytes, content_type: str, *, tag: str = "", status: int = 200
+    request: Request, body: bytes, content_type: str, *, is_lasting: bool = True
 ) -> Response:
     """A response of compressed content.
 
-    tag: by which a browser asks whether what it has is still right; without one it is right for
-    good.
+    is_lasting: whether its address has a version, so that a browser need never ask again.
     """
     headers = {
-        "Cache-Control": "no-cache" if tag else _FOR_GOOD,
+        "Cache-Control": _FOR_GOOD if is_lasting else "no-store",
         "Vary": "Accept-Encoding",
         "X-Content-Type-Options": "nosniff",
     }
-    if tag and request.if_none_match.contains(tag):
-        known = headers | {"ETag": f'"{tag}"'}
-        return Response(status=304, headers=known, content_type=content_type)
-    if tag:
-        headers["ETag"] = f'"{tag}"'
     if "gzip" in request.headers.get("Accept-Encoding", ""):
         headers["Content-Encoding"] = "gzip"
     else:
         body = gzip.decompress(body)
-    return Response(body, status=status, headers=headers, content_type=content_type)
+    return Response(body, headers=headers, content_type=content_type)
 
 
 def refused(text: str, *, status: int) -> Response:

@@ -54,10 +54,11 @@ def test_answers_are_compressed_where_a_browser_takes_that(client):
     assert len(compressed.data) < len(plain.data) / 4
 
 
-def test_what_a_browser_has_is_not_sent_again(client):
-    tag = client.get(f"{BASE}/runs").headers["ETag"]
-    again = client.get(f"{BASE}/runs", headers={"If-None-Match": tag})
-    assert (again.status_code, again.data) == (304, b"")
+def test_answers_are_never_kept_by_browsers(client):
+    """They change with the runs, and each says by a stamp when it is worth asking again."""
+    answer = client.get(f"{BASE}/runs")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.json["stamp"]
 
 
 def test_what_is_not_there_is_said_as_json(client):
