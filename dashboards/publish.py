@@ -10,10 +10,10 @@ from pathlib import Path
 from opbench.dashboards import events, gate, hparams, pictures, power, scalars, text
 from opbench.dashboards.view import OpView, views
 from opbench.results.errors import RunFolderError
-from opbench.results.records import Record, RunInfo
-from opbench.results.records.anchors import anchor_times, without_anchors
+from opbench.results.records import RunInfo
+from opbench.results.records.anchors import without_anchors
 from opbench.results.records.output_paths import ensure_apart_from_runs
-from opbench.results.records.run_folder import RunFolder, runs_in, start_time
+from opbench.results.records.run_folder import RunFolder, start_time
 from opbench.results.regression.report import find_report
 
 
@@ -66,7 +66,7 @@ def publish_hparams(run: RunFolder, folder: Path) -> int:
     if folder.exists():
         raise RunFolderError(f"{folder} is there already; name a folder that isn't")
     wall_time = start_time(run.info) or time.time()
-    shown, left_out = hparams.entries(_views(run, run.records()), wall_time=wall_time)
+    shown, left_out = hparams.entries(_views(run), wall_time=wall_time)
     try:
         events.write(folder, shown, wall_time=wall_time)
     except OSError as error:
@@ -74,25 +74,19 @@ def publish_hparams(run: RunFolder, folder: Path) -> int:
     return left_out
 
 
-def _views(run: RunFolder, records: tuple[Record, ...]) -> tuple[OpView, ...]:
+def _views(run: RunFolder) -> tuple[OpView, ...]:
     """The material of a run's pages, by op."""
-    return views(without_anchors(records), rules=run.info.rules, ceilings=run.ceilings())
+    rules, ceilings = run.info.rules, run.ceilings()
+    return views(without_anchors(run.records()), rules=rules, ceilings=ceilings)
 
 
 def _entries(run: RunFolder, info: RunInfo) -> Iterator[events.Entry]:
     """The entries of all pages of a run."""
-    records = run.records()
-    ops = _views(run, records)
+    ops = _views(run)
     report = find_report(run)
     if report is not None:
         yield from gate.entries(report)
     yield from power.entries(run.calibrations())
     yield from text.entries(ops, run.profiles(), info, run.path)
     yield from pictures.entries(ops)
-    yield from scalars.entries(ops, anchor_times(records), place=_place(run))
-
-
-def _place(run: RunFolder) -> int:
-    """The place of a run among those of its folder, by when they began."""
-    ids = [folder.path.name for folder in runs_in(run.path.resolve().parent)]
-    return ids.index(run.path.resolve().name)
+    yield from scalars.entries(ops)

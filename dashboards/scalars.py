@@ -1,6 +1,7 @@
-"""The Scalars page: what the best contender of each case took, by the run's place in its folder.
+"""The Scalars page: of each case the ratio of the next contender to the best, round by round.
 
-A point of each run, so that several runs in one folder make a series.
+A ratio of blocks of one round is free of what slowed both down, so that it can be compared from run
+to run; a line that bends is a machine, or a contender, that changed during the race.
 """
 
 from __future__ import annotations
@@ -11,37 +12,29 @@ from collections.abc import Iterable, Iterator, Mapping
 from opbench.dashboards.events import PAGES, Entry, scalar
 from opbench.dashboards.labels import slug
 from opbench.dashboards.view import OpView
+from opbench.results.ranking.leaderboard import Board, samples_of
 from opbench.results.records import Case
-from opbench.results.records.anchors import AnchorTimes, nearest_anchor
 
-#: What TensorBoard's step stands for.
-_STEP = "The step is the place of the run among those of its folder, the oldest being 0."
 #: More charts than these are no overview; the first cases have one.
 MOST_CHARTS = 200
+#: TensorBoard leaves the extremes of a chart out of the picture: of fewer points nothing is left.
+_LEAST_POINTS = 3
 
 
-def entries(
-    views: Iterable[OpView], anchors: Mapping[tuple[str, int], AnchorTimes], *, place: int
-) -> Iterator[Entry]:
-    """A point for each case that has a best contender, at most MOST_CHARTS.
-
-    anchors: by device and threads; where there are none, times stand as they are. place: of the
-    run among others.
-    """
-    bests = [best for view in views for best in _bests(view)]
-    names = _names(case for case, _, _, _ in bests)
-    for case, contender, time_s, anchor in bests[:MOST_CHARTS]:
-        times = anchors.get((case.device, case.threads))
-        unit = "relative" if times else "time_us"
-        value = time_s / times.time_s(anchor) if times else time_s * 1e6
-        over = f"over that of {anchor} in the same run" if times else "in microseconds"
-        yield scalar(
-            PAGES,
-            f"{case.op}/{names[case]}/best_{unit}",
-            value,
-            step=place,
-            description=f"Median time of the best contender, here {contender}, {over}. {_STEP}",
-        )
+def entries(views: Iterable[OpView]) -> Iterator[Entry]:
+    """A line for each case with two contenders that met in three rounds, at most MOST_CHARTS."""
+    raced = [(view, board) for view in views for board in view.boards if _ratios(view, board)]
+    names = _names(board.case for _, board in raced)
+    for view, board in raced[:MOST_CHARTS]:
+        best, other = (row.contender for row in board.measured[:2])
+        for step, ratio in enumerate(_ratios(view, board)):
+            yield scalar(
+                PAGES,
+                f"{board.case.op}/{names[board.case]}/next_over_best",
+                ratio,
+                step=step,
+                description=f"Time of {other} over that of {best}. The step is the round.",
+            )
 
 
 def run_of(contender: str) -> str:
@@ -52,12 +45,16 @@ def run_of(contender: str) -> str:
     return f"contenders/{slug(contender)}"
 
 
-def _bests(view: OpView) -> Iterator[tuple[Case, str, float, str]]:
-    """Of each case the best contender, its time, and the anchor of its kind."""
-    for board in view.boards:
-        for row in board.measured[:1]:
-            measured = view.measured[board.case, row.contender]
-            yield board.case, row.contender, row.time_s or 0.0, nearest_anchor(measured)
+def _ratios(view: OpView, board: Board) -> list[float]:
+    """The ratio of the next to the best in each round that both have; none of too few rounds."""
+    if len(board.measured) < 2:
+        return []
+    best, other = (
+        samples_of(view.measured[board.case, row.contender], row.contender)
+        for row in board.measured[:2]
+    )
+    ratios = [other[key] / best[key] for key in best if key in other]
+    return ratios if len(ratios) >= _LEAST_POINTS else []
 
 
 def _names(cases: Iterable[Case]) -> Mapping[Case, str]:

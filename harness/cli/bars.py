@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: The least factor that a scale spans, so that noise doesn't look like differences.
 _SPAN = 1.1
+#: How far below 1 a scale goes: an interval of few rounds must not squeeze the others.
+_FARTHEST = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +66,10 @@ class Scale:
 
 
 def scale_of(ratios: Sequence[Interval | None]) -> Scale:
-    """The scale on which all known ends of the ratios have a place."""
+    """The scale on which the known ends of the ratios have a place, as far as they aren't wild."""
     known = [end for r in ratios if r is not None for end in (r.low, r.value, r.high)]
     finite = [1.0, *(end for end in known if 0 < end < math.inf)]
-    low, high = min(finite), max(finite)
+    low, high = max(min(finite), 1 / _FARTHEST), max(finite)
     return Scale(low, max(high, low * _SPAN))
 
 
@@ -79,7 +81,7 @@ def bar(ratio: Interval | None, scale: Scale, width: int, marks: Marks) -> str:
         return "".join(cells)
     low, high = scale.place(ratio.low, width), scale.place(ratio.high, width)
     cells[low : high + 1] = marks.line * (high + 1 - low)
-    cells[low] = marks.low if ratio.low > 0 else marks.open_low
+    cells[low] = marks.low if ratio.low >= scale.low else marks.open_low
     cells[high] = marks.high if math.isfinite(ratio.high) else marks.open_high
     cells[scale.place(ratio.value, width)] = marks.value
     return "".join(cells)

@@ -46,8 +46,9 @@ def test_no_tab_that_tensorboard_offers_is_empty(tmp_path, number):
         assert shown.content, tab
         assert shown.ticked >= number, tab
     assert any("index_add" in text and "tied with best" in text for text in seen["text"].content)
-    # The best is a point of each chart; outliers, which TensorBoard leaves out, there are none.
-    assert len(seen["scalars"].content) >= min(number, 4)
+    inside = [float(share) for share in seen["scalars"].content]
+    assert len(inside) >= number
+    assert min(inside) > 0.5
 
 
 def test_pictures_are_drawn_large_enough_to_be_read(tmp_path):

@@ -17,7 +17,6 @@ from opbench.dashboards.publish import is_published, publish, publish_hparams
 from opbench.results.errors import RunFolderError
 from opbench.results.ranking.leaderboard import boards
 from opbench.results.records import run_folder
-from opbench.results.records.anchors import ANCHORS
 from tests.results.examples import case, info, make_run, measured, record, records
 
 
@@ -48,33 +47,33 @@ def of_plugin(published, plugin):
     return {key: values for key, (name, values) in published.items() if name == plugin}
 
 
-def test_a_point_for_the_best_of_each_case_at_the_place_of_the_run(tmp_path):
-    late = dataclasses.replace(info("late"), created="2026-02-02T03:04:05+00:00")
-    runs = [make_run(tmp_path), run_folder.create(tmp_path, late, records())]
-    tag = "patch_pooling/small normal float32 forward/best_time_us"
+def test_the_ratio_of_the_next_to_the_best_is_a_line_over_the_rounds(published):
+    scalars = of_plugin(published, "scalars")
+    assert len(scalars) == sum(len(board.measured) > 1 for board in boards(records()))
 
-    for place, run in enumerate(runs):
-        found = of_plugin(read(publish(run)), "scalars")
-        assert len(found) == sum(bool(board.measured) for board in boards(records()))
-        ((step, value),) = found[".", tag]
-        assert step == place
-        best = boards(records())[0].measured[0]
-        assert float(tensor_util.make_ndarray(value.tensor)) == pytest.approx(best.time_s * 1e6)
-        assert best.contender in value.metadata.summary_description
+    points = scalars[".", "patch_pooling/small normal float32 forward/next_over_best"]
+    assert [step for step, _ in points] == list(range(40))
+    found = [float(tensor_util.make_ndarray(value.tensor)) for _, value in points]
+    best, other = (
+        next(r.outcome for r in records() if r.contender == row.contender)
+        for row in boards(records())[0].measured[:2]
+    )
+    pairs = zip(other.samples_s, best.samples_s, strict=True)
+    assert found == pytest.approx([slow / fast for slow, fast in pairs])
+    assert "segment_reduce over that of index_add" in points[0][1].metadata.summary_description
 
 
-def test_times_stand_over_those_of_the_anchors_where_there_are_any(tmp_path):
-    anchors = [
-        record("torch", measured(2e-4, range(9), noise=0, drift=0), case(op=name, axes=()))
-        for name in ANCHORS
-    ]
-    timed = record("a", measured(1e-4, range(9), noise=0, drift=0))
-    run = run_folder.create(tmp_path, info(), [*anchors, timed])
+def test_too_few_rounds_to_be_drawn_have_no_line(tmp_path):
+    jobs = [record(name, measured(1e-4, range(2))) for name in "ab"]
+    jobs += [record("a", on=case(shape="alone"))]
+    published = read(publish(run_folder.create(tmp_path, info(), jobs)))
+    assert of_plugin(published, "scalars") == {}
 
-    ((_, tag),) = of_plugin(read(publish(run)), "scalars")
-    ((_, value),) = of_plugin(read(run.tensorboard), "scalars")[".", tag]
-    assert tag == "patch_pooling/small normal float32 forward/best_relative"
-    assert float(tensor_util.make_ndarray(value.tensor)) == pytest.approx(0.5)
+
+def test_cases_that_are_called_alike_have_lines_of_their_own(tmp_path):
+    jobs = [record(n, measured(), case(threads=t)) for n in "ab" for t in (1, 2)]
+    found = of_plugin(read(publish(run_folder.create(tmp_path, info(), jobs))), "scalars")
+    assert len(found) == 2
 
 
 def test_a_run_is_one_folder_of_the_log_and_few_files(published, run):

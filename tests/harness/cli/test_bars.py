@@ -33,6 +33,13 @@ def test_an_end_that_is_not_known_is_open():
     assert bar(Interval(1.0, 0.0, math.inf), scale, 9, LINES) == "◂───●───▸"
 
 
+def test_an_end_far_below_1_is_beyond_the_scale():
+    ratio = Interval(1.0, 0.001, 10.0)
+    scale = scale_of([ratio])
+    assert scale.low == pytest.approx(0.1)
+    assert bar(ratio, scale, 9, LINES) == "◂───●───┤"
+
+
 def test_noise_alone_does_not_fill_the_scale():
     scale = scale_of([Interval(1.001, 1.0, 1.002)])
     assert scale.high == pytest.approx(1.1)
