@@ -41,19 +41,30 @@ class Answers:
     log: LogFolder
     _kept: OrderedDict[object, bytes] = field(default_factory=OrderedDict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    #: Held while an answer is made, by route: many pages that ask for the same would all compute
+    #: it, and the list of runs doesn't wait for a leaderboard.
+    _making: Mapping[str, threading.Lock] = field(
+        default_factory=lambda: {route: threading.Lock() for route in MODULES}, init=False
+    )
 
     def of(self, route: str, query: Query) -> bytes:
         """The answer to a query, as compressed JSON. Raises OpbenchError where there is none."""
         parameters = tuple((name, tuple(values)) for name, values in sorted(query.items()))
         key = (route, parameters, self.log.listing().stamp)
-        # One at a time: many pages that ask for the same would all compute it.
+        with self._making[route]:
+            answer = self._kept.get(key)
+            if answer is None:
+                answer = _answer(route, self.log, query)
+            self._keep(key, answer)
+            return answer
+
+    def _keep(self, key: object, answer: bytes) -> None:
+        """Keep an answer as the one that was given last."""
         with self._lock:
-            if key not in self._kept:
-                self._kept[key] = _answer(route, self.log, query)
+            self._kept[key] = answer
             self._kept.move_to_end(key)
             while len(self._kept) > _MOST_KEPT:
                 self._kept.popitem(last=False)
-            return self._kept[key]
 
 
 def finite(value: float | None, *, digits: int = 5) -> float | None:

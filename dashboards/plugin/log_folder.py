@@ -49,6 +49,8 @@ class LogFolder:
     _listing: Listing = field(default=Listing((), ()), init=False)
     _listed_s: float = field(default=0.0, init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
+    #: Held while a run is decoded, which takes long: the list of runs doesn't wait for it.
+    _reading: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def listing(self) -> Listing:
         """The runs that are there now, or were a second ago."""
@@ -68,7 +70,7 @@ class LogFolder:
         place = next((p for p in self.listing().places if p.id == run_id), None)
         if place is None:
             raise SelectionError(f"there is no run {run_id[:200]!r} in the log directory")
-        with self._lock:
+        with self._reading:
             return self._read(place)
 
     @property

@@ -51,8 +51,10 @@ export function columnsOf(rows, shown) {
 function fitted(rows, columns) {
   return columns.map((column) => {
     if (!column.isText) return column;
+    // A name may have the mark of a footnote behind it.
+    const mark = column.name === "contender" ? 14 : 0;
     const longest = rows.reduce((most, row) => Math.max(most, (column.value(row) ?? "").length), 0);
-    return { ...column, width: Math.min(Math.max(70, 18 + 7.3 * longest), 1.6 * column.width) };
+    return { ...column, width: Math.min(Math.max(70, 18 + mark + 7.3 * longest), 1.6 * column.width) };
   });
 }
 

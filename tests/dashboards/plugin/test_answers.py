@@ -3,14 +3,17 @@
 import gzip
 import importlib
 import math
+import threading
 
 import pytest
 
 from opbench.dashboards.plugin import log_folder
 from opbench.dashboards.plugin.answers import Answers, finite
 from opbench.dashboards.plugin.log_folder import LogFolder
+from opbench.dashboards.plugin.read_run import ReadRun
 from opbench.dashboards.plugin.routes import MODULES
 from opbench.results.errors import SelectionError
+from tests.harness.processes import PATIENCE
 from tests.results.examples import make_run, record
 
 
@@ -28,6 +31,32 @@ def test_an_answer_is_made_again_when_a_run_has_changed(tmp_path, answers):
     again = answers.of("/leaderboard", {})
     assert b"newcomer" not in gzip.decompress(first)
     assert b"newcomer" in gzip.decompress(again)
+
+
+def test_the_list_of_runs_does_not_wait_for_a_leaderboard(tmp_path, answers, monkeypatch):
+    make_run(tmp_path)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def boards(run):
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        return ()
+
+    monkeypatch.setattr(ReadRun, "boards", boards)
+    thread = threading.Thread(target=answers.of, args=("/leaderboard", {}))
+    thread.start()
+    try:
+        assert begun.wait(PATIENCE)
+        assert b"example" in gzip.decompress(answers.of("/runs", {}))
+    finally:
+        go_on.set()
+        thread.join()
+
+
+def test_the_list_of_runs_does_not_wait_for_a_run_to_be_decoded(tmp_path, answers):
+    make_run(tmp_path)
+    with answers.log._reading:
+        assert b"example" in gzip.decompress(answers.of("/runs", {}))
 
 
 def test_what_is_not_there_is_an_error(answers):
