@@ -38,6 +38,7 @@ def test_marks_lie_under_the_measured_roofs(stocked, tmp_path):
 def test_what_is_left_of_the_ceiling_is_in_the_table(stocked):
     frame = stocked.open(view="roofline", run="crossing")
     first = frame.locator(".grid-row").first
+    first.wait_for()
     reached = float(first.locator('[data-column="share"]').inner_text().split("%")[0])
     left = float(first.locator('[data-column="left"]').inner_text().removesuffix("%"))
     assert abs(reached + left - 100) < 1
