@@ -150,8 +150,9 @@ def test_a_run_that_grows_is_shown_as_it_grows(real, real_run):
         RunFolder(real_run).append(record("newcomer"))
         expect(frame.locator(".count")).to_have_text("1 of 17 rows", timeout=30_000)
     finally:
-        # The other tests see the run as it was.
         os.truncate(real_run / "records.jsonl", size)
+    # The other tests see the run as it was.
+    expect(frame.locator(".count")).to_have_text("0 of 16 rows", timeout=30_000)
 
 
 @pytest.mark.parametrize("dark", [False, True])
