@@ -38,4 +38,5 @@ def _simplest(checked: Iterable[Checked]) -> list[Checked]:
 
 
 def _size(item: Checked) -> int:
+    """The product of the axes of a check's case: about how many numbers a person has to read."""
     return math.prod(size for _, size in item.case.axes if isinstance(size, int))

@@ -57,6 +57,7 @@ def _elements_made(func: Any, args: tuple[Any, ...]) -> int:
 
 
 def _ensure_within(cost: Cost, most: Cost) -> None:
+    """Raise UnsupportedError where a call takes more work than the most that is done."""
     if cost.flops > most.flops or cost.bytes > most.bytes:
         raise UnsupportedError(f"too much work: {cost.flops:.1e} FLOP, {cost.bytes:.1e} B")
 

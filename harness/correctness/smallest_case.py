@@ -15,6 +15,10 @@ MOST_TRIES = 60
 def smallest_case(op: Op, case: Case, fails: Callable[[Case], bool]) -> Case:
     """A case like `case` that is no simpler without the failure: plainer first, then smaller.
 
+        smallest_case(op, case, lambda smaller: dict(smaller.axes)["N"] > 5)
+
+    has N=6, every other axis 1, contiguous inputs of the op's first kind.
+
     fails: whether the contender fails on a case in the same way; it doesn't where there is no such
         case. It is asked 60 times at most.
     """

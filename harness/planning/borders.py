@@ -65,6 +65,7 @@ def _shapes_of_size(op: Op, size: int, dtype: str) -> Iterator[tuple[str, Shape]
 
 
 def _shapes(op: Op) -> Iterator[Shape]:
+    """All shapes that an op declares, those that are only checked first."""
     for grid in (op.edge, op.quick, op.full):
         yield from grid.values()
 
