@@ -216,10 +216,7 @@ def _literal(value: Any) -> str:
 
 
 def _elements(tensor: Tensor) -> str:
-    """The elements of a tensor as a list, in order.
-
-    Raises UnsupportedError where nobody would read so many.
-    """
+    """The elements of a tensor as a list. Raises UnsupportedError where nobody would read it."""
     if tensor.numel() > MOST_ELEMENTS:
         raise UnsupportedError(f"a tensor of it has {tensor.numel()} elements")
     return str(tensor.detach().flatten().tolist())
