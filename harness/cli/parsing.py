@@ -97,7 +97,8 @@ class Join(argparse.Action):
     ) -> None:
         """Add the names to those that were given before. Raises ArgumentError for empty ones."""
         try:
-            more = names(values)
+            # Of `--impl=--` argparse makes a list of nothing.
+            more = names(values if isinstance(values, str) else "")
         except argparse.ArgumentTypeError as error:
             raise argparse.ArgumentError(self, str(error)) from error
         before = getattr(namespace, self.dest)

@@ -74,6 +74,11 @@ def test_names_of_repeated_options_add_up_where_runs_are_read():
     assert words("run", "--load", "a.py", "--load", "b.py").load == ["a.py", "b.py"]
 
 
+@pytest.mark.parametrize("option", ["--impl", "--columns"])
+def test_two_dashes_are_no_names(option, capsys):
+    assert "give names by commas" in refused(capsys, "run", f"{option}=--")
+
+
 def test_an_expression_is_not_given_twice(capsys):
     assert "`and` or `or`" in refused(capsys, "run", "-k", "a", "-k", "b")
     assert words("run", "-k", "a", "-k", "a").expression == "a"
