@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> Exit:
     if args.run and is_history(Path(args.run)):
         folder, page = Path(args.run), "scalars"
     else:
-        folder, page = recorded(args.run).path, "text"
+        folder, page = recorded(args.run).path, "opbench"
     with serve(folder, host=args.host, port=args.port) as server:
         print(f"TensorBoard: {server.page(page)}\nCtrl-C ends it", flush=True)
         server.wait()
