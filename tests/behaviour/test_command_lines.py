@@ -181,6 +181,7 @@ VERBS = {
     "publish": (["runs/one"], []),
     "dashboard": (["runs/one"], ["--host", "--port"]),
     "export": (["runs/one"], ["--format", "--by", "-o"]),
+    "report": (["runs/one", "runs/torn"], ["-o"]),
     "import": (["benchmarks.json", "text"], ["--contender"]),
 }
 #: Verbs that would measure, or serve, for long; each gets a word that is refused before.
