@@ -1,7 +1,7 @@
 """What the views ask, of given runs: asked before, so that a report can answer.
 
-Where views offer more than a report can hold, every pair of runs say, the nearest are asked. What is
-asked first is what is there in a report that is full: the views as they come up, then what they
+Where views offer more than a report can hold, every pair of runs say, the nearest are asked. What
+is asked first is what is there in a report that is full: the views as they come up, then what they
 show of another op, axis or pair.
 """
 
