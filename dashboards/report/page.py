@@ -7,7 +7,6 @@ server, and `static/start.js` for what TensorBoard does.
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
 import shlex
@@ -61,12 +60,10 @@ def _contents(collected: Collected) -> dict[str, object]:
     files = static_files()
     if CHARTS not in files.files:
         raise OpbenchError("a report needs plotly: pip install plotly")
-    # Once a report, so that it may take its time.
-    library = gzip.compress(files.files[CHARTS].path.read_bytes(), compresslevel=9, mtime=0)
     return {
         "imports": addresses(files),
         "charts": module_name(CHARTS),
-        "library": _as_text(library),
+        "library": _as_text(files.compressed(CHARTS)),
         "tags": collected.tags,
         "bodies": {tag: _as_text(body) for tag, body in collected.bodies.items()},
         "refusals": collected.refusals,
