@@ -1,17 +1,22 @@
 """The answers that a report holds, up to a size: of those that are alike, one.
 
-Answers stay compressed as the backend made them, each by itself, and the page unpacks those that
+Each answer is compressed by itself, and the page unpacks those that
 are looked at: a report with ten thousand rows opens as quickly as a small one.
 """
 
 from __future__ import annotations
 
 import gzip
+import hashlib
+import importlib
 import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from opbench.dashboards.plugin.answers import Answers
+from opbench.dashboards.plugin import data
+from opbench.dashboards.plugin.answers import Module
+from opbench.dashboards.plugin.log_folder import LogFolder
+from opbench.dashboards.plugin.routes import MODULES
 from opbench.results.errors import OpbenchError
 
 #: So much of a page all answers may take, in characters; the page itself has two million.
@@ -22,7 +27,7 @@ MOST = 5_700_000
 class Collected:
     """What was answered, to be asked for again without the runs."""
 
-    answers: Answers
+    log: LogFolder
     #: So many characters of a page the answers may take.
     most: int = MOST
     #: By question, the tag of its answer.
@@ -37,34 +42,38 @@ class Collected:
 
     def ask(self, route: str, **parameters: str) -> dict[str, Any]:
         """The answer to a question, which is kept; an empty one where there is none."""
+        module: Module = importlib.import_module(f"{data.__name__}.{MODULES[f'/{route}']}")
         try:
-            query = {name: [value] for name, value in parameters.items()}
-            answer = self.answers.of(f"/{route}", query)
+            found = module.answer(self.log, {name: [value] for name, value in parameters.items()})
         except OpbenchError as error:
             key, text = question(route, parameters), str(error)
             if self._take(len(json.dumps([key, text]))):
                 self.refusals[key] = text
             return {}
-        self.put(route, parameters, answer.body, answer.tag)
-        found: dict[str, Any] = json.loads(gzip.decompress(answer.body))
+        self.put(route, parameters, found)
         return found
 
-    def put(self, route: str, parameters: dict[str, str], body: bytes, tag: str) -> None:
-        """Keep an answer, unless the report would be too large with it.
-
-        tag: the same for the same body, which is held once.
-        """
-        key = question(route, parameters)
-        size = len(json.dumps([key, tag])) + (0 if tag in self.bodies else _as_text(body))
-        if self._take(size):
+    def put(self, route: str, parameters: dict[str, str], answer: object) -> None:
+        """Keep an answer, unless the report would be too large with it."""
+        text = json.dumps(answer, allow_nan=False, separators=(",", ":"))
+        body = gzip.compress(text.encode(), mtime=0)
+        tag = hashlib.sha256(body).hexdigest()[:20]
+        size = 0 if tag in self.bodies else _as_text(body)
+        if self._tag(question(route, parameters), tag, size):
             self.bodies[tag] = body
-            self.tags[key] = tag
 
     def repeat(self, route: str, given: dict[str, str], **more: str) -> None:
         """Let a question with more parameters have the answer of the one without them."""
         tag = self.tags.get(question(route, given))
         if tag is not None:
-            self.put(route, given | more, self.bodies[tag], tag)
+            self._tag(question(route, given | more), tag, 0)
+
+    def _tag(self, key: str, tag: str, size: int) -> bool:
+        """Whether there was room for a question with an answer of some size; it is noted then."""
+        fits = self._take(len(json.dumps([key, tag])) + size)
+        if fits:
+            self.tags[key] = tag
+        return fits
 
     def _take(self, size: int) -> bool:
         """Whether there is room for so much more, which then is taken."""

@@ -67,7 +67,7 @@ def _contents(collected: Collected) -> dict[str, object]:
         "tags": collected.tags,
         "bodies": {tag: _as_text(body) for tag, body in collected.bodies.items()},
         "refusals": collected.refusals,
-        "elsewhere": f"tensorboard --logdir {shlex.quote(collected.answers.log.logdir)}",
+        "elsewhere": f"tensorboard --logdir {shlex.quote(collected.log.logdir)}",
     }
 
 

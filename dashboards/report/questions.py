@@ -7,9 +7,6 @@ show of another op, axis or pair.
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -90,14 +87,12 @@ def _ask_profiles(collected: Collected, runs: Sequence[_Run]) -> None:
     collected.ask("profiles")
     for run in runs:
         collected.ask("profiles", run=run["id"])
-    known = known_profiles(collected.answers.log, {})
+    known = known_profiles(collected.log, {})
     for profile in known:
         collected.ask("profile", profile=profile.id)
     for first, second in _pairs(known):
-        text = json.dumps(changes(first, second), allow_nan=False, separators=(",", ":"))
-        body = gzip.compress(text.encode(), mtime=0)
-        tag = hashlib.sha256(body).hexdigest()[:20]
-        collected.put("changes", {"profile": first.id, "other": second.id}, body, tag)
+        pair = {"profile": first.id, "other": second.id}
+        collected.put("changes", pair, changes(first, second))
 
 
 def _pairs(known: Sequence[KnownProfile]) -> Iterator[tuple[KnownProfile, KnownProfile]]:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from opbench.dashboards.plugin.answers import Answers
 from opbench.dashboards.report.collected import Collected
 from opbench.dashboards.report.named_runs import log_of
 from opbench.dashboards.report.page import page
@@ -40,7 +39,7 @@ def write_report(runs: Sequence[RunFolder], target: Path) -> Written:
         if next(run.lines(), None) is None:
             raise NothingRecordedError(f"nothing was recorded in {run.path}")
     with output_file(target):
-        collected = Collected(Answers(log_of(runs)))
+        collected = Collected(log_of(runs))
         ask_all(collected)
         content = page(collected).encode()
         _replace(target, content)

@@ -1,6 +1,5 @@
 """What the views may ask is asked before."""
 
-from opbench.dashboards.plugin.answers import Answers
 from opbench.dashboards.plugin.routes import MODULES
 from opbench.dashboards.report.collected import Collected
 from opbench.dashboards.report.named_runs import log_of
@@ -11,7 +10,7 @@ from tests.results.gates import make_gate
 
 
 def everything(*runs):
-    collected = Collected(Answers(log_of(runs)))
+    collected = Collected(log_of(runs))
     ask_all(collected)
     return collected
 
