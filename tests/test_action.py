@@ -112,6 +112,25 @@ def test_the_run_lies_outside_of_the_checkout_and_the_summary_is_shown(runner):
     assert git(runner.checkout, "status", "--porcelain") == ""
 
 
+def test_a_report_lies_beside_the_run(runner):
+    compared(runner)
+    runner.environment["ORDERS"] = json.dumps({"code": 0, "run": False, "summary": False})
+    assert runner.step("Draw the report").returncode == 0
+
+    words = parsers()[0].parse_args(runner.words)
+    assert (words.verb, words.runs) == ("report", [runner.outputs["steps.gate.outputs.run"]])
+    assert Path(words.output).parent == Path(runner.outputs["steps.gate.outputs.out"])
+
+
+def test_a_report_that_fails_changes_no_verdict(runner):
+    compared(runner)
+    runner.environment["ORDERS"] = json.dumps({"code": 6, "run": False, "summary": False})
+    done = runner.step("Draw the report")
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("::warning title=opbench gate::there is no report")
+
+
 @pytest.mark.parametrize(
     ("code", "reported"),
     [

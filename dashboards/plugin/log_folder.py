@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +45,8 @@ class LogFolder:
 
     #: As TensorBoard was given it; "" where it wasn't.
     logdir: str
+    #: Finds the runs below a log directory.
+    find: Callable[[str], Listing] = runs_below
     _known: OrderedDict[str, _Known] = field(default_factory=OrderedDict, init=False)
     _summarised: dict[str, _Summarised] = field(default_factory=dict, init=False)
     _listing: Listing = field(default=Listing((), ()), init=False)
@@ -56,7 +59,7 @@ class LogFolder:
         """The runs that are there now, or were a second ago."""
         with self._lock:
             if not self._listed_s or time.monotonic() - self._listed_s >= _FRESH_S:
-                self._listing = runs_below(self.logdir)
+                self._listing = self.find(self.logdir)
                 self._listed_s = time.monotonic()
             return self._listing
 

@@ -58,9 +58,14 @@ def runs_below(logdir: str) -> Listing:
             faults.append(f"more than {_MOST_FOLDERS} folders: the others were not looked into")
             break
         if _is_run(folder):
-            status = (_status(folder / "run.json"), _status(folder / "records.jsonl"))
-            places.append(RunPlace(_id(folder, root), folder, status))
+            places.append(place_of(folder, root))
     return Listing(tuple(sorted(places, key=lambda place: place.id)), tuple(faults))
+
+
+def place_of(folder: Path, root: Path) -> RunPlace:
+    """The place of a run that lies below `root`."""
+    status = (_status(folder / "run.json"), _status(folder / "records.jsonl"))
+    return RunPlace(_id(folder, root), folder, status)
 
 
 def _folders(root: Path, faults: list[str]) -> Iterator[Path]:

@@ -18,7 +18,7 @@ _FOLDER = Path(__file__).parent / "static"
 #: The types that are sent, by the ends of names.
 _TYPES = {".js": "text/javascript", ".css": "text/css"}
 #: The charting library's name among the files.
-_CHARTS = "plotly.min.js"
+CHARTS = "plotly.min.js"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def static_files() -> StaticFiles:
     charts = _charting_library()
     if charts is not None:
         state.update(metadata.version("plotly").encode())
-        files[_CHARTS] = StaticFile(charts, _TYPES[".js"])
+        files[CHARTS] = StaticFile(charts, _TYPES[".js"])
     return StaticFiles(files, state.hexdigest()[:12])
 
 
@@ -72,5 +72,5 @@ def _charting_library() -> Path | None:
     spec = importlib.util.find_spec("plotly")
     if spec is None or not spec.origin:
         return None
-    path = Path(spec.origin).parent / "package_data" / _CHARTS
+    path = Path(spec.origin).parent / "package_data" / CHARTS
     return path if path.is_file() else None

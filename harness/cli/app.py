@@ -30,6 +30,7 @@ from opbench.harness.cli.commands import (
     import_,
     profile,
     publish,
+    report,
     run,
     show,
 )
@@ -86,6 +87,7 @@ _VERBS: dict[str, _Verb] = {
     "history": history,
     "publish": publish,
     "dashboard": dashboard,
+    "report": report,
     "export": export,
     "import": import_,
 }

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from opbench.results.errors import RunFolderError
-from opbench.results.records.output_paths import ensure_apart_from_runs
+from opbench.results.records.output_paths import output_file
 
 #: The formats that are a table: a row per job or per sample. The others always hold all of a run.
 _TABLES = ("csv", "json", "parquet")
@@ -32,29 +30,10 @@ def _lazy(name: str) -> Export:
     def export(run: str | Path, target: Path, *, by: str = "job") -> None:
         module: Any = importlib.import_module(f"opbench.results.formats.{name.replace('-', '_')}")
         options = {"by": by} if name in _TABLES else {}
-        _write(partial(module.export, run, target, **options), target)
+        with output_file(target):
+            module.export(run, target, **options)
 
     return export
-
-
-def _write(export: Callable[[], None], target: Path) -> None:
-    """Call `export`, which writes `target`.
-
-    Raises RunFolderError, saying what to do, where `target` can't be written or is a run's file.
-    """
-    try:
-        if target.is_dir():
-            raise RunFolderError(f"{target} is a folder; name a file in it")
-        if not target.parent.is_dir():
-            raise RunFolderError(
-                f"there is no folder {target.parent}; make it, or name another file"
-            )
-        ensure_apart_from_runs(target)
-        export()
-    except OSError as error:
-        raise RunFolderError(
-            f"{target} cannot be written: {error.strerror or error}; name another file"
-        ) from error
 
 
 #: The exports by the names of their formats.

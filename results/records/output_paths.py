@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from opbench.results.errors import RunFolderError
@@ -52,6 +53,27 @@ def ensure_apart_from_runs(target: Path) -> None:
             f"{target} has other names (hard links), whose file would be overwritten too; name "
             "another file"
         )
+
+
+@contextmanager
+def output_file(target: Path) -> Iterator[None]:
+    """Around what writes the file `target`.
+
+    Raises RunFolderError, saying what to do, where it can't be written or is a run's file.
+    """
+    try:
+        if target.is_dir():
+            raise RunFolderError(f"{target} is a folder; name a file in it")
+        if not target.parent.is_dir():
+            raise RunFolderError(
+                f"there is no folder {target.parent}; make it, or name another file"
+            )
+        ensure_apart_from_runs(target)
+        yield
+    except OSError as error:
+        raise RunFolderError(
+            f"{target} cannot be written: {error.strerror or error}; name another file"
+        ) from error
 
 
 def ignore_in_git(folder: Path) -> None:

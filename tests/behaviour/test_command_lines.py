@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from tests.places import LOADED
 CODES = {int(code) for code in Exit}
 #: Where the commands may write: what was asked for, what is kept of the machine, what is published.
 PUBLISHED = ("runs/one/tensorboard", "runs/torn/tensorboard", "runs/history")
+OUTPUTS = {"-o", "--output", "--markdown", "--plot", "--summary"}
 WRITABLE = tuple(f"home/{name}" for name in ("out", "cache", *PUBLISHED))
 
 #: Words that stand for a value, good and bad, of any option.
@@ -181,6 +183,7 @@ VERBS = {
     "publish": (["runs/one"], []),
     "dashboard": (["runs/one"], ["--host", "--port"]),
     "export": (["runs/one"], ["--format", "--by", "-o"]),
+    "report": (["runs/one", "runs/torn"], ["-o"]),
     "import": (["benchmarks.json", "text"], ["--contender"]),
 }
 #: Verbs that would measure, or serve, for long; each gets a word that is refused before.
@@ -280,10 +283,28 @@ def contents(root):
     }
 
 
+def outputs(words):
+    """What a command line names as its outputs, from the folder above; no file of a run."""
+    for word, following in pairwise([*words, ""]):
+        name, _, value = word.partition("=")
+        if name in OUTPUTS:
+            path = os.path.normpath(Path("home", value or following))
+            if not f"{path}/".startswith("home/runs/"):
+                yield path
+
+
 def judge(words, code, error, before, after):
     assert code in CODES, (words, code, error)
     assert "Traceback" not in error, (words, error)
-    assert after == before, words
+    changed = {path for path in {*before, *after} if before.get(path, 0) != after.get(path, 0)}
+    for output in outputs(words):
+        # Folders that it lies in may have been made for it.
+        changed = {
+            path
+            for path in changed
+            if not f"{output}/".startswith(f"{path}/") and not path.startswith(f"{output}/")
+        }
+    assert changed == set(), words
 
 
 @settings(

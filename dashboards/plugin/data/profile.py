@@ -25,11 +25,12 @@ def answer(log: LogFolder, query: Query) -> dict[str, Any]:
     if not query.get("other", [""])[-1]:
         return {"profiles": [_whole(first)], "changes": None}
     second = profile_named(log, query, "other")
-    found = difference(first.profile, second.profile)
-    return {
-        "profiles": [_whole(first), _whole(second)],
-        "changes": [_change(one) for one in found.operators],
-    }
+    return {"profiles": [_whole(first), _whole(second)], "changes": changes(first, second)}
+
+
+def changes(first: KnownProfile, second: KnownProfile) -> list[dict[str, Any]]:
+    """How the operators of a profile differ from those of another."""
+    return [_change(one) for one in difference(first.profile, second.profile).operators]
 
 
 def _whole(known: KnownProfile) -> dict[str, Any]:

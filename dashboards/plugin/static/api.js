@@ -3,6 +3,9 @@
 /** Where the backend is, whatever TensorBoard's own address: data/plugin/opbench/. */
 const BASE = new URL("../../", import.meta.url);
 
+/** The command that shows what a page leaves out; null, as this one has all of it. */
+export const ELSEWHERE = null;
+
 /**
  * The answer to a question, "runs" say. A parameter that is a list is asked with each of its values.
  * Throws an Error whose message is for people.

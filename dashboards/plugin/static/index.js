@@ -27,7 +27,7 @@
 // No view may set innerHTML; texts for plotly go through `escaped` of charts.js.
 
 import { hashOf, host, onAddress, parameters, setParameters } from "./address.js";
-import { ask } from "./api.js";
+import { ask, ELSEWHERE } from "./api.js";
 import { LIBRARY } from "./charts.js";
 import { choice, el, nothingYet } from "./dom.js";
 import * as format from "./format.js";
@@ -114,7 +114,7 @@ async function refresh() {
 async function draw(view, page) {
   if (!page.runs.length) {
     state.shown = null;
-    places.view.replaceChildren(nothingYet(...view.missing));
+    places.view.replaceChildren(nothingYet(...(ELSEWHERE ? ["No run in this report has any of that."] : view.missing)));
     return;
   }
   const shown = state.shown;

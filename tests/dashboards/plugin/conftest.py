@@ -2,19 +2,9 @@
 
 import pytest
 
-from tests.dashboards.browser import CHROME
-from tests.dashboards.plugin.served import browser, tensorboard, visit
+from tests.dashboards.plugin.served import tensorboard, visit
 from tests.dashboards.plugin.stock import stock
 from tests.results.examples import make_run
-
-
-def pytest_collection_modifyitems(items):
-    """Pages are looked at where there is a browser."""
-    if CHROME is None:
-        missing = pytest.mark.skip(reason="no chromium; install it, or name one in CHROME")
-        for item in items:
-            if "chromium" in getattr(item, "fixturenames", ()):
-                item.add_marker(missing)
 
 
 @pytest.fixture(scope="session")
@@ -31,13 +21,6 @@ def synthetic_url(tmp_path_factory):
     make_run(root)
     with tensorboard(root) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """A browser, started once a module."""
-    with browser() as one:
-        yield one
 
 
 @pytest.fixture

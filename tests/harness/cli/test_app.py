@@ -25,7 +25,17 @@ def test_help_names_every_verb_and_exit_code(capsys):
         main(["--help"])
     assert caught.value.code == 0
     text = capsys.readouterr().out
-    for word in ("list", "check", "run", "profile", "show", "publish", "dashboard", "export"):
+    for word in (
+        "list",
+        "check",
+        "run",
+        "profile",
+        "show",
+        "publish",
+        "dashboard",
+        "report",
+        "export",
+    ):
         assert word in text
     assert "history" in text
     assert "4  a contender gave a wrong result" in text
@@ -187,6 +197,7 @@ def test_nothing_measured_is_6(here):
         (["show", "nowhere"], "nowhere is not a run: it has no run.json"),
         (["show"], "there is no run in runs; make one with `opbench run`"),
         (["export", "nowhere", "--format", "csv", "-o", "x"], "nowhere is not a run"),
+        (["report", "nowhere", "-o", "x"], "nowhere is not a run"),
         (["publish", "nowhere"], "nowhere is not a run"),
     ],
 )

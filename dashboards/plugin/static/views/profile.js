@@ -1,6 +1,6 @@
 // Profile: the operators of one contender or of two, their traces as flame graphs, and their memory.
 
-import { addressOf } from "../api.js";
+import { addressOf, ELSEWHERE } from "../api.js";
 import { COLOURS, draw, escaped, look } from "../charts.js";
 import { choice, el, name as named } from "../dom.js";
 import * as format from "../format.js";
@@ -66,8 +66,6 @@ const nameOf = (one) => (one.side ? `${one.contender} (${one.side})` : one.conte
 /** The name, the sums and the trace of a profile. */
 function headOf(one, perfetto) {
   const sum = one.operators.reduce((total, row) => total + row.self_s, 0);
-  const trace = addressOf("trace", { profile: one.id });
-  const opened = perfetto ? `${addressOf(perfetto)}#!/?url=${encodeURIComponent(trace)}` : null;
   return el("section", { class: "panel head", "aria-label": "Profile" },
     el("h2", {}, named(one.op), " · ", named(nameOf(one)), " · ", named(one.label)),
     el("dl", { class: "facts" },
@@ -77,11 +75,20 @@ function headOf(one, perfetto) {
       fact("run", one.run)),
     one.fault
       ? el("p", { class: "failed" }, el("bdi", {}, one.fault))
-      : el("p", { class: "buttons" },
-        opened
-          ? el("a", { class: "button", href: opened, target: "_blank", rel: "noopener" }, "Open the trace in Perfetto")
-          : el("span", { class: "note" }, "Perfetto isn't installed. Do this, and start TensorBoard again: ", el("code", {}, INSTALL)),
-        el("a", { class: "button", href: trace, download: "" }, "Download the trace")));
+      : el("p", { class: "buttons" }, waysTo(one, perfetto)));
+}
+
+/** The ways to the trace of a profile. */
+function waysTo(one, perfetto) {
+  if (ELSEWHERE) return [el("span", { class: "note" }, "A report leaves traces out. Where it was written, this shows them: ", el("code", {}, ELSEWHERE))];
+  const trace = addressOf("trace", { profile: one.id });
+  const opened = perfetto ? `${addressOf(perfetto)}#!/?url=${encodeURIComponent(trace)}` : null;
+  return [
+    opened
+      ? el("a", { class: "button", href: opened, target: "_blank", rel: "noopener" }, "Open the trace in Perfetto")
+      : el("span", { class: "note" }, "Perfetto isn't installed. Do this, and start TensorBoard again: ", el("code", {}, INSTALL)),
+    el("a", { class: "button", href: trace, download: "" }, "Download the trace"),
+  ];
 }
 
 const fact = (term, text) => el("div", {}, el("dt", {}, term), el("dd", {}, el("bdi", {}, text)));
