@@ -24,8 +24,8 @@ PAGES = {
 EXAMPLES = ("README.md", "docs/declaring.md", "docs/measuring.md", "docs/reading.md")
 #: Files of the repository that a page's commands name otherwise than by their path.
 FILES = {
-    "README.md": {"tests/loaded": "tests/loaded"},
     "docs/benchmarks.md": {"benchmarks": "benchmarks"},
+    "docs/measuring.md": {"tests/loaded": "tests/loaded"},
     "docs/reading.md": {"tests/loaded/row_sum.py": "ops.py"},
 }
 #: Smaller numbers are of some of them: of a run, of a measurement.
