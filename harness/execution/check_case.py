@@ -21,7 +21,7 @@ from opbench.harness.correctness.affordable import ensure_affordable
 from opbench.harness.correctness.costs import cost_of
 from opbench.harness.correctness.own_tolerance import ensure_passes_itself
 from opbench.harness.correctness.reference import Reference, without_gradients
-from opbench.harness.declare import Impl
+from opbench.harness.declare import Impl, Op
 from opbench.harness.execution import process_state
 from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import TaintedError, reference_of, settings
@@ -67,7 +67,7 @@ class CaseChecker:
             if is_thorough(op, self._catalog.impl(case.op, name), case)
         }
         make = partial(self._reference, case, thorough=bool(thorough))
-        reference = _excused(case, catch("inputs", make))
+        reference = _excused(op, case, catch("inputs", make))
         if not isinstance(reference, Reference):
             for name in race.contenders:
                 observer.begin(name, "check")
@@ -81,7 +81,7 @@ class CaseChecker:
         for name in race.contenders:
             observer.begin(name, "check")
             function, verdict = self._check_contender(reference, name, thorough=name in thorough)
-            observer.done(name, _excused(case, verdict))
+            observer.done(name, _excused(op, case, verdict))
             if isinstance(verdict, Failed) and verdict.cause == "memory":
                 raise TaintedError(verdict.reason)
             if isinstance(verdict, Right) and callable(function):
@@ -134,9 +134,16 @@ class CaseChecker:
         return function_in_mode(reference.op, contender, function, reference.case.board)
 
 
-def _excused(case: Case, result: T) -> T | Unsupported:
-    """A result; Unsupported where memory ran out on sizes that nobody declared."""
-    if is_border(case) and isinstance(result, Failed) and result.cause == "memory":
+def _excused(op: Op, case: Case, result: T) -> T | Unsupported:
+    """A result; Unsupported for a failure that sizes which nobody declared may be the reason of.
+
+    Where memory runs out; and where the op can't tell whether it takes them, as it has no
+    `validate`, whatever is no wrong number.
+    """
+    if not is_border(case) or not isinstance(result, Failed | Wrong):
+        return result
+    is_memory = isinstance(result, Failed) and result.cause == "memory"
+    if is_memory or (op.validate is None and result.stage not in ("value", "gradient")):
         return Unsupported(REFUSED + result.reason)
     return result
 

@@ -60,6 +60,9 @@ def _shapes_of_size(op: Op, size: int, dtype: str) -> Iterator[tuple[str, Shape]
     for axis, declared in _sizes(op).items():
         step = math.gcd(*declared) or 1
         shape = {**small, axis: math.ceil(size / step) * step}
+        # A shorter axis may be too short for another one, which nothing would refuse.
+        if op.validate is None and size < int(small[axis]):
+            continue
         if _is_affordable(op, shape, dtype):
             yield f"{_PREFIX}{axis}_{size}", shape
 
@@ -98,8 +101,8 @@ def _small(op: Op) -> Shape:
         return 0 in sizes, sizes.count(1), math.prod(sizes)
 
     smallest = min(_shapes(op), key=rank)
-    # Which options go together with which sizes, only the op knows.
-    if set(smallest) & set(op.options):
+    # Which options, and without `validate` which sizes, go together, only the op knows.
+    if op.validate is None or set(smallest) & set(op.options):
         return smallest
     several = {
         axis: [size for size in sizes if size > 1 and isinstance(smallest[axis], int)]

@@ -22,6 +22,7 @@ def declared(**changed):
         "quick": {"small": {"R": 64, "N": 128}},
         "edge": {"odd": {"R": 3, "N": 40}, "one": {"R": 1, "N": 1}, "none": {"R": 0, "N": 5}},
         "cost": lambda R, N: Cost(R * N, R * N),
+        "validate": lambda x: None,
     }
     return Op(**{**fields, **changed})
 
@@ -46,6 +47,12 @@ def test_axis_that_is_always_even_stays_even():
     op = declared(quick={"small": {"R": 6, "N": 4}}, edge={"odd": {"R": 3, "N": 10}})
     assert {shape["N"] for shape in shapes(op).values()} == {2, 4, 34, 258, 1026, 65538}
     assert {shape["R"] for shape in shapes(op).values()} == {3, 33, 258, 1026, 65538}
+
+
+def test_op_that_cannot_refuse_sizes_has_longer_axes_beside_declared_ones_only():
+    found = shapes(declared(validate=None, edge={"odd": {"R": 3, "N": 40}}))
+    assert found["border_R_257"] == {"R": 257, "N": 40}
+    assert not any(shape["R"] < 3 or shape["N"] < 40 for shape in found.values())
 
 
 def test_options_stay_with_the_sizes_they_were_declared_with():
