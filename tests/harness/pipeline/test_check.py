@@ -56,7 +56,7 @@ def report(wrong_catalog):
         dtypes=("float32",),
         threads=1,
         # The smallest of the shapes that are timed will do.
-        expression="not wide and not blt and not per_token",
+        expression="not wide and not blt and not per_token and not border",
     )
     return check(wrong_catalog, plan_checks(wrong_catalog, selection))
 
