@@ -138,12 +138,13 @@ def _excused(op: Op, case: Case, result: T) -> T | Unsupported:
     """A result; Unsupported for a failure that sizes which nobody declared may be the reason of.
 
     Where memory runs out; and where the op can't tell whether it takes them, as it has no
-    `validate`, whatever is no wrong number.
+    `validate`, where a contender raises or returns something of another shape.
     """
     if not is_border(case) or not isinstance(result, Failed | Wrong):
         return result
     is_memory = isinstance(result, Failed) and result.cause == "memory"
-    if is_memory or (op.validate is None and result.stage not in ("value", "gradient")):
+    is_refusal = isinstance(result, Failed) or result.stage == "shape"
+    if is_memory or (op.validate is None and is_refusal):
         return Unsupported(REFUSED + result.reason)
     return result
 
