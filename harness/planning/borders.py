@@ -123,4 +123,7 @@ def _is_affordable(op: Op, shape: Shape, dtype: str) -> bool:
     # A size outside of the contract; a cost that never works is found with the declared shapes.
     except OpFaultError:
         return False
-    return bool(cost.flops <= MOST_WORK.flops and cost.bytes <= MOST_WORK.bytes)
+    # That it returns something else is found with the declared shapes, too.
+    return (
+        isinstance(cost, Cost) and cost.flops <= MOST_WORK.flops and cost.bytes <= MOST_WORK.bytes
+    )

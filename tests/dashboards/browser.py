@@ -130,7 +130,7 @@ def _ask(url: str):
 #: TensorBoard may draw a line outside of its chart, where nobody sees it. A line is drawn twice,
 #: smoothed and not.
 _IN_SIGHT = r"""lines => lines.map(line => {
-    const points = line.getAttribute('d').matchAll(/[-\d.e]+,([-\d.e]+)/g);
+    const points = (line.getAttribute('d') || '').matchAll(/[-\d.e]+,([-\d.e]+)/g);
     const heights = [...points].map(match => Number(match[1]));
     const whole = line.ownerSVGElement.clientHeight;
     return String(heights.filter(y => y >= 0 && y <= whole).length / heights.length);
@@ -142,6 +142,8 @@ def _seen(page: Page, tab: str) -> Seen:
     parts = page.locator(CONTENT[tab])
     # A symbol of a chart, or a table in a card that scrolls, may be there and out of sight.
     parts.first.wait_for(state="attached")
+    # Each card asks for its own.
+    page.wait_for_load_state("networkidle")
     for picture in page.locator("img:visible").all():
         page.wait_for_function("e => e.complete", arg=picture.element_handle())
     sizes = page.locator("img:visible").evaluate_all("es => es.map(e => [e.naturalWidth, e.width])")

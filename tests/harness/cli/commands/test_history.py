@@ -19,7 +19,8 @@ def runs(tmp_path_factory):
     return make_runs(root, times, bare=(0,))
 
 
-def test_the_series_of_an_op_and_where_it_changed(runs, capsys):
+def test_the_series_of_an_op_and_where_it_changed(runs, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     assert main(["history", "patch_pooling", "--runs", str(runs)]) == Exit.OK
     out, err = capsys.readouterr()
     assert "history · 20 runs" in out
