@@ -128,7 +128,8 @@ def _least(name: str, cells: Iterable[str], most: int, frame: Frame) -> int:
     """The least width of a text; of a name, as far as others leave room, one that distinguishes."""
     texts = set(cells) if name in _NAMES else set()
     width = min(most, max(_LEAST, frame.width // _PARTS.get(name, _PART)))
-    while width < min(most, frame.width // 3) and len(
+    # At 40 columns a time, a ratio and a verdict need 28.
+    while width < min(most, frame.width * 3 // 10) and len(
         {cut(text, width, middle=True) for text in texts}
     ) < len(texts):
         width += 1

@@ -1,7 +1,7 @@
 """Tables of any width and any names: a line a row, numbers whole."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -54,6 +54,7 @@ def test_no_line_is_wider_than_asked_and_no_row_is_folded(names, width):
 
 
 @given(st.lists(NAMES, min_size=1, max_size=6), WIDTHS)
+@example(["0000000000000", "0000000100000"], 40)
 def test_what_decides_is_there_and_numbers_are_whole(names, width):
     drawn = lines(table(names), shown(), Frame(width=width))
     for number in ("1.17 ms", "12.34x", "undecided"):
