@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from opbench.harness.correctness.caveats import Checked
-from opbench.results.errors import OpbenchError
+from opbench.results.errors import OpbenchError, VersionError
 from opbench.results.records import Failed, Wrong
 
 
@@ -22,6 +22,8 @@ def reproductions(modules: tuple[str, ...], checked: Iterable[Checked]) -> Itera
             continue
         try:
             yield call_in_subprocess(reproduce, modules, item.case, item.contender)
+        except VersionError:
+            yield f"# {title}: no program: its process ended\n"
         except OpbenchError as error:
             yield f"# {title}: no program: {error}\n"
 

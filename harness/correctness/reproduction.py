@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from opbench.harness.correctness.memory import clone
 from opbench.harness.correctness.oracle import Expected
 from opbench.harness.correctness.reference import Reference, call
 from opbench.harness.correctness.tolerance import Truth, largest_error, scaled_errors
@@ -130,7 +130,7 @@ def _is_off(
     """Whether a plain call on inputs gives other values, or fails."""
     tolerance = reference.op.tolerance[reference.case.dtype]
     try:
-        outputs = as_tuple(call(function, given.map(torch.clone)))
+        outputs = as_tuple(call(function, given.map(clone)))
         return any(
             output.shape != truth.value.shape
             or largest_error(scaled_errors(output.detach(), truth, tolerance)) > 1

@@ -30,8 +30,11 @@ _PREFIX = "border_"
 
 
 def is_border(case: Case) -> bool:
-    """Whether the shape of a case was chosen by rule."""
-    return case.shape.startswith(_PREFIX)
+    """Whether the shape of a case was chosen by rule; one that people call "border_case" wasn't."""
+    axis, _, size = case.shape.removeprefix(_PREFIX).rpartition("_")
+    return case.shape == f"{_PREFIX}{axis}_{size}" and (
+        axis in dict(case.axes) and size in map(str, BORDERS)
+    )
 
 
 def border_shapes(op: Op, *, dtype: str) -> dict[str, Shape]:

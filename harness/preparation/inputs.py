@@ -48,7 +48,11 @@ class Inputs:
     def equals(self, other: Inputs) -> bool:
         """Whether all values are the same; NaN is like nothing."""
         blank = torch.empty(0)
-        if self.map(lambda _: blank).values != other.map(lambda _: blank).values:
+        try:
+            if self.map(lambda _: blank).values != other.map(lambda _: blank).values:
+                return False
+        # Of an array, which nobody can call equal or not.
+        except ValueError:
             return False
         pairs = zip(self.tensors(), other.tensors(), strict=True)
         return all(a.dtype == b.dtype and torch.equal(a, b) for a, b in pairs)

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,11 +131,25 @@ def _ask(url: str):
 #: TensorBoard may draw a line outside of its chart, where nobody sees it. A line is drawn twice,
 #: smoothed and not.
 _IN_SIGHT = r"""lines => lines.map(line => {
-    const points = (line.getAttribute('d') || '').matchAll(/[-\d.e]+,([-\d.e]+)/g);
+    const points = line.getAttribute('d').matchAll(/[-\d.e]+,([-\d.e]+)/g);
     const heights = [...points].map(match => Number(match[1]));
     const whole = line.ownerSVGElement.clientHeight;
     return String(heights.filter(y => y >= 0 && y <= whole).length / heights.length);
 })"""
+
+
+#: A text that has come: each card asks for its own.
+_CARD = "tf-text-loader:visible:has(table)"
+
+
+def _texts(page: Page) -> int:
+    """How many texts are shown: two groups are open, and the first page of each holds twelve."""
+    runs = _ask(f"{page.url.partition('#')[0]}data/plugin/text/tags")
+    groups = Counter(tag.partition("/")[0] for tags in runs.values() for tag in tags)
+    return sum(min(12, groups[name]) for name in sorted(groups)[:2])
+
+
+_ARE_DRAWN = "lines => lines.every(line => (line.getAttribute('d') || '').includes(','))"
 
 
 def _seen(page: Page, tab: str) -> Seen:
@@ -142,8 +157,10 @@ def _seen(page: Page, tab: str) -> Seen:
     parts = page.locator(CONTENT[tab])
     # A symbol of a chart, or a table in a card that scrolls, may be there and out of sight.
     parts.first.wait_for(state="attached")
-    # Each card asks for its own.
-    page.wait_for_load_state("networkidle")
+    if tab == "text":
+        assert within(PATIENCE, lambda: page.locator(_CARD).count() >= _texts(page))
+    if tab == "scalars":
+        assert within(PATIENCE, lambda: parts.evaluate_all(_ARE_DRAWN))
     for picture in page.locator("img:visible").all():
         page.wait_for_function("e => e.complete", arg=picture.element_handle())
     sizes = page.locator("img:visible").evaluate_all("es => es.map(e => [e.naturalWidth, e.width])")

@@ -47,6 +47,13 @@ def wrong_as_if_packed(x, w, *, shift=0.0):
     return torch.as_strided(x, x.shape, (x.shape[1], 1)) * w + shift
 
 
+@impl("row_scale")
+def wrong_between_gaps(x, w, *, shift=0.0):
+    is_dense = x.is_contiguous() or x.t().is_contiguous()
+    seen = x if is_dense else torch.as_strided(x, x.shape, (x.shape[1], 1))
+    return seen * w + shift
+
+
 @impl("row_scale", name="wrong:four_rows")
 def more_than_three_rows(x, w, *, shift=0.0):
     if x.shape[0] > 3:

@@ -13,6 +13,7 @@ from opbench.harness.cli.output import complain, plain, print_json
 from opbench.harness.cli.terminal import progress
 from opbench.harness.cli.workers import supervisors
 from opbench.harness.system.cores import usable_cores
+from opbench.results.errors import SelectionError
 
 HELP = "check contenders against the oracle and each other"
 
@@ -46,6 +47,10 @@ def run(args: argparse.Namespace) -> Exit:
     from opbench.harness.planning.cases import plan_checks
 
     modules, output = options.modules(args), options.output(args)
+    if args.reproduce and output.json:
+        raise SelectionError(
+            "--reproduce prints programs, for which --json has no place: leave one"
+        )
     limits = options.isolation(args, workers=args.jobs)
     with (
         progress(output) as observer,
@@ -60,7 +65,7 @@ def run(args: argparse.Namespace) -> Exit:
     else:
         draw(tables(report, pairs=args.pairs))
         print(*problems(report.checked), sep="\n")
-    if args.reproduce and not output.json:
+    if args.reproduce:
         for text in reproductions(modules, report.checked):
             print(f"\n{text}", end="")
     for fault in report.faults:

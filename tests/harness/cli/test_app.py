@@ -344,6 +344,13 @@ def test_check_as_json(capsys):
     assert {row["verdict"]["type"] for row in rows} == {"Failed"}
 
 
+def test_programs_have_no_place_in_json(capsys):
+    assert main(["check", "row_sum", "--json", "--reproduce", *TROUBLE]) == Exit.USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "--reproduce prints programs" in err
+
+
 @pytest.mark.parametrize("words", [(), ("--json",)])
 def test_a_reader_that_stops_reading(run_folder, words):
     """It is not reported, and never a pass: nobody saw what came of it."""

@@ -14,6 +14,7 @@ EXPECTED = {
     "wrong_five_columns": ("R=1 N=6", "AssertionError: output 0: off by more than is allowed"),
     "wrong_without_shift": ("R=1 N=1", "AssertionError: output 0: off by more than is allowed"),
     "wrong_as_if_packed": ("R=2 N=2", "AssertionError: output 0: off by more than is allowed"),
+    "wrong_between_gaps": ("R=1 N=2", "AssertionError: output 0: off by more than is allowed"),
     "wrong:four_rows": ("R=4 N=1", "RuntimeError: no more than 3 rows"),
     "wrong_weight_detached": ("R=1 N=1", "AssertionError: gradient 1: there is none"),
 }

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 import opbench
-from opbench import Cost, Op
+from opbench import Cost, Op, impl
 from opbench.harness.planning.borders import border_shapes, is_border
 from opbench.harness.planning.cases import plan, plan_checks
 from opbench.harness.planning.selection import Selection
+from tests.harness.test_catalog import module
 
 CATALOG = opbench.load()
 
@@ -25,6 +26,11 @@ def declared(**changed):
         "validate": lambda x: None,
     }
     return Op(**{**fields, **changed})
+
+
+@impl("mine")
+def right(x):
+    return x
 
 
 def shapes(op):
@@ -79,6 +85,18 @@ def test_cost_that_raises_leaves_a_shape_out():
 
     names = set(shapes(declared(cost=cost)))
     assert {name for name in names if "_R_" in name} == {"border_R_1", "border_R_33"}
+
+
+@pytest.mark.parametrize("name", ["border_case", "border_R", "border_R_x", "border_X_257", "odd"])
+def test_shape_that_is_declared_by_a_like_name_is_none(name):
+    op = declared(edge={name: {"R": 3, "N": 40}}, quick={"small": {"R": 3, "N": 40}})
+    catalog = opbench.load(module("ops", op=op), module("theirs", f=right), entry_points=False)
+    (race,) = (
+        race
+        for race in plan_checks(catalog, Selection(names=("mine",), threads=1))
+        if (race.case.shape, race.case.layout) == (name, "contiguous")
+    )
+    assert not is_border(race.case)
 
 
 def test_op_without_axes_has_none():

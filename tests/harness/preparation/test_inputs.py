@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy
 import pytest
 import torch
 
@@ -96,3 +97,4 @@ def test_inputs_are_equal_by_values_types_and_what_is_no_tensor():
     )
     assert not any(made([1.0, 2.0]).equals(other) for other in others)
     assert made([1.0], tokens=2).equals(made([1.0], tokens=2))
+    assert not made([1.0], at=numpy.arange(2)).equals(made([1.0], at=numpy.arange(2)))
