@@ -102,13 +102,15 @@ def main(argv: Sequence[str]) -> None:
         pipe.send(Handshake(describe()))
         _limit_memory(config.memory_limit)
         tainted = False
+        page.write(IDLE, "idle", log=printed())
         while not tainted:
-            page.write(IDLE, "idle", log=printed())
             job: Job = pipe.recv()
             try:
                 end = work.do(job, PipeObserver(pipe, page, job.race.contenders), pipe)
             except OpFaultError as error:
                 end = JobEnd(fault=(error.where, error.why))
+            # Before it says so: whatever ends it from then on is no contender's doing.
+            page.write(IDLE, "idle", log=printed())
             pipe.send(end)
             tainted = end.tainted
     except (EOFError, BrokenPipeError, ConnectionResetError):

@@ -12,6 +12,7 @@ from functools import partial
 import pytest
 
 import opbench
+from opbench.harness.execution.heartbeat import IDLE
 from opbench.harness.execution.process import Limits, WorkerError
 from opbench.harness.execution.supervisor import Supervisor
 from opbench.harness.planning.selection import Selection
@@ -235,6 +236,7 @@ def test_a_worker_that_dies_between_two_jobs_is_replaced(hostile, tmp_path):
             races = opbench.plan(hostile, selection)
             (record,) = opbench.run(hostile, races, folder, policy=BRIEF, supervisor=supervisor)
             assert isinstance(record.outcome, Measured)
+            assert supervisor._worker._page.read().contender == IDLE
             worker = supervisor._worker._process
             worker.kill()
             worker.wait()
