@@ -12,6 +12,7 @@ FLOORS = {
     "results": (
         ("errors", "statistics"),
         ("records",),
+        ("store",),
         ("ranking", "regression"),
         ("report",),
         ("formats",),

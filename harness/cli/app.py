@@ -22,6 +22,7 @@ from typing import Protocol, TypeGuard
 from opbench.harness.cli.commands import (
     calibrate,
     check,
+    collect,
     compare,
     dashboard,
     export,
@@ -90,6 +91,7 @@ _VERBS: dict[str, _Verb] = {
     "report": report,
     "export": export,
     "import": import_,
+    "collect": collect,
 }
 
 

@@ -8,7 +8,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from opbench.harness.cli.option_types import LARGEST_SEED, count, duration, share, size, threads
+from opbench.harness.cli.option_types import (
+    LARGEST_SEED,
+    count,
+    duration,
+    part,
+    share,
+    size,
+    threads,
+)
 from opbench.harness.cli.parsing import Join, Once
 from opbench.harness.declaration.fields import BOARDS
 from opbench.harness.declare import LAYOUTS
@@ -89,7 +97,7 @@ def add_min_slowdown(group: argparse._ActionsContainer) -> None:
 def add_recorded(parser: argparse.ArgumentParser) -> None:
     """Add the run to read."""
     parser.add_argument(
-        "run", nargs="?", metavar="RUN", help="a run's folder (default: the latest in runs/)"
+        "run", nargs="?", metavar="RUN", help="a run's folder or URL (default: the latest in runs/)"
     )
 
 
@@ -118,6 +126,24 @@ def add_out(parser: argparse.ArgumentParser) -> None:
         "--out", default="runs", metavar="DIR", help="where runs go (default: runs)"
     )
     parser.add_argument("--id", type=run_name, help="name of the run (default: the time)")
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Add the store that many processes write into, and the share of this one."""
+    group = parser.add_argument_group("many machines")
+    group.add_argument(
+        "--store",
+        metavar="URL",
+        help="write the run's cases into a store that others write into as well: "
+        "file:///mnt/bench, s3://bucket/bench, gs://bucket/bench; `opbench collect` makes a run "
+        "folder of them",
+    )
+    group.add_argument(
+        "--part",
+        type=part,
+        metavar="I/N",
+        help="do the I-th of N shares of the cases; all are given one --id and the same options",
+    )
 
 
 def add_cases(parser: argparse.ArgumentParser) -> None:

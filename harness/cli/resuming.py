@@ -43,7 +43,9 @@ def open_resumed(
     change, RunFolderError if another verb made it.
     """
     from opbench.results.records.run_folder import open_run
+    from opbench.results.store.opening import ensure_local
 
+    ensure_local(path, verb=f"{verb} --resume")
     folder = open_run(path)
     saved = {name: json.loads(value) for name, value in folder.info.settings}
     free = _FREE[verb]

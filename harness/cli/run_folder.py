@@ -72,8 +72,9 @@ def resumable(verb: str) -> Iterator[RunInProgress]:
 
 
 def recorded(path: str | None) -> RunFolder:
-    """The run at a path, or else the latest in runs/. Raises OpbenchError if there is none."""
-    from opbench.results.records.run_folder import latest, open_run
+    """The run at a path or URL, or else the latest in runs/. Raises OpbenchError if none is."""
+    from opbench.results.records.run_folder import latest
+    from opbench.results.store.opening import open_run
 
     # An empty path is that of a variable which was never set, and doesn't mean the latest run.
     return latest(Path("runs")) if path is None else open_run(path)

@@ -14,10 +14,11 @@ from opbench.results.errors import NothingRecordedError
 from opbench.results.ranking.leaderboard import Row, boards
 from opbench.results.records import Case, Measured, Paired, Record, Rules, Uncompared, Unit
 from opbench.results.records.anchors import is_anchor, without_anchors
-from opbench.results.records.run_folder import RunFolder, open_run
+from opbench.results.records.run_folder import RunFolder
 from opbench.results.regression.report import Report, find_report
 from opbench.results.regression.verdicts import Finding
 from opbench.results.statistics.intervals import median
+from opbench.results.store.opening import open_run
 
 if TYPE_CHECKING:
     import pandas as pd

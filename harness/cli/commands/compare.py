@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Exit:
     """Compare each contender that both runs have, and print the findings."""
     from opbench.results.records import GateRules
-    from opbench.results.records.run_folder import open_run
     from opbench.results.regression.two_runs import compare
+    from opbench.results.store.opening import open_run
 
     rules = GateRules(min_slowdown=args.min_slowdown)
     selector, output = options.recorded_filter(args), options.output(args)

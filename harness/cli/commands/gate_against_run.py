@@ -67,9 +67,9 @@ def run(request: Request, append: Callable[[str], None], columns: ColumnChoice) 
     """
     from opbench.harness.execution.supervisor import Supervisor
     from opbench.harness.pipeline.anchors import MODULE
-    from opbench.results.records.run_folder import open_run
     from opbench.results.regression.two_runs import ensure_comparable
     from opbench.results.report.two_runs import markdown
+    from opbench.results.store.opening import open_run
 
     base = open_run(request.base)
     with resumable("gate") as begun:

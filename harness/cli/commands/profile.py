@@ -164,7 +164,9 @@ def _folder(place: _Place, setup: Setup, begun: RunInProgress) -> RunFolder:
 def _open(path: str) -> RunFolder:
     """The run that profiles are added to. Raises RunFolderError if it can't be read and written."""
     from opbench.results.records.run_folder import open_run
+    from opbench.results.store.opening import ensure_local
 
+    ensure_local(path, verb="profile --run")
     folder = open_run(path)
     _ = folder.info
     folder.ensure_writable()

@@ -10,6 +10,7 @@ from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.cli.output import warn
 from opbench.harness.cli.run_folder import recorded
 from opbench.results.errors import NothingRecordedError
+from opbench.results.store.opening import ensure_local
 
 HELP = "write a run's TensorBoard dashboard"
 
@@ -25,6 +26,8 @@ def run(args: argparse.Namespace) -> Exit:
     """Write the dashboard into the run's folder, or its HParams, if anything was recorded."""
     from opbench.dashboards.publish import publish, publish_hparams
 
+    if args.run and not args.hparams:
+        ensure_local(args.run, verb="publish")
     folder = recorded(args.run)
     if next(folder.lines(), None) is None:
         raise NothingRecordedError(f"nothing was recorded in {folder.path}")

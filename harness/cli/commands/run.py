@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opbench.harness.cli import arguments, board_text, options, resuming
+from opbench.harness.cli import arguments, board_text, options, resuming, storing
 from opbench.harness.cli.catalogue import load_catalog
 from opbench.harness.cli.exit_codes import Exit, of_boards, of_outcomes, worst
 from opbench.harness.cli.option_types import count, duration, share
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from opbench.harness.cli.output import Output
     from opbench.harness.cli.run_folder import NewRun
     from opbench.harness.cli.stopwatch import PhaseTimer
+    from opbench.harness.cli.storing import Sharing
     from opbench.harness.cli.terminal import Progress
     from opbench.harness.execution.process import Limits
     from opbench.harness.execution.supervisor import Supervisor
@@ -77,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="race each case in N fresh processes, which are then the units of evidence",
     )
+    arguments.add_store(parser)
     arguments.add_isolation(parser)
 
 
@@ -96,6 +98,8 @@ class _Request:
     resumed: RunFolder | None
     #: Whether its undecided cases are raced anew, if the budget is longer than theirs.
     is_budget_given: bool
+    #: The store that its cases go into, and the share of them; None for a run folder alone.
+    sharing: Sharing | None
     #: Seconds for the race of each case.
     budget_s: float
     #: Fresh processes that each case is raced in.
@@ -130,11 +134,15 @@ def run(args: argparse.Namespace) -> Exit:
     request = _request(args)
     with resumable("run") as begun:
         report = _run(request, begun)
-        _print(report, request.output, request.columns)
-    code = of_outcomes(record.outcome for record in report.records)
-    if not request.is_precision_given:
-        return code
-    return worst((code, of_boards(report.boards, report.folder.info.rules)))
+        _print(report, request.output, request.columns, request.sharing)
+    codes = [of_outcomes(record.outcome for record in report.records)]
+    if request.sharing and not report.records:
+        # Of more parts than cases some have nothing to do.
+        codes = [Exit.OK]
+    if request.is_precision_given:
+        codes.append(of_boards(report.boards, report.folder.info.rules))
+    storing.leave(request.sharing, report.folder)
+    return worst(codes)
 
 
 def _request(args: argparse.Namespace) -> _Request:
@@ -148,13 +156,17 @@ def _request(args: argparse.Namespace) -> _Request:
         raise SelectionError("--processes are fresh processes: leave --in-process out")
     chosen = options.columns(args)
     chosen.ensure_known(board_text.columns())
+    sharing = storing.sharing(args.store, args.part, getattr(args, "stored_as", args.id))
+    if sharing and resumed and "budget" in args.given:
+        raise SelectionError("a store keeps what it has: leave --budget out")
     return _Request(
         selection=options.selection(args),
         modules=options.modules(args),
         limits=options.isolation(args),
-        new=options.new_run(args),
+        new=storing.local(options.new_run(args), sharing),
         resumed=resumed,
         is_budget_given="budget" in args.given,
+        sharing=sharing,
         budget_s=args.budget,
         processes=args.processes,
         is_precision_given=args.precision is not None,
@@ -202,14 +214,15 @@ def _race(
     from opbench.harness.timing.stopping import Policy
 
     catalog = load_catalog(request.modules)
-    races = plan(catalog, request.selection)
+    races = storing.share(request.sharing, plan(catalog, request.selection))
     folder, anew = _open(request, begun, supervisor)
+    upload = storing.begin(request.sharing, folder, races)
     add_ceilings(folder, races)
+    to_race = resuming.left(races, folder, anew)
     timer.watch.begin("anchors")
     # A run that is to be short doesn't spend its time on anchors.
-    anchor(folder, races, budget_s=request.budget_s, supervisor=supervisor)
+    anchor(folder, to_race, budget_s=request.budget_s, supervisor=supervisor)
     timer.watch.begin("")
-    to_race = resuming.left(races, folder, anew)
     shown.expect(to_race)
     watch = Watch.begun()
     records = run(
@@ -219,9 +232,10 @@ def _race(
         policy=Policy(rules=folder.info.rules, budget_s=request.budget_s),
         processes=request.processes,
         supervisor=supervisor,
-        observer=timer,
+        observer=storing.observing(upload, timer),
         anew=anew,
     )
+    storing.finish(request.sharing, upload)
     return folder, records, watch.warnings(threads={race.case.threads for race in to_race})
 
 
@@ -253,25 +267,27 @@ def _waiting(boards: Iterable[Board]) -> Iterator[str]:
             )
 
 
-def _document(report: _Report) -> dict[str, object]:
+def _document(report: _Report, sharing: Sharing | None) -> dict[str, object]:
     """The report as JSON."""
     boards, outlooks = map(plain, report.boards), map(plain, report.outlooks)
-    document = {"run": str(report.folder.path), "boards": [*boards], "outlook": [*outlooks]}
+    run = sharing.url if sharing else str(report.folder.path)
+    document = {"run": run, "boards": [*boards], "outlook": [*outlooks]}
     return document | {"spent_s": report.spent_s, "warnings": report.warnings}
 
 
-def _print(report: _Report, output: Output, columns: ColumnChoice) -> None:
+def _print(report: _Report, output: Output, columns: ColumnChoice, sharing: Sharing | None) -> None:
     """Print the warnings, the leaderboards and outlooks; or all of it as JSON."""
     for warning in report.warnings:
         warn("run", warning)
     if output.json:
-        print_json(_document(report))
+        print_json(_document(report, sharing))
         return
     from opbench.harness.cli.outlook_text import sentences
     from opbench.harness.cli.tracebacks import failures, text
 
     if output.quiet:
-        print(*map(board_text.line, report.boards), sep="\n")
+        for board in report.boards:
+            print(board_text.line(board))
         return
     board_text.draw_boards(report.boards, report.folder.records(), columns)
     path = shlex.quote(str(report.folder.path))
@@ -280,4 +296,5 @@ def _print(report: _Report, output: Output, columns: ColumnChoice) -> None:
     for failure in failures(report.records) if output.verbose else ():
         print(f"\n{text(failure)}", end="")
     spent = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in report.spent_s.items())
-    print(f"spent: {spent}\nrun: {path}   dashboard: opbench dashboard {path}")
+    where = sharing.hint if sharing else f"run: {path}   dashboard: opbench dashboard {path}"
+    print(f"spent: {spent}\n{where}")

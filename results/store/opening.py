@@ -1,0 +1,50 @@
+"""Open a run by its path, or by its URL in a store."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
+
+from opbench.results.errors import RunFolderError
+from opbench.results.records import run_folder
+from opbench.results.records.run_folder import RunFolder
+from opbench.results.store.urls import is_url, parse
+
+
+def open_run(place: str | Path) -> RunFolder:
+    """The run at a path or a URL.
+
+        open_run("runs/bench")
+        open_run("s3://bucket/bench/runs/nightly#1eda7848")
+
+    Of a URL it is a copy for this process, which is removed when that ends. Raises RunFolderError
+    where there is no run, or the URL says too little of which.
+    """
+    if not is_url(str(place)):
+        return run_folder.open_run(place)
+    from opbench.results.store.attempts import StoredRun
+    from opbench.results.store.collecting import collect, described, short, write
+
+    address = parse(str(place))
+    collected = collect(StoredRun(address.store, address.name), key=address.key)
+    if len(collected) > 1:
+        named = ", ".join(
+            f"{place}#{short(one.environment.key)} ({described(one.environment)})"
+            for one in collected
+        )
+        raise RunFolderError(f"{place} holds several environments; name one: {named}")
+    root = Path(tempfile.mkdtemp(prefix="opbench-run-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    (folder,) = write(collected, root, address.name)
+    return folder
+
+
+def ensure_local(place: str | Path, *, verb: str) -> None:
+    """Raises RunFolderError where a verb that writes into a run is given a URL."""
+    if is_url(str(place)):
+        raise RunFolderError(
+            f"{place} is in a store, which `opbench {verb}` does not change: make a folder of it "
+            "with `opbench collect`"
+        )
