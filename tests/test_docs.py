@@ -25,6 +25,7 @@ EXAMPLES = ("README.md", "docs/declaring.md", "docs/measuring.md", "docs/reading
 #: Files of the repository that a page's commands name otherwise than by their path.
 FILES = {
     "docs/benchmarks.md": {"benchmarks": "benchmarks"},
+    "docs/fleet.md": {"tests/loaded/row_sum.py": "ops.py"},
     "docs/measuring.md": {"tests/loaded": "tests/loaded"},
     "docs/reading.md": {"tests/loaded/row_sum.py": "ops.py"},
 }
@@ -146,7 +147,8 @@ def test_verbs_take_what_the_readme_says_of_them():
         assert [option for option in options if option not in taken(verbs[verb])] == [], verb
     assert {verb for verb in verbs if "--layout" in taken(verbs[verb])} == set(named)
     named += re.findall(r"`([a-z]+)`", reading)
-    assert {verb for verb in verbs if "--json" in taken(verbs[verb])} == set(named)
+    more = re.findall(r"`([a-z]+)`", rest.partition("Tables")[0])
+    assert {verb for verb in verbs if "--json" in taken(verbs[verb])} == {*named, *more}
     assert {verb for verb in verbs if "-k" in taken(verbs[verb])} == set(named)
 
 
