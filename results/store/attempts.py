@@ -25,7 +25,7 @@ from opbench.results.records import Case, RunInfo, codec
 from opbench.results.records.run import Line
 from opbench.results.records.run_folder import parse_line
 from opbench.results.records.validation import ensure_usable
-from opbench.results.store.urls import filesystem
+from opbench.results.store.urls import filesystem, has_folders
 
 T = TypeVar("T")
 #: Where the lines lie that are of the machine and of no case.
@@ -172,7 +172,8 @@ class StoredRun:
 
         def write() -> None:
             """Make the folder, where there are any, and write."""
-            self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
+            if has_folders(self._url):
+                self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
             self._system.pipe_file(path, text)
 
         self._patiently(write)

@@ -15,6 +15,8 @@ from opbench.results.records.output_paths import ensure_run_name
 
 #: What has to be installed for a kind of store, where opbench's own extra has it.
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
+#: Kinds of stores that know no folders.
+_OF_OBJECTS = frozenset({*_EXTRAS, "abfs", "abfss", "adl", "az", "oci", "oss", "r2"})
 #: The folder of a store that holds its runs.
 _RUNS = "runs"
 
@@ -37,6 +39,11 @@ class RunAddress:
 def is_url(text: str) -> bool:
     """Whether this is meant for a URL rather than for a path."""
     return "://" in text
+
+
+def has_folders(url: str) -> bool:
+    """Whether folders have to be made there; in what has none that would make buckets."""
+    return url.partition("://")[0] not in _OF_OBJECTS
 
 
 def parse(url: str) -> RunAddress:
