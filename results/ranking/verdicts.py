@@ -8,6 +8,7 @@ pair of contenders, and every look, has a part of the error to spend.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -92,15 +93,20 @@ def ratio_to(slower: Samples, faster: Samples, *, contenders: int, rules: Rules)
     contenders: how many race, as their pairs have the error between them.
     """
     log_ratios = paired_log_ratios(slower, faster)
-    shared = [key for key in slower if key in faster]
     error = _error_per_pair(contenders, rules)
-    units = {key[0] for key in shared if isinstance(key, tuple)}
-    if len(units) > 1:
+    owners = _owners(slower, faster)
+    if len(units := set(owners)) > 1:
         # Processes have one look, when all are there.
-        owners = [key[0] for key in shared if isinstance(key, tuple)]
         groups = [log_ratios[[owner == unit for owner in owners]] for unit in sorted(units)]
         return ratio_of_units(groups, error=error)
-    return ratio_interval(log_ratios, error=error * _spending(_look_at(len(shared), error)))
+    return ratio_interval(log_ratios, error=error * _spending(_look_at(len(log_ratios), error)))
+
+
+def _owners(slower: Samples, faster: Samples) -> list[Any]:
+    """The process of each round that both share; none where rounds are all of one."""
+    if not isinstance(next(iter(slower), None), tuple):
+        return []
+    return [key[0] for key in slower if key in faster]
 
 
 def verdict_of(ratio: Interval, *, tie: float) -> RaceVerdict:
@@ -130,6 +136,7 @@ def _looks(error: float) -> Iterator[int]:
         rounds = math.ceil(rounds * GROWTH)
 
 
+@functools.lru_cache(maxsize=4096)
 def _look_at(rounds: int, error: float) -> int:
     """The number of the look that so many rounds belong to.
 

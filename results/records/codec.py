@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import marshal
 import math
 import types
 import typing
@@ -44,15 +45,9 @@ def loads(text: str) -> Any:
     is of a newer schema.
     """
     try:
-        data = json.loads(text)
+        return _decode_line(text)
     except RecursionError as error:
         raise RunFolderError("nested too deeply for a record of opbench") from error
-    except ValueError as error:
-        raise TruncatedLineError(f"not whole JSON: {error}") from error
-    if not isinstance(data, dict) or _class_of(data) is None:
-        raise RunFolderError(f"not a record of opbench: {text[:80]!r}")
-    ensure_known(data.get("schema"))
-    return _decode_record(data)
 
 
 def ensure_known(schema: object) -> None:
@@ -76,50 +71,94 @@ def _encode(value: object) -> object:
     return value
 
 
+def _decode_line(text: str) -> Any:
+    """As `loads`, but for what is nested too deeply."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise TruncatedLineError(f"not whole JSON: {error}") from error
+    if not isinstance(data, dict) or _class_of(data) is None:
+        raise RunFolderError(f"not a record of opbench: {text[:80]!r}")
+    ensure_known(data.get("schema"))
+    return _decode_record(data)
+
+
 @functools.cache
 def _decoder(hint: Any) -> Callable[[Any], Any]:
     """Makes the value of an annotation's type of JSON.
 
-    It raises ValueError where that is of another type.
+    It raises ValueError where that is of another type. What can be found out of the annotation is
+    found out here, once: a run has tens of thousands of records.
     """
     if hint in _SCALARS:
         return _SCALARS[hint]
+    if hint is case.Case:
+        return _decode_case
     parts = typing.get_args(hint)
     if typing.get_origin(hint) is typing.Literal:
         return functools.partial(_choice, choices=parts)
     if isinstance(hint, types.UnionType):
-        return functools.partial(_decode_union, kinds=parts)
+        scalar = next((_SCALARS[kind] for kind in parts if kind in _SCALARS), None)
+        union = functools.partial(_decode_union, kinds=parts, scalar=scalar)
+        return _axis_value if set(parts) == _AXIS else union
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return functools.partial(_decode_record, kinds=(hint,))
-    return functools.partial(_decode_tuple, parts=parts)
+    if len(parts) == 2 and parts[1] is Ellipsis:
+        return functools.partial(_decode_list, kind=parts[0], decoder=_decoder(parts[0]))
+    return functools.partial(_decode_places, decoders=tuple(map(_decoder, parts)))
 
 
-def _decode_union(data: Any, kinds: tuple[Any, ...]) -> Any:
-    """The value of one of several types. Raises ValueError where it is of none."""
-    if set(kinds) == _AXIS:
-        return _axis_value(data)
+def _decode_union(data: Any, kinds: tuple[Any, ...], scalar: Callable[[Any], Any] | None) -> Any:
+    """The value of one of several types, of which one at most is a scalar's.
+
+    Raises ValueError where it is of none.
+    """
     if data is None and types.NoneType in kinds:
         return None
     if isinstance(data, dict):
         return _decode_record(data, kinds)
-    for kind in kinds:
-        if kind in _SCALARS:
-            return _SCALARS[kind](data)
+    if scalar is not None:
+        return scalar(data)
     raise ValueError(f"{_brief(data)} is no record")
 
 
-def _decode_tuple(data: Any, parts: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A tuple, of one type throughout or of a type for each place."""
+def _decode_case(data: Any) -> case.Case:
+    """A case, one object for all records that have it: there are a score of contenders to each."""
+    if not isinstance(data, dict):
+        return _decode_new_case(data)
+    # Of two cases with equal values of other types (1 and True) these bytes differ.
+    return _case_of(marshal.dumps(data, 2))
+
+
+@functools.lru_cache(maxsize=4096)
+def _case_of(content: bytes) -> case.Case:
+    """The case of marshalled JSON."""
+    return _decode_new_case(marshal.loads(content))
+
+
+def _decode_new_case(data: Any) -> case.Case:
+    """A case by itself."""
+    found: case.Case = _decode_record(data, (case.Case,))
+    return found
+
+
+def _decode_list(data: Any, kind: Any, decoder: Callable[[Any], Any]) -> tuple[Any, ...]:
+    """A tuple of one type throughout."""
     if not isinstance(data, list):
         raise ValueError(f"{_brief(data)} is no list")
-    if len(parts) == 2 and parts[1] is Ellipsis:
-        # A run has millions of samples and rounds, nearly all of them well already.
-        if _are_floats(data, parts[0]) or _are_integers(data, parts[0]):
-            return tuple(data)
-        return tuple(map(_decoder(parts[0]), data))
-    if len(parts) != len(data):
-        raise ValueError(f"{_brief(data)} isn't {len(parts)} values")
-    return tuple(_decoder(part)(item) for item, part in zip(data, parts, strict=True))
+    # A run has millions of samples and rounds, nearly all of them well already.
+    if _are_floats(data, kind) or _are_integers(data, kind):
+        return tuple(data)
+    return tuple(map(decoder, data))
+
+
+def _decode_places(data: Any, decoders: tuple[Callable[[Any], Any], ...]) -> tuple[Any, ...]:
+    """A tuple with a type for each place."""
+    if not isinstance(data, list):
+        raise ValueError(f"{_brief(data)} is no list")
+    if len(decoders) != len(data):
+        raise ValueError(f"{_brief(data)} isn't {len(decoders)} values")
+    return tuple([decoder(item) for decoder, item in zip(decoders, data, strict=True)])
 
 
 def _are_floats(data: list[Any], kind: Any) -> bool:
@@ -142,15 +181,15 @@ def _decode_record(data: Any, kinds: tuple[Any, ...] = ()) -> Any:
     if kinds and cls not in kinds:
         raise RunFolderError(f"a {cls.__name__} where none belongs")
     decoders = _decoders(cls)
-    values = {key: value for key, value in data.items() if key != "type"}
-    unknown = values.keys() - decoders.keys()
-    if unknown:
+    if not data.keys() <= _known(cls):
+        unknown = sorted(data.keys() - _known(cls))
         raise RunFolderError(
-            f"{cls.__name__} has no field {', '.join(sorted(unknown))}: the run was written by "
+            f"{cls.__name__} has no field {', '.join(unknown)}: the run was written by "
             "another version of opbench"
         )
     try:
-        return cls(**{key: decoders[key](value) for key, value in values.items()})
+        values = {key: decoders[key](value) for key, value in data.items() if key != "type"}
+        return cls(**values)
     except (OverflowError, TypeError, ValueError) as error:
         raise RunFolderError(f"{cls.__name__} cannot be read: {error}") from error
 
@@ -167,8 +206,16 @@ def _decoders(cls: type) -> dict[str, Callable[[Any], Any]]:
     return {name: _decoder(hint) for name, hint in typing.get_type_hints(cls).items()}
 
 
+@functools.cache
+def _known(cls: type) -> frozenset[str]:
+    """What an object of a class may hold."""
+    return frozenset({"type", *_decoders(cls)})
+
+
 def _float(data: Any) -> float:
     """A number, or a text as "inf" and "nan" that stands for one."""
+    if type(data) is float:
+        return data
     if isinstance(data, bool) or not isinstance(data, int | float | str):
         raise ValueError(f"{_brief(data)} is no number")
     return float(data)
@@ -176,7 +223,7 @@ def _float(data: Any) -> float:
 
 def _integer(data: Any) -> int:
     """An integer of 64 bits; the nearest, where a declared cost isn't a whole number."""
-    if isinstance(data, bool) or not isinstance(data, int | float):
+    if type(data) is not int and type(data) is not float:
         raise ValueError(f"{_brief(data)} is no integer")
     if not -_BEYOND <= data < _BEYOND:
         raise ValueError(f"{_brief(data)} is beyond 64 bits")

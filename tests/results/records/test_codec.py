@@ -132,6 +132,16 @@ def test_booleans_of_axes_stay_booleans():
     assert type(found.axes[1][1]) is int
 
 
+def test_records_of_one_case_share_it_and_cases_that_only_seem_equal_do_not():
+    one, other = (codec.loads(codec.dumps(job(name))) for name in ("loop", "einsum"))
+    assert one.case is other.case
+    true, number = (
+        codec.loads(codec.dumps(job(on=case(axes=(("causal", value),))))).case.axes[0][1]
+        for value in (True, 1)
+    )
+    assert (type(true), type(number)) == (bool, int)
+
+
 @pytest.mark.parametrize("text", ['{"type":"Record","conten', '{"type":"Rig', "{"])
 def test_a_cut_off_line_is_an_error_of_its_own(text):
     with pytest.raises(TruncatedLineError):
@@ -181,6 +191,14 @@ def test_a_field_of_another_type_is_an_error(old, new):
 
     with pytest.raises(RunFolderError):
         codec.loads(text.replace(old, new))
+
+
+@pytest.mark.parametrize("depth", [300, 900, 990, 3000])
+def test_an_axis_that_is_nested_is_an_error_however_deeply(depth):
+    text = codec.dumps(job()).replace('["B",8]', f'["B",{"[" * depth}{"]" * depth}]')
+
+    with pytest.raises(RunFolderError):
+        codec.loads(text)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"type":' * 100_000, f'{{"a":{"9" * 5000}}}'])

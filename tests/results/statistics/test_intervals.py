@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from opbench.results.statistics.intervals import (
@@ -40,6 +42,15 @@ def test_only_shared_rounds_are_paired():
     slower, faster = {1: 2.0, 3: 8.0, 9: 1.0}, {1: 1.0, 2: 5.0, 3: 2.0}
 
     assert paired_log_ratios(slower, faster).tolist() == pytest.approx([math.log(2), math.log(4)])
+
+
+@given(st.permutations(range(6)), st.lists(st.floats(1e-9, 1e3), min_size=12, max_size=12))
+def test_the_order_of_rounds_changes_no_pair(order, times):
+    slower = dict(zip(range(6), times[:6], strict=True))
+    faster = {key: times[6 + key] for key in order}
+
+    found = paired_log_ratios(slower, faster).tolist()
+    assert found == paired_log_ratios(slower, dict(sorted(faster.items()))).tolist()
 
 
 def test_a_constant_ratio_has_an_interval_of_no_width():
