@@ -25,6 +25,7 @@ check: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(BIN)/oxlint --deny-warnings dashboards
 	$(BIN)/zizmor --quiet --offline --strict-collection .
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 

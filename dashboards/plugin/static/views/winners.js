@@ -1,7 +1,6 @@
 // Winners: per op a grid of its cases, each with who is best and by how much.
 
 import { choice, delayed, el, name as named } from "../dom.js";
-import * as format from "../format.js";
 import { filterOf, rowsOf } from "../rows.js";
 import { FIELDS, fieldOf, gridsOf, shareOfWins } from "../winner_grids.js";
 
