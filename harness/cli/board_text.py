@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 def draw_boards(boards: Iterable[Board], records: Sequence[Record], choice: ColumnChoice) -> None:
     """Print leaderboards; each note once for an op, below the last of its leaderboards."""
-    from opbench.results.report.advice import advice, caveats_of
+    from opbench.results.report.advice import advice, caveats_of, compiled_of
 
     for _, group in itertools.groupby(boards, key=lambda board: board.case.op):
         notes: dict[str, int] = {}
         for board in group:
             _draw_board(board, notes, choice)
-            for sentence in (_unsupported(board.rows), advice(board, caveats_of(board, records))):
-                if sentence:
-                    say(sentence, indent="  ")
+            known = caveats_of(board, records), compiled_of(board, records)
+            for sentence in filter(None, (_unsupported(board.rows), advice(board, *known))):
+                say(sentence, indent="  ")
             say("")
         for note, number in notes.items():
             say(f"[{number}] {note}", indent="    ")

@@ -14,7 +14,7 @@ from opbench.harness.execution.messages import JobResult, ObservedStage
 from opbench.harness.execution.observer import NullObserver, Observer
 from opbench.harness.outcomes import OpFaults
 from opbench.harness.planning.selection import Race
-from opbench.harness.preparation.resolve import fingerprint
+from opbench.harness.preparation.resolve import fingerprint, is_compiled
 from opbench.results.errors import DeclarationError
 from opbench.results.records import (
     Case,
@@ -95,6 +95,7 @@ class Recorder(NullObserver):
             environment_key=key,
             caveats=caveats,
             output=output,
+            compiled=is_compiled(contender),
         )
 
 

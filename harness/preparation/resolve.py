@@ -94,14 +94,24 @@ def resolve(contender: Impl) -> Callable[..., Any]:
 def fingerprint(contender: Impl) -> str:
     """A hash of the contender's source: its own lines, and for a target all sources beside it."""
     digest = hashlib.sha256(_source(contender.function).encode())
-    if contender.target is not None:
-        spec = importlib.util.find_spec(contender.target.partition(":")[0])
-        # Headers and helpers are as much a part of a kernel as its own file.
-        if spec is not None and spec.origin is not None:
-            for path in sorted(Path(spec.origin).parent.iterdir()):
-                if path.suffix in _SOURCE_SUFFIXES:
-                    digest.update(path.read_bytes())
+    for path in _sources_beside(contender.target):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def is_compiled(contender: Impl) -> bool:
+    """Whether a contender takes a compiler: it is prepared, Triton's, or C++ lies at its target."""
+    sources = _sources_beside(contender.target)
+    is_kernel = any(path.suffix != ".py" for path in sources)
+    return contender.prepare is not None or "triton" in contender.requires or is_kernel
+
+
+def _sources_beside(target: str | None) -> list[Path]:
+    """The sources in the folder of a target: helpers are as much a part of it as its own file."""
+    spec = importlib.util.find_spec(target.partition(":")[0]) if target is not None else None
+    if spec is None or spec.origin is None:
+        return []
+    return [p for p in sorted(Path(spec.origin).parent.iterdir()) if p.suffix in _SOURCE_SUFFIXES]
 
 
 def _source(function: Callable[..., Any]) -> str:

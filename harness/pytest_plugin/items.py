@@ -23,7 +23,7 @@ from opbench.harness.execution.ready import Ready, make_ready, reference_of, set
 from opbench.harness.machine.device import waiter
 from opbench.harness.machine.environment import describe
 from opbench.harness.outcomes import catch
-from opbench.harness.preparation.resolve import fingerprint
+from opbench.harness.preparation.resolve import fingerprint, is_compiled
 from opbench.results.errors import OpFaultError
 from opbench.results.formats.pytest_benchmark_items import (
     extra_info_of,
@@ -134,6 +134,7 @@ def _record(contender: Impl, case: Case, ready: Ready, cost: Cost) -> Record:
         fingerprint=fingerprint(contender),
         environment_key=key,
         caveats=caveats,
+        compiled=is_compiled(contender),
     )
 
 

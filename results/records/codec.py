@@ -230,6 +230,13 @@ def _integer(data: Any) -> int:
     return round(data)
 
 
+def _boolean(data: Any) -> bool:
+    """Yes or no."""
+    if not isinstance(data, bool):
+        raise ValueError(f"{_brief(data)} is neither true nor false")
+    return data
+
+
 def _text(data: Any) -> str:
     """A text, its lone surrogates escaped."""
     if not isinstance(data, str):
@@ -264,4 +271,9 @@ _BEYOND = 1 << 63
 #: The types of an axis value.
 _AXIS = {int, float, str, bool}
 #: Readers of scalars by their annotation.
-_SCALARS = {float: _float, int: _integer, str: _text}
+_SCALARS: dict[Any, Callable[[Any], Any]] = {
+    bool: _boolean,
+    float: _float,
+    int: _integer,
+    str: _text,
+}

@@ -155,6 +155,9 @@ class Record:
     caveats: tuple[tuple[str, str], ...] = ()
     #: The beginning of its printed output, while it was prepared and checked.
     output: str = ""
+    #: Whether it takes a compiler on the machine (torch.compile, Triton, C++); None where nobody
+    #: knows, as of other programs and of older runs.
+    compiled: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ where the best isn't ahead of any other, or threads waited for cores, nothing is
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
 
 from opbench.results.ranking.ceilings import is_suspicious
@@ -16,12 +15,12 @@ from opbench.results.records import Record
 
 #: The name by which torch's own function is a contender.
 TORCH = "torch"
-#: How the names of contenders begin that need a compiler.
-_COMPILED = re.compile(r"(cpp|compile|triton)(?![a-z])")
 #: More names than these aren't listed.
 _MOST_NAMES = 3
 #: By contender, the input kinds and layouts on which it admits to be wrong.
 Caveats = Mapping[str, tuple[str, ...]]
+#: By contender, whether it takes a compiler; without those of which nobody knows.
+Compiled = Mapping[str, bool]
 
 
 def caveats_of(board: Board, records: Iterable[Record]) -> Caveats:
@@ -33,12 +32,16 @@ def caveats_of(board: Board, records: Iterable[Record]) -> Caveats:
     }
 
 
-def needs_compiler(contender: str) -> bool:
-    """Whether a contender needs a compiler, by how its name begins: cpp, compile or triton."""
-    return bool(_COMPILED.match(contender))
+def compiled_of(board: Board, records: Iterable[Record]) -> Compiled:
+    """Which contenders of a case take a compiler, as far as their records say."""
+    return {
+        record.contender: record.compiled
+        for record in records
+        if record.case == board.case and record.compiled is not None
+    }
 
 
-def advice(board: Board, caveats: Caveats) -> str:
+def advice(board: Board, caveats: Caveats, compiled: Compiled) -> str:
     """The sentence; "" where the numbers carry none."""
     if not board.measured:
         return ""
@@ -48,7 +51,7 @@ def advice(board: Board, caveats: Caveats) -> str:
         return ""
     level = [row for row in others if row.verdict in ("tied", "undecided")]
     lead = _lead(best, level, _compared_with(behind))
-    return "; ".join((lead, *_exceptions(best, [*level, *behind], caveats)))
+    return "; ".join((lead, *_exceptions(best, [*level, *behind], caveats, compiled)))
 
 
 def _is_bounded(row: Row) -> bool:
@@ -82,14 +85,14 @@ def _lead(best: Row, level: list[Row], other: Row) -> str:
     return f"{use} at least {_at_least(other)} times as fast as {of}"
 
 
-def _exceptions(best: Row, others: list[Row], caveats: Caveats) -> list[str]:
+def _exceptions(best: Row, others: list[Row], caveats: Caveats, compiled: Compiled) -> list[str]:
     """What to use where the best can't be: without a compiler, or on what it gets wrong."""
     found = []
-    if needs_compiler(best.contender):
+    if compiled.get(best.contender):
         found += _instead(
             "without a compiler",
             others,
-            lambda row: not needs_compiler(row.contender) and row.contender not in caveats,
+            lambda row: compiled.get(row.contender) is False and row.contender not in caveats,
         )
     if kinds := caveats.get(best.contender):
         found += _instead(

@@ -70,6 +70,7 @@ RECORDS = (
         environment_key=NAMES,
         caveats=PAIRS,
         output=NAMES,
+        compiled=st.none() | st.booleans(),
     )
     | st.builds(
         outcome.Profile,
@@ -176,6 +177,8 @@ def test_text_that_is_no_record_is_an_error(text, message):
         ('"rounds":[', '"rounds":[9223372036854775808,'),
         ('"caveats":[]', '"caveats":[["one"]]'),
         ('"caveats":[]', '"caveats":{}'),
+        ('"compiled":null', '"compiled":1'),
+        ('"compiled":null', '"compiled":"no"'),
         ('["B",8]', '["B",[8]]'),
         ('["B",8]', '["B"]'),
         ('"peak_bytes":3500000', '"peak_bytes":{"type":"Right","error":1}'),

@@ -5,10 +5,9 @@ import math
 
 import pytest
 
-from opbench.harness.catalog import load
 from opbench.results.ranking.ceilings import Share
 from opbench.results.ranking.leaderboard import Board, Row, board
-from opbench.results.report.advice import advice, caveats_of, needs_compiler
+from opbench.results.report.advice import advice, caveats_of, compiled_of
 from opbench.results.statistics.intervals import Interval
 from tests.results.examples import case, measured, record
 
@@ -25,8 +24,12 @@ TORCH = row("torch", (2.5, 2.359, 2.7))
 GATHER = row("gather", (3.0, 2.8, 3.211))
 
 
-def said(*rows, caveats=None):
-    return advice(Board(case(), rows), caveats or {})
+def said(*rows, caveats=None, compiled=("cpp",)):
+    return advice(
+        Board(case(), rows),
+        caveats or {},
+        {row.contender: row.contender in compiled for row in rows},
+    )
 
 
 def test_the_best_is_advised_by_the_low_end_of_its_lead_over_torch():
@@ -101,11 +104,16 @@ def test_caveats_come_from_the_records_of_the_case():
     assert caveats_of(board(case(), records[:1]), records) == {"a": ("nonfinite",)}
 
 
-def test_contenders_that_need_a_compiler_have_such_names_in_the_catalogue():
-    compiled = ("_cpp:", "_triton:")
-    for contenders in load().impls.values():
-        for contender in contenders.values():
-            is_compiled = any(part in (contender.target or "") for part in compiled)
-            assert needs_compiler(contender.name) == (is_compiled or bool(contender.prepare)), (
-                contender.name
-            )
+def test_what_takes_a_compiler_comes_from_the_records_and_not_from_names():
+    gather = row("gather", verdict="best")
+    assert said(gather, TORCH, compiled=("gather",)).endswith(
+        "torch, which takes at most 2.7 times as long"
+    )
+    assert "compiler" not in said(BEST, GATHER, compiled=())
+    assert "compiler" not in said(BEST, GATHER, compiled=("cpp", "gather"))
+    records = [record("a", compiled=True), record("b", compiled=False), record("c")]
+    assert compiled_of(board(case(), records), records) == {"a": True, "b": False}
+
+
+def test_of_contenders_whose_records_do_not_say_nothing_is_said():
+    assert "compiler" not in advice(Board(case(), (BEST, GATHER)), {}, {})
