@@ -35,11 +35,25 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 _SPAN = 1.25
 
 
-def history_table(history: History) -> Table:
-    """A row for each contender and case, changed ones first; first and latest over the anchor."""
-    ordered = sorted(history.series, key=lambda series: (not series.changes, series.case.op))
+def history_table(history: History, *, brief: bool = False) -> Table:
+    """A row for each contender and case, changed ones first; first and latest over the anchor.
+
+    brief: of changes their ratios only, for a page that has `change_lines` below.
+    """
     title = f"history · {len(history.runs)} runs"
-    return Table(title, COLUMNS, tuple(map(_row, ordered)))
+    return Table(title, COLUMNS, tuple(_row(series, brief=brief) for series in _ordered(history)))
+
+
+def change_lines(history: History) -> Iterator[str]:
+    """Each change in a sentence, in the order of the table: between which runs, and what else."""
+    for series in _ordered(history):
+        name = f"{series.contender} ({series.case.op}, {series.case.label})"
+        yield from (f"{name}: {change_text(change)}" for change in series.changes)
+
+
+def _ordered(history: History) -> list[Series]:
+    """The series, those that changed first."""
+    return sorted(history.series, key=lambda series: (not series.changes, series.case.op))
 
 
 def remarks(history: History) -> Iterator[str]:
@@ -101,9 +115,11 @@ def sparkline(values: Sequence[float], *, width: int = _WIDTH) -> str:
     return "".join(_BLOCKS[round(last * (log - middle + half) / (2 * half))] for log in logs)
 
 
-def _row(series: Series) -> tuple[str, ...]:
+def _row(series: Series, *, brief: bool) -> tuple[str, ...]:
     """The cells of a series."""
     times = series.relative_times
+    ratios = ", ".join(format_ratio(change.ratio) for change in series.changes)
+    changes = ratios if brief else "; ".join(map(change_text, series.changes))
     return (
         series.case.op,
         series.case.label,
@@ -115,7 +131,7 @@ def _row(series: Series) -> tuple[str, ...]:
         format_ratio(series.ratio),
         format_time(series.points[-1].time_s),
         sparkline(times),
-        "; ".join(map(change_text, series.changes)),
+        changes,
     )
 
 

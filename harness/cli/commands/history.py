@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opbench.harness.cli import arguments, options
-from opbench.harness.cli.drawing import draw
+from opbench.harness.cli.drawing import ColumnChoice, draw, say
 from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.cli.option_types import share
 from opbench.harness.cli.output import complain, plain, print_json
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Exit:
     """Print the history of a folder of runs; with --publish, write its dashboard too."""
     from opbench.results.regression.history import history
-    from opbench.results.report.history import COLUMNS, history_table, remarks
+    from opbench.results.report.history import COLUMNS, remarks
 
     columns = options.columns(args)
     columns.ensure_known(COLUMNS)
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> Exit:
     if output.json:
         print_json(plain(trend))
     elif trend.series:
-        draw([history_table(trend)], columns)
+        _draw(trend, columns)
     for remark in remarks(trend):
         complain("history", remark)
     if not trend.series:
@@ -81,6 +81,22 @@ def run(args: argparse.Namespace) -> Exit:
         if not output.json:
             print(f"published; look at it: opbench dashboard {root / FOLDER}")
     return Exit.OK
+
+
+def _draw(trend: History, columns: ColumnChoice) -> None:
+    """Print the table, and below it the changes, each on a line of its own.
+
+    Where columns were asked for, changes stand in theirs, which is as wide as it takes.
+    """
+    from opbench.results.report.history import change_lines, history_table
+
+    requested = bool(columns.names) or columns.is_wide
+    draw([history_table(trend, brief=not requested)], columns)
+    lines = [] if requested else [*change_lines(trend)]
+    for line in lines:
+        say(line, indent="  ")
+    if lines:
+        say("")
 
 
 def _ensure_recorded(selector: Filter, trend: History, root: Path) -> None:

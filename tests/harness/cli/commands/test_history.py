@@ -20,14 +20,25 @@ def runs(tmp_path_factory):
 
 
 def test_the_series_of_an_op_and_where_it_changed(runs, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("COLUMNS", "80")
     assert main(["history", "patch_pooling", "--runs", str(runs)]) == Exit.OK
     out, err = capsys.readouterr()
     assert "history · 20 runs" in out
     assert "index_add" in out
-    assert "run-012" in out
+    assert "from run-011 to run-012" in " ".join(out.split())
     assert "█" in out
+    assert max(map(len, out.splitlines())) <= 80
     assert "runs without anchors: 1, the latest of them run-000" in err
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_both_runs_of_a_change_are_named_at_any_width(tmp_path, capsys, monkeypatch, width):
+    make_runs(tmp_path, {"a": noisy([1e-4] * 8 + [2e-4] * 8)})
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main(["history", "--runs", str(tmp_path)]) == Exit.OK
+    out = capsys.readouterr().out
+    assert "from run-007 to run-008" in " ".join(out.split())
+    assert max(map(len, out.splitlines())) <= width
 
 
 def test_as_json(runs, capsys):
