@@ -1,5 +1,7 @@
 // Charts by plotly, out of its installed package. It takes some HTML in texts: escape what is named.
 
+import { reachable } from "./keyboard.js";
+
 /** The address of plotly, which has its own and the page's version. */
 export const LIBRARY = new URL("plotly.min.js", import.meta.url).href;
 
@@ -67,7 +69,9 @@ const CONFIG = {
 export async function draw(place, traces, layout = {}, options = {}) {
   const Plotly = await plotly();
   const merged = { ...themed(layout), ...layout, xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis) };
-  return Plotly.react(place, traces, merged, { ...CONFIG, ...options });
+  const drawn = await Plotly.react(place, traces, merged, { ...CONFIG, ...options });
+  reachable(place, Plotly);
+  return drawn;
 }
 
 function themed(layout) {

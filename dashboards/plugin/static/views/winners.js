@@ -80,7 +80,7 @@ class Winners {
         { class: "wide" },
         el(
           "table",
-          { class: "winners" },
+          { class: "winners", "aria-label": `Winners of ${grid.op}` },
           el("thead", {}, el("tr", {}, el("th", {}, `${fieldOf(across)} →`), columns)),
           el("tbody", {}, lines),
         ),
