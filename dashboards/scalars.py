@@ -1,7 +1,8 @@
-"""The Scalars page: of each case the ratio of the next contender to the best, round by round.
+"""The Scalars page: by how much the next contender of each case is behind the best, by round.
 
 A ratio of blocks of one round is free of what slowed both down, so that it can be compared from run
-to run; a line that bends is a machine, or a contender, that changed during the race.
+to run; a line that bends is a machine, or a contender, that changed during the race. It is drawn in
+percent above 1: at an axis of ratios near 1 TensorBoard writes "1" at every tick.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ def entries(views: Iterable[OpView]) -> Iterator[Entry]:
         for step, ratio in enumerate(_ratios(view, board)):
             yield scalar(
                 PAGES,
-                f"{board.case.op}/{names[board.case]}/next_over_best",
-                ratio,
+                f"{board.case.op}/{names[board.case]}/next_slower_by_percent",
+                100 * (ratio - 1),
                 step=step,
-                description=f"Time of {other} over that of {best}. The step is the round.",
+                description=f"How much longer {other} took than {best}. The step is the round.",
             )
 
 
