@@ -47,8 +47,11 @@ def answer(log: LogFolder, query: Query) -> dict[str, Any]:
 
 
 def _ordered(series: Iterable[Series]) -> list[Series]:
-    """Those that changed first."""
-    return sorted(series, key=lambda one: (not one.changes, one.case.key, one.contender))
+    """Those that changed first, then those of the longest history: the first is what comes up."""
+    return sorted(
+        series,
+        key=lambda one: (not one.changes, -len(one.points), one.case.key, one.contender),
+    )
 
 
 def _series(series: Series, runs: _Runs) -> dict[str, Any]:

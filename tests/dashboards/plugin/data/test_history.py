@@ -27,6 +27,15 @@ def test_series_are_relative_and_the_changed_come_first(changed):
     assert found["runs"] == 24
 
 
+def test_the_longest_history_comes_first_where_nothing_changed(tmp_path):
+    make_runs(tmp_path, {"a_new": [None, None, 1e-4], "old": [1e-4, None, 1e-4]})
+
+    assert [one["contender"] for one in answer(LogFolder(str(tmp_path)), {})["series"]] == [
+        "old",
+        "a_new",
+    ]
+
+
 def test_a_change_is_between_two_points(changed):
     series = answer(changed, {})["series"][0]
     (change,) = series["changes"]
