@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.harness.processes import PATIENCE, within
 
@@ -59,13 +59,13 @@ class Seen:
 
 
 def look(
-    logdir: Path, *, only: str | None = None, screenshots: Path | None = None
+    chromium: Browser, logdir: Path, *, only: str | None = None, screenshots: Path | None = None
 ) -> dict[str, Seen]:
     """Open every tab that TensorBoard offers for a log directory, and tell what is there.
 
     only: this tab alone. screenshots: a folder to save a picture of each tab in.
     """
-    with served(logdir) as address, opened(address) as page:
+    with served(logdir) as address, opened(chromium, address) as page:
         seen = {}
         for tab in [only] if only else offered(address):
             page.get_by_role("tab", name=_NAMES.get(tab, tab)).click()
@@ -101,15 +101,13 @@ def served(logdir: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def opened(address: str) -> Iterator[Page]:
-    """A page of a browser at an address."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROME, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(1000 * PATIENCE)
-        page.goto(address)
-        yield page
-        browser.close()
+def opened(chromium: Browser, address: str) -> Iterator[Page]:
+    """A page of a browser at an address, as somebody sees it who was never there."""
+    page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(1000 * PATIENCE)
+    page.goto(address)
+    yield page
+    page.close()
 
 
 def _has_read(address: str, runs: int) -> bool:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 
 import pytest
 
 from opbench.dashboards.publish import publish, publish_hparams
-from tests.dashboards.browser import CHROME, CONTENT, look
+from tests.dashboards.browser import CONTENT, look
 from tests.results.examples import info, make_run
 from tests.results.gates import make_gate
-
-pytestmark = pytest.mark.skipif(
-    CHROME is None, reason="no chromium; install it, or name one in CHROME"
-)
 
 
 def published(root, number):
@@ -35,24 +32,35 @@ def rewritten(run, head):
     (run.path / "run.json").write_text(dumps(head))
 
 
+@pytest.fixture(scope="module")
+def shown(chromium, tmp_path_factory):
+    """Shows so many published runs, and keeps what was seen."""
+
+    @functools.cache
+    def seen(number):
+        folder = tmp_path_factory.mktemp("published")
+        return look(chromium, published(folder / "runs", number), screenshots=folder)
+
+    return seen
+
+
 @pytest.mark.parametrize("number", [1, 5])
-def test_no_tab_that_tensorboard_offers_is_empty(tmp_path, number):
-    runs = tmp_path / "runs"
-    seen = look(published(runs, number), screenshots=tmp_path)
+def test_no_tab_that_tensorboard_offers_is_empty(shown, number):
+    seen = shown(number)
 
     assert set(seen) == {"timeseries", "scalars", "images", "text"}
     assert set(seen) < set(CONTENT)
-    for tab, shown in seen.items():
-        assert shown.content, tab
-        assert shown.ticked >= number, tab
+    for tab, one in seen.items():
+        assert one.content, tab
+        assert one.ticked >= number, tab
     assert any("index_add" in text and "tied with best" in text for text in seen["text"].content)
     inside = [float(share) for share in seen["scalars"].content]
     assert len(inside) >= number
     assert min(inside) > 0.5
 
 
-def test_pictures_are_drawn_large_enough_to_be_read(tmp_path):
-    seen = look(published(tmp_path / "runs", 1))
+def test_pictures_are_drawn_large_enough_to_be_read(shown):
+    seen = shown(1)
 
     pictures = [*seen["images"].pictures, *seen["timeseries"].pictures]
     assert pictures
@@ -60,13 +68,13 @@ def test_pictures_are_drawn_large_enough_to_be_read(tmp_path):
     assert all(drawn >= 0.5 * natural > 100 for natural, drawn in pictures)
 
 
-def test_hparams_have_a_log_folder_of_their_own_whose_rows_differ(tmp_path):
+def test_hparams_have_a_log_folder_of_their_own_whose_rows_differ(chromium, tmp_path):
     run = make_run(tmp_path / "runs")
     assert publish_hparams(run, tmp_path / "table") == 0
 
-    seen = look(tmp_path / "table", only="hparams")
+    seen = look(chromium, tmp_path / "table", only="hparams")
 
-    shown = seen["hparams"].content
-    trials = [text for text in shown if re.match(r"\d{3} ", text)]
+    texts = seen["hparams"].content
+    trials = [text for text in texts if re.match(r"\d{3} ", text)]
     assert len(set(trials)) == len(trials) > 10
-    assert {"contender", "verdict"} <= set(shown)
+    assert {"contender", "verdict"} <= set(texts)

@@ -6,21 +6,18 @@ import shutil
 import urllib.request
 from pathlib import Path
 
-import pytest
-
 from opbench.dashboards.serve import serve
 from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit
-from tests.dashboards.browser import CHROME, look
+from tests.dashboards.browser import look
 from tests.harness.processes import PATIENCE, within
 
 
-@pytest.mark.skipif(CHROME is None, reason="no chromium; install it, or name one in CHROME")
-def test_tensorboard_shows_the_run(real_run, tmp_path):
+def test_tensorboard_shows_the_run(chromium, real_run, tmp_path):
     run_path = Path(shutil.copytree(real_run, tmp_path / "runs" / "real"))
     assert main(["publish", str(run_path)]) == Exit.OK
     screenshots = os.environ.get("SCREENSHOTS")
-    seen = look(run_path.parent, screenshots=Path(screenshots) if screenshots else None)
+    seen = look(chromium, run_path.parent, screenshots=Path(screenshots) if screenshots else None)
 
     texts = seen["text"].content
     assert any("segment_reduce" not in text and "einsum" in text for text in texts)

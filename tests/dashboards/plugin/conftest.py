@@ -1,17 +1,31 @@
-"""A TensorBoard on a real run and on synthetic ones, for the tests that look at its pages."""
+"""Servers of a real run and of synthetic ones, for the tests that look at their pages."""
 
 import pytest
 
-from tests.dashboards.plugin.served import tensorboard, visit
+from tests.dashboards.plugin.served import plugin_server, tensorboard, visit
 from tests.dashboards.plugin.stock import stock
 from tests.results.examples import make_run
 
 
 @pytest.fixture(scope="session")
 def real_url(real_run):
-    """The address of a TensorBoard on the folder that holds a real run, and nothing published."""
-    with tensorboard(real_run.parent) as url:
+    """The address of the plugin on the folder that holds a real run, and nothing published."""
+    with plugin_server(real_run.parent) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def pair_url(real_runs):
+    """The address of the plugin on a folder with two real runs."""
+    with plugin_server(real_runs) as url:
+        yield url
+
+
+@pytest.fixture
+def pair(context, pair_url):
+    """A visitor to the two real runs."""
+    with visit(context, pair_url) as one:
+        yield one
 
 
 @pytest.fixture(scope="session")
@@ -24,28 +38,28 @@ def synthetic_url(tmp_path_factory):
 
 
 @pytest.fixture
-def real(chromium, real_url):
+def real(context, real_url):
     """A visitor to the real run."""
-    with visit(chromium, real_url) as one:
+    with visit(context, real_url) as one:
         yield one
 
 
 @pytest.fixture
-def synthetic(chromium, synthetic_url):
+def synthetic(context, synthetic_url):
     """A visitor to the synthetic run."""
-    with visit(chromium, synthetic_url) as one:
+    with visit(context, synthetic_url) as one:
         yield one
 
 
 @pytest.fixture(scope="session")
 def stocked_url(tmp_path_factory):
-    """The address of a TensorBoard on synthetic runs in which every view has something to show."""
-    with tensorboard(stock(tmp_path_factory.mktemp("stocked"))) as url:
+    """The address of the plugin on synthetic runs in which every view has something to show."""
+    with plugin_server(stock(tmp_path_factory.mktemp("stocked"))) as url:
         yield url
 
 
 @pytest.fixture
-def stocked(chromium, stocked_url):
+def stocked(context, stocked_url):
     """A visitor to those runs."""
-    with visit(chromium, stocked_url) as one:
+    with visit(context, stocked_url) as one:
         yield one

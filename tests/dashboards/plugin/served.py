@@ -6,14 +6,19 @@ import contextlib
 import socket
 import subprocess
 import sys
+import threading
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, Frame, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, sync_playwright
+from tensorboard.backend.application import TensorBoardWSGI
+from tensorboard.plugins import base_plugin
+from werkzeug.serving import WSGIRequestHandler, make_server
 
+from opbench.dashboards.plugin.loader import Loader
 from tests.dashboards.browser import ARGUMENTS, CHROME
 from tests.harness.processes import PATIENCE, within
 
@@ -43,6 +48,35 @@ def tensorboard(logdir: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+
+
+class _Quiet(WSGIRequestHandler):
+    """A handler that prints nothing."""
+
+    def log(self, *_) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def plugin_server(logdir: Path) -> Iterator[str]:
+    """The address of TensorBoard's application with the plugin alone, served by this process.
+
+    Its pages are those that TensorBoard serves, without the page around them and without the
+    seconds that TensorBoard takes to start.
+    """
+    plugin = Loader().load(base_plugin.TBContext(logdir=str(logdir)))
+    application = TensorBoardWSGI([plugin])
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    url = f"http://127.0.0.1:{server.port}/"
+    try:
+        yield url
+        assert answers(url)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def answers(url: str) -> bool:
@@ -120,9 +154,17 @@ def browser() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def visit(browser: Browser, url: str) -> Iterator[Visitor]:
+def context_of(browser: Browser) -> Iterator[BrowserContext]:
+    """What pages of one visitor share: above all, charts are loaded once."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context
+    context.close()
+
+
+@contextlib.contextmanager
+def visit(context: BrowserContext, url: str) -> Iterator[Visitor]:
     """A visitor to a TensorBoard; nothing that it saw may be an error."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
     # The page waits for what is slow, and fails before a test that can't succeed takes minutes.
     page.set_default_timeout(60_000)
     one = Visitor(url, page)

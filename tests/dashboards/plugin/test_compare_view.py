@@ -64,6 +64,21 @@ def test_two_runs_are_compared_and_chosen(stocked, tmp_path):
     stocked.page.screenshot(path=tmp_path / "runs.png")
 
 
+def test_two_real_runs_are_compared_in_what_both_have(pair, tmp_path):
+    frame = pair.open(view="compare")
+    expect(frame.get_by_label("Summary")).to_contain_text("later against real, unpaired")
+    assert sorted(column(frame, "contender")) == ["einsum", "index_add"]
+    assert all(float(ratio) > 0 for ratio in column(frame, "ratio"))
+    assert set(column(frame, "verdict")) <= {
+        "slower",
+        "same",
+        "faster",
+        "no slower",
+        "inconclusive",
+    }
+    pair.page.screenshot(path=tmp_path / "pair.png")
+
+
 def test_a_single_real_run_says_what_to_do(real):
     frame = real.open(view="compare")
     expect(frame.locator(".nothing")).to_contain_text("opbench gate --base REF")

@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 
 from tests.dashboards.plugin.data.test_environment import CALIBRATION, CEILINGS
-from tests.dashboards.plugin.served import tensorboard, visit
+from tests.dashboards.plugin.served import plugin_server, visit
 from tests.results.examples import make_run
 
 
@@ -16,9 +16,9 @@ def test_a_real_run_shows_its_machine_and_versions(real, tmp_path):
     real.page.screenshot(path=tmp_path / "environment.png")
 
 
-def test_ceilings_and_calibration_are_shown(chromium, tmp_path):
+def test_ceilings_and_calibration_are_shown(context, tmp_path):
     make_run(tmp_path / "logs").append(CEILINGS, CALIBRATION)
-    with tensorboard(tmp_path / "logs") as url, visit(chromium, url) as visitor:
+    with plugin_server(tmp_path / "logs") as url, visit(context, url) as visitor:
         frame = visitor.open(view="environment")
         ceilings = frame.get_by_role("table", name="Ceilings of arithmetic and dispatch")
         expect(ceilings).to_contain_text("1000 GFLOP/s")

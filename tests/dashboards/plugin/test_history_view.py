@@ -45,11 +45,13 @@ def test_a_case_is_chosen_and_is_in_the_address(stocked):
     expect(chooser(frame, "case")).to_have_value(other)
 
 
-def test_a_real_run_is_too_short_a_history(real, tmp_path):
-    frame = real.open(view="history")
-    assert set(lines(frame)) == {"loop", "index_add", "einsum"}
+def test_real_runs_are_a_history_that_is_too_short_for_changes(pair, tmp_path):
+    frame = pair.open(view="history")
+    drawn = lines(frame)
+    assert set(drawn) == {"loop", "index_add", "einsum"}
+    assert [len(drawn[name]["x"]) for name in ("loop", "index_add", "einsum")] == [1, 2, 2]
     expect(frame.get_by_label("Changes")).to_contain_text("12 are needed")
-    real.page.screenshot(path=tmp_path / "short.png")
+    pair.page.screenshot(path=tmp_path / "short.png")
 
 
 def test_hostile_names_are_text(stocked):

@@ -22,8 +22,8 @@ def url(tmp_path_factory):
 
 
 @pytest.fixture
-def visitor(chromium, url):
-    with visit(chromium, url) as one:
+def visitor(context, url):
+    with visit(context, url) as one:
         yield one
 
 

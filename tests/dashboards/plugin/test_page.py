@@ -1,9 +1,8 @@
 """The page around the views, in TensorBoard."""
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.dashboards.plugin.served import tensorboard, visit
+from tests.dashboards.plugin.served import plugin_server, visit
 
 
 def test_a_tab_leads_to_its_view_and_back(synthetic):
@@ -25,11 +24,11 @@ def test_the_address_outlives_tensorboards_other_tabs(synthetic):
     expect(frame.locator(".winner").first).to_be_visible()
 
 
-@pytest.mark.parametrize("view", ["leaderboard", "winners", "environment"])
-def test_without_a_run_every_view_says_what_to_do(chromium, tmp_path, view):
-    with tensorboard(tmp_path) as url, visit(chromium, url) as visitor:
-        frame = visitor.open(view=view)
-        expect(frame.locator(".nothing")).to_contain_text("opbench run")
+def test_without_a_run_every_view_says_what_to_do(context, tmp_path):
+    with plugin_server(tmp_path) as url, visit(context, url) as visitor:
+        for view in ("leaderboard", "winners", "environment"):
+            frame = visitor.open(view=view)
+            expect(frame.locator(".nothing")).to_contain_text("opbench run")
 
 
 def test_a_run_is_chosen(synthetic):
