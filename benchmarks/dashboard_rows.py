@@ -51,6 +51,7 @@ def _case(race: int) -> Case:
         axes=(("B", 8), ("S", size), ("D", 512)),
         inputs="normal",
         direction="forward" if race % 10 < 5 else "backward",
+        threads=2,
     )
 
 
