@@ -51,6 +51,7 @@ _SAVED = (
     "store",
     "part",
     "stored_as",
+    "no_spot_check",
     "base",
     "base_python",
     "head",

@@ -48,15 +48,16 @@ class CaseChecker:
         self._catalog = catalog
         self._resolved: dict[tuple[str, str], Callable[..., Any] | Unsupported | Failed] = {}
 
-    def check_case(self, race: Race, *, observer: Observer) -> Differences:
+    def check_case(self, race: Race, *, observer: Observer, compares: bool = True) -> Differences:
         """Check every contender, reporting each verdict, and compare the right ones pairwise.
 
-        Raises TaintedError after one that ran out of memory, which it may still hold.
+        compares: whether they are compared. Raises TaintedError after a contender that ran out of
+        memory, which it may still hold.
         """
         with settings(race.case, reset_compiler=False):
-            return self._check_case(race, observer)
+            return self._check_case(race, observer, compares=compares)
 
-    def _check_case(self, race: Race, observer: Observer) -> Differences:
+    def _check_case(self, race: Race, observer: Observer, *, compares: bool) -> Differences:
         """Check the contenders one after the other, with the settings of the case in force."""
         case = race.case
         observer.begin("", "inputs")
@@ -88,7 +89,7 @@ class CaseChecker:
                 right[name] = function
         observer.begin("", "check")
         with _patient_compiler():
-            return checks.disagreement(reference, right)
+            return checks.disagreement(reference, right if compares else {})
 
     def _check_contender(
         self, reference: Reference, name: str, *, thorough: bool

@@ -32,9 +32,10 @@ from opbench.results.records import (
 JobResult = Outcome | Profile | Right | Paired | Unpaired
 #: What is begun: a stage as it is recorded, or "compile", which is to prepare by a compiler.
 ObservedStage = Stage | Literal["compile"]
-#: The work on a case: a race, a profile or a check of its contenders; a race of two versions of
-#: each in one process ("twins"); or single blocks of one version, as they are requested.
-Task = Literal["race", "profile", "check", "twins", "blocks"]
+#: The work on a case: a race, a profile or a check of its contenders; a check of them on the small
+#: cases of its op ("spots"); a race of two versions of each in one process ("twins"); or single
+#: blocks of one version, as they are requested.
+Task = Literal["race", "profile", "check", "spots", "twins", "blocks"]
 #: How much of a contender's output is kept with its record, in characters.
 OUTPUT = 500
 

@@ -168,7 +168,7 @@ def _make_ready(reference: Reference, contender: Impl) -> Ready | Outcome:
         return function
     preparation_s = time.perf_counter() - start
     verdict = checks.check(reference, function)
-    admitted = expected_failure(verdict, contender, case, _machine())
+    admitted = expected_failure(verdict, contender, case, this_machine())
     if admitted:
         return Unsupported(f"admits to be wrong here: {admitted}")
     if not isinstance(verdict, Right):
@@ -183,8 +183,8 @@ def _make_ready(reference: Reference, contender: Impl) -> Ready | Outcome:
 
 
 @functools.cache
-def _machine() -> MachineFacts:
-    """This machine, for the conditions of caveats."""
+def this_machine() -> MachineFacts:
+    """The facts of this machine, for the conditions of caveats."""
     return machine_facts(describe())
 
 

@@ -80,6 +80,10 @@ class Supervisor:
         """Race the contenders of a case."""
         self._do(Job(task="race", race=race, policy=policy), observer)
 
+    def spot_check(self, race: Race, observer: Observer) -> None:
+        """Check the contenders of a case on the small cases of its op."""
+        self._do(Job(task="spots", race=race), observer)
+
     def race_twins(
         self,
         race: Race,

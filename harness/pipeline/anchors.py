@@ -50,4 +50,6 @@ def anchor(
     used = dict.fromkeys((race.case.device, race.case.threads) for race in raced)
     of_anchors = [race for device, n in used for race in races(devices=(device,), threads=n)]
     policy = replace(POLICY, budget_s=min(budget_s, POLICY.budget_s))
-    return run(catalog(), of_anchors, folder, policy=policy, supervisor=supervisor)
+    return run(
+        catalog(), of_anchors, folder, policy=policy, supervisor=supervisor, spot_check=False
+    )

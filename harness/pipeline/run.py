@@ -6,7 +6,7 @@ Contenders run in the processes of a supervisor, or in this one. Torch isn't imp
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from opbench.harness.catalog import Catalog
@@ -19,6 +19,7 @@ from opbench.harness.pipeline.recorder import (
     ensure_none,
     joined,
 )
+from opbench.harness.pipeline.spot_check import SpotChecks
 from opbench.harness.planning.cases import is_as_large
 from opbench.harness.planning.selection import Race
 from opbench.harness.timing.stopping import Policy
@@ -43,6 +44,7 @@ def run(
     supervisor: Supervisor | None = None,
     observer: Observer | None = None,
     anew: Collection[Case] = (),
+    spot_check: bool = True,
 ) -> tuple[Record, ...]:
     """Race every case that `folder` lacks a full result of; return the records of all races.
 
@@ -52,6 +54,8 @@ def run(
     processes: fresh processes that each case is raced in, one after another, which then are the
         units of evidence; each gets its part of the policy's budget.
     anew: cases that are raced again though the folder has them; the new records count instead.
+    spot_check: whether contenders are checked on the small cases of their op first, once; those
+        that fail are raced nowhere.
     Raises ValueError for processes without a supervisor; at the end DeclarationError if ops failed.
     """
     if processes > 1 and supervisor is None:
@@ -59,19 +63,25 @@ def run(
     races, policy = tuple(races), policy or Policy()
     done = {(r.case, r.contender): r.outcome for r in folder.records()}
     recorder = Recorder(catalog=catalog, folder=folder, observer=observer or NullObserver())
-    faults = OpFaults()
-    for race in races:
+    faults, spots = OpFaults(), SpotChecks(recorder, supervisor)
+    left = [race for race in races if race.case in anew or not _is_done(race, done)]
+    spots.expect(left if spot_check else ())
+    for race in left:
         outcomes = [done.get((race.case, name)) for name in race.contenders]
-        if race.case not in anew and all(outcome is not None for outcome in outcomes):
-            continue
         recorder.begin_case(race)
         recorder.first_round = _beyond(outcomes)
         with faults.collect(race.case):
-            _race(_affordable(race, recorder), policy, supervisor, recorder, processes)
+            right = spots.passed(_affordable(race, recorder))
+            _race(right, policy, supervisor, recorder, processes)
         recorder.end_case(race)
     ensure_none(faults, folder)
     raced = {(race.case, name) for race in races for name in race.contenders}
     return tuple(r for r in folder.records() if (r.case, r.contender) in raced)
+
+
+def _is_done(race: Race, done: Mapping[tuple[Case, str], Outcome]) -> bool:
+    """Whether all contenders of a race have an outcome."""
+    return all((race.case, name) in done for name in race.contenders)
 
 
 def _beyond(outcomes: Iterable[Outcome | None]) -> int:

@@ -125,6 +125,7 @@ def _measured(
             processes=PROCESSES,
             supervisor=supervisor,
             observer=observer,
+            spot_check=False,  # of speed alone
         )
     cases = {race.case for race in races}
     selector = request.selector

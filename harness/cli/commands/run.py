@@ -78,6 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="race each case in N fresh processes, which are then the units of evidence",
     )
+    race.add_argument(
+        "--no-spot-check",
+        action="store_true",
+        help="race also what fails on small inputs of other kinds, if it is right as it is timed",
+    )
     arguments.add_store(parser)
     arguments.add_isolation(parser)
 
@@ -104,6 +109,8 @@ class _Request:
     budget_s: float
     #: Fresh processes that each case is raced in.
     processes: int
+    #: Whether contenders are checked on small cases first.
+    spot_check: bool
     #: Whether a precision has to be reached.
     is_precision_given: bool
     output: Output
@@ -169,6 +176,7 @@ def _request(args: argparse.Namespace) -> _Request:
         sharing=sharing,
         budget_s=args.budget,
         processes=args.processes,
+        spot_check=not args.no_spot_check,
         is_precision_given=args.precision is not None,
         output=options.output(args),
         columns=chosen,
@@ -234,6 +242,7 @@ def _race(
         supervisor=supervisor,
         observer=storing.observing(upload, timer),
         anew=anew,
+        spot_check=request.spot_check,
     )
     storing.finish(request.sharing, upload)
     return folder, records, watch.warnings(threads={race.case.threads for race in to_race})
