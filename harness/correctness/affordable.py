@@ -20,6 +20,7 @@ from opbench.harness.declaration.named_arguments import call_named
 from opbench.harness.declare import Cost, Op
 from opbench.harness.outcomes import charged_to
 from opbench.harness.preparation import inputs
+from opbench.harness.preparation.inputs import Inputs
 from opbench.harness.preparation.output_modes import op_in_mode
 from opbench.results.errors import OpFaultError, UnsupportedError
 from opbench.results.records import Case
@@ -62,26 +63,29 @@ def _ensure_within(cost: Cost, most: Cost) -> None:
         raise UnsupportedError(f"too much work: {cost.flops:.1e} FLOP, {cost.bytes:.1e} B")
 
 
-def ensure_affordable(op: Op, case: Case, *, most: Cost) -> None:
-    """Raise UnsupportedError where a case is too much, or the op doesn't take its sizes.
+def affordable_inputs(op: Op, case: Case, *, most: Cost) -> Inputs:
+    """The inputs of a case, as `inputs.build` makes them, where they can be checked.
 
-    most: compulsory work of a call.
+    most: compulsory work of a call. Raises UnsupportedError where a case is too much, or the op
+    doesn't take its sizes.
     """
     try:
-        _try(op_in_mode(op, case.board), case, most)
+        return _tried(op_in_mode(op, case.board), case, most)
     # Of declared shapes this would be the op's own fault.
     except OpFaultError as error:
         raise UnsupportedError(f"the op doesn't take them: {error}") from error
 
 
-def _try(op: Op, case: Case, most: Cost) -> None:
-    """Make the inputs and evaluate the oracle once, as far as that is affordable."""
+def _tried(op: Op, case: Case, most: Cost) -> Inputs:
+    """The inputs, on which the oracle was evaluated once, as far as that is affordable."""
     with _Counted():
         given = inputs.build(op, case)
         _ensure_within(cost_of(op, case, given), most)
         if op.validate is not None:
             with charged_to(op.name, "validate", op.validate):
                 call_named(op.validate, {**op.defaults, **given.values})
-        wide = given.map(lambda t: t.double() if t.is_floating_point() else t.clone())
+        # Copies in any case: the oracle may work in place.
+        wide = given.map(lambda t: t.double().clone() if t.is_floating_point() else t.clone())
         with torch.no_grad():
             oracle.evaluate(op, "oracle", op.oracle, wide, (), ())
+    return given

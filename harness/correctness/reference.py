@@ -79,18 +79,24 @@ class Circumstances:
 
 
 def build_reference(
-    op: Op, case: Case, *, gradients: bool = True, thorough: bool = False
+    op: Op,
+    case: Case,
+    *,
+    gradients: bool = True,
+    thorough: bool = False,
+    first: Inputs | None = None,
 ) -> Reference:
     """Build the inputs of a case and evaluate the oracle on them.
 
     gradients: whether these are evaluated as well.
     thorough: whether unusual gradients of the outputs are expected as well.
+    first: the first inputs, where they were built already.
     Raises OpFaultError where one of the op's own functions doesn't work, or refuses these inputs.
     """
     op = op_in_mode(op, case.board)
     ungraded = (*op.ungraded, "far")  # gradients of a view need room for what lies between
     gradients = gradients and not {case.inputs, case.layout} & set(ungraded)
-    built = [inputs.build(op, case, variant=variant) for variant in (0, 1)]
+    built = [first or inputs.build(op, case), inputs.build(op, case, variant=1)]
     if op.validate is not None:
         with charged_to(op.name, f"validate, of its own inputs[{case.inputs!r}],", op.validate):
             call_named(op.validate, {**op.defaults, **built[0].values})

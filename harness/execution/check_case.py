@@ -17,7 +17,7 @@ from torch._functorch import config as functorch_config
 
 from opbench.harness.catalog import Catalog
 from opbench.harness.correctness import checks
-from opbench.harness.correctness.affordable import ensure_affordable
+from opbench.harness.correctness.affordable import affordable_inputs
 from opbench.harness.correctness.costs import cost_of
 from opbench.harness.correctness.own_tolerance import ensure_passes_itself
 from opbench.harness.correctness.reference import Reference, without_gradients
@@ -107,12 +107,13 @@ class CaseChecker:
 
     def _reference(self, case: Case, *, thorough: bool) -> Reference:
         """The reference of a case. Raises UnsupportedError where there is none."""
-        if is_border(case):
-            try:
-                ensure_affordable(self._catalog.op(case.op), case, most=MOST_WORK)
-            except UnsupportedError as error:
-                raise UnsupportedError(REFUSED + str(error)) from error
-        return reference_of(self._catalog, case, gradients=not is_border(case), thorough=thorough)
+        if not is_border(case):
+            return reference_of(self._catalog, case, gradients=True, thorough=thorough)
+        try:
+            first = affordable_inputs(self._catalog.op(case.op), case, most=MOST_WORK)
+        except UnsupportedError as error:
+            raise UnsupportedError(REFUSED + str(error)) from error
+        return reference_of(self._catalog, case, first=first)
 
     def _function(
         self, reference: Reference, contender: Impl

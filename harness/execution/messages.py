@@ -33,9 +33,10 @@ JobResult = Outcome | Profile | Right | Paired | Unpaired
 #: What is begun: a stage as it is recorded, or "compile", which is to prepare by a compiler.
 ObservedStage = Stage | Literal["compile"]
 #: The work on a case: a race, a profile or a check of its contenders; a check of them on the small
-#: cases of its op ("spots"); a race of two versions of each in one process ("twins"); or single
-#: blocks of one version, as they are requested.
-Task = Literal["race", "profile", "check", "spots", "twins", "blocks"]
+#: cases of its op ("spots"); a search for the smallest case that shows a failure ("reproduce"); a
+#: race of two versions of each in one process ("twins"); or single blocks of one version, as they
+#: are requested.
+Task = Literal["race", "profile", "check", "spots", "reproduce", "twins", "blocks"]
 #: How much of a contender's output is kept with its record, in characters.
 OUTPUT = 500
 
@@ -121,6 +122,8 @@ class JobEnd:
     #: Of a check: the largest difference of each two right contenders, in multiples of the
     #: tolerance.
     differences: tuple[tuple[tuple[str, str], float], ...] = ()
+    #: Of a reproduction: the program, or a comment that says why there is none.
+    program: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from opbench.harness.machine.environment import describe
 from opbench.harness.outcomes import catch
 from opbench.harness.planning.selection import Race
 from opbench.harness.preparation import timed_call
+from opbench.harness.preparation.inputs import Inputs
 from opbench.harness.preparation.output_modes import function_in_mode
 from opbench.harness.preparation.resolve import ensure_supported, resolve
 from opbench.harness.preparation.timed_call import TimedCall
@@ -128,17 +129,25 @@ def settings(case: Case, *, reset_compiler: bool = True) -> Iterator[None]:
 
 
 def reference_of(
-    catalog: Catalog, case: Case, *, gradients: bool = False, thorough: bool = False
+    catalog: Catalog,
+    case: Case,
+    *,
+    gradients: bool = False,
+    thorough: bool = False,
+    first: Inputs | None = None,
 ) -> Reference:
     """The reference of a case.
 
     gradients: whether they are checked in the forward pass as well.
-    thorough: whether a thorough check is to follow. Raises UnsupportedError where
-    the case's device isn't here.
+    thorough: whether a thorough check is to follow.
+    first: the first inputs, where they were built already.
+    Raises UnsupportedError where the case's device isn't here.
     """
     ensure_device(case.device)
     gradients = gradients or case.direction != "forward"
-    return build_reference(catalog.op(case.op), case, gradients=gradients, thorough=thorough)
+    return build_reference(
+        catalog.op(case.op), case, gradients=gradients, thorough=thorough, first=first
+    )
 
 
 def try_reference(catalog: Catalog, race: Race, observer: Observer) -> Reference | None:

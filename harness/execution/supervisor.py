@@ -120,9 +120,13 @@ class Supervisor:
         Differences are multiples of the tolerance. Contenders that were checked by different
         workers are not compared.
         """
-        return self._do(Job(task="check", race=race), observer)
+        return dict(self._do(Job(task="check", race=race), observer).differences)
 
-    def _do(self, job: Job, observer: Observer) -> dict[tuple[str, str], float]:
+    def reproduce(self, race: Race, observer: Observer) -> str:
+        """A program that shows what is wrong with the contender of a race; "" if it died of it."""
+        return self._do(Job(task="reproduce", race=race), observer).program
+
+    def _do(self, job: Job, observer: Observer) -> JobEnd:
         """Do the job; if the worker dies of one contender, with another worker for the rest."""
         waiting, retried = list(job.race.contenders), False
         cleared: set[str] = set()
@@ -134,7 +138,7 @@ class Supervisor:
                 if end.tainted:
                     self.renew()
                     continue
-                return dict(end.differences)
+                return end
             death = self._try_alone(job, end, cleared)
             self.renew()
             if death is None:
@@ -149,7 +153,7 @@ class Supervisor:
             for name in culprits:
                 observer.done(name, death.failed)
                 waiting.remove(name)
-        return {}
+        return JobEnd()
 
     def _try_alone(self, job: Job, end: Death, cleared: set[str]) -> Death | None:
         """The death of a contender that dies in a fresh worker too; None if it survives there.

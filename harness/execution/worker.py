@@ -150,13 +150,15 @@ class _Work:
 
     def do(self, job: Job, observer: PipeObserver, pipe: Connection) -> JobEnd:
         """Do a job; its end says whether this process is tainted."""
-        from opbench.harness.execution import profile_case, ready, run_case, spot_check
+        from opbench.harness.execution import profile_case, ready, reproduce, run_case, spot_check
 
         try:
             if job.task == "race":
                 run_case.run_case(self._catalog, job.race, policy=job.policy, observer=observer)
             elif job.task == "spots":
                 spot_check.spot_check(self._catalog, job.race, observer=observer)
+            elif job.task == "reproduce":
+                return JobEnd(program=reproduce.reproduce(self._catalog, job.race, observer))
             elif job.task == "profile":
                 profile_case.profile_case(
                     self._catalog, job.race, folder=job.folder, observer=observer, side=job.side

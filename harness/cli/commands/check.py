@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> Exit:
         draw(tables(report, pairs=args.pairs))
         print(*problems(report.checked), sep="\n")
     if args.reproduce:
-        for text in reproductions(modules, report.checked):
+        for text in reproductions(modules, report.checked, limits):
             print(f"\n{text}", end="")
     for fault in report.faults:
         complain("check", fault)

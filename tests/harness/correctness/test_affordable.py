@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from opbench import Cost, Op
-from opbench.harness.correctness.affordable import MOST_OPERATIONS, ensure_affordable
+from opbench.harness.correctness.affordable import MOST_OPERATIONS, affordable_inputs
 from opbench.results.errors import UnsupportedError
 from opbench.results.records import Case
 
@@ -26,7 +26,7 @@ def op_of(oracle, make=lambda N: {"x": torch.ones(N)}, **fields):
 def refusal(op, size):
     case = Case(op="mine", shape="border_N", axes=(("N", size),), inputs="normal", dtype="float32")
     with pytest.raises(UnsupportedError) as raised:
-        ensure_affordable(op, case, most=MOST)
+        affordable_inputs(op, case, most=MOST)
     return str(raised.value)
 
 
@@ -36,7 +36,7 @@ def added_up(x):
 
 def test_oracle_of_few_operations_passes():
     case = Case(op="mine", shape="border_N", axes=(("N", 9),), inputs="normal", dtype="float32")
-    ensure_affordable(op_of(added_up), case, most=MOST)
+    affordable_inputs(op_of(added_up), case, most=MOST)
 
 
 def test_oracle_that_loops_over_thousands_is_refused_by_their_number():
