@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,26 @@ from opbench.harness.timing.stopping import Policy
 from opbench.results.records import Case, Failed, RunInfo, Wrong
 from opbench.results.records.run_folder import create
 
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What all ways are given."""
+
+    #: Seconds of each race.
+    budget_s: float
+    #: Of the inputs.
+    seed: int = 0
+
+
 #: By op and name, why a contender is refused.
 Verdicts = dict[tuple[str, str], str]
 
 
-def by_check(entries: list[Entry], budget: float) -> Verdicts:
+def by_check(entries: list[Entry], how: How) -> Verdicts:
     """`opbench check`, in this process; who was refused once isn't looked at again."""
     found: Verdicts = {}
     for catalog, names, op in _by_op(entries):
-        for race in plan_checks(catalog, Selection(names=(op,), impls=names)):
+        for race in plan_checks(catalog, Selection(names=(op,), impls=names, seed=how.seed)):
             left = race.only([n for n in race.contenders if (op, n) not in found])
             if not left.contenders:
                 continue
@@ -49,18 +60,18 @@ def by_check(entries: list[Entry], budget: float) -> Verdicts:
     return found
 
 
-def by_run(entries: list[Entry], budget: float) -> Verdicts:
+def by_run(entries: list[Entry], how: How) -> Verdicts:
     """`opbench run` at its defaults, in this process, with a small budget for each race."""
     from opbench.harness.machine.environment import describe
 
     found: Verdicts = {}
-    policy = Policy(budget_s=budget, patience=1.0, pilot_s=0.02)
+    policy = Policy(budget_s=how.budget_s, patience=1.0, pilot_s=0.02)
     for catalog, names, op in _by_op(entries):
         with tempfile.TemporaryDirectory() as root:
             folder = create(
                 Path(root), RunInfo(id="exam", created="", command=(), environment=describe())
             )
-            races = plan(catalog, Selection(names=(op,), impls=names))
+            races = plan(catalog, Selection(names=(op,), impls=names, seed=how.seed))
             for record in run(catalog, races, folder, policy=policy):
                 if isinstance(record.outcome, Wrong | Failed):
                     reason = f"{record.case.key}: {record.outcome.reason}"
@@ -68,12 +79,12 @@ def by_run(entries: list[Entry], budget: float) -> Verdicts:
     return found
 
 
-def by_allclose(entries: list[Entry], budget: float) -> Verdicts:
+def by_allclose(entries: list[Entry], how: How) -> Verdicts:
     """torch.allclose on one random input of the first quick shape."""
-    return _compared(entries, lambda op: [(_first_case(op), torch.allclose)])
+    return _compared(entries, lambda op: [(_first_case(op, how), torch.allclose)])
 
 
-def by_kernelbench(entries: list[Entry], budget: float) -> Verdicts:
+def by_kernelbench(entries: list[Entry], how: How) -> Verdicts:
     """Five seeds on the first quick shape, with one tolerance for everything."""
 
     def close(one: Tensor, other: Tensor) -> bool:
@@ -81,22 +92,23 @@ def by_kernelbench(entries: list[Entry], budget: float) -> Verdicts:
 
     seeds = [random.Random(42).randrange(1 << 30) + i for i in range(5)]
     return _compared(
-        entries, lambda op: [(replace(_first_case(op), seed=seed), close) for seed in seeds]
+        entries,
+        lambda op: [(replace(_first_case(op, how), seed=seed + how.seed), close) for seed in seeds],
     )
 
 
-def by_samples(entries: list[Entry], budget: float) -> Verdicts:
+def by_samples(entries: list[Entry], how: How) -> Verdicts:
     """torch.testing.assert_close on ordinary values of many shapes, with gradients, as OpInfo."""
 
     def close(one: Tensor, other: Tensor) -> bool:
         torch.testing.assert_close(one, other, equal_nan=True)
         return True
 
-    return _compared(entries, lambda op: [(case, close) for case in _samples(op)])
+    return _compared(entries, lambda op: [(case, close) for case in _samples(op, how)])
 
 
 #: By name, in the order of the table.
-WAYS: dict[str, Callable[[list[Entry], float], Verdicts]] = {
+WAYS: dict[str, Callable[[list[Entry], How], Verdicts]] = {
     "check": by_check,
     "run": by_run,
     "allclose": by_allclose,
@@ -114,7 +126,7 @@ def _by_op(entries: list[Entry]) -> Iterator[tuple[Catalog, tuple[str, ...], str
         yield catalog, tuple(e.name for e in entries if e.op == op), op
 
 
-def _first_case(op: Op) -> Case:
+def _first_case(op: Op, how: How) -> Case:
     """The first quick shape in float32, or the op's first dtype, with the first timed kind."""
     shape, axes = next(iter(op.quick.items()))
     mode = "materialise" if "materialise" in op.boards else op.boards[0]
@@ -126,12 +138,13 @@ def _first_case(op: Op) -> Case:
         dtype=op.dtypes[0],
         board=mode,
         threads=1,
+        seed=how.seed,
     )
 
 
-def _samples(op: Op) -> list[Case]:
+def _samples(op: Op, how: How) -> list[Case]:
     """The first kind on all small shapes, contiguous and not, with gradients."""
-    first = replace(_first_case(op), inputs=next(iter(op.inputs)))
+    first = replace(_first_case(op, how), inputs=next(iter(op.inputs)))
     shapes = {first.shape: dict(first.axes), **op.edge}
     cases = [replace(first, shape=name, axes=tuple(axes.items())) for name, axes in shapes.items()]
     cases += [replace(case, layout="transposed") for case in cases]

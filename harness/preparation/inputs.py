@@ -20,6 +20,7 @@ from opbench.harness.declaration.named_arguments import call_named, is_default
 from opbench.harness.declare import Op
 from opbench.harness.outcomes import charged_to, op_fault
 from opbench.harness.preparation.layouts import far_apart, laid_out, repeated
+from opbench.harness.preparation.whole_numbers import enlarged, room, whole
 from opbench.results.records import Case
 
 
@@ -109,9 +110,6 @@ def build(op: Op, case: Case, *, variant: int = 0) -> Inputs:
     axes, dtype = dict(case.axes), getattr(torch, case.dtype)
     made = _generate(op, case, axes, _seed(case, variant))
 
-    def place(tensor: Tensor) -> Tensor:
-        return _cast(tensor, dtype, large=op.exact).to(case.device)
-
     args = tuple(made[name] for name in op.arguments)
     # Set by the shape, or made with the arguments. Those at their default are left out, so that a
     # contender may lack them.
@@ -120,7 +118,21 @@ def build(op: Op, case: Case, *, variant: int = 0) -> Inputs:
         for name, value in {**axes, **made}.items()
         if name in op.options and not is_default(value, op.defaults[name])
     }
-    return _laid_out(op, case, Inputs(op.arguments, args, options).map(place))
+    given = Inputs(op.arguments, args, options)
+    bits = _room(op, given) if dtype == torch.int64 else 0
+    return _laid_out(op, case, given.map(lambda t: _cast(t, dtype, bits=bits).to(case.device)))
+
+
+def _room(op: Op, given: Inputs) -> int:
+    """By how many bits the whole numbers that are made of inputs may be larger."""
+    if not any(tensor.is_floating_point() for tensor in given.tensors()):
+        return 0
+
+    def evaluate(change: Callable[[Tensor], Tensor]) -> object:
+        changed = given.map(change)
+        return op.oracle(*changed.args, **changed.options)
+
+    return room(op, evaluate)
 
 
 def _laid_out(op: Op, case: Case, given: Inputs) -> Inputs:
@@ -211,17 +223,11 @@ def _seed(case: Case, variant: int) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7])
 
 
-def _cast(tensor: Tensor, dtype: torch.dtype, *, large: bool) -> Tensor:
-    """Floating values in `dtype`; where that is an integer type, a hundred times as large.
+def _cast(tensor: Tensor, dtype: torch.dtype, *, bits: int) -> Tensor:
+    """Floating values in `dtype`; where that is an integer type, whole numbers of them.
 
-    large: so large and odd, where nothing is added up, that no floating-point type holds them.
+    bits: by which these are larger.
     """
     if not tensor.is_floating_point() or dtype.is_floating_point:
         return tensor.to(dtype) if tensor.is_floating_point() else tensor
-    # Most values lie between -3 and 3: as they are, few integers would be left of them.
-    whole = tensor.nan_to_num(posinf=0, neginf=0).mul(100).to(dtype)
-    return whole * _LARGE + 1 if large and dtype == torch.int64 else whole
-
-
-#: Times the whole numbers of an input, some hundreds, it is below what int64 holds.
-_LARGE = 2**50
+    return enlarged(whole(tensor, dtype), bits)
