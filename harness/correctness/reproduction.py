@@ -16,7 +16,7 @@ from opbench.harness.correctness.tolerance import Truth, largest_error, scaled_e
 from opbench.harness.declaration.origins import name_of_file
 from opbench.harness.declare import Impl
 from opbench.harness.preparation.inputs import Inputs
-from opbench.harness.preparation.output_modes import as_tuple
+from opbench.harness.preparation.output_modes import as_tuple, copies_view
 from opbench.results.errors import UnsupportedError
 from opbench.results.records import Failed, Wrong
 
@@ -87,7 +87,7 @@ def program(failure: Failure, function: Callable[..., Any]) -> str:
             *_inputs(reference, given, in_training=in_training),
             "",
             _COMPARE,
-            *_call(reference),
+            *_call(failure),
             *_compared("output", expected.outputs, reference),
             *(_differentiated(reference, expected) if in_training else ()),
             f"print({_AS_EXPECTED + failure.verdict.reason!r})",
@@ -171,11 +171,14 @@ def _inputs(reference: Reference, given: Inputs, *, in_training: bool) -> Iterat
             yield "    t.requires_grad_(t.is_floating_point())"
 
 
-def _call(reference: Reference) -> Iterator[str]:
-    """The call, with the options that aren't at their default."""
+def _call(failure: Failure) -> Iterator[str]:
+    """The call, with the options that aren't at their default, and what is done with its result."""
+    reference = failure.reference
     options = [f"{name}={name}" for name in reference.first.options]
     yield f"outputs = contender({', '.join((*reference.op.arguments, *options))})"
     yield "outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)"
+    if copies_view(reference.op, failure.contender, reference.case.board):
+        yield "outputs = [o.clone(memory_format=torch.contiguous_format) for o in outputs]"
 
 
 def _compared(what: str, truths: tuple[Truth, ...], reference: Reference) -> Iterator[str]:

@@ -33,9 +33,14 @@ def function_in_mode(
     """The function that is checked and timed: the contender's, and what is done with its result."""
     if mode == "consume" and op.consumer is not None:
         return _then(function, op.consumer)
-    if mode == "materialise" and board_of(op, contender) == "view":
+    if copies_view(op, contender, mode):
         return _then(function, contiguous_copy)
     return function
+
+
+def copies_view(op: Op, contender: Impl, mode: str) -> bool:
+    """Whether a contender's view is copied in a mode."""
+    return mode == "materialise" and board_of(op, contender) == "view"
 
 
 def contiguous_copy(view: Tensor) -> Tensor:

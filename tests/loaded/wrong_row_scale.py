@@ -1,5 +1,7 @@
 """An op of rows and weights, and contenders that are wrong in ways that a small case shows."""
 
+import time
+
 import torch
 
 from opbench import Cost, Op, impl
@@ -75,3 +77,26 @@ def wrong_remembers(x, w, *, shift=0.0):
     if key not in KEPT:
         KEPT[key] = x * w + shift
     return KEPT[key]
+
+
+@impl("row_scale")
+def wrong_then_hangs(x, w, *, shift=0.0):
+    if len(x) < 7:
+        time.sleep(600)
+    return x * w + shift + 1
+
+
+row_twice = Op(
+    name="row_twice",
+    oracle=lambda x: x.t(),
+    axes={"R": "rows", "N": "columns"},
+    inputs={"normal": lambda R, N, rng: {"x": torch.randn(R, N, generator=rng)}},
+    quick={"small": {"R": 8, "N": 16}},
+    cost=lambda R, N, e: Cost(0, 2 * R * N * e),
+    boards=("view", "materialise"),
+)
+
+
+@impl("row_twice", board="view")
+def wrong_view(x):
+    return x.flip(0).t()

@@ -5,6 +5,7 @@ import torch
 
 from opbench import Cost, Op
 from opbench.harness.correctness.affordable import MOST_OPERATIONS, affordable_inputs
+from opbench.harness.preparation.inputs import build
 from opbench.results.errors import UnsupportedError
 from opbench.results.records import Case
 
@@ -36,7 +37,7 @@ def added_up(x):
 
 def test_oracle_of_few_operations_passes():
     case = Case(op="mine", shape="border_N", axes=(("N", 9),), inputs="normal", dtype="float32")
-    affordable_inputs(op_of(added_up), case, most=MOST)
+    assert affordable_inputs(op_of(added_up), case, most=MOST).equals(build(op_of(added_up), case))
 
 
 def test_oracle_that_loops_over_thousands_is_refused_by_their_number():

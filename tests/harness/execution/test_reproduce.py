@@ -6,6 +6,10 @@ import sys
 
 import pytest
 
+from opbench import Limits, Race, Supervisor, load
+from opbench.harness.execution.observer import NullObserver
+from opbench.harness.execution.reproduce import reproduce
+from opbench.results.records import Case
 from tests.places import LOADED
 
 FILE = LOADED / "wrong_row_scale.py"
@@ -24,7 +28,13 @@ EXPECTED = {
 def programs():
     """By contender, what `opbench check --reproduce` prints."""
     command = (sys.executable, "-m", "opbench", "check", "row_scale", "--load", str(FILE))
-    chosen = ("--jobs", "1", "-k", "odd and (normal or shifted) and not far", "--reproduce")
+    chosen = (
+        "--jobs",
+        "1",
+        "-k",
+        "odd and (normal or shifted) and not (far or hangs)",
+        "--reproduce",
+    )
     done = subprocess.run((*command, *chosen), capture_output=True, text=True)
     texts = re.split(r"(?m)^# (?=[\w:]+ of row_scale: )", done.stdout)[1:]
     return {text.partition(" of row_scale")[0]: "# " + text for text in texts}
@@ -48,6 +58,41 @@ def test_program_shows_the_failure_on_the_smallest_case(programs, name, tmp_path
     done = run(programs[name], tmp_path)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith(end)
+
+
+def test_the_search_has_the_limits_of_the_check():
+    """The contender is wrong at once, and hangs on everything smaller."""
+    case = Case(
+        op="row_scale", shape="odd", axes=(("R", 7), ("N", 13)), inputs="normal", dtype="float32"
+    )
+    death, race = Deaths(), Race(case, ("wrong_then_hangs",))
+    with Supervisor((str(FILE),), limits=Limits(timeout_s=1.0)) as supervisor:
+        assert supervisor.reproduce(race, death) == ""
+    assert death.reasons == ["took longer than 1 s"]
+
+
+class Deaths(NullObserver):
+    def __init__(self):
+        self.reasons = []
+
+    def done(self, name, result, output=""):
+        self.reasons.append(result.reason)
+
+
+def test_program_copies_a_view_where_fresh_memory_is_due(tmp_path):
+    """As the harness does; a view that is wrong is wrong there too."""
+    case = Case(
+        op="row_twice",
+        shape="odd",
+        axes=(("R", 3), ("N", 2)),
+        inputs="normal",
+        dtype="float32",
+        board="materialise",
+    )
+    twice = load(FILE, entry_points=False)
+    program = reproduce(twice, Race(case, ("wrong_view",)), NullObserver())
+    assert "torch.contiguous_format" in program
+    assert run(program, tmp_path).stderr.strip().splitlines()[-1].startswith("AssertionError")
 
 
 def test_program_says_what_only_the_check_can_show(programs, tmp_path):
