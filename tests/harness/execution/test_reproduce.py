@@ -66,9 +66,10 @@ def test_the_search_has_the_limits_of_the_check():
         op="row_scale", shape="odd", axes=(("R", 7), ("N", 13)), inputs="normal", dtype="float32"
     )
     death, race = Deaths(), Race(case, ("wrong_then_hangs",))
-    with Supervisor((str(FILE),), limits=Limits(timeout_s=1.0)) as supervisor:
+    with Supervisor((str(FILE),), limits=Limits(timeout_s=3.0)) as supervisor:
         assert supervisor.reproduce(race, death) == ""
-    assert death.reasons == ["took longer than 1 s"]
+    (reason,) = death.reasons
+    assert reason.startswith("took longer than 3 s")
 
 
 class Deaths(NullObserver):
