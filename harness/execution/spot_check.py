@@ -46,7 +46,7 @@ def spot_check(catalog: Catalog, race: Race, *, observer: Observer) -> None:
         left = spot.only(name for name in spot.contenders if found.is_left(name))
         if left.contenders:
             found.begin_case(left)
-            # What is wrong with the op itself is told by a check: here it says nothing.
+            # A check says what is wrong with the op itself; here that says nothing of contenders.
             with suppress(OpFaultError, TaintedError):
                 checker.check_case(left, observer=found, compares=False)
     for name in race.contenders:
@@ -100,7 +100,7 @@ class _Findings(NullObserver):
         if isinstance(result, Failed) and result.stage == "inputs":
             return  # nobody's fault who is checked
         if isinstance(result, Failed) and result.cause == "memory":
-            # By the limits of small cases it can't be told whether it has enough for large ones.
+            # Some layouts of small cases need more memory than large cases do.
             self.ran_out_of_memory, self.spent_s[name] = True, math.inf
         elif isinstance(result, Wrong | Failed):
             contender = self.catalog.impl(self._case.op, name)
