@@ -54,14 +54,12 @@ def run(
     processes: fresh processes that each case is raced in, one after another, which then are the
         units of evidence; each gets its part of the policy's budget.
     anew: cases that are raced again though the folder has them; the new records count instead.
-    spot_check: whether contenders are checked on the small cases of their op first, once; those
-        that fail are raced nowhere.
+    spot_check: whether contenders are checked once on small cases first; what fails isn't raced.
     Raises ValueError for processes without a supervisor; at the end DeclarationError if ops failed.
     """
     if processes > 1 and supervisor is None:
         raise ValueError("several processes need a supervisor")
-    races, policy = tuple(races), policy or Policy()
-    done = {(r.case, r.contender): r.outcome for r in folder.records()}
+    races, done = tuple(races), {(r.case, r.contender): r.outcome for r in folder.records()}
     recorder = Recorder(catalog=catalog, folder=folder, observer=observer or NullObserver())
     faults, spots = OpFaults(), SpotChecks(recorder, supervisor)
     left = [race for race in races if race.case in anew or not _is_done(race, done)]
@@ -71,8 +69,8 @@ def run(
         recorder.begin_case(race)
         recorder.first_round = _beyond(outcomes)
         with faults.collect(race.case):
-            right = spots.passed(_affordable(race, recorder))
-            _race(right, policy, supervisor, recorder, processes)
+            left_over = spots.passed(_affordable(race, recorder))
+            _race(left_over, policy or Policy(), supervisor, recorder, processes)
         recorder.end_case(race)
     ensure_none(faults, folder)
     raced = {(race.case, name) for race in races for name in race.contenders}

@@ -53,6 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="finish this run as it was begun; with a longer --budget, race undecided cases anew",
     )
+    _add_race_options(parser)
+    arguments.add_store(parser)
+    arguments.add_isolation(parser)
+
+
+def _add_race_options(parser: argparse.ArgumentParser) -> None:
+    """Add how long contenders are raced, and what else is asked of a race."""
     race = parser.add_argument_group("race")
     race.add_argument(
         "--budget",
@@ -83,8 +90,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="race also what fails on small inputs of other kinds, if it is right as it is timed",
     )
-    arguments.add_store(parser)
-    arguments.add_isolation(parser)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
