@@ -65,9 +65,8 @@ def run(
     left = [race for race in races if race.case in anew or not _is_done(race, done)]
     spots.expect(left if spot_check else ())
     for race in left:
-        outcomes = [done.get((race.case, name)) for name in race.contenders]
         recorder.begin_case(race)
-        recorder.first_round = _beyond(outcomes)
+        recorder.first_round = _beyond(done.get((race.case, name)) for name in race.contenders)
         with faults.collect(race.case):
             left_over = spots.passed(_affordable(race, recorder))
             _race(left_over, policy or Policy(), supervisor, recorder, processes)
