@@ -21,6 +21,7 @@ from opbench.harness.declaration.named_arguments import (
     parameters_of,
 )
 from opbench.harness.declaration.origins import name_of_file, path_for_people
+from opbench.harness.declaration.samples import Samples
 from opbench.harness.declaration.support import Support
 from opbench.results.errors import DeclarationError, UnsupportedError
 
@@ -307,6 +308,8 @@ class Op:
     #: What contenders have to do beside values and gradients, some of "second_derivative", "vmap"
     #: (of a new first axis) and "compile" (in one graph). What isn't promised isn't tried.
     promises: tuple[Promise, ...] = ()
+    #: The function of torch that the op is, whose samples are checked too where the op is named.
+    samples: Samples | None = None
     #: Of floating-point outputs, where it isn't that of the inputs.
     output_dtype: str = ""
     #: The program or paper that the op comes from.

@@ -94,9 +94,9 @@ def strided_tensordot(
     where = _windows(w, stride, padding, dilation)
     seen = strided(padded(x, where), where).chunk(groups, 1)
     taps = [1, 2, 3]
-    parts = [
-        torch.tensordot(k, s, (taps, taps)) for k, s in zip(w.chunk(groups), seen, strict=True)
-    ]
+    # Not by chunk, which takes groups that don't divide them.
+    kernels = w.unflatten(0, (groups, len(w) // groups))  # type: ignore[no-untyped-call]
+    parts = [torch.tensordot(k, s, (taps, taps)) for k, s in zip(kernels, seen, strict=True)]
     return _biased((parts[0] if groups == 1 else torch.cat(parts)).transpose(0, 1), b)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from opbench.harness.catalog import Catalog, load
+    from opbench.harness.declaration.samples import Samples
     from opbench.harness.declaration.support import (
         Support,
         cpu,
@@ -50,6 +51,7 @@ _HOMES = {
     "Policy": "opbench.harness.timing.stopping",
     "Race": "opbench.harness.planning.selection",
     "Rules": "opbench.results.records",
+    "Samples": "opbench.harness.declaration.samples",
     "Selection": "opbench.harness.planning.selection",
     "Shape": "opbench.harness.declare",
     "Supervisor": "opbench.harness.execution.supervisor",
@@ -92,6 +94,7 @@ __all__ = [
     "Policy",
     "Race",
     "Rules",
+    "Samples",
     "Selection",
     "Shape",
     "Supervisor",

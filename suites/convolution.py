@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opbench import Op
+from opbench import Op, Samples
 from opbench.suites import convolution_contracts as contracts
 from opbench.suites import convolution_inputs as given
 from opbench.suites import convolution_limits as limits
@@ -39,6 +39,7 @@ conv2d = Op(
     cost=limits.cost_conv2d,
     validate=limits.validate_conv2d,
     grad=("x", "w", "b"),
+    samples=Samples("nn.functional.conv2d", errors=True),
     source=_SOURCE,
 )
 

@@ -14,6 +14,7 @@ from inspect import Parameter
 from typing import Any, Literal, get_args
 
 from opbench.harness.declaration.named_arguments import NamedCallable, parameter_names
+from opbench.harness.declaration.samples import Samples
 from opbench.harness.declaration.suggestions import near
 from opbench.results.errors import DeclarationError
 
@@ -93,6 +94,10 @@ _OF_OP: Mapping[str, tuple[Test, str]] = {
     "long_sums": _NAMES,
     "promises": _NAMES,
     "exact": (lambda value: isinstance(value, bool), "True or False"),
+    "samples": (
+        lambda value: value is None or isinstance(value, Samples),
+        "the function of torch that the op is: Samples('nn.functional.conv2d')",
+    ),
     "output_dtype": (_is_text, "the name of a dtype"),
     "source": (_is_text, "a text"),
 }

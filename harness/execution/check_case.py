@@ -8,8 +8,9 @@ compiled.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,6 +22,12 @@ from opbench.harness.correctness.affordable import affordable_inputs
 from opbench.harness.correctness.costs import cost_of
 from opbench.harness.correctness.own_tolerance import ensure_passes_itself
 from opbench.harness.correctness.reference import Reference, without_gradients
+from opbench.harness.correctness.samples import (
+    SampleReference,
+    check_samples,
+    sample_references,
+)
+from opbench.harness.declaration.samples import KIND as SAMPLES
 from opbench.harness.declare import Impl, Op
 from opbench.harness.execution import process_state
 from opbench.harness.execution.observer import Observer
@@ -62,6 +69,9 @@ class CaseChecker:
         case = race.case
         observer.begin("", "inputs")
         op = self._catalog.op(case.op)
+        if case.inputs == SAMPLES:
+            self._check_samples(op, race, observer)
+            return {}
         thorough = {
             name
             for name in race.contenders
@@ -90,6 +100,38 @@ class CaseChecker:
         observer.begin("", "check")
         with _patient_compiler():
             return checks.disagreement(reference, right if compares else {})
+
+    def _check_samples(self, op: Op, race: Race, observer: Observer) -> None:
+        """Check the contenders on the samples by which torch tests the function that the op is."""
+        case = race.case
+        references = catch("inputs", partial(sample_references, op, case))
+        for name in race.contenders:
+            observer.begin(name, "check")
+            verdict: Verdict
+            if isinstance(references, Unsupported | Failed):
+                verdict = references
+            else:
+                verdict = self._on_samples(references, self._catalog.impl(case.op, name), case)
+            observer.done(name, verdict)
+
+    def _on_samples(
+        self, references: Sequence[SampleReference], contender: Impl, case: Case
+    ) -> Verdict:
+        """The verdict on a contender, on those samples that it takes."""
+        graded, op = case.direction == "both", self._catalog.op(case.op)
+
+        def takes(item: SampleReference, case: Case) -> bool:
+            refuse = partial(ensure_supported, op, contender, item.sample.given.values, case)
+            return catch("prepare", refuse) is None
+
+        if not any(takes(item, case) for item in references):
+            graded, case = False, replace(case, direction="forward")
+        function = self._resolve(contender)
+        if isinstance(function, Unsupported | Failed):
+            return function
+        in_mode = function_in_mode(op, contender, function, case.board)
+        taken = [item for item in references if item.reference is None or takes(item, case)]
+        return check_samples(taken, in_mode, graded=graded)
 
     def _check_contender(
         self, reference: Reference, name: str, *, thorough: bool
@@ -127,13 +169,17 @@ class CaseChecker:
         )
         if refusal is not None:
             return refusal
-        key = (contender.op, contender.name)
-        if key not in self._resolved:
-            self._resolved[key] = catch("prepare", partial(resolve, contender))
-        function = self._resolved[key]
+        function = self._resolve(contender)
         if isinstance(function, Unsupported | Failed):
             return function
         return function_in_mode(reference.op, contender, function, reference.case.board)
+
+    def _resolve(self, contender: Impl) -> Callable[..., Any] | Unsupported | Failed:
+        """The contender's function, resolved once, or why there is none."""
+        key = (contender.op, contender.name)
+        if key not in self._resolved:
+            self._resolved[key] = catch("prepare", partial(resolve, contender))
+        return self._resolved[key]
 
 
 def _excused(op: Op, case: Case, result: T) -> T | Unsupported:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from opbench.harness.declaration.samples import KIND as SAMPLES
 from opbench.harness.declare import LAYOUTS, SAME_VALUES, Impl, Op, Shape, board_of, races_on
 from opbench.harness.planning.borders import border_shapes, is_border, long_shapes
 from opbench.harness.planning.selection import Selection
@@ -44,6 +45,9 @@ def checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
         # Their oracles would take minutes over the whole catalogue.
         if op.edge and op.name in selection.names:
             yield from _quick_cases(op, simple, mode, kinds)
+        # Torch's tests take seconds to be imported.
+        if op.samples is not None and op.name in selection.names and first in kinds:
+            yield from variants(op, simple, shapes[0], (mode, SAMPLES), dtypes=op.dtypes[:1])
 
 
 def _quick_cases(op: Op, simple: Selection, mode: str, kinds: tuple[str, ...]) -> Iterator[Case]:
@@ -115,7 +119,9 @@ def is_checked_on(op: Op, contender: Impl, case: Case, *, threads: int) -> bool:
         if case.threads != threads or not (_is_simple(op, case) or case.dtype == op.dtypes[0]):
             return False
         # Each would be compiled for.
-        if case.layout not in SAME_VALUES or case.inputs in op.long_sums or is_border(case):
+        if case.layout not in SAME_VALUES or is_border(case):
+            return False
+        if case.inputs in (*op.long_sums, SAMPLES):
             return False
     return races_on(op, contender, case.board)
 
