@@ -54,6 +54,8 @@ class CaseChecker:
         """catalog: with the ops and contenders of all cases to come."""
         self._catalog = catalog
         self._resolved: dict[tuple[str, str], Callable[..., Any] | Unsupported | Failed] = {}
+        #: By case, of any number of threads, and contender, how many it is thoroughly checked on.
+        self._thorough: dict[tuple[Case, str], int] = {}
 
     def check_case(self, race: Race, *, observer: Observer, compares: bool = True) -> Differences:
         """Check every contender, reporting each verdict, and compare the right ones pairwise.
@@ -72,11 +74,7 @@ class CaseChecker:
         if case.inputs == SAMPLES:
             self._check_samples(op, race, observer)
             return {}
-        thorough = {
-            name
-            for name in race.contenders
-            if is_thorough(op, self._catalog.impl(case.op, name), case)
-        }
+        thorough = {name for name in race.contenders if self._is_thorough(op, name, case)}
         make = partial(self._reference, case, thorough=bool(thorough))
         reference = _excused(op, case, catch("inputs", make))
         if not isinstance(reference, Reference):
@@ -100,6 +98,13 @@ class CaseChecker:
         observer.begin("", "check")
         with _patient_compiler():
             return checks.disagreement(reference, right if compares else {})
+
+    def _is_thorough(self, op: Op, name: str, case: Case) -> bool:
+        """Whether a contender is called in unusual circumstances, on one number of threads."""
+        if not is_thorough(op, self._catalog.impl(op.name, name), case):
+            return False
+        once = (replace(case, threads=0), name)
+        return self._thorough.setdefault(once, case.threads) == case.threads
 
     def _check_samples(self, op: Op, race: Race, observer: Observer) -> None:
         """Check the contenders on the samples by which torch tests the function that the op is."""

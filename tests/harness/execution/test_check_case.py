@@ -1,14 +1,18 @@
 """What contenders do at sizes that nobody declared, where the op can't refuse them."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import opbench
 from opbench import Cost, Op, impl
+from opbench.harness.execution.check_case import CaseChecker
+from opbench.harness.execution.observer import NullObserver
 from opbench.harness.pipeline.check import check
 from opbench.harness.planning.borders import REFUSED
 from opbench.harness.planning.cases import plan_checks
-from opbench.harness.planning.selection import Selection
+from opbench.harness.planning.selection import Race, Selection
 from opbench.results.records import Failed, Right, Unsupported, Wrong
 from tests.harness.test_catalog import module
 
@@ -82,3 +86,25 @@ def test_failure_is_one_where_the_op_takes_the_sizes():
         (item,) = check(catalog, plan_checks(catalog, selection)).checked
         assert isinstance(item.verdict, kind)
         assert item.verdict.reason.startswith(REFUSED) == (kind is Unsupported)
+
+
+def test_unusual_circumstances_are_made_on_one_number_of_threads(monkeypatch):
+    thorough = []
+
+    def noted(reference, function):
+        thorough.append(reference.case.threads)
+        return 0.0
+
+    monkeypatch.setattr("opbench.harness.correctness.checks.thorough_error", noted)
+    catalog = opbench.load(
+        module("ops", op=largest()), module("theirs", a=topk), entry_points=False
+    )
+    for threads in (1, 2):
+        thorough.clear()
+        selection = Selection(threads=threads, expression="odd and not border")
+        cases = [race.case for race in plan_checks(catalog, selection)]
+        both = [*cases, *(replace(case, threads=3 - threads) for case in cases)]
+        checker = CaseChecker(catalog)
+        for case in both:
+            checker.check_case(Race(case, ("topk",)), observer=NullObserver())
+        assert thorough == [threads]
