@@ -10,6 +10,7 @@ from opbench.harness.correctness.caveats import Checked
 from opbench.harness.pipeline.check import CheckReport
 from opbench.harness.planning.borders import REFUSED
 from opbench.results.records import Case, Right, Wrong
+from opbench.results.report.counts import counted
 from opbench.results.report.table import Table
 
 
@@ -74,10 +75,11 @@ def problems(checked: Sequence[Checked]) -> Iterator[str]:
         verdict, case = items[0].verdict, items[0].case
         assert not isinstance(verdict, Right)
         number = len({item.case.key for item in items})
-        where = f"{number} cases, first {case.label} ({case.sizes})"
+        where = f"{counted(number, 'case')}, first {case.label} ({case.sizes})"
         yield f"{kind} {contender} of {op} on {where}: {stage and stage + ': '}{verdict.reason}"
     yield from _suspicions(checked)
-    yield f"{len(checked)} checks of {len({(c.case.op, c.contender) for c in checked})} contenders"
+    contenders = {(item.case.op, item.contender) for item in checked}
+    yield f"{counted(len(checked), 'check')} of {counted(len(contenders), 'contender')}"
 
 
 def _suspicions(checked: Sequence[Checked]) -> Iterator[str]:
@@ -92,7 +94,7 @@ def _suspicions(checked: Sequence[Checked]) -> Iterator[str]:
             continue
         cases = list(_wrong_for_everybody(compared))
         if cases:
-            where = f"{len(cases)} cases, first {cases[0].label} ({cases[0].sizes})"
+            where = f"{counted(len(cases), 'case')}, first {cases[0].label} ({cases[0].sizes})"
             yield f"all contenders of {op} are wrong on {where}: suspect its oracle or tolerance"
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from opbench.results.records.run_folder import RunFolder
 
 
+#: Where an expression fits a contender, and can't.
+_HINT = ": it selects cases here, whose contenders are shown together"
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which recorded cases, and contenders on them, are selected; empty fields filter nothing."""
@@ -61,8 +65,10 @@ class Filter:
         named = {job for job in jobs if self.has_op(job[0])}
         _ensure_known(self.impls, {name for _, name in named}, f"contender in {where}")
         fits = self.has_contender if by_contender else lambda case, _: self.has_case(case)
-        if self.expression and not any(fits(case, name) for case, name in named):
-            raise SelectionError(f"nothing in {where} matches -k {self.expression!r}")
+        if not self.expression or any(fits(case, name) for case, name in named):
+            return
+        hint = _HINT if any(self.has_contender(case, name) for case, name in named) else ""
+        raise SelectionError(f"nothing in {where} matches -k {self.expression!r}{hint}")
 
 
 def _jobs(lines: Iterable[Line]) -> Iterator[tuple[Case, str]]:

@@ -13,6 +13,7 @@ from opbench.harness.cli.option_types import as_duration
 from opbench.harness.cli.output import complain
 from opbench.harness.cli.parsing import listed
 from opbench.results.errors import EnvironmentsDifferError, RunFolderError, SelectionError
+from opbench.results.report.counts import counted
 
 if TYPE_CHECKING:
     from opbench.harness.execution.supervisor import Supervisor
@@ -114,11 +115,11 @@ def undecided(folder: RunFolder, budget_s: float) -> frozenset[Case]:
     if not anew and not spent:
         complain("run", "nothing is undecided: no case is raced anew")
     if anew:
-        what = f"racing {len(anew)} undecided cases anew, for {budget} each"
+        what = f"racing {counted(len(anew), 'undecided case')} anew, for {budget} each"
         complain("run", f"{what}: the new times count instead of the old")
     if spent:
-        what = f"{spent} undecided cases were raced for longer than {budget}"
-        complain("run", f"{what}, and are left as they are")
+        what = f"{counted(spent, 'undecided case')} raced for longer than {budget}"
+        complain("run", f"{what} before, and left alone now")
     return frozenset(anew)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from opbench.results.errors import RunFolderError
-from opbench.results.records.output_paths import ensure_apart_from_runs
+from opbench.results.records.output_paths import ensure_apart_from_runs, open_pipe
 
 
 def appender(name: str) -> Callable[[str], None]:
@@ -20,6 +20,11 @@ def appender(name: str) -> Callable[[str], None]:
         return lambda _: None
     path = Path(name)
     ensure_apart_from_runs(path)
+    try:
+        # Until this process ends: its reader would take a first try for the end.
+        open_pipe(path)
+    except OSError as error:
+        raise _refused(path, error) from error
 
     def append(text: str) -> None:
         """Append a text to the file."""
@@ -27,13 +32,16 @@ def appender(name: str) -> Callable[[str], None]:
             with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise RunFolderError(
-                f"the summary {path} cannot be written: {reason}; name another file"
-            ) from error
+            raise _refused(path, error) from error
 
     is_new = not path.exists()
     append("")
     if is_new:
         path.resolve().unlink(missing_ok=True)
     return append
+
+
+def _refused(path: Path, error: OSError | ValueError) -> RunFolderError:
+    """The error that a summary can't be written."""
+    reason = getattr(error, "strerror", None) or error
+    return RunFolderError(f"the summary {path} cannot be written: {reason}; name another file")

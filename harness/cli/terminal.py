@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from opbench.harness.cli.output import Output, complain
 from opbench.harness.execution.observer import NullObserver
+from opbench.results.report.counts import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress as DrawnProgress
@@ -78,7 +79,7 @@ class _Lines(Progress):
         if self._done < self._total and elapsed < self._reported_s + self._every_s:
             return
         self._reported_s = elapsed
-        done = f"{self._done} of {self._total} cases, {_elapsed(elapsed)}"
+        done = f"{self._done} of {counted(self._total, 'case')}, {_elapsed(elapsed)}"
         if self._done < self._total:
             done += f", {_left(elapsed, self._done, self._total)}"
         complain(self._verb, f"{done}: {race.case.op} {race.case.label}")

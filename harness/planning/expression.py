@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import unicodedata
 
 from opbench.results.errors import SelectionError
 
@@ -18,12 +19,13 @@ def matches(expression: str, text: str) -> bool:
         return True
     try:
         tree = ast.parse(expression.strip(), mode="eval")
-        return _evaluate(tree.body, text.lower())
+        return _evaluate(tree.body, _folded(text))
     # The last two come of an expression that is nested too deeply.
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         shown = expression if len(expression) <= 60 else f"{expression[:60]}…"
         raise SelectionError(
-            f"-k {shown!r} is not an expression: use names with and, or, not and parentheses"
+            f"-k {shown!r} is not an expression: use names with and, or, not and parentheses; "
+            "quote other names: -k \"'mat-mul'\""
         ) from error
 
 
@@ -35,7 +37,12 @@ def _evaluate(node: ast.expr, text: str) -> bool:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return not _evaluate(node.operand, text)
     if isinstance(node, ast.Name):
-        return node.id.lower() in text
+        return _folded(node.id) in text
     if isinstance(node, ast.Constant):
-        return str(node.value).lower() in text
+        return _folded(str(node.value)) in text
     raise ValueError(f"{ast.dump(node)} is not a name")
+
+
+def _folded(text: str) -> str:
+    """A text as it is compared: Python changes characters of names that have an equivalent."""
+    return unicodedata.normalize("NFKC", text).lower()

@@ -15,9 +15,14 @@ from typing import Any
 
 from opbench.results.errors import RunFolderError
 from opbench.results.formats.foreign_benchmarks import foreign_records
-from opbench.results.formats.pytest_benchmark_file import Benchmark, benchmarks
+from opbench.results.formats.pytest_benchmark_file import (
+    Benchmark,
+    benchmarks,
+    without_address,
+)
 from opbench.results.formats.pytest_benchmark_items import OWN
 from opbench.results.records import Case, Environment, Line, Measured, Record, RunInfo, codec
+from opbench.results.records.input_file import read_input
 from opbench.results.records.run_folder import RunFolder, create
 from opbench.results.records.validation import ensure_sound, ensure_usable
 
@@ -80,7 +85,7 @@ def _why_empty(left_out: Sequence[str]) -> str:
 def _document(source: Path) -> Document:
     """The JSON of a file; RunFolderError where it is not of pytest-benchmark's form."""
     try:
-        document = json.loads(source.read_bytes(), parse_int=_integer)
+        document = json.loads(read_input(source), parse_int=_integer)
     except OSError as error:
         raise RunFolderError(f"{source} cannot be read: {error.strerror or error}") from error
     except (RecursionError, ValueError) as error:
@@ -122,6 +127,7 @@ def _imported(document: Document, source: Path, contender: str) -> ImportedRun:
     own = [item for item in readable if _is_own(item)]
     others = [item for item in readable if not _is_own(item)]
     lines += _own_records(own, faults)
+    remarks = (*remarks, *_unstable(others))
     if others or not faults:
         lines += foreign_records(others, info.environment.key, contender=contender)
     return ImportedRun(info, tuple(_once(lines, faults)), tuple(faults), remarks)
@@ -229,7 +235,17 @@ def _environment(document: Document) -> Environment:
 def _is_own(item: Benchmark) -> bool:
     """Whether opbench wrote a benchmark: others may use that key too."""
     own = item.extra.get(OWN)
-    return isinstance(own, dict) and "schema" in own
+    return isinstance(own, dict) and isinstance(own.get("schema"), int)
+
+
+def _unstable(items: Iterable[Benchmark]) -> Iterable[str]:
+    """A warning of names that are others in each process, and so can't be compared."""
+    names = [item.fullname for item in items if without_address(item.fullname) != item.fullname]
+    if names:
+        yield (
+            f"names with the address of an object are others in each run, and can't be compared "
+            f"({len(names)}, first {names[0]}): give their parameters ids"
+        )
 
 
 def _own_records(items: Iterable[Benchmark], faults: list[str]) -> Iterable[Record]:

@@ -1,7 +1,12 @@
-"""Where outputs may go: names of runs, files that leave runs alone, folders that git ignores."""
+"""Where outputs may go: names of runs, files that leave runs alone, folders that git ignores.
+
+A pipe that nobody reads is refused: opening it would wait for ever.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,18 +67,40 @@ def output_file(target: Path) -> Iterator[None]:
     Raises RunFolderError, saying what to do, where it can't be written or is a run's file.
     """
     try:
-        if target.is_dir():
-            raise RunFolderError(f"{target} is a folder; name a file in it")
-        if not target.parent.is_dir():
-            raise RunFolderError(
-                f"there is no folder {target.parent}; make it, or name another file"
-            )
-        ensure_apart_from_runs(target)
-        yield
+        ensure_file_can_be(target)
+        pipe = open_pipe(target)
+        try:
+            yield
+        finally:
+            if pipe is not None:
+                os.close(pipe)
     except OSError as error:
         raise RunFolderError(
             f"{target} cannot be written: {error.strerror or error}; name another file"
         ) from error
+
+
+def ensure_file_can_be(target: Path) -> None:
+    """Raises RunFolderError where there can be no file `target`, or it is a run's."""
+    if target.is_dir():
+        raise RunFolderError(f"{target} is a folder; name a file in it")
+    if not target.parent.is_dir():
+        raise RunFolderError(f"there is no folder {target.parent}; make it, or name another file")
+    ensure_apart_from_runs(target)
+
+
+def open_pipe(target: Path) -> int | None:
+    """A descriptor of `target` where it is a pipe, else None: its reader stays while it is open.
+
+    Raises OSError where nobody reads it, and an open() would wait.
+    """
+    if not target.is_fifo():
+        return None
+    try:
+        return os.open(target, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        reason = "nobody reads this pipe" if error.errno == errno.ENXIO else error.strerror
+        raise OSError(error.errno, reason) from error
 
 
 def ignore_in_git(folder: Path) -> None:

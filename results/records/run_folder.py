@@ -7,6 +7,7 @@ that names its path and number.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -200,7 +201,7 @@ def runs_in(root: Path) -> tuple[RunFolder, ...]:
     A warning names each that can't. Raises RunFolderError where there is none.
     """
     readable: list[tuple[float, RunFolder]] = []
-    heads = sorted(root.glob("*/run.json"))
+    heads = _heads(root)
     for folder in (RunFolder(head.parent) for head in heads):
         try:
             readable.append((start_time(folder.info), folder))
@@ -210,6 +211,16 @@ def runs_in(root: Path) -> tuple[RunFolder, ...]:
         what = "run" if not heads else "run that can be read"
         raise RunFolderError(f"there is no {what} in {root}; make one with `opbench run`")
     return tuple(folder for _, folder in sorted(readable, key=lambda item: item[0]))
+
+
+def _heads(root: Path) -> list[Path]:
+    """The heads of the runs in a folder, in the order of their names; also links to nothing."""
+    names: list[str] = []
+    with contextlib.suppress(OSError):
+        # A run's own name doesn't begin with a dot.
+        names = sorted(path.name for path in root.iterdir() if path.name[0] != ".")
+    heads = (root / name / "run.json" for name in names)
+    return [head for head in heads if os.path.lexists(head)]
 
 
 def start_time(info: RunInfo) -> float:

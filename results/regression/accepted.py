@@ -24,6 +24,7 @@ from typing import Any, Literal, get_args
 
 from opbench.results.errors import TriageError
 from opbench.results.records import Case
+from opbench.results.records.input_file import read_input
 
 #: The name of the file, at the root of the repository.
 NAME = "opbench-accepted.toml"
@@ -84,7 +85,7 @@ def read(path: Path) -> tuple[AcceptedChange, ...]:
     Raises TriageError, which names the file, the entry and what is wrong with it.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_input(path).decode("utf-8")
     except OSError as error:
         raise TriageError(f"{path} cannot be read: {error.strerror or error}") from error
     except ValueError as error:

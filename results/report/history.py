@@ -9,6 +9,7 @@ from itertools import pairwise
 from opbench.results.records import Record
 from opbench.results.records.anchors import ARITHMETIC, DISPATCH, MEMORY, anchor_times
 from opbench.results.regression.history import Change, History, Series
+from opbench.results.report.counts import counted
 from opbench.results.report.table import NOTHING, Table, format_number, format_ratio, format_time
 from opbench.results.statistics.change_points import fewest
 from opbench.results.statistics.intervals import median
@@ -40,7 +41,7 @@ def history_table(history: History, *, brief: bool = False) -> Table:
 
     brief: of changes their ratios only, for a page that has `change_lines` below.
     """
-    title = f"history · {len(history.runs)} runs"
+    title = f"history · {counted(len(history.runs), 'run')}"
     return Table(title, COLUMNS, tuple(_row(series, brief=brief) for series in _ordered(history)))
 
 
@@ -94,7 +95,7 @@ def anchors_text(records: Iterable[Record]) -> Iterator[str]:
             f"{_short(name)} {format_time(anchors.time_s(name))}"
             for name in (MEMORY, ARITHMETIC, DISPATCH)
         )
-        yield f"anchors on {device}, {threads} threads: {', '.join(times)}"
+        yield f"anchors on {device}, {counted(threads, 'thread')}: {', '.join(times)}"
     if not known:
         yield "anchors: none were timed; `opbench history` can't compare this run with others"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from opbench.results.records import Calibration, Ceilings
 from opbench.results.regression import resampling
+from opbench.results.report.counts import counted
 from opbench.results.report.table import Table, format_bytes, format_number, format_time
 
 
@@ -18,7 +19,7 @@ def calibration_table(calibration: Calibration) -> Table:
     between = f"; sd between units {spreads}" if spreads else ""
     title = (
         f"sessions of {calibration.subjects} contenders and cases on {calibration.device}, "
-        f"{calibration.threads} threads, resampled{between}; of the unchanged "
+        f"{counted(calibration.threads, 'thread')}, resampled{between}; of the unchanged "
         f"{calibration.void} void, {calibration.inconclusive} inconclusive"
     )
     return Table(title, ("injected", "failed for it", "of", "95% interval"), tuple(rows))
@@ -32,7 +33,7 @@ def _row(count: int, trials: int) -> tuple[str, str, str]:
 
 def ceilings_table(ceilings: Ceilings) -> list[Table]:
     """The ceilings of memory, matrix products and a dispatch, a table each."""
-    on = f"{ceilings.device}, {ceilings.threads} threads"
+    on = f"{ceilings.device}, {counted(ceilings.threads, 'thread')}"
     memory = ((format_bytes(size), format_number(rate / 1e9)) for size, rate in ceilings.memory)
     matmul = ((dtype, format_number(rate / 1e9)) for dtype, rate in ceilings.matmul)
     return [

@@ -12,6 +12,7 @@ from opbench.results.records import Uncompared
 from opbench.results.records.comparison import is_idle
 from opbench.results.regression.two_runs import Comparison, UnpairedFinding
 from opbench.results.regression.verdicts import VERDICTS
+from opbench.results.report.counts import counted
 from opbench.results.report.findings import findings_table, uncompared_table, urgency
 from opbench.results.report.markdown import escape, render
 from opbench.results.report.table import Table
@@ -77,7 +78,8 @@ def _counts(comparison: Comparison) -> Iterator[str]:
         (comparison.head, comparison.only_in_head),
     ):
         if keys:
-            yield f"only in {run}: {len({case for case, _ in keys})} cases"
+            number = len({case for case, _ in keys})
+            yield f"only in {run}: {counted(number, 'case')}"
 
 
 def _machine(comparison: Comparison) -> Iterator[str]:
@@ -89,7 +91,7 @@ def _machine(comparison: Comparison) -> Iterator[str]:
             f"{ratio.low:.2f} to {ratio.high:.2f}; that is taken out of the ratios"
         )
     for case, value in comparison.anchors:
-        yield f"  {case.op} on {case.device}, {case.threads} threads: {value:.2f}"
+        yield f"  {case.op} on {case.device}, {counted(case.threads, 'thread')}: {value:.2f}"
 
 
 def _worth(comparison: Comparison) -> Iterator[str]:

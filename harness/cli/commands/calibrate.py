@@ -22,7 +22,7 @@ from opbench.harness.cli.terminal import busy, gate_progress
 from opbench.harness.system.cores import usable_cores
 from opbench.harness.system.lazy_import import import_lazily
 from opbench.results.errors import SelectionError
-from opbench.results.records.output_paths import ensure_apart_from_runs
+from opbench.results.records.output_paths import ensure_file_can_be, output_file
 
 if TYPE_CHECKING:
     from opbench.harness.cli.output import Output
@@ -204,22 +204,23 @@ def _calibrate_gate(request: _Request) -> Exit:
         calibration = _calibration(request, folder)
         folder.append(calibration)
         CALIBRATIONS.save(calibration)
-        if request.plot:
-            from opbench.dashboards.power import curve
-
-            request.plot.write_bytes(curve(calibration))
         if request.output.json:
             print_json({"run": str(folder.path), "calibration": plain(calibration)})
         else:
             draw((calibration_table(calibration),))
             print(f"run: {folder.path}")
+        if request.plot:
+            from opbench.dashboards.power import curve
+
+            with output_file(request.plot):
+                request.plot.write_bytes(curve(calibration))
     return Exit.OK
 
 
 def _request(args: argparse.Namespace) -> _Request:
     """The calibration, with the options of the folder that is resumed, if any."""
     if args.plot:
-        ensure_apart_from_runs(args.plot)
+        ensure_file_can_be(args.plot)
     resumed = None
     if args.resume:
         given = options.given(args)

@@ -9,7 +9,7 @@ from opbench.results.records import Case, Failed, Right, Unsupported, Wrong
 
 ODD, LONG = (Case(op="sums", shape=shape, axes=(), inputs="normal") for shape in ("odd", "long"))
 OFF = Wrong("value", "1 of 4 elements are off", 2.0)
-EVERYBODY = "all contenders of sums are wrong on 1 cases, first odd normal float32 forward ()"
+EVERYBODY = "all contenders of sums are wrong on 1 case, first odd normal float32 forward ()"
 
 
 def lines(*checked):
@@ -25,7 +25,7 @@ def test_what_everybody_gets_wrong_points_to_the_oracle():
 def test_contender_that_is_wrong_alone_is_named_alone(other):
     found = lines(("one", ODD, OFF), ("two", ODD, other))
     assert not any(line.startswith("all contenders") for line in found)
-    assert found[0].startswith(("WRONG one of sums on 1 cases", "WRONG two of sums"))
+    assert found[0].startswith(("WRONG one of sums on 1 case", "WRONG two of sums"))
 
 
 def test_sizes_that_nobody_declared_have_one_line_for_everybody():

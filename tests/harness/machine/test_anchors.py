@@ -60,7 +60,7 @@ def test_a_resumed_run_has_them_already(run_path, tmp_path):
 def test_they_are_shown_in_a_line_and_on_no_board(run_path, capsys):
     assert main(["show", str(run_path)]) == Exit.OK
     text = capsys.readouterr().out
-    assert "anchors on cpu, 1 threads: memory " in text
+    assert "anchors on cpu, 1 thread: memory " in text
     assert "anchor_" not in text
 
     assert main(["show", str(run_path), "--json"]) == Exit.OK

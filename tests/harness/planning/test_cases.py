@@ -143,6 +143,19 @@ def test_expressions_evaluate_as_their_python_equivalents(one, other, text):
     assert matches(f"({one} or {other})", text) == (one in text or other in text)
 
 
+@pytest.mark.parametrize("name", ["µ", "K", "ﬁt", "ÅNGSTRÖM"])
+def test_names_that_python_writes_otherwise_are_found(name):
+    assert matches(name, f"op/{name}")
+    assert matches(repr(name), f"op/{name}")
+
+
+@pytest.mark.parametrize("expression", ["mat-mul", "3d", "lambda", "a b"])
+def test_what_is_no_expression_says_how_to_write_it(expression):
+    with pytest.raises(SelectionError, match="quote other names: -k \"'mat-mul'\""):
+        matches(expression, "op/x")
+    assert matches(repr(expression), f"op/{expression}")
+
+
 def test_compiled_contenders_are_not_checked_in_every_combination():
     catalog = opbench.load(
         "opbench.suites.pooling", "opbench.impls.patch_pooling", entry_points=False

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -266,6 +269,42 @@ def test_a_key_called_opbench_may_be_somebody_elses(tmp_path, own):
 
     assert [line.contender for line in found.lines] == ["test_a"]
     assert found.info.command[:2] == ("opbench", "import")
+
+
+@pytest.mark.parametrize("own", [{"schema": "draft-07", "title": "time"}, {"schema": None}])
+def test_a_schema_that_is_no_number_is_somebody_elses(tmp_path, own):
+    found = read(tmp_path, entry(extra_info={"opbench": own}))
+
+    assert [line.contender for line in found.lines] == ["test_a"]
+    assert found.left_out == ()
+
+
+def test_names_that_no_other_run_has_are_warned_of(tmp_path):
+    names = [f"t.py::test_a[<Way object at 0x7f00000{n}000>]" for n in (1, 2)]
+
+    (remark,) = read(tmp_path, *map(entry, names)).remarks
+    assert f"(2, first {names[0]}): give their parameters ids" in remark
+    # Alone it is known by what comes before the address.
+    assert read(tmp_path, entry(names[0])).remarks == ()
+
+
+def test_a_pipe_is_read_and_not_waited_for(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(RunFolderError, match="is not JSON"):
+        read_benchmarks(pipe)
+
+    descriptor = os.open(pipe, os.O_RDWR)
+    os.write(descriptor, json.dumps(document(entry())).encode())
+    closing = threading.Timer(0.1, os.close, [descriptor])
+    closing.start()
+    assert len(read_benchmarks(pipe).lines) == 1
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
+def test_a_device_is_no_file(device):
+    with pytest.raises(RunFolderError, match=f"{device} cannot be read: it is a device"):
+        read_benchmarks(Path(device))
 
 
 @pytest.mark.parametrize(

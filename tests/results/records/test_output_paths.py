@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,23 @@ def test_run_json_of_another_program_is_no_run(tmp_path):
 
 def test_devices_are_written_to():
     ensure_apart_from_runs(Path("/dev/stdout"))
+
+
+def test_a_pipe_is_written_to_where_somebody_reads_it(tmp_path):
+    run, pipe, received = make_run(tmp_path), tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    with pytest.raises(RunFolderError, match="nobody reads this pipe"):
+        FORMATS["csv"](run.path, pipe)
+
+    reader = threading.Thread(target=lambda: received.append(pipe.read_text()))
+    reader.start()
+    while not received:
+        # The reader may not have come to its pipe yet.
+        with contextlib.suppress(RunFolderError):
+            FORMATS["csv"](run.path, pipe)
+            reader.join()
+
+    assert "index_add" in received[0]
 
 
 def test_no_run_is_made_in_another(tmp_path):

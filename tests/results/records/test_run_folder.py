@@ -204,6 +204,19 @@ def test_a_damaged_run_is_named_and_the_others_are_read(tmp_path, caplog, head):
     assert f"{damaged.path / 'run.json'} cannot be read" in message
 
 
+def test_a_head_that_is_a_link_to_nothing_is_named(tmp_path, caplog):
+    """As git-annex leaves of a file that it didn't fetch."""
+    run_folder.create(tmp_path, info("whole"))
+    run_folder.create(tmp_path, info("linked"))
+    (tmp_path / "linked" / "run.json").unlink()
+    (tmp_path / "linked" / "run.json").symlink_to("nowhere")
+    (tmp_path / ".copy").mkdir()
+    (tmp_path / ".copy" / "run.json").write_text("")
+    assert [run.path.name for run in run_folder.runs_in(tmp_path)] == ["whole"]
+    assert "linked/run.json cannot be read: No such file or directory" in caplog.text
+    assert ".copy" not in caplog.text
+
+
 def test_no_run_that_can_be_read(tmp_path):
     (run_folder.create(tmp_path, info()).path / "run.json").write_bytes(b"")
 

@@ -145,7 +145,7 @@ def test_anchors_are_on_no_leaderboard(tmp_path):
     assert {board.case.op for board in boards_of(run)} == {"patch_pooling"}
     (line,) = anchors_text(run.records())
     assert line == (
-        "anchors on cpu, 1 threads: memory 10.0 ms, arithmetic 2.00 ms, dispatch 3.00 µs"
+        "anchors on cpu, 1 thread: memory 10.0 ms, arithmetic 2.00 ms, dispatch 3.00 µs"
     )
 
 

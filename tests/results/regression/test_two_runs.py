@@ -241,7 +241,7 @@ def test_new_vanished_and_broken_contenders_are_listed(tmp_path):
     shown = [row[2] for row in tables(found)[1].rows]
     assert sorted(shown) == ["a", "b", "g"]
     assert "not compared: 1 head, 1 new, 1 vanished" in headline(found)
-    assert "only in base: 1 cases" in headline(found)
+    assert "only in base: 1 case" in headline(found)
 
 
 def test_a_selection_is_judged_by_all(tmp_path):

@@ -55,7 +55,7 @@ def test_two_runs_of_one_process_are_no_pass(runs, capsys):
     assert "after against before, unpaired" in reported
     assert "race both with --processes 10" in reported
     for name in ANCHORS:
-        assert f"  {name} on cpu, 1 threads: " in reported
+        assert f"  {name} on cpu, 1 thread: " in reported
 
 
 def test_a_contender_a_thousand_times_as_slow_is_slower(runs, capsys):
