@@ -175,6 +175,10 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     _add_names(group, "--board", help=f"{', '.join(BOARDS)} (default: those that an op has)")
     _add_names(group, "--layout", help=f"{', '.join(LAYOUTS)} (default: {LAYOUTS[0]})")
     add("--grid", choices=GRIDS, default="quick")
+    text = "in place of the grid, every axis (B=4,S=2048) or a declared shape's others (wide,S=64)"
+    add("--shape", action="append", default=[], metavar="AXES", help=f"{text}; may be repeated")
+    text = "an axis of these shapes to go over: S=256..8192, or S=256..8192/9 for nine sizes"
+    add("--sweep", action="append", default=[], metavar="AXIS", help=f"{text}; may be repeated")
     add("--cache", choices=("warm", "cold"), default="warm")
     add("--threads", type=threads, default=0, metavar="N", help="default: every core")
     add("--seed", type=count(0, LARGEST_SEED), default=0, metavar="N", help="default: 0")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from opbench.harness.catalog import Catalog
+    from opbench.harness.planning.selection import Race, Selection
 
 
 def load_catalog(modules: tuple[str, ...]) -> Catalog:
@@ -21,3 +23,11 @@ def load_catalog(modules: tuple[str, ...]) -> Catalog:
     # The command writes where it was called, whatever directory a module changes to.
     with contextlib.chdir("."):
         return load(*modules)
+
+
+def ensure_shapes(catalog: Catalog, selection: Selection, races: Iterable[Race]) -> None:
+    """Raise SelectionError where an op refuses a shape that the selection itself gives."""
+    if selection.shapes or selection.sweeps:
+        from opbench.harness.preparation.taken_shapes import ensure_taken
+
+        ensure_taken(catalog.ops, (race.case for race in races))

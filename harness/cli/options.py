@@ -40,6 +40,8 @@ _SAVED = (
     "layout",
     "board",
     "grid",
+    "shape",
+    "sweep",
     "cache",
     "threads",
     "seed",
@@ -62,6 +64,8 @@ _SAVED = (
 
 def selection(args: argparse.Namespace) -> Selection:
     """The selection. Raises SelectionError for unknown passes and boards."""
+    if "grid" in args.given and (args.shape or args.sweep):
+        raise SelectionError("--shape and --sweep take the place of --grid: leave one out")
     return Selection(
         names=tuple(dict.fromkeys(args.names)),
         expression=args.expression,
@@ -73,6 +77,8 @@ def selection(args: argparse.Namespace) -> Selection:
         layouts=_split(args.layout) or LAYOUTS[:1],
         boards=_boards(args.board),
         grid=args.grid,
+        shapes=tuple(dict.fromkeys(args.shape)),
+        sweeps=tuple(dict.fromkeys(args.sweep)),
         cache=args.cache,
         threads=args.threads,
         seed=args.seed,

@@ -15,6 +15,7 @@ from opbench.harness.catalog import Catalog
 from opbench.harness.declare import Impl, Op, races_on
 from opbench.harness.planning.checked_cases import checked_cases, is_checked_on
 from opbench.harness.planning.expression import matches
+from opbench.harness.planning.given_shapes import fits, given_shapes
 from opbench.harness.planning.refusal import why_nothing, without_contender
 from opbench.harness.planning.selection import Race, Selection, ensure_known, selected_ops
 from opbench.harness.planning.variants import known, output_modes, variants
@@ -98,13 +99,15 @@ def _select(
 def _cases_of(
     op: Op, selection: Selection, cases_of: Callable[[Op, Selection], Iterator[Case]]
 ) -> Iterator[Case]:
-    """The cases of an op; none where it lacks all selected dtypes or input kinds.
+    """The cases of an op; none where it lacks all selected dtypes or input kinds, or an axis.
 
     That is an error of an op that was selected by its own name, and not of one that a suite, or the
     whole catalogue, brought in.
     """
     if op.name in selection.names:
         return cases_of(op, selection)
+    if not fits(op, selection):
+        return iter(())
     dtypes = tuple(name for name in selection.dtypes if name in op.dtypes)
     inputs = tuple(name for name in selection.inputs if name in op.inputs)
     if (selection.dtypes and not dtypes) or (selection.inputs and not inputs):
@@ -121,7 +124,8 @@ def _contenders(catalog: Catalog, op: Op, selection: Selection) -> tuple[str, ..
 
 
 def _timed_cases(op: Op, selection: Selection) -> Iterator[Case]:
-    shapes = op.full if selection.grid == "full" else op.quick
+    declared = op.full if selection.grid == "full" else op.quick
+    shapes = given_shapes(op, selection) or declared
     kinds = known(selection.inputs or op.timed_kinds, tuple(op.inputs), op, "input kind")
     for mode in output_modes(op, selection):
         for shape in shapes.items():

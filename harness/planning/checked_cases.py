@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from opbench.harness.declaration.samples import KIND as SAMPLES
 from opbench.harness.declare import LAYOUTS, SAME_VALUES, Impl, Op, Shape, board_of, races_on
 from opbench.harness.planning.borders import border_shapes, is_border, long_shapes
+from opbench.harness.planning.given_shapes import given_shapes
 from opbench.harness.planning.selection import Selection
 from opbench.harness.planning.variants import known, output_modes, variants
 from opbench.harness.system.cores import usable_cores
@@ -23,6 +24,9 @@ def checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
     simple = replace(
         selection, layouts=LAYOUTS[:1], directions=("both",), threads=selection.threads or 1
     )
+    if given := given_shapes(op, selection):
+        yield from _given_cases(op, simple, given, kinds)
+        return
     strided = replace(simple, layouts=_LAYOUTS_PER_DTYPE)
     for mode in output_modes(op, selection):
         for kind in kinds:
@@ -48,6 +52,18 @@ def checked_cases(op: Op, selection: Selection) -> Iterator[Case]:
         # Torch's tests take seconds to be imported.
         if op.samples is not None and op.name in selection.names and first in kinds:
             yield from variants(op, simple, shapes[0], (mode, SAMPLES), dtypes=op.dtypes[:1])
+
+
+def _given_cases(
+    op: Op, simple: Selection, given: Mapping[str, Shape], kinds: tuple[str, ...]
+) -> Iterator[Case]:
+    """Shapes that the selection gives, in every input kind and dtype."""
+    for mode in output_modes(op, simple):
+        for kind in kinds:
+            if kind == next(iter(op.inputs)) or not _is_for_another(op, mode):
+                selected = _for_kind(op, kind, simple)
+                for shape in given.items():
+                    yield from variants(op, selected, shape, (mode, kind), dtypes=())
 
 
 def _quick_cases(op: Op, simple: Selection, mode: str, kinds: tuple[str, ...]) -> Iterator[Case]:

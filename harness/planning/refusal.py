@@ -54,6 +54,8 @@ def _options(selection: Selection) -> str:
         ("--inputs", ",".join(selection.inputs)),
         ("--pass", ",".join(selection.directions) if selection.directions != ("forward",) else ""),
         ("--grid", selection.grid if selection.grid != "quick" else ""),
+        *(("--shape", text) for text in selection.shapes),
+        *(("--sweep", text) for text in selection.sweeps),
     )
     return " ".join(f"{word} {value}" for word, value in options if value) or "it"
 

@@ -47,6 +47,11 @@ class Selection:
     layouts: tuple[str, ...] = ("contiguous",)
     #: "quick", or "full" for the larger set of shapes.
     grid: Grid = "quick"
+    #: In place of the grid's, shapes of one's own: "B=4,S=2048", or "wide,S=2048" with the other
+    #: axes of a declared one.
+    shapes: tuple[str, ...] = ()
+    #: Axes of these shapes to go over: "S=256..8192".
+    sweeps: tuple[str, ...] = ()
     #: "warm", or "cold" for calls that find their inputs in memory.
     cache: CacheState = "warm"
     #: Output modes, of which each op has some.

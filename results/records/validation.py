@@ -49,7 +49,7 @@ def is_sound(line: Line) -> bool:
 
 
 #: The options in a run's settings whose values aren't texts.
-_LISTS = frozenset({"names", "load"})
+_LISTS = frozenset({"names", "load", "shape", "sweep"})
 _NUMBERS = frozenset({"threads", "seed", "processes", "budget", "precision", "tie"})
 
 

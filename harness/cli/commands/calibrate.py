@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 HELP = "measure what this machine can do at most, or how often the gate errs on it"
 #: Where any of these was given, the default selection doesn't hold.
-_CHOOSING = ("names", "expression", "impls", "inputs", "board")
+_CHOOSING = ("names", "expression", "impls", "inputs", "board", "shape", "sweep")
 #: The arguments that both kinds of calibration take, and those of ceilings alone.
 _OF_BOTH = {"gate", "ceilings", "device", "threads", "json", "quiet"}
 _OF_CEILINGS = {"seconds", "fresh"}

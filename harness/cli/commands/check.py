@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from opbench.harness.cli import arguments, options
-from opbench.harness.cli.catalogue import load_catalog
+from opbench.harness.cli.catalogue import ensure_shapes, load_catalog
 from opbench.harness.cli.drawing import draw
 from opbench.harness.cli.exit_codes import Exit, of_outcomes, worst
 from opbench.harness.cli.option_types import jobs
@@ -56,8 +56,9 @@ def run(args: argparse.Namespace) -> Exit:
         progress(output) as observer,
         supervisors(modules, limits, number=args.jobs) as started,
     ):
-        catalog = load_catalog(modules)
-        races = plan_checks(catalog, options.selection(args))
+        catalog, selection = load_catalog(modules), options.selection(args)
+        races = plan_checks(catalog, selection)
+        ensure_shapes(catalog, selection, races)
         observer.expect(races)
         report = check(catalog, races, supervisors=started, observer=observer)
     if output.json:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opbench.harness.cli import arguments, options
-from opbench.harness.cli.catalogue import load_catalog
+from opbench.harness.cli.catalogue import ensure_shapes, load_catalog
 from opbench.harness.cli.drawing import draw
 from opbench.harness.cli.exit_codes import Exit, code_of, of_outcomes, worst
 from opbench.harness.cli.option_types import count
@@ -92,6 +92,7 @@ def _profile_contenders(
         with progress(place.output) as observer, supervised(modules, limits) as supervisor:
             catalog = load_catalog(modules)
             races = plan(catalog, selection)
+            ensure_shapes(catalog, selection, races)
             folder = _open(place.run) if place.run else create(place.new, supervisor)
             begun.folder = folder.path
             observer.expect(races)

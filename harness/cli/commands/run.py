@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opbench.harness.cli import arguments, board_text, options, resuming, storing
-from opbench.harness.cli.catalogue import load_catalog
+from opbench.harness.cli.catalogue import ensure_shapes, load_catalog
 from opbench.harness.cli.exit_codes import Exit, of_boards, of_outcomes, worst
 from opbench.harness.cli.option_types import count, duration, share
 from opbench.harness.cli.output import plain, print_json, warn
@@ -227,7 +227,9 @@ def _race(
     from opbench.harness.timing.stopping import Policy
 
     catalog = load_catalog(request.modules)
-    races = storing.share(request.sharing, plan(catalog, request.selection))
+    planned = plan(catalog, request.selection)
+    ensure_shapes(catalog, request.selection, planned)
+    races = storing.share(request.sharing, planned)
     folder, anew = _open(request, begun, supervisor)
     upload = storing.begin(request.sharing, folder, races)
     add_ceilings(folder, races)
