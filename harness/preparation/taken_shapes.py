@@ -57,7 +57,7 @@ def _try(op: Op, case: Case) -> None:
     if isinstance(given, Failed):
         raise SelectionError(f"{case.op}: the shape {case.sizes} can't be made: {given.reason}")
     validate = op.validate
-    # What can't be laid out is told by the race.
+    # What can't be laid out shows in the race.
     if validate is not None and hasattr(given, "values"):
         with charged_to(op.name, f"validate, of inputs[{case.inputs!r}],", validate):
             call_named(validate, {**op.defaults, **given.values})

@@ -6,8 +6,6 @@ A resumed run does what is missing; with a longer budget, its undecided cases ar
 from __future__ import annotations
 
 import argparse
-import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,13 +13,14 @@ from opbench.harness.cli import arguments, board_text, options, resuming, storin
 from opbench.harness.cli.catalogue import ensure_shapes, load_catalog
 from opbench.harness.cli.exit_codes import Exit, of_boards, of_outcomes, worst
 from opbench.harness.cli.option_types import count, duration, share
-from opbench.harness.cli.output import plain, print_json, warn
 from opbench.harness.cli.run_folder import RunInProgress, add_ceilings, create, resumable
+from opbench.harness.cli.run_output import RunReport, print_report, waiting
 from opbench.harness.cli.terminal import progress
 from opbench.harness.cli.workers import supervised
 from opbench.results.errors import SelectionError
 
 if TYPE_CHECKING:
+    from opbench.harness.catalog import Catalog
     from opbench.harness.cli.drawing import ColumnChoice
     from opbench.harness.cli.output import Output
     from opbench.harness.cli.run_folder import NewRun
@@ -30,9 +29,7 @@ if TYPE_CHECKING:
     from opbench.harness.cli.terminal import Progress
     from opbench.harness.execution.process import Limits
     from opbench.harness.execution.supervisor import Supervisor
-    from opbench.harness.pipeline.outlook import Outlook
-    from opbench.harness.planning.selection import Selection
-    from opbench.results.ranking.leaderboard import Board
+    from opbench.harness.planning.selection import Race, Selection
     from opbench.results.records import Case, Record
     from opbench.results.records.run_folder import RunFolder
 
@@ -123,30 +120,12 @@ class _Request:
     columns: ColumnChoice
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Report:
-    """What is shown of a run."""
-
-    #: The run.
-    folder: RunFolder
-    #: A leaderboard for each case.
-    boards: Sequence[Board]
-    #: Of the cases that are undecided.
-    outlooks: Sequence[Outlook]
-    #: The records of the races, those that the run had already included.
-    records: Sequence[Record]
-    #: Seconds by phase.
-    spent_s: Mapping[str, float]
-    #: What disturbed the races.
-    warnings: Sequence[str]
-
-
 def run(args: argparse.Namespace) -> Exit:
     """Race the selected contenders, record the run and print its leaderboards."""
     request = _request(args)
     with resumable("run") as begun:
         report = _run(request, begun)
-        _print(report, request.output, request.columns, request.sharing)
+        print_report(report, request.output, request.columns, request.sharing)
     codes = [of_outcomes(record.outcome for record in report.records)]
     if request.sharing and not report.records:
         # Of more parts than cases some have nothing to do.
@@ -188,7 +167,7 @@ def _request(args: argparse.Namespace) -> _Request:
     )
 
 
-def _run(request: _Request, begun: RunInProgress) -> _Report:
+def _run(request: _Request, begun: RunInProgress) -> RunReport:
     """Run the races, and gather what is shown of them."""
     from opbench.harness.cli.stopwatch import PhaseTimer, Stopwatch
     from opbench.harness.pipeline.outlook import outlooks
@@ -202,13 +181,13 @@ def _run(request: _Request, begun: RunInProgress) -> _Report:
         timer.watch.begin("loading")
         folder, records, disturbed = _race(request, begun, supervisor, timer, shown)
     boards = boards_of(folder)
-    return _Report(
+    return RunReport(
         folder=folder,
         boards=boards,
         outlooks=outlooks(boards, folder.records(), folder.info.rules, raced_s=timer.raced_s),
         records=records,
         spent_s=timer.spent(records),
-        warnings=(*disturbed, *_waiting(boards)),
+        warnings=(*disturbed, *waiting(boards)),
     )
 
 
@@ -223,13 +202,10 @@ def _race(
     from opbench.harness.machine.watch import Watch
     from opbench.harness.pipeline.anchors import anchor
     from opbench.harness.pipeline.run import run
-    from opbench.harness.planning.cases import plan
     from opbench.harness.timing.stopping import Policy
 
     catalog = load_catalog(request.modules)
-    planned = plan(catalog, request.selection)
-    ensure_shapes(catalog, request.selection, planned)
-    races = storing.share(request.sharing, planned)
+    races = _plan(request, catalog)
     folder, anew = _open(request, begun, supervisor)
     upload = storing.begin(request.sharing, folder, races)
     add_ceilings(folder, races)
@@ -255,6 +231,15 @@ def _race(
     return folder, records, watch.warnings(threads={race.case.threads for race in to_race})
 
 
+def _plan(request: _Request, catalog: Catalog) -> tuple[Race, ...]:
+    """The races that are selected; of a run of several parts those of this one."""
+    from opbench.harness.planning.cases import plan
+
+    races = plan(catalog, request.selection)
+    ensure_shapes(catalog, request.selection, races)
+    return storing.share(request.sharing, races)
+
+
 def _open(
     request: _Request, begun: RunInProgress, supervisor: Supervisor | None
 ) -> tuple[RunFolder, frozenset[Case]]:
@@ -269,48 +254,3 @@ def _open(
     if not request.is_budget_given:
         return folder, frozenset()
     return folder, resuming.undecided(folder, request.budget_s)
-
-
-def _waiting(boards: Iterable[Board]) -> Iterator[str]:
-    """A warning for each case on which threads waited for cores."""
-    for board in boards:
-        names = [row.contender for row in board.rows if row.waited]
-        if names:
-            yield (
-                f"{board.case.op} {board.case.label}: threads waited for cores that others had "
-                f"({', '.join(names)}); their times are the scheduler's. Race with --threads 1, or "
-                "stop what else runs."
-            )
-
-
-def _document(report: _Report, sharing: Sharing | None) -> dict[str, object]:
-    """The report as JSON."""
-    boards, outlooks = map(plain, report.boards), map(plain, report.outlooks)
-    run = sharing.url if sharing else str(report.folder.path)
-    document = {"run": run, "boards": [*boards], "outlook": [*outlooks]}
-    return document | {"spent_s": report.spent_s, "warnings": report.warnings}
-
-
-def _print(report: _Report, output: Output, columns: ColumnChoice, sharing: Sharing | None) -> None:
-    """Print the warnings, the leaderboards and outlooks; or all of it as JSON."""
-    for warning in report.warnings:
-        warn("run", warning)
-    if output.json:
-        print_json(_document(report, sharing))
-        return
-    from opbench.harness.cli.outlook_text import sentences
-    from opbench.harness.cli.tracebacks import failures, text
-
-    if output.quiet:
-        for board in report.boards:
-            print(board_text.line(board))
-        return
-    board_text.draw_boards(report.boards, report.folder.records(), columns)
-    path = shlex.quote(str(report.folder.path))
-    for outlook in report.outlooks:
-        print(*sentences(outlook, path), sep="\n")
-    for failure in failures(report.records) if output.verbose else ():
-        print(f"\n{text(failure)}", end="")
-    spent = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in report.spent_s.items())
-    where = sharing.hint if sharing else f"run: {path}   dashboard: opbench dashboard {path}"
-    print(f"spent: {spent}\n{where}")
