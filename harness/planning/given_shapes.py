@@ -2,7 +2,7 @@
 
 "B=4,S=2048,D=768,P=500" gives every axis; "wide,S=4096" is a declared shape with another size. A
 sweep, "S=256..8192" or "S=256..8192/9", goes over an axis of them in even steps of its logarithm.
-The name of such a shape is made of its axes, so that it is the same by whichever option it is given.
+The name of such a shape is made of its axes: it is the same by whichever option it is given.
 """
 
 from __future__ import annotations
