@@ -4,6 +4,7 @@ import fcntl
 import shutil
 
 import pytest
+from playwright.sync_api import expect
 
 from opbench.dashboards import serve
 from opbench.harness.cli.app import main
@@ -26,7 +27,8 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def _patience():
-    """TensorBoard comes up, however busy the machine is."""
+    """TensorBoard comes up and pages are drawn, however busy the machine is."""
+    expect.set_options(timeout=1000 * PATIENCE)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(serve, "PATIENCE", PATIENCE)
         yield

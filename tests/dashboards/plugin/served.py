@@ -165,8 +165,7 @@ def context_of(browser: Browser) -> Iterator[BrowserContext]:
 def visit(context: BrowserContext, url: str) -> Iterator[Visitor]:
     """A visitor to a TensorBoard; nothing that it saw may be an error."""
     page = context.new_page()
-    # The page waits for what is slow, and fails before a test that can't succeed takes minutes.
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(1000 * PATIENCE)
     one = Visitor(url, page)
     yield one
     page.close()

@@ -148,11 +148,11 @@ def test_a_run_that_grows_is_shown_as_it_grows(real, real_run):
     size = (real_run / "records.jsonl").stat().st_size
     try:
         RunFolder(real_run).append(record("newcomer"))
-        expect(frame.locator(".count")).to_have_text("1 of 17 rows", timeout=30_000)
+        expect(frame.locator(".count")).to_have_text("1 of 17 rows")
     finally:
         os.truncate(real_run / "records.jsonl", size)
     # The other tests see the run as it was.
-    expect(frame.locator(".count")).to_have_text("0 of 16 rows", timeout=30_000)
+    expect(frame.locator(".count")).to_have_text("0 of 16 rows")
 
 
 def test_the_page_is_as_dark_as_tensorboard(synthetic, tmp_path):

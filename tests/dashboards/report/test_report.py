@@ -13,6 +13,7 @@ from opbench.results.records.run_folder import runs_in
 from tests.dashboards.plugin.drawn import assert_harmless, chooser
 from tests.dashboards.plugin.served import address
 from tests.dashboards.plugin.stock import stock
+from tests.harness.processes import PATIENCE
 from tests.results.examples import info, make_run
 
 #: By view, what it is full of.
@@ -44,6 +45,7 @@ def opened(chromium, report):
     """Opens a view of the report in a browser without a network; nothing may be asked or fail."""
     context = chromium.new_context(offline=True, viewport={"width": 1280, "height": 900})
     page = context.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
     asked, errors = [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: errors.append(str(error)))
