@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
+import os
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
 from opbench.dashboards.publish import publish, publish_hparams
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
 from tests.dashboards.browser import CONTENT, look
 from tests.results.examples import info, make_run
 from tests.results.gates import make_gate
@@ -33,36 +37,48 @@ def rewritten(run, head):
 
 
 @pytest.fixture(scope="module")
-def shown(chromium, tmp_path_factory):
-    """Shows so many published runs, and keeps what was seen."""
-
-    @functools.cache
-    def seen(number):
-        folder = tmp_path_factory.mktemp("published")
-        return look(chromium, published(folder / "runs", number), screenshots=folder)
-
-    return seen
+def one(chromium, real_run, tmp_path_factory):
+    """What the tabs show of a real run alone."""
+    folder = tmp_path_factory.mktemp("one")
+    run = shutil.copytree(real_run, folder / "runs" / "real")
+    assert main(["publish", str(run)]) == Exit.OK
+    return look(chromium, run.parent, screenshots=Path(os.environ.get("SCREENSHOTS") or folder))
 
 
-@pytest.mark.parametrize("number", [1, 5])
-def test_no_tab_that_tensorboard_offers_is_empty(shown, number):
-    seen = shown(number)
+@pytest.fixture(scope="module")
+def five(chromium, tmp_path_factory):
+    """What they show of five made-up ones."""
+    folder = tmp_path_factory.mktemp("five")
+    return look(chromium, published(folder / "runs", 5), screenshots=folder)
+
+
+@pytest.mark.parametrize("number", ["one", "five"])
+def test_no_tab_that_tensorboard_offers_is_empty(request, number):
+    seen = request.getfixturevalue(number)
 
     assert set(seen) == {"timeseries", "scalars", "images", "text"}
     assert set(seen) < set(CONTENT)
-    for tab, one in seen.items():
-        assert one.content, tab
-        assert one.ticked >= number, tab
-    assert any("index_add" in text and "tied with best" in text for text in seen["text"].content)
-    inside = [float(share) for share in seen["scalars"].content]
-    assert len(inside) >= number
+    for tab, shown in seen.items():
+        assert shown.content, tab
+        assert shown.ticked >= (1 if number == "one" else 5), tab
+
+
+def test_the_lines_of_five_runs_lie_within_their_charts(five):
+    texts = five["text"].content
+    assert any("index_add" in text and "tied with best" in text for text in texts)
+    inside = [float(share) for share in five["scalars"].content]
+    assert len(inside) >= 5
     assert min(inside) > 0.5
 
 
-def test_pictures_are_drawn_large_enough_to_be_read(shown):
-    seen = shown(1)
+def test_texts_of_a_real_run_are_its_contenders_and_operators(one):
+    texts = one["text"].content
+    assert any("segment_reduce" not in text and "einsum" in text for text in texts)
+    assert any("aten::repeat_interleave" in text for text in texts)
 
-    pictures = [*seen["images"].pictures, *seen["timeseries"].pictures]
+
+def test_pictures_are_drawn_large_enough_to_be_read(one):
+    pictures = [*one["images"].pictures, *one["timeseries"].pictures]
     assert pictures
     # Texts in them have 9 points at 110 an inch: 13 pixels, of which half is the least.
     assert all(drawn >= 0.5 * natural > 100 for natural, drawn in pictures)

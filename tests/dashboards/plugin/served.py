@@ -112,6 +112,13 @@ class Visitor:
         self._go(f"data/plugin_entry.html?name=opbench{address(parameters)}")
         return self._drawn(self.page.main_frame)
 
+    def turn_to(self, view: str, **parameters: str) -> Frame:
+        """The page, opened before, at another view, once that is there; nothing is loaded anew."""
+        frame = self.page.main_frame
+        frame.evaluate("hash => { location.hash = hash }", address({"view": view, **parameters}))
+        frame.locator(in_view(view)).first.wait_for()
+        return frame
+
     def open_in_tensorboard(self, *, query: str = "", **parameters: str) -> Frame:
         """The plugin's frame in TensorBoard's page, once its view is there."""
         self._go(f"{query}{address(parameters)}")
@@ -136,6 +143,12 @@ class Visitor:
         # A browser asks for every site's icon; only TensorBoard's own page has one.
         if message.type == "error" and not message.location["url"].endswith("favicon.ico"):
             self.errors.append(message.text)
+
+
+def in_view(view: str, content: str = "") -> str:
+    """A selector of what is within a view, once it is drawn, or of what stands in its place."""
+    drawn = f"main > .view.{view}:not(.loading):not([aria-busy]) {content}".rstrip()
+    return f"{drawn}, main > .nothing, main > .failed"
 
 
 def address(parameters: dict[str, str]) -> str:

@@ -89,9 +89,8 @@ def test_names_are_shown_as_they_are_and_nothing_runs(visitor, ids):
     (named,) = [run for run in ids if "onerror" in run]
     frame = visitor.open()
     for view in views(frame):
-        frame = visitor.open(view=view, run=named)
-        frame.locator(".view, .nothing").first.wait_for()
-        frame.wait_for_timeout(500)
+        frame = visitor.turn_to(view, run=named)
+        frame.wait_for_timeout(300)
         assert frame.evaluate("window.attacked") is None, view
         assert frame.locator("img, script:not([src]):not([type=module])").count() == 0, view
 

@@ -52,9 +52,9 @@ def test_what_is_read_out_is_text(stocked):
 def test_whatever_is_acted_on_has_a_name_in_every_view(stocked):
     nameless, roles = [], set()
     session = stocked.page.context.new_cdp_session(stocked.page)
+    stocked.open()
     for view in VIEWS:
-        frame = stocked.open(view=view)
-        frame.locator("main .view:not(.loading):not([aria-busy]), main .nothing").first.wait_for()
+        stocked.turn_to(view)
         for node in session.send("Accessibility.getFullAXTree")["nodes"]:
             role = node.get("role", {}).get("value", "")
             roles.add(role)

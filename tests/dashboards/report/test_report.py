@@ -11,7 +11,7 @@ from opbench.results.errors import NothingRecordedError, RunFolderError
 from opbench.results.records import run_folder
 from opbench.results.records.run_folder import runs_in
 from tests.dashboards.plugin.drawn import assert_harmless, chooser
-from tests.dashboards.plugin.served import address
+from tests.dashboards.plugin.served import address, in_view
 from tests.dashboards.plugin.stock import stock
 from tests.harness.processes import PATIENCE
 from tests.results.examples import info, make_run
@@ -52,8 +52,10 @@ def opened(chromium, report):
     page.on("console", lambda message: errors.append(message.text))
 
     def view(**parameters):
-        page.goto("about:blank")
-        page.goto(report.as_uri() + address(parameters))
+        if page.url == "about:blank":
+            page.goto(report.as_uri() + address(parameters))
+        else:
+            page.evaluate("hash => { location.hash = hash }", address(parameters))
         return page.main_frame
 
     yield view
@@ -69,14 +71,15 @@ def opened(chromium, report):
 def test_every_view_has_content_without_a_network(opened):
     for view, content in CONTENT.items():
         frame = opened(view=view)
-        expect(frame.locator(f"main {content}").first).to_be_visible()
+        expect(frame.locator(f"main .view.{view} :is({content})").first).to_be_visible()
         assert_harmless(frame)
 
 
 def test_hostile_names_stay_text(opened):
     for view in CONTENT:
         frame = opened(view=view, run="hostile")
-        expect(frame.locator(f"main :is({CONTENT[view]}, .note, .nothing)").first).to_be_visible()
+        content = f":is({CONTENT[view]}, .note, .nothing)"
+        expect(frame.locator(in_view(view, content)).first).to_be_visible()
         assert_harmless(frame)
 
 
