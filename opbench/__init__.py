@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from opbench.harness.catalog import Catalog, load
+    from opbench.harness.choosing.dispatch import Dispatcher, DispatchWarning, dispatch
     from opbench.harness.declaration.samples import Samples
     from opbench.harness.declaration.support import (
         Support,
@@ -44,6 +45,8 @@ _HOMES = {
     "Catalog": "opbench.harness.catalog",
     "Caveat": "opbench.harness.declare",
     "Cost": "opbench.harness.declare",
+    "DispatchWarning": "opbench.harness.choosing.dispatch",
+    "Dispatcher": "opbench.harness.choosing.dispatch",
     "FakeClock": "opbench.harness.timing.clock",
     "Impl": "opbench.harness.declare",
     "Limits": "opbench.harness.execution.process",
@@ -61,6 +64,7 @@ _HOMES = {
     "cpu": "opbench.harness.declaration.support",
     "cuda": "opbench.harness.declaration.support",
     "floating": "opbench.harness.declaration.support",
+    "dispatch": "opbench.harness.choosing.dispatch",
     "forward_only": "opbench.harness.declaration.support",
     "impl": "opbench.harness.declare",
     "interprets_triton": "opbench.harness.declaration.support",
@@ -87,6 +91,8 @@ __all__ = [
     "Catalog",
     "Caveat",
     "Cost",
+    "DispatchWarning",
+    "Dispatcher",
     "FakeClock",
     "Impl",
     "Limits",
@@ -103,6 +109,7 @@ __all__ = [
     "check",
     "cpu",
     "cuda",
+    "dispatch",
     "floating",
     "forward_only",
     "impl",

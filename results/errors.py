@@ -7,6 +7,8 @@ OpbenchError
 ├── RunFolderError      a run cannot be read or written
 │   └── TruncatedLineError   a line was cut off by a crash
 ├── NothingRecordedError   a run holds nothing of what is selected
+├── TableError          a table of choices is not well formed
+│   └── StaleTableError      it was made for something else than what is here
 ├── TriageError         the file of accepted changes is not well formed, or entries have expired
 ├── VersionError        a version that is to be compared is not there, or does not build or load
 ├── EnvironmentsDifferError   two runs were made in environments that differ
@@ -69,6 +71,19 @@ class NothingRecordedError(OpbenchError):
     """A run can be read and holds nothing of what is selected; the text says what to use.
 
     As an error of its own, since the command then ends as a run does that measured nothing.
+    """
+
+    exit_code = NOTHING_MEASURED
+
+
+class TableError(OpbenchError):
+    """A table of choices cannot be read, or is not well formed; the text names the place."""
+
+
+class StaleTableError(TableError):
+    """A table of choices is for another machine, software, contract or source than what is here.
+
+    The text says what differs.
     """
 
     exit_code = NOTHING_MEASURED

@@ -15,6 +15,7 @@ FLOORS = {
         ("store",),
         ("ranking", "regression"),
         ("report",),
+        ("choosing",),
         ("formats",),
     ),
     "harness": (
@@ -25,6 +26,7 @@ FLOORS = {
         ("preparation",),
         ("catalog", "timing", "profiling"),
         ("planning", "correctness"),
+        ("choosing",),
         ("versions",),
         ("execution",),
         ("pipeline", "pytest_plugin"),

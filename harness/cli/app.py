@@ -22,6 +22,7 @@ from typing import Protocol, TypeGuard
 from opbench.harness.cli.commands import (
     calibrate,
     check,
+    choose,
     collect,
     compare,
     dashboard,
@@ -83,6 +84,7 @@ _VERBS: dict[str, _Verb] = {
     "profile": profile,
     "calibrate": calibrate,
     "show": show,
+    "choose": choose,
     "compare": compare,
     "gate": gate,
     "history": history,

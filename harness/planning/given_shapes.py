@@ -54,7 +54,7 @@ def fits(op: Op, selection: Selection) -> bool:
     texts = (*(t for text in selection.shapes for t in text.split(",")), *selection.sweeps)
     names = {text.partition("=")[0].strip() for text in texts if "=" in text}
     declared = {text.strip() for text in texts if "=" not in text}
-    return names <= set(op.axes) and declared <= set(_declared(op))
+    return names <= set(op.axes) and declared <= set(declared_shapes(op))
 
 
 def _shape(op: Op, text: str) -> Shape:
@@ -65,10 +65,10 @@ def _shape(op: Op, text: str) -> Shape:
         if is_axis:
             _ensure_axis(op, name, f"--shape {text}")
             axes[name] = _value(op, name, value)
-        elif number == 0 and name in _declared(op):
-            axes |= _declared(op)[name]
+        elif number == 0 and name in declared_shapes(op):
+            axes |= declared_shapes(op)[name]
         else:
-            names = _declared(op)
+            names = declared_shapes(op)
             raise SelectionError(
                 f"--shape {text}: {name!r} is no shape of {op.name}{near(name, names)}: give axes, "
                 f"{_example(op)}, or one of {listed(names)} before them"
@@ -110,7 +110,7 @@ def _points(low: int, high: int, count: int) -> tuple[int, ...]:
 
 def _value(op: Op, axis: str, text: str) -> AxisValue:
     """The value of an axis, of the type that it has in declared shapes."""
-    kinds = {type(shape[axis]) for shape in _declared(op).values()}
+    kinds = {type(shape[axis]) for shape in declared_shapes(op).values()}
     if kinds == {str}:
         return text
     if bool in kinds and text.lower() in ("true", "false"):
@@ -136,21 +136,21 @@ def _number(text: str) -> float | None:
 
 def _named(op: Op, shape: Shape) -> tuple[str, Shape]:
     """A shape and its name: that of the declared shape that it is, or one made of its axes."""
-    for name, declared in _declared(op).items():
+    for name, declared in declared_shapes(op).items():
         if dict(declared) == dict(shape):
             return name, declared
     text = "_".join(f"{axis}{value}" for axis, value in shape.items())
     return re.sub(r"[^\w.+-]", "-", text), shape
 
 
-def _declared(op: Op) -> Mapping[str, Shape]:
+def declared_shapes(op: Op) -> Mapping[str, Shape]:
     """All shapes that an op declares, by name; those that are timed by default go first."""
     return {**op.edge, **op.full, **op.quick}
 
 
 def _is_flag(op: Op, axis: str) -> bool:
     """Whether an axis is true or false, which Python counts among the numbers."""
-    return any(isinstance(shape[axis], bool) for shape in _declared(op).values())
+    return any(isinstance(shape[axis], bool) for shape in declared_shapes(op).values())
 
 
 def _ensure_axis(op: Op, axis: str, where: str) -> None:

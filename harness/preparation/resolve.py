@@ -93,7 +93,7 @@ def resolve(contender: Impl) -> Callable[..., Any]:
 
 def fingerprint(contender: Impl) -> str:
     """A hash of the contender's source: its own lines, and for a target all sources beside it."""
-    digest = hashlib.sha256(_source(contender.function).encode())
+    digest = hashlib.sha256(source_of(contender.function).encode())
     for path in _sources_beside(contender.target):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
@@ -114,7 +114,7 @@ def _sources_beside(target: str | None) -> list[Path]:
     return [p for p in sorted(Path(spec.origin).parent.iterdir()) if p.suffix in _SOURCE_SUFFIXES]
 
 
-def _source(function: Callable[..., Any]) -> str:
+def source_of(function: Callable[..., Any]) -> str:
     """The source of a function; its type and name where it has none (a builtin, TorchScript)."""
     while isinstance(function, functools.partial):
         function = function.func

@@ -1,0 +1,183 @@
+"""The source of a dispatcher: a function of an op's arguments that picks by comparing sizes.
+
+What a call costs is the attributes that are read of its tensors, and nothing else is done: no
+dictionary, no signature, no object is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from opbench.harness.declare import Op
+from opbench.results.choosing.rules import Leaf, Rule
+from opbench.results.choosing.table import Section, Table
+
+#: How a tensor says that it is on a device.
+_DEVICES = {"cpu": "{}.is_cpu", "cuda": "{}.is_cuda"}
+_INDENT = "    "
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The source of a dispatcher, and the values that it asks for by name."""
+
+    text: str
+    #: Of dtypes, the name of each by that of the variable.
+    dtypes: Mapping[str, str]
+    #: By contender, the number of its function.
+    numbers: Mapping[str, int]
+
+
+def program_of(table: Table, op: Op, guards: Mapping[str, str]) -> Program:
+    """The source for a table. guards: of contenders that refuse some calls, when they don't.
+
+    Its names: `dispatch`, which runs what it picks; `pick`, which returns the number of that; and
+    `traced`, which a compiler sees in place of `dispatch`.
+    """
+    numbers = {name: number for number, name in enumerate(table.contenders)}
+    dtypes = {f"dtype_{s.situation.dtype}": s.situation.dtype for s in table.sections}
+    writer = _Writer(table, op, guards, numbers)
+    parts = (writer.dispatch(), writer.pick(), writer.traced())
+    return Program("\n\n".join("\n".join(part) for part in parts) + "\n", dtypes, numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes the lines of a dispatcher."""
+
+    table: Table
+    op: Op
+    guards: Mapping[str, str]
+    numbers: Mapping[str, int]
+
+    @property
+    def signature(self) -> str:
+        options = [f"{name}=default_{name}" for name in self.op.options]
+        return ", ".join((*self.op.arguments, *(["*", *options] if options else [])))
+
+    @property
+    def given(self) -> str:
+        """The arguments and options, as they are handed on."""
+        return ", ".join((*self.op.arguments, *(f"{name}={name}" for name in self.op.options)))
+
+    def dispatch(self) -> Iterator[str]:
+        """Picks and runs."""
+        yield f"def dispatch({self.signature}):"
+        yield from _indented(self._sections(run=True))
+        yield f"{_INDENT}return outside({self.given})"
+
+    def pick(self) -> Iterator[str]:
+        """Picks, and returns the number of what would run."""
+        signature = self.signature
+        yield f"def pick(needs_gradient{', ' if signature else ''}{signature}):"
+        yield from _indented(self._sections(run=False))
+        yield f"{_INDENT}return outside_number({self.given})"
+
+    def traced(self) -> Iterator[str]:
+        """Picks by what the arguments are when they are traced, and runs that."""
+        separator = ", " if self.given else ""
+        yield f"def traced({self.signature}):"
+        yield f"{_INDENT}chosen = pick({self._gradient() or 'False'}{separator}{self.given})"
+        for number in self.numbers.values():
+            yield f"{_INDENT}if chosen == {number}:"
+            yield from _indented(_indented(self._run(number)))
+
+    def _sections(self, *, run: bool) -> Iterator[str]:
+        for section in self.table.sections:
+            yield f"if {self._situation(section, run)}:"
+            yield from _indented(self._sizes(section))
+            bounds, rule = self._bounds(section), self._rule(section.rule, run)
+            if bounds:
+                yield f"{_INDENT}if {bounds}:"
+                rule = _indented(rule)
+            yield from _indented(rule)
+
+    def _situation(self, section: Section, run: bool) -> str:
+        """Whether a call is in a section's situation."""
+        situation, tensor = section.situation, self.table.tensor
+        tests = [f"threads() == {situation.threads}"]
+        if tensor:
+            tests.append(f"{tensor}.dtype is dtype_{situation.dtype}")
+            is_there = _DEVICES.get(situation.device, f"str({{}}.device) == {situation.device!r}")
+            tests.append(is_there.format(tensor))
+        if gradient := self._gradient() if run else self._gradient() and "needs_gradient":
+            tests.append(gradient if situation.direction != "forward" else f"not ({gradient})")
+        tests += [f"{self.table.reads[axis]} == {value!r}" for axis, value in situation.fixed]
+        # Of a number that is given as it is, a call may have a tuple.
+        numbers = [r for r in self.table.reads.values() if r.isidentifier()]
+        fixed = {self.table.reads[axis] for axis, _ in situation.fixed}
+        tests += [f"type({name}) is int" for name in dict.fromkeys(numbers) if name not in fixed]
+        return " and ".join(tests)
+
+    def _gradient(self) -> str:
+        """Whether a call needs gradients; "" where the op has none."""
+        needs = [f"{name}.requires_grad" for name in self.op.grad]
+        if self.op.grad and self.table.tensor.endswith("[0]"):
+            needs = [f"any(t.requires_grad for t in {name})" for name in self.op.grad]
+        return f"graph() and ({' or '.join(needs)})" if needs else ""
+
+    def _sizes(self, section: Section) -> Iterator[str]:
+        """Read each shape once, and the axes off it."""
+        wanted = [axis for axis in self.table.reads if axis in section.bounds]
+        texts = {axis: self.table.reads[axis] for axis in wanted}
+        shapes = {part for t in texts.values() for part in _shapes_in(t)}
+        for number, shape in enumerate(sorted(shapes)):
+            yield f"shape_{number} = {shape}"
+            texts = {a: t.replace(shape, f"shape_{number}") for a, t in texts.items()}
+        for axis, text in texts.items():
+            yield f"axis_{axis} = {text}"
+
+    def _bounds(self, section: Section) -> str:
+        """Whether the sizes are among the measured ones."""
+        tests = []
+        for axis, (low, high) in section.bounds.items():
+            if axis in self.table.reads:
+                ends = (f"{low:.17g}", f"{high:.17g}")
+                one = f"axis_{axis} == {ends[0]}"
+                tests.append(one if low == high else f"{ends[0]} <= axis_{axis} <= {ends[1]}")
+        return " and ".join(tests)
+
+    def _rule(self, rule: Rule, run: bool) -> Iterator[str]:
+        if isinstance(rule, Leaf):
+            yield from self._leaf(rule.contender, run)
+            return
+        size = " * ".join(f"axis_{axis}" for axis in rule.feature.split("*"))
+        yield f"if {size} <= {rule.at:.17g}:"
+        yield from _indented(self._rule(rule.below, run))
+        # Each branch returns, or falls through to what is outside.
+        yield "else:"
+        yield from _indented(self._rule(rule.above, run))
+
+    def _leaf(self, name: str, run: bool) -> Iterator[str]:
+        number = self.numbers[name]
+        lines = list(self._run(number)) if run else [f"return {number}"]
+        if name in self.guards:
+            yield f"if {self.guards[name]}:"
+            lines = list(_indented(lines))
+        yield from lines
+
+    def _run(self, number: int) -> Iterator[str]:
+        """Call a contender; options at their default are left out, so that it may lack them."""
+        plain = ", ".join(self.op.arguments)
+        if not self.op.options:
+            yield f"return contender_{number}({plain})"
+            return
+        tests = " and ".join(f"{name} is default_{name}" for name in self.op.options)
+        options = ", ".join(f"{name}={name}" for name in self.op.options)
+        yield f"if {tests}:"
+        yield f"{_INDENT}return contender_{number}({plain})"
+        separator = ", " if plain else ""
+        yield f"return contender_{number}({plain}{separator}**not_default({options}))"
+
+
+def _shapes_in(text: str) -> Iterator[str]:
+    """The shapes that an expression reads lengths of: "tokens.shape"."""
+    for part in text.split(" // "):
+        name, found, _ = part.partition(".shape")
+        if found:
+            yield f"{name}.shape"
+
+
+def _indented(lines: Iterable[str]) -> Iterator[str]:
+    return (_INDENT + line for line in lines)

@@ -1,0 +1,125 @@
+"""What contenders probably lose between the measured shapes: points for a rule to be fitted to.
+
+Two ways to tell: the nearest measured shape, by the logarithms of its sizes, or a smooth surface
+through the times of each contender, whose crossings lie where the lines cross rather than half way
+between two shapes. Points lie among the measured shapes, never beyond them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from opbench.results.choosing.rules import Array, Data
+from opbench.results.choosing.situations import Row
+
+#: Points for each measured shape, and at most.
+_PER_ROW, _MOST = 12, 480
+#: How much all points together count, beside the measured shapes.
+_SHARE = 1.0
+#: The least of a distance between shapes, as a part of which a residual fades.
+_NEAR = 0.2
+#: How strongly coefficients are held at 0.
+_RIDGE = 0.05
+
+#: Of points, by the logarithms of their axes: what each contender loses at each.
+Guess = Callable[[Array], Array]
+
+
+def axes_logs(rows: Sequence[Row], axes: Sequence[str]) -> Array:
+    """The logarithms of the axes of rows; of an axis of 0, of a half."""
+    return np.array([[math.log(max(row.axes[axis], 0.5)) for axis in axes] for row in rows])
+
+
+def feature_logs(logs: Array, axes: Sequence[str], features: Sequence[str]) -> Array:
+    """The logarithms of features, from those of the axes."""
+    column = {axis: number for number, axis in enumerate(axes)}
+    parts = [logs[:, [column[a] for a in feature.split("*")]].sum(1) for feature in features]
+    return np.stack(parts, 1) if parts else np.zeros((len(logs), 0))
+
+
+def nearest(logs: Array, losses: Array) -> Guess:
+    """Each point loses what the nearest row does."""
+
+    def guess(points: Array) -> Array:
+        distances = ((points[:, None, :] - logs[None, :, :]) ** 2).sum(2)
+        found: Array = losses[distances.argmin(1)]
+        return found
+
+    return guess
+
+
+def smooth(logs: Array, times: Array) -> Guess:
+    """Times by a surface of the second degree, corrected by what it is off on rows nearby.
+
+    times: logarithms of seconds, a row for each of `logs`, a column for each contender.
+    """
+    centre, scale = logs.mean(0), np.maximum(logs.std(0), 1e-9)
+    square = len(logs) >= 3 * (1 + logs.shape[1] * (logs.shape[1] + 3) // 2)
+
+    def terms(points: Array) -> Array:
+        scaled = (points - centre) / scale
+        columns = [np.ones(len(points)), *scaled.T]
+        if square:
+            pairs = np.triu_indices(scaled.shape[1])
+            columns += list((scaled[:, pairs[0]] * scaled[:, pairs[1]]).T)
+        return np.stack(columns, 1)
+
+    known = terms(logs)
+    held = _RIDGE * np.eye(known.shape[1])
+    held[0, 0] = 0.0
+    surface = np.linalg.solve(known.T @ known + held, known.T @ times)
+    off = times - known @ surface
+
+    def guess(points: Array) -> Array:
+        squares = ((points[:, None, :] - logs[None, :, :]) ** 2).sum(2)
+        near = 1.0 / (squares + _NEAR**2) ** 2
+        found = terms(points) @ surface + (near @ off) / near.sum(1, keepdims=True)
+        losses: Array = found - found.min(1, keepdims=True)
+        return losses
+
+    return guess
+
+
+def data_of(
+    rows: Sequence[Row],
+    names: Sequence[str],
+    axes: Sequence[str],
+    features: Sequence[str],
+    weights: Mapping[str, float],
+) -> Data:
+    """The measured shapes themselves. weights: of shapes by name, where not all count alike."""
+    logs = feature_logs(axes_logs(rows, axes), axes, features)
+    losses = np.array([[row.loss(name, names) for name in names] for row in rows])
+    counts = np.array([weights.get(row.shape, 1.0) for row in rows])
+    return Data(tuple(features), logs, losses, counts)
+
+
+def with_points(data: Data, rows: Sequence[Row], axes: Sequence[str], guess: Guess) -> Data:
+    """The measured shapes and points between them."""
+    logs = axes_logs(rows, axes)
+    count = min(_PER_ROW * len(rows), _MOST)
+    rng = np.random.default_rng(0)
+    picked = rng.integers(len(rows), size=(count, 3))
+    shares = rng.dirichlet((0.7, 0.7, 0.7), size=count)
+    points = (logs[picked] * shares[:, :, None]).sum(1)
+    weights = (data.weights[picked] * shares).sum(1)
+    weights *= _SHARE * data.weights.sum() / weights.sum()
+    return Data(
+        data.features,
+        np.concatenate([data.logs, feature_logs(points, axes, data.features)]),
+        np.concatenate([data.losses, _tied(guess(points))]),
+        np.concatenate([data.weights, weights]),
+    )
+
+
+def _tied(losses: Array) -> Array:
+    """Losses, of which those within 1% are none."""
+    return np.where(losses <= math.log1p(0.01), 0.0, losses)
+
+
+def times_of(rows: Sequence[Row], names: Sequence[str]) -> Array:
+    """The logarithms of seconds, a row for each shape and a column for each contender."""
+    return np.array([[math.log(row.times[name].time_s) for name in names] for row in rows])

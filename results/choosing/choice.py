@@ -1,0 +1,202 @@
+"""Choose: the rule of a situation, made from its rows, and what it would have cost elsewhere.
+
+Several rules are made: one contender for all, a tree of the measured shapes, and trees of what lies
+between them by the nearest shape or by a smooth surface. Each is made once for every shape without
+it, and tried there. The simplest is kept of those that lose about as little as the best.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from opbench.results.choosing.between import (
+    axes_logs,
+    data_of,
+    nearest,
+    smooth,
+    times_of,
+    with_points,
+)
+from opbench.results.choosing.regret import Regret, regret_of
+from opbench.results.choosing.rules import Rule, chosen, fit
+from opbench.results.choosing.situations import Row, Situation
+
+#: The fewest shapes of which anything but one contender is chosen.
+FEWEST = 4
+#: More shapes are left out by so many at a time, as every rule is made anew for each part.
+_PARTS = 60
+#: A simpler rule is kept that loses so much more, or half the standard error of the difference.
+_SIMPLER = 0.0005
+
+#: Makes a rule of some rows.
+Make = Callable[[Sequence[Row]], Rule]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """By what a choice is made, beside the rows."""
+
+    #: The axes that can be told at a call, and may be split by.
+    axes: tuple[str, ...]
+    #: Of several that lose as little, these run first.
+    preferred: tuple[str, ...] = ()
+    #: How much a shape counts, by name; 1 where it isn't there.
+    weights: Mapping[str, float] = field(default_factory=dict)
+    #: The contender that people use without choosing, for comparison; "" for none.
+    baseline: str = ""
+    #: Contenders that run on every call of a situation, one of which is the fallback; all where
+    #: None.
+    reliable: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What runs in a situation, and what that rests on."""
+
+    situation: Situation
+    rows: tuple[Row, ...]
+    #: Those that could be chosen; the best single one first.
+    contenders: tuple[str, ...]
+    #: By contender that couldn't, why.
+    left_out: Mapping[str, str]
+    rule: Rule
+    #: How the rule was made: "single", "tree", "smooth" or "nearest".
+    method: str
+    #: What runs outside of the measured sizes.
+    fallback: str
+    #: The least and the largest size that was measured, by axis.
+    bounds: Mapping[str, tuple[float, float]]
+    #: By what is compared, its regret on shapes that it wasn't made from: "chosen"; each method;
+    #: "nearest shape", looked up as it is; and "baseline", by its name.
+    regrets: Mapping[str, Regret]
+
+
+def choose(
+    situation: Situation, rows: Sequence[Row], left_out: Mapping[str, str], terms: Terms
+) -> Choice:
+    """The choice for a situation. At least one contender isn't left out, and there is a row."""
+    everybody = dict.fromkeys(name for row in rows for name in row.times)
+    names = _in_order([name for name in everybody if name not in left_out], rows, terms)
+    axes = _varying(rows, terms.axes)
+    makes = _makes(names, axes, terms)
+    logs = {method: _held_out(make, rows, names) for method, make in makes.items()}
+    method = _kept(logs, [terms.weights.get(row.shape, 1.0) for row in rows])
+    others = {"chosen": logs[method], "nearest shape": _looked_up(rows, names, terms.axes)}
+    if terms.baseline in everybody and all(terms.baseline in row.times for row in rows):
+        among = dict.fromkeys((*names, terms.baseline))
+        others[terms.baseline] = [row.price(terms.baseline, among) for row in rows]
+    counts = [terms.weights.get(row.shape, 1.0) for row in rows]
+    return Choice(
+        situation=situation,
+        rows=tuple(rows),
+        contenders=names,
+        left_out=left_out,
+        rule=makes[method](rows),
+        method=method,
+        fallback=next((n for n in names if n in (terms.reliable or names)), names[0]),
+        bounds={axis: _extent(rows, axis) for axis in rows[0].axes},
+        regrets={name: regret_of(of, counts) for name, of in (others | logs).items()},
+    )
+
+
+def _in_order(names: Sequence[str], rows: Sequence[Row], terms: Terms) -> tuple[str, ...]:
+    """The contenders: those that are preferred, and then by what they lose over all rows."""
+    counts = [terms.weights.get(row.shape, 1.0) for row in rows]
+
+    def rank(name: str) -> tuple[bool, float]:
+        lost = (n * row.loss(name, names) for n, row in zip(counts, rows, strict=True))
+        return name not in terms.preferred, sum(lost)
+
+    return tuple(sorted(names, key=rank))
+
+
+def _varying(rows: Sequence[Row], axes: Sequence[str]) -> tuple[str, ...]:
+    """The axes that have several sizes."""
+    return tuple(axis for axis in axes if len({row.axes[axis] for row in rows}) > 1)
+
+
+def features(axes: Sequence[str]) -> tuple[str, ...]:
+    """What a rule may split by: axes, products of neighbours, and the product of all."""
+    runs = [
+        "*".join(axes[start:end]) for start, end in itertools.combinations(range(len(axes) + 1), 2)
+    ]
+    return tuple(sorted(runs, key=lambda run: run.count("*")))
+
+
+def _makes(names: tuple[str, ...], axes: tuple[str, ...], terms: Terms) -> dict[str, Make]:
+    """How each rule is made of rows, the simplest first."""
+    split_by = features(axes)
+
+    def single(rows: Sequence[Row]) -> Rule:
+        return fit(data_of(rows, names, axes, (), terms.weights), names, depth=0)
+
+    def tree(rows: Sequence[Row]) -> Rule:
+        return fit(data_of(rows, names, axes, split_by, terms.weights), names)
+
+    def by_surface(rows: Sequence[Row]) -> Rule:
+        data = data_of(rows, names, axes, split_by, terms.weights)
+        guess = smooth(axes_logs(rows, axes), times_of(rows, names))
+        return fit(with_points(data, rows, axes, guess), names)
+
+    def by_nearest(rows: Sequence[Row]) -> Rule:
+        data = data_of(rows, names, axes, split_by, terms.weights)
+        guess = nearest(axes_logs(rows, axes), data.losses)
+        return fit(with_points(data, rows, axes, guess), names)
+
+    makes: dict[str, Make] = {"single": single}
+    if axes and len(names) > 1:
+        makes |= {"tree": tree, "smooth": by_surface, "nearest": by_nearest}
+    return makes
+
+
+def _held_out(make: Make, rows: Sequence[Row], names: Sequence[str]) -> list[float]:
+    """The price of the rule on every row, made without it."""
+    parts = min(len(rows), _PARTS)
+    if len(rows) < 2:
+        return [rows[0].price(chosen(make(rows), rows[0].axes), names)]
+    prices = [0.0] * len(rows)
+    for part in range(parts):
+        rule = make([row for number, row in enumerate(rows) if number % parts != part])
+        for number in range(part, len(rows), parts):
+            prices[number] = rows[number].price(chosen(rule, rows[number].axes), names)
+    return prices
+
+
+def _looked_up(rows: Sequence[Row], names: Sequence[str], axes: Sequence[str]) -> list[float]:
+    """The price of what was best on the nearest other row."""
+    if len(rows) < 2 or not axes:
+        return [row.price(names[0], names) for row in rows]
+    logs = axes_logs(rows, axes)
+    distances = ((logs[:, None, :] - logs[None, :, :]) ** 2).sum(2)
+    np.fill_diagonal(distances, math.inf)
+    prices = []
+    for row, number in zip(rows, distances.argmin(1), strict=True):
+        times = rows[int(number)].times
+        best = min(names, key=lambda name, times=times: times[name].time_s)  # type: ignore[misc]
+        prices.append(row.price(best, names))
+    return prices
+
+
+def _kept(logs: Mapping[str, Sequence[float]], counts: Sequence[float]) -> str:
+    """The simplest method that loses about as little as the best; methods: the simplest first."""
+    shares = np.array(counts) / sum(counts)
+    means = {method: float(shares @ np.array(of)) for method, of in logs.items()}
+    best = min(means, key=lambda method: means[method])
+    for method, mean in means.items():
+        if len(counts) < FEWEST:
+            return method
+        difference = np.array(logs[method]) - np.array(logs[best])
+        error = float(difference.std(ddof=1)) / math.sqrt(len(counts))
+        if mean - means[best] <= max(_SIMPLER, min(error / 2, 4 * _SIMPLER)):
+            return method
+    return best
+
+
+def _extent(rows: Sequence[Row], axis: str) -> tuple[float, float]:
+    sizes = [row.axes[axis] for row in rows]
+    return min(sizes), max(sizes)

@@ -1,0 +1,87 @@
+"""Gather what a choice is made from: the rows of each situation, from the races of several runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from opbench.results.choosing.candidates import Conditions, left_out
+from opbench.results.choosing.choice import Choice, Terms, choose
+from opbench.results.choosing.situations import Row, Situation, merged, row_of, situation_of
+from opbench.results.errors import EnvironmentsDifferError, NothingRecordedError
+from opbench.results.records import Case, Environment, Record
+from opbench.results.records.anchors import without_anchors
+from opbench.results.records.run_folder import RunFolder, start_time
+
+
+@dataclass(slots=True)
+class Races:
+    """The races of one situation."""
+
+    situation: Situation
+    #: By the name of the shape and its sizes.
+    rows: dict[tuple[object, ...], Row] = field(default_factory=dict)
+    #: Those of older runs first.
+    records: list[Record] = field(default_factory=list)
+
+
+def gather(
+    runs: Sequence[RunFolder], keep: Callable[[Case], bool] = lambda case: True
+) -> tuple[tuple[Races, ...], Environment]:
+    """The races of some runs by situation, and the environment that all of them were made in.
+
+    keep: which cases count. Of a shape that several runs have, the latest race counts, and of older
+    ones the contenders that it lacks. Raises EnvironmentsDifferError where the runs were made in
+    different environments, NothingRecordedError where there is no race.
+    """
+    runs = sorted(runs, key=lambda run: start_time(run.info))
+    environment = _one_environment(runs)
+    found: dict[Situation, Races] = {}
+    for run in runs:
+        cases: dict[Case, list[Record]] = {}
+        for record in without_anchors(run.records()):
+            if keep(record.case):
+                cases.setdefault(record.case, []).append(record)
+        for case, records in cases.items():
+            _add(found, case, records)
+    if not any(races.rows for races in found.values()):
+        where = ", ".join(str(run.path) for run in runs)
+        raise NothingRecordedError(f"no race of what is selected was recorded in {where}")
+    return tuple(races for races in found.values() if races.rows), environment
+
+
+def _one_environment(runs: Sequence[RunFolder]) -> Environment:
+    """The environment of all runs."""
+    first = runs[-1].info.environment
+    for run in runs:
+        if run.info.environment.key != first.key:
+            raise EnvironmentsDifferError(
+                f"{run.path} was made in another environment than {runs[-1].path}: choose for one"
+            )
+    return first
+
+
+def _add(found: dict[Situation, Races], case: Case, records: Iterable[Record]) -> None:
+    """Add a race to what was found."""
+    situation, records = situation_of(case), tuple(records)
+    races = found.setdefault(situation, Races(situation))
+    races.records += records
+    row = row_of(case, records)
+    if row is not None:
+        key = (case.shape, case.axes)
+        older = races.rows.get(key)
+        races.rows[key] = merged(row, older) if older else row
+
+
+def choose_for(races: Races, conditions: Conditions, terms: Terms) -> Choice:
+    """The choice for a situation.
+
+    Raises NothingRecordedError, with the reasons, where every contender is left out.
+    """
+    rows = tuple(races.rows.values())
+    out = left_out(rows, races.records, conditions)
+    if not {name for row in rows for name in row.times} - set(out):
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in out.items())
+        label = f"{races.situation.op} {races.situation.label}"
+        raise NothingRecordedError(f"{label}: no contender may be chosen ({reasons})")
+    return choose(races.situation, rows, out, terms)

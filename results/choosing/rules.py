@@ -1,0 +1,189 @@
+"""Rules: trees of thresholds on sizes, whose leaves name contenders.
+
+Fitted to lose little time rather than to name the winner often: a shape weighs what the wrong
+choice costs there. Own code, and no library's classifier: those weigh samples, not each contender
+of a sample, and hundreds of rows take milliseconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+#: Arrays of any shape.
+Array = np.ndarray[Any, np.dtype[np.float64]]
+#: The deepest tree; deeper ones nobody reads.
+DEPTH = 6
+#: What a further region has to save, as a share of all time.
+GAIN = 0.002
+#: How much the spread of losses within a region counts beside the loss of its best contender: a
+#: first split may save nothing by itself, and make the second one possible.
+_SPREAD = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A region in which one contender runs."""
+
+    contender: str
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Two parts, by a size: `below` for sizes of at most `at`, `above` for larger ones."""
+
+    #: An axis, or a product of several: "B*S".
+    feature: str
+    at: float
+    below: Rule
+    above: Rule
+
+
+Rule = Leaf | Split
+
+
+def chosen(rule: Rule, axes: Mapping[str, float]) -> str:
+    """The contender that a rule names for some sizes."""
+    while isinstance(rule, Split):
+        rule = rule.below if value_of(rule.feature, axes) <= rule.at else rule.above
+    return rule.contender
+
+
+def value_of(feature: str, axes: Mapping[str, float]) -> float:
+    """The value of an axis, or of a product of axes."""
+    return math.prod(axes[axis] for axis in feature.split("*"))
+
+
+def contenders_of(rule: Rule) -> Iterator[str]:
+    """The contenders of a rule's leaves, from small sizes to large."""
+    for _, leaf in regions(rule):
+        yield leaf.contender
+
+
+def features_of(rule: Rule) -> set[str]:
+    """The features that a rule splits by."""
+    if isinstance(rule, Leaf):
+        return set()
+    return {rule.feature} | features_of(rule.below) | features_of(rule.above)
+
+
+#: By feature, the sizes of a region: above the first, and at most the second.
+Bounds = dict[str, tuple[float, float]]
+
+
+def regions(rule: Rule, bounds: Bounds | None = None) -> Iterator[tuple[Bounds, Leaf]]:
+    """The leaves of a rule with the bounds of their regions."""
+    bounds = bounds or {}
+    if isinstance(rule, Leaf):
+        yield bounds, rule
+        return
+    low, high = bounds.get(rule.feature, (-math.inf, math.inf))
+    yield from regions(rule.below, {**bounds, rule.feature: (low, min(high, rule.at))})
+    yield from regions(rule.above, {**bounds, rule.feature: (max(low, rule.at), high)})
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Points to fit a rule to."""
+
+    #: The names of the features, one for each column of `logs`.
+    features: tuple[str, ...]
+    #: The logarithm of each feature at each point.
+    logs: Array
+    #: What each contender loses at each point: the logarithm of its time over the best's.
+    losses: Array
+    #: How much each point counts.
+    weights: Array
+
+    def part(self, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> Data:
+        """Some of the points."""
+        return Data(self.features, self.logs[chosen], self.losses[chosen], self.weights[chosen])
+
+
+def fit(data: Data, names: Sequence[str], *, depth: int = DEPTH) -> Rule:
+    """The rule that loses little on the data.
+
+    names: of the contenders, one for each column of losses; where several lose as little, the first
+    of them runs.
+    """
+    least = GAIN * float(data.weights.sum())
+    return _fit(data, names, depth, least)
+
+
+def _fit(data: Data, names: Sequence[str], depth: int, least: float) -> Rule:
+    totals = data.weights @ data.losses
+    leaf = Leaf(names[_first_best(totals, least / 4)])
+    # Nothing can be saved where the best loses less than a further region has to save.
+    if depth == 0 or len(data.logs) < 2 or float(totals.min()) <= least:
+        return leaf
+    found = _best_split(data)
+    if found is None:
+        return leaf
+    column, at = found
+    is_below = data.logs[:, column] <= at
+    below = _fit(data.part(is_below), names, depth - 1, least)
+    above = _fit(data.part(~is_below), names, depth - 1, least)
+    rule = Split(data.features[column], _readable(math.exp(at)), below, above)
+    saved = float(totals.min()) - _lost(rule, data, names)
+    parts = sum(1 for _ in regions(rule)) - 1
+    return rule if saved >= least * parts and parts and below != above else leaf
+
+
+def _first_best(totals: Array, tolerance: float) -> int:
+    """The first contender that loses about as little as any."""
+    return int(np.argmax(totals <= totals.min() + tolerance))
+
+
+def _lost(rule: Rule, data: Data, names: Sequence[str]) -> float:
+    """What a rule loses on the data, in all."""
+    column_of = {name: column for column, name in enumerate(names)}
+    total = 0.0
+    for log, losses, weight in zip(data.logs, data.losses, data.weights, strict=True):
+        position = dict(zip(data.features, log, strict=True))
+        node = rule
+        while isinstance(node, Split):
+            node = node.below if position[node.feature] <= math.log(node.at) else node.above
+        total += float(weight * losses[column_of[node.contender]])
+    return total
+
+
+def _best_split(data: Data) -> tuple[int, float] | None:
+    """The column, and the logarithm, that part the points best; None where nothing parts them."""
+    best: tuple[float, int, float] | None = None
+    clipped = np.minimum(data.losses, math.log(2))
+    for column in range(data.logs.shape[1]):
+        order = np.argsort(data.logs[:, column], kind="stable")
+        logs = data.logs[order, column]
+        places = np.flatnonzero(np.diff(logs) > 1e-9)
+        if not len(places):
+            continue
+        scores = _scores(data.losses[order], clipped[order], data.weights[order])[places]
+        place = int(places[int(np.argmin(scores))])
+        score = float(scores.min())
+        if best is None or score < best[0] - 1e-12:
+            best = (score, column, float(logs[place] + logs[place + 1]) / 2)
+    return None if best is None else best[1:]
+
+
+def _scores(losses: Array, clipped: Array, weights: Array) -> Array:
+    """For each point the loss if all up to it are parted from the others, spread included."""
+    heavy, mild = losses * weights[:, None], clipped * weights[:, None]
+    count = np.cumsum(weights)[:, None]
+    scores = np.zeros(len(losses))
+    sums, first, second = heavy.cumsum(0), mild.cumsum(0), (mild * clipped).cumsum(0)
+    for one, mean, square, number in (
+        (sums, first, second, count),
+        (sums[-1] - sums, first[-1] - first, second[-1] - second, count[-1] - count),
+    ):
+        spread = square - mean**2 / np.maximum(number, 1e-12)
+        scores += one.min(1) + _SPREAD * np.maximum(spread, 0.0).sum(1)
+    return scores
+
+
+def _readable(value: float) -> float:
+    """A threshold with few digits; a whole number from 10 on."""
+    return float(math.floor(value)) if value >= 10 else float(f"{value:.3g}")

@@ -1,0 +1,77 @@
+"""How often shapes are served: weights for the measured ones, from a file of lines.
+
+{"op": "patch_pooling", "axes": {"B": 4, "S": 2048, "D": 768, "P": 500}, "count": 1200}
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from opbench.results.choosing.situations import Row, is_size
+from opbench.results.errors import SelectionError
+
+#: What a measured shape counts that nobody is served with, as a share of one served.
+_UNSERVED = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A shape and how often it is served."""
+
+    op: str
+    axes: Mapping[str, float]
+    count: float
+
+
+def read_served(path: Path) -> tuple[Served, ...]:
+    """The lines of a file. Raises SelectionError, naming the line, for one that is none."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SelectionError(f"--weights {path} cannot be read: {reason}") from error
+    found = [_served(line, f"{path}:{n}") for n, line in enumerate(lines, 1) if line.strip()]
+    if not found:
+        raise SelectionError(f"--weights {path}: there is no shape in it")
+    return tuple(found)
+
+
+def _served(line: str, where: str) -> Served:
+    try:
+        data: Any = json.loads(line)
+        op, axes, count = data["op"], data["axes"], data.get("count", 1)
+        sizes = {str(axis): float(size) for axis, size in axes.items() if is_size(size)}
+        is_well = isinstance(op, str) and 0 < float(count) < math.inf and bool(sizes)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        is_well = False
+    if not is_well:
+        raise SelectionError(
+            f'{where}: not a shape with its count: {{"op": "…", "axes": {{"B": 4}}, "count": 12}}'
+        )
+    return Served(op, sizes, float(count))
+
+
+def weights_of(rows: Sequence[Row], op: str, served: Sequence[Served]) -> dict[str, float]:
+    """How much each measured shape counts, 1 in the mean; nothing where none is served.
+
+    Each served shape counts for the nearest measured one, by the logarithms of its sizes.
+    """
+    counts = dict.fromkeys((row.shape for row in rows), 0.0)
+    own = [item for item in served if item.op == op and set(item.axes) <= set(rows[0].axes)]
+    for item in own:
+        counts[min(rows, key=lambda row, i=item: _distance(row, i)).shape] += item.count  # type: ignore[misc]
+    total = sum(counts.values())
+    if not total:
+        return {}
+    return {shape: max(count * len(rows) / total, _UNSERVED) for shape, count in counts.items()}
+
+
+def _distance(row: Row, served: Served) -> float:
+    """How far a served shape is from a measured one."""
+    logs = (math.log(max(row.axes[a], 0.5) / max(size, 0.5)) for a, size in served.axes.items())
+    return sum(log**2 for log in logs)
