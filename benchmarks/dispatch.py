@@ -1,0 +1,173 @@
+"""What a call of a dispatcher adds to the contender that it runs, beside other ways to dispatch.
+
+Two tensors, contenders that do nothing, and a table of two sizes of regions: all that is timed is
+the way there. Ways are timed in turn, in an order drawn anew each round, and compared with the
+direct call of the same round.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import opbench
+from opbench import Catalog, Cost, Op, impl
+from opbench.harness.choosing.call_axes import call_axes
+from opbench.harness.choosing.contract import contract_fingerprint
+from opbench.harness.machine.environment import describe
+from opbench.harness.preparation.resolve import fingerprint
+from opbench.results.choosing.rules import Leaf, Split
+from opbench.results.choosing.situations import Situation
+from opbench.results.choosing.table import Section, Table
+from opbench.results.statistics.intervals import median, median_interval
+
+Call = Callable[[Tensor, Tensor], Any]
+#: Calls of a block, and rounds.
+CALLS, ROUNDS = 2000, 200
+
+
+def _nothing(x: Tensor, y: Tensor) -> None:
+    """Nothing of x[B, S, D] and y[B, P]."""
+
+
+nothing = Op(
+    name="nothing",
+    oracle=_nothing,
+    axes={"B": "sequences", "S": "tokens", "D": "width", "P": "patches"},
+    inputs={"zeros": lambda B, S, D, P: {"x": torch.zeros(B, S, D), "y": torch.zeros(B, P)}},
+    quick={"small": {"B": 2, "S": 8, "D": 4, "P": 3}},
+    cost=lambda B: Cost(0, 0),
+    grad=("x",),
+)
+
+
+@impl("nothing")
+def one(x: Tensor, y: Tensor) -> None:
+    """Does nothing."""
+
+
+@impl("nothing")
+def other(x: Tensor, y: Tensor) -> None:
+    """Does nothing either."""
+
+
+def _dispatcher(sizes: tuple[str, ...]) -> Call:
+    """The dispatcher of a table that splits by these sizes, one after the other."""
+    catalog = opbench.load(sys.modules[__name__], entry_points=False)
+    return opbench.dispatch("nothing", _table(catalog, sizes), catalog=catalog)
+
+
+def _table(catalog: Catalog, sizes: tuple[str, ...]) -> Table:
+    """A table of one situation."""
+    rule: Leaf | Split = Leaf("one")
+    for number, size in enumerate(reversed(sizes)):
+        rule = Split(size, 10_000_000.0, rule, Leaf(("other", "one")[number % 2]))
+    situation = Situation(
+        op="nothing",
+        dtype="float32",
+        device="cpu",
+        direction="forward",
+        inputs="zeros",
+        threads=torch.get_num_threads(),
+        layout="contiguous",
+        cache="warm",
+        board="compute",
+    )
+    bounds = {axis: (1.0, 10_000.0) for axis in nothing.axes}
+    axes, impls = call_axes(nothing), catalog.impls["nothing"]
+    return Table(
+        op="nothing",
+        contract=contract_fingerprint(nothing),
+        environment=describe(),
+        reads=axes.reads,
+        tensor=axes.tensor,
+        contenders={name: fingerprint(contender) for name, contender in impls.items()},
+        sections=(Section(situation=situation, rule=rule, fallback="one", bounds=bounds),),
+    )
+
+
+def _by_type() -> Call:
+    @functools.singledispatch
+    def by_type(x: object, y: Tensor) -> None:
+        raise TypeError
+
+    by_type.register(Tensor)(one)
+    return by_type
+
+
+def _custom_op() -> Call:
+    made: Any = torch.library.custom_op("opbench_bench::nothing", mutates_args=())(_nothing)
+    return lambda x, y: made(x, y)
+
+
+def _by_shapes(x: Tensor, y: Tensor) -> Call:
+    known = {(x.shape, x.dtype, y.shape): one}
+
+    def by_shapes(x: Tensor, y: Tensor) -> None:
+        return known[x.shape, x.dtype, y.shape](x, y)
+
+    return by_shapes
+
+
+def _by_all(x: Tensor, y: Tensor) -> Call:
+    def key(x: Tensor, y: Tensor) -> tuple[object, ...]:
+        needs = torch.is_grad_enabled() and x.requires_grad
+        return (x.shape, x.dtype, x.device, y.shape, needs, torch.get_num_threads())
+
+    known = {key(x, y): one}
+
+    def by_all(x: Tensor, y: Tensor) -> None:
+        return known[key(x, y)](x, y)
+
+    return by_all
+
+
+def ways(x: Tensor, y: Tensor) -> dict[str, Call]:
+    """The ways to get to a contender, by name."""
+    return {
+        "direct call": one,
+        "opbench.dispatch, one region": _dispatcher(()),
+        "opbench.dispatch, four regions": _dispatcher(("B*S*D", "S*D", "P")),
+        "functools.singledispatch": _by_type(),
+        "dictionary by shapes and dtype": _by_shapes(x, y),
+        "dictionary by all that dispatch looks at": _by_all(x, y),
+        "torch.library.custom_op": _custom_op(),
+    }
+
+
+def _block(call: Call, x: Tensor, y: Tensor) -> float:
+    """Seconds per call of a block."""
+    start = time.perf_counter()
+    for _ in range(CALLS):
+        call(x, y)
+    return (time.perf_counter() - start) / CALLS
+
+
+def main() -> None:
+    """Print what each way adds to the direct call, and as multiples of the dispatcher's."""
+    x, y = torch.zeros(4, 128, 64), torch.zeros(4, 16)
+    calls, rng = ways(x, y), random.Random(0)
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(ROUNDS):
+        for name in rng.sample(list(calls), len(calls)):
+            times[name].append(_block(calls[name], x, y))
+    direct = times["direct call"]
+    added = {name: [a - b for a, b in zip(of, direct, strict=True)] for name, of in times.items()}
+    ours = median(added["opbench.dispatch, four regions"])
+    print(f"{'':44}  added, µs   99% interval    of dispatch's")
+    for name, of in added.items():
+        interval = median_interval(of)
+        ends = f"[{interval.low * 1e6:.2f}, {interval.high * 1e6:.2f}]"
+        print(f"{name:44}  {median(of) * 1e6:9.2f}   {ends:15} {median(of) / ours:5.2f}x")
+    print(f"direct call: {median(direct) * 1e6:.3f} µs; {torch.get_num_threads()} threads")
+
+
+if __name__ == "__main__":
+    main()
