@@ -2,7 +2,7 @@
 
 An op declares how inputs are made of axes, not the way back. It is found by making small inputs of
 several shapes, in which each axis is changed alone: what follows it is a length, a number, or a
-length over other axes. An axis that nothing follows is in the values, and can't be told at a call.
+length over other axes. An axis that nothing follows is in the values, and hidden from a call.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class CallAxes:
 
     #: By axis, an expression of the op's arguments and options: "tokens.shape[1]".
     reads: Mapping[str, str]
-    #: The axes that can't be told.
+    #: The axes that nothing of a call shows.
     hidden: tuple[str, ...]
     #: The first floating-point tensor of a call, or else its first; "" where there is none.
     tensor: str
@@ -77,8 +77,8 @@ def call_axes(op: Op, kind: str = "") -> CallAxes:
 def _samples(op: Op, kind: str) -> list[Sample]:
     """Inputs of small declared shapes, and of those with one axis changed."""
     declared = [dict(shape) for shape in declared_shapes(op).values()]
-    usual = [shape for shape in declared if 0 not in _sizes(op, shape).values()]
-    small = [shape for shape in usual if _volume(shape) <= _LARGEST // 4]
+    filled = [shape for shape in declared if 0 not in _sizes(op, shape).values()]
+    small = [shape for shape in filled if _volume(shape) <= _LARGEST // 4]
     found: list[Sample] = []
     for shape in sorted(small, key=_volume)[-_MOST_SHAPES:]:
         if (sample := _made(op, kind, shape)) is None:
@@ -118,6 +118,7 @@ def _sizes(op: Op, shape: Shape) -> dict[str, int]:
 
 
 def _volume(shape: Shape) -> float:
+    """What the sizes of a shape multiply to."""
     return math.prod(max(abs(float(value)), 1.0) for value in shape.values() if is_size(value))
 
 
@@ -129,6 +130,7 @@ def _lengths(op: Op, values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_value(name: str, value: Any) -> Iterator[str]:
+    """What of an argument may be an axis, as expressions of its name."""
     if isinstance(value, Tensor):
         yield from (f"{name}.shape[{place}]" for place in range(value.ndim))
     elif isinstance(value, tuple | list):

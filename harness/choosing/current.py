@@ -1,7 +1,13 @@
 """Whether a table of choices is for what is here: the machine, the software, the contract, sources.
 
 What can't run at all is refused in any case; what may only be slower than promised is refused too,
-unless the caller takes it with a warning.
+unless the caller takes it with a warning. Never does another contender run than the one that a
+table names: contenders are found by their names, and known by the fingerprint of their source.
+
+- Refused in any case: a contender that isn't there any more, an axis that is read off a call in
+  another way than when the table was made, another tensor whose dtype and device count.
+- Refused unless allowed: another environment, with the facts that differ; another contract of the
+  op; another source of a contender.
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""The dispatcher of an op: a callable that runs the contender that a table names for a call."""
+"""The dispatcher of an op: a callable that runs the contender that a table names for a call.
+
+It is built once, from a table that was compared with what is here: the contenders are resolved and
+prepared, and a function is generated and compiled that compares sizes and calls one of them. Under
+torch.compile another function is traced in its place: it has the choice made by the tensors that
+are there while tracing, so that no size becomes a guard. The compiled graph then keeps its
+contender for all sizes that it serves.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +21,14 @@ from opbench.harness.catalog import Catalog, load
 from opbench.harness.choosing.call_axes import call_axes
 from opbench.harness.choosing.current import differences, ensure_usable
 from opbench.harness.choosing.dispatch_source import Program, program_of
-from opbench.harness.declaration.named_arguments import call_named, is_default, parameter_names
-from opbench.harness.declaration.signatures import accepts
+from opbench.harness.choosing.provenance import lacks_option
+from opbench.harness.declaration.named_arguments import call_named, parameter_names
 from opbench.harness.declare import Impl, Op
 from opbench.harness.machine.environment import describe
 from opbench.harness.preparation.output_modes import function_in_mode
 from opbench.harness.preparation.resolve import bind_arguments, ensure_installed, resolve
 from opbench.results.choosing.rules import contenders_of
+from opbench.results.choosing.situations import Situation
 from opbench.results.choosing.table import Section, Table
 from opbench.results.choosing.table_file import read_table
 from opbench.results.errors import StaleTableError, TableError, UnsupportedError
@@ -78,20 +86,23 @@ def dispatch(
     _ensure_current(table, declared, impls, allow_stale=allow_stale)
     numbers, made = _built(table, declared, impls)
     dispatcher = _checking(declared, made["dispatch"]) if checked else made["dispatch"]
-    names, pick = tuple(numbers), made["pick"]
-
-    def which(*args: Any, **options: Any) -> str:
-        needs = torch.is_grad_enabled() and any(
-            isinstance(value, torch.Tensor) and value.requires_grad for value in args
-        )
-        number: int = pick(needs, *args, **options)
-        return names[number]
-
-    dispatcher.which = which
+    dispatcher.which = _namer(tuple(numbers), made["pick"])
     dispatcher.__name__ = dispatcher.__qualname__ = op
     dispatcher.__doc__ = declared.doc
     result: Dispatcher = dispatcher
     return result
+
+
+def _namer(names: tuple[str, ...], pick: Callable[..., int]) -> Callable[..., str]:
+    """The function that names the contender which would run."""
+
+    def which(*args: Any, **options: Any) -> str:
+        """The name of the contender that would run."""
+        tensors = (value for value in args if isinstance(value, torch.Tensor))
+        needs = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+        return names[pick(needs, *args, **options)]
+
+    return which
 
 
 def _ensure_current(table: Table, op: Op, impls: Mapping[str, Impl], *, allow_stale: bool) -> None:
@@ -121,7 +132,10 @@ def _built(
 ) -> tuple[Mapping[str, int], dict[str, Any]]:
     """The number of each contender, and the functions of the generated program by name."""
     guards, predicates = _guards(table, op, impls)
-    program = program_of(table, op, guards)
+    lacking = [n for n in table.contenders if lacks_option(op, impls[n])]
+    if table.fallback in lacking:
+        raise UnsupportedError(f"{table.fallback} of {op.name} runs on some calls only")
+    program = program_of(table, op, guards, lacking)
     names = _names(table, op, impls, program) | predicates
     code = compile(program.text, f"<dispatch of {op.name}>", "exec")
     # The text is made of a table that was read field by field, and compared with the op's own.
@@ -149,19 +163,17 @@ def _names(table: Table, op: Op, impls: Mapping[str, Impl], program: Program) ->
     say = _sayer(table, op)
 
     def outside(*args: Any, **options: Any) -> Any:
+        """Run the fallback, and say so once."""
         say()
-        return fallback(*args, **not_default(**options))
+        return fallback(*args, **options)
 
     def outside_number(*args: Any, **options: Any) -> int:
+        """The fallback's number, said once too."""
         say()
         return program.numbers[table.fallback]
 
-    def not_default(**options: Any) -> dict[str, Any]:
-        return {n: v for n, v in options.items() if not is_default(v, op.defaults[n])}
-
     names: dict[str, Any] = {"outside": outside, "outside_number": outside_number}
-    names |= {"not_default": not_default, "graph": torch.is_grad_enabled}
-    names |= {"threads": torch.get_num_threads}
+    names |= {"graph": torch.is_grad_enabled, "threads": torch.get_num_threads}
     names |= {f"default_{name}": value for name, value in op.defaults.items()}
     names |= {variable: _dtype(name) for variable, name in program.dtypes.items()}
     return names | {f"contender_{n}": functions[name] for name, n in program.numbers.items()}
@@ -170,11 +182,6 @@ def _names(table: Table, op: Op, impls: Mapping[str, Impl], program: Program) ->
 def _function(op: Op, contender: Impl, board: str) -> Callable[..., Any]:
     """The function that is called; where fresh memory is asked for, a view's copy."""
     ensure_installed(contender)
-    if lacking := [name for name in op.options if not accepts(contender.function, name)]:
-        raise UnsupportedError(
-            f"{contender.name} of {op.name} has no option {lacking[0]}: a dispatcher would have to "
-            "run another one for calls that give it"
-        )
     function = resolve(contender)
     if board != "materialise":
         return function
@@ -182,6 +189,7 @@ def _function(op: Op, contender: Impl, board: str) -> Callable[..., Any]:
 
 
 def _dtype(name: str) -> torch.dtype:
+    """The dtype of that name. Raises TableError where torch has none."""
     dtype = getattr(torch, name, None)
     if not isinstance(dtype, torch.dtype):
         raise TableError(f"{name!r} is no dtype of torch")
@@ -213,12 +221,16 @@ def _guards(
 def _ensure_supported(table: Table, name: str, contender: Impl) -> None:
     """Raise UnsupportedError where a contender refuses a whole situation that names it."""
     for section in table.sections:
-        situation = section.situation
         if name in contenders_of(section.rule):
-            facts = {n: getattr(situation, n) for n in _OF_SITUATION}
-            for test, reason in contender.supports.tests:
-                if set(parameter_names(test)) <= _OF_SITUATION and not call_named(test, facts):
-                    raise UnsupportedError(f"{name} of {table.op}: {reason}")
+            _ensure_takes(contender, section.situation)
+
+
+def _ensure_takes(contender: Impl, situation: Situation) -> None:
+    """Raise UnsupportedError where a contender refuses a situation, whatever the call."""
+    facts = {name: getattr(situation, name) for name in _OF_SITUATION}
+    for test, reason in contender.supports.tests:
+        if set(parameter_names(test)) <= _OF_SITUATION and not call_named(test, facts):
+            raise UnsupportedError(f"{contender.name} of {contender.op}: {reason}")
 
 
 def _sayer(table: Table, op: Op) -> Callable[[], None]:
@@ -226,6 +238,7 @@ def _sayer(table: Table, op: Op) -> Callable[[], None]:
     said: list[bool] = []
 
     def say() -> None:
+        """Warn, unless that was done before."""
         if not said:
             said.append(True)
             where = "; ".join(map(_described, table.sections))
@@ -252,6 +265,7 @@ def _checking(op: Op, function: Callable[..., Any]) -> Any:
     """The function with its arguments validated first."""
 
     def checked(*args: Any, **options: Any) -> Any:
+        """Validate as `Catalog.call` does, and run."""
         values = bind_arguments(op, args, options)
         if op.validate is not None:
             call_named(op.validate, values)

@@ -1,12 +1,26 @@
 """The source of a dispatcher: a function of an op's arguments that picks by comparing sizes.
 
 What a call costs is the attributes that are read of its tensors, and nothing else is done: no
-dictionary, no signature, no object is made.
+dictionary, no signature, no object is made. Of a table with one threshold it is
+
+    def dispatch(x, y):
+        if threads() == 1 and x.dtype is dtype_float32 and x.is_cpu:
+            shape_0 = x.shape
+            axis_B = shape_0[0]
+            axis_S = shape_0[1]
+            if 1 <= axis_B <= 64 and 1 <= axis_S <= 1024:
+                if axis_B * axis_S <= 100:
+                    return contender_0(x, y)
+                else:
+                    return contender_1(x, y)
+        return outside(x, y)
+
+and `pick`, which returns 0 or 1 by the same comparisons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from opbench.harness.declare import Op
@@ -29,15 +43,19 @@ class Program:
     numbers: Mapping[str, int]
 
 
-def program_of(table: Table, op: Op, guards: Mapping[str, str]) -> Program:
-    """The source for a table. guards: of contenders that refuse some calls, when they don't.
+def program_of(
+    table: Table, op: Op, guards: Mapping[str, str], lacking: Collection[str]
+) -> Program:
+    """The source for a table.
 
+    guards: of contenders that refuse some calls, when they don't. lacking: contenders that lack an
+    option, which run where all are at their default.
     Its names: `dispatch`, which runs what it picks; `pick`, which returns the number of that; and
     `traced`, which a compiler sees in place of `dispatch`.
     """
     numbers = {name: number for number, name in enumerate(table.contenders)}
     dtypes = {f"dtype_{s.situation.dtype}": s.situation.dtype for s in table.sections}
-    writer = _Writer(table, op, guards, numbers)
+    writer = _Writer(table, op, guards, frozenset(lacking), numbers)
     parts = (writer.dispatch(), writer.pick(), writer.traced())
     return Program("\n\n".join("\n".join(part) for part in parts) + "\n", dtypes, numbers)
 
@@ -49,10 +67,12 @@ class _Writer:
     table: Table
     op: Op
     guards: Mapping[str, str]
+    lacking: frozenset[str]
     numbers: Mapping[str, int]
 
     @property
     def signature(self) -> str:
+        """The parameters of the op, with the defaults of its options."""
         options = [f"{name}=default_{name}" for name in self.op.options]
         return ", ".join((*self.op.arguments, *(["*", *options] if options else [])))
 
@@ -76,14 +96,17 @@ class _Writer:
 
     def traced(self) -> Iterator[str]:
         """Picks by what the arguments are when they are traced, and runs that."""
-        separator = ", " if self.given else ""
+        # Other options say nothing, and the compiler can't hand on all that they may be.
+        options = [f"{name}={name}" for name in self.op.options if name in self.table.reads]
+        given = ", ".join((self._gradient() or "False", *self.op.arguments, *options))
         yield f"def traced({self.signature}):"
-        yield f"{_INDENT}chosen = pick({self._gradient() or 'False'}{separator}{self.given})"
-        for number in self.numbers.values():
+        yield f"{_INDENT}chosen = pick({given})"
+        for name, number in self.numbers.items():
             yield f"{_INDENT}if chosen == {number}:"
-            yield from _indented(_indented(self._run(number)))
+            yield from _indented(_indented(self._traced(name)))
 
     def _sections(self, *, run: bool) -> Iterator[str]:
+        """A test of its situation for each section, and below it the rule."""
         for section in self.table.sections:
             yield f"if {self._situation(section, run)}:"
             yield from _indented(self._sizes(section))
@@ -119,8 +142,8 @@ class _Writer:
 
     def _sizes(self, section: Section) -> Iterator[str]:
         """Read each shape once, and the axes off it."""
-        wanted = [axis for axis in self.table.reads if axis in section.bounds]
-        texts = {axis: self.table.reads[axis] for axis in wanted}
+        measured = [axis for axis in self.table.reads if axis in section.bounds]
+        texts = {axis: self.table.reads[axis] for axis in measured}
         shapes = {part for t in texts.values() for part in _shapes_in(t)}
         for number, shape in enumerate(sorted(shapes)):
             yield f"shape_{number} = {shape}"
@@ -130,15 +153,11 @@ class _Writer:
 
     def _bounds(self, section: Section) -> str:
         """Whether the sizes are among the measured ones."""
-        tests = []
-        for axis, (low, high) in section.bounds.items():
-            if axis in self.table.reads:
-                ends = (f"{low:.17g}", f"{high:.17g}")
-                one = f"axis_{axis} == {ends[0]}"
-                tests.append(one if low == high else f"{ends[0]} <= axis_{axis} <= {ends[1]}")
-        return " and ".join(tests)
+        bounds = {axis: ends for axis, ends in section.bounds.items() if axis in self.table.reads}
+        return " and ".join(_within(axis, *ends) for axis, ends in bounds.items())
 
     def _rule(self, rule: Rule, run: bool) -> Iterator[str]:
+        """The comparisons of a rule, down to its leaves."""
         if isinstance(rule, Leaf):
             yield from self._leaf(rule.contender, run)
             return
@@ -150,25 +169,53 @@ class _Writer:
         yield from _indented(self._rule(rule.above, run))
 
     def _leaf(self, name: str, run: bool) -> Iterator[str]:
-        number = self.numbers[name]
-        lines = list(self._run(number)) if run else [f"return {number}"]
+        """Run a contender, or return its number; nothing for a call that it refuses."""
+        if run:
+            lines = list(self._run(name))
+        elif name in self.lacking:
+            lines = [f"if {self._plain('==')}:", f"{_INDENT}return {self.numbers[name]}"]
+        else:
+            lines = [f"return {self.numbers[name]}"]
         if name in self.guards:
             yield f"if {self.guards[name]}:"
             lines = list(_indented(lines))
         yield from lines
 
-    def _run(self, number: int) -> Iterator[str]:
-        """Call a contender; options at their default are left out, so that it may lack them."""
-        plain = ", ".join(self.op.arguments)
+    def _run(self, name: str) -> Iterator[str]:
+        """Call a contender, with options where not all are at their default."""
+        call = f"return contender_{self.numbers[name]}"
         if not self.op.options:
-            yield f"return contender_{number}({plain})"
+            yield f"{call}({', '.join(self.op.arguments)})"
             return
-        tests = " and ".join(f"{name} is default_{name}" for name in self.op.options)
-        options = ", ".join(f"{name}={name}" for name in self.op.options)
-        yield f"if {tests}:"
-        yield f"{_INDENT}return contender_{number}({plain})"
-        separator = ", " if plain else ""
-        yield f"return contender_{number}({plain}{separator}**not_default({options}))"
+        yield f"if {self._plain('is')}:"
+        yield f"{_INDENT}{call}({', '.join(self.op.arguments)})"
+        # Else on to what is outside.
+        if name not in self.lacking:
+            yield f"{call}({self.given})"
+
+    def _traced(self, name: str) -> Iterator[str]:
+        """Call a contender in traced code; the fallback for options that it lacks."""
+        call = f"return contender_{self.numbers[name]}"
+        if name not in self.lacking:
+            yield f"{call}({self.given})"
+            return
+        yield f"if {self._plain('==')}:"
+        yield f"{_INDENT}{call}({', '.join(self.op.arguments)})"
+        yield f"return contender_{self.numbers[self.table.fallback]}({self.given})"
+
+    def _plain(self, same: str) -> str:
+        """Whether all options are at their default.
+
+        same: "is", or "==" for a compiler, which doesn't know whether a number is the same object.
+        """
+        return " and ".join(f"{name} {same} default_{name}" for name in self.op.options)
+
+
+def _within(axis: str, low: float, high: float) -> str:
+    """Whether an axis has a size from the least to the largest."""
+    if low == high:
+        return f"axis_{axis} == {low:.17g}"
+    return f"{low:.17g} <= axis_{axis} <= {high:.17g}"
 
 
 def _shapes_in(text: str) -> Iterator[str]:
@@ -180,4 +227,5 @@ def _shapes_in(text: str) -> Iterator[str]:
 
 
 def _indented(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, one level further in."""
     return (_INDENT + line for line in lines)

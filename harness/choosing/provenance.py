@@ -18,7 +18,7 @@ from opbench.results.records import Environment, Record
 _OF_SITUATION = {"dtype", "device", "direction", "board"}
 
 
-def barred(op: Op, impls: Mapping[str, Impl], records: Sequence[Record]) -> dict[str, str]:
+def barred(impls: Mapping[str, Impl], records: Sequence[Record]) -> dict[str, str]:
     """By contender that mustn't be chosen for what it is now, the reason.
 
     records: whose contenders may have changed since.
@@ -28,18 +28,19 @@ def barred(op: Op, impls: Mapping[str, Impl], records: Sequence[Record]) -> dict
     for name, known in measured.items():
         if name not in impls:
             reasons[name] = "is not there any more"
-            continue
-        lacking = [option for option in op.options if not accepts(impls[name].function, option)]
-        if lacking:
-            reasons[name] = f"has no option {lacking[0]}"
         elif known != fingerprint(impls[name]):
             reasons[name] = "its source has changed since: race it again"
     return reasons
 
 
-def runs_on_all_calls(contender: Impl) -> bool:
+def runs_on_all_calls(op: Op, contender: Impl) -> bool:
     """Whether a contender that runs in a situation refuses no call there."""
-    return contender.supports.names() <= _OF_SITUATION
+    return contender.supports.names() <= _OF_SITUATION and not lacks_option(op, contender)
+
+
+def lacks_option(op: Op, contender: Impl) -> bool:
+    """Whether there is an option that a contender doesn't take."""
+    return not all(accepts(contender.function, option) for option in op.options)
 
 
 def provenance(
@@ -52,7 +53,7 @@ def provenance(
 ) -> Provenance:
     """What a table of choices is for and made by.
 
-    Raises TableError where the choices are for calls that can't be told apart.
+    Raises TableError where no call shows which of the choices is for it.
     """
     for field in ("inputs", "layout", "cache", "board"):
         kinds = sorted({str(getattr(choice.situation, field)) for choice in choices})

@@ -168,4 +168,5 @@ def _example(op: Op) -> str:
 
 
 def _texts(shape: Shape) -> Iterator[str]:
+    """The axes of a shape, as the option takes them."""
     return (f"{axis}={value}" for axis, value in shape.items())

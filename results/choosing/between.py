@@ -44,6 +44,7 @@ def nearest(logs: Array, losses: Array) -> Guess:
     """Each point loses what the nearest row does."""
 
     def guess(points: Array) -> Array:
+        """What the nearest row loses, for each point."""
         distances = ((points[:, None, :] - logs[None, :, :]) ** 2).sum(2)
         found: Array = losses[distances.argmin(1)]
         return found
@@ -60,6 +61,7 @@ def smooth(logs: Array, times: Array) -> Guess:
     square = len(logs) >= 3 * (1 + logs.shape[1] * (logs.shape[1] + 3) // 2)
 
     def terms(points: Array) -> Array:
+        """The terms of the surface, a column each."""
         scaled = (points - centre) / scale
         columns = [np.ones(len(points)), *scaled.T]
         if square:
@@ -74,6 +76,7 @@ def smooth(logs: Array, times: Array) -> Guess:
     off = times - known @ surface
 
     def guess(points: Array) -> Array:
+        """Losses by the surface, for each point."""
         squares = ((points[:, None, :] - logs[None, :, :]) ** 2).sum(2)
         near = 1.0 / (squares + _NEAR**2) ** 2
         found = terms(points) @ surface + (near @ off) / near.sum(1, keepdims=True)

@@ -1,4 +1,8 @@
-"""Who may be chosen in a situation, and who is left out and why."""
+"""What may be chosen in a situation, and what is left out and why.
+
+A contender is chosen for shapes that nobody measured. So it is left out of all where it wasn't
+timed on one: what it does on the next shape of that kind isn't known, and it would run there.
+"""
 
 from __future__ import annotations
 

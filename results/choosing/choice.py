@@ -3,6 +3,13 @@
 Several rules are made: one contender for all, a tree of the measured shapes, and trees of what lies
 between them by the nearest shape or by a smooth surface. Each is made once for every shape without
 it, and tried there. The simplest is kept of those that lose about as little as the best.
+
+- single: one contender for all sizes.
+- tree: thresholds half way between measured shapes, in the logarithms of their sizes.
+- smooth: thresholds where surfaces through the times of two contenders cross.
+- nearest: thresholds that follow what was best on the nearest measured shape.
+
+All of them end as thresholds, so that a call compares a few numbers and needs none of this.
 """
 
 from __future__ import annotations
@@ -41,7 +48,7 @@ Make = Callable[[Sequence[Row]], Rule]
 class Terms:
     """By what a choice is made, beside the rows."""
 
-    #: The axes that can be told at a call, and may be split by.
+    #: The axes that a call shows, and that may be split by.
     axes: tuple[str, ...]
     #: Of several that lose as little, these run first.
     preferred: tuple[str, ...] = ()
@@ -110,6 +117,7 @@ def _in_order(names: Sequence[str], rows: Sequence[Row], terms: Terms) -> tuple[
     counts = [terms.weights.get(row.shape, 1.0) for row in rows]
 
     def rank(name: str) -> tuple[bool, float]:
+        """Those preferred first, and then by what is lost."""
         lost = (n * row.loss(name, names) for n, row in zip(counts, rows, strict=True))
         return name not in terms.preferred, sum(lost)
 
@@ -134,17 +142,21 @@ def _makes(names: tuple[str, ...], axes: tuple[str, ...], terms: Terms) -> dict[
     split_by = features(axes)
 
     def single(rows: Sequence[Row]) -> Rule:
+        """The one that loses least over all."""
         return fit(data_of(rows, names, axes, (), terms.weights), names, depth=0)
 
     def tree(rows: Sequence[Row]) -> Rule:
+        """Thresholds between measured shapes."""
         return fit(data_of(rows, names, axes, split_by, terms.weights), names)
 
     def by_surface(rows: Sequence[Row]) -> Rule:
+        """Thresholds where smooth times cross."""
         data = data_of(rows, names, axes, split_by, terms.weights)
         guess = smooth(axes_logs(rows, axes), times_of(rows, names))
         return fit(with_points(data, rows, axes, guess), names)
 
     def by_nearest(rows: Sequence[Row]) -> Rule:
+        """Thresholds half way to the nearest shape."""
         data = data_of(rows, names, axes, split_by, terms.weights)
         guess = nearest(axes_logs(rows, axes), data.losses)
         return fit(with_points(data, rows, axes, guess), names)
@@ -213,5 +225,6 @@ def _kept(
 
 
 def _extent(rows: Sequence[Row], axis: str) -> tuple[float, float]:
+    """The least and the largest size of an axis."""
     sizes = [row.axes[axis] for row in rows]
     return min(sizes), max(sizes)

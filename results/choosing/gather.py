@@ -1,4 +1,8 @@
-"""Gather what a choice is made from: the rows of each situation, from the races of several runs."""
+"""Gather what a choice is made from: the rows of each situation, from the races of several runs.
+
+Runs of one environment add up: a later one may race shapes that an earlier one lacks, or a new
+contender beside the best alone, whose times then stand for the machine of that day.
+"""
 
 from __future__ import annotations
 

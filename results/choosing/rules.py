@@ -1,8 +1,12 @@
 """Rules: trees of thresholds on sizes, whose leaves name contenders.
 
 Fitted to lose little time rather than to name the winner often: a shape weighs what the wrong
-choice costs there. Own code, and no library's classifier: those weigh samples, not each contender
-of a sample, and hundreds of rows take milliseconds.
+choice costs there, for each contender its own. A library's classifier knows one weight of a sample,
+whatever it is taken for, and its regressor splits where times vary rather than where the choice
+matters; that is why this is own code. Hundreds of points take milliseconds.
+
+A part is split where what the best contender of either side loses is least, plus a little of how
+far losses spread within each side; a split stays if it saves more than a share of all time.
 """
 
 from __future__ import annotations
@@ -115,6 +119,7 @@ def fit(data: Data, names: Sequence[str], *, depth: int = DEPTH) -> Rule:
 
 
 def _fit(data: Data, names: Sequence[str], depth: int, least: float) -> Rule:
+    """The rule for some of the points; least: what a further region has to save."""
     totals = data.weights @ data.losses
     leaf = Leaf(names[_first_best(totals, least / 4)])
     # Nothing can be saved where the best loses less than a further region has to save.

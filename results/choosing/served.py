@@ -1,6 +1,10 @@
 """How often shapes are served: weights for the measured ones, from a file of lines.
 
-{"op": "patch_pooling", "axes": {"B": 4, "S": 2048, "D": 768, "P": 500}, "count": 1200}
+    {"op": "patch_pooling", "axes": {"B": 4, "S": 2048, "D": 768, "P": 500}, "count": 1200}
+
+A line without a count is served once; lines of other ops, or with axes that an op lacks, say
+nothing. What isn't served at all still counts a little: a rule that is arbitrary there would be
+one that loses much once it is.
 """
 
 from __future__ import annotations
@@ -42,6 +46,7 @@ def read_served(path: Path) -> tuple[Served, ...]:
 
 
 def _served(line: str, where: str) -> Served:
+    """The shape of a line; where: its place, for the error."""
     try:
         data: Any = json.loads(line)
         op, axes, count = data["op"], data["axes"], data.get("count", 1)
@@ -64,14 +69,8 @@ def weights_of(rows: Sequence[Row], op: str, served: Sequence[Served]) -> dict[s
     counts = dict.fromkeys((row.shape for row in rows), 0.0)
     own = [item for item in served if item.op == op and set(item.axes) <= set(rows[0].axes)]
     for item in own:
-        counts[min(rows, key=lambda row, i=item: _distance(row, i)).shape] += item.count  # type: ignore[misc]
+        counts[min(rows, key=lambda row, i=item: row.distance(i.axes)).shape] += item.count  # type: ignore[misc]
     total = sum(counts.values())
     if not total:
         return {}
     return {shape: max(count * len(rows) / total, _UNSERVED) for shape, count in counts.items()}
-
-
-def _distance(row: Row, served: Served) -> float:
-    """How far a served shape is from a measured one."""
-    logs = (math.log(max(row.axes[a], 0.5) / max(size, 0.5)) for a, size in served.axes.items())
-    return sum(log**2 for log in logs)

@@ -94,6 +94,11 @@ class Row:
     #: Of each contender that was timed.
     times: Mapping[str, Time]
 
+    def distance(self, axes: Mapping[str, float]) -> float:
+        """How far it is from some sizes: the sum of the squares of what their logarithms differ."""
+        logs = (math.log(max(self.axes[a], 0.5) / max(size, 0.5)) for a, size in axes.items())
+        return sum(log**2 for log in logs)
+
     def loss(self, contender: str, among: Iterable[str]) -> float:
         """The log of its time over the least; 0 within 1%, and where the noise hides it."""
         best = min(math.log(self.times[name].time_s) for name in among)

@@ -3,6 +3,23 @@
 One JSON file that people can read: what it is for, how sizes are read off a call, which contenders
 it names and of what source they were, and for each situation the rule with the rows that it was
 made from.
+
+    "axes": {"B": "tokens.shape[0]", "S": "tokens.shape[1]"},
+    "contenders": {"cpp": "3e1c…", "index_add": "9b04…"},
+    "sections": [
+      {
+        "dtype": "float32", "device": "cpu", "direction": "forward", "threads": 2, …
+        "regions": {"size": "B*S", "at_most": 4096, "then": "cpp", "else": "index_add"},
+        "fallback": "index_add",
+        "bounds": {"B": [1, 64], "S": [16, 8192]},
+        "regret": {"chosen": {"mean_low_high": [1.01, 1.0, 1.02], "p95": 1.06, …}},
+        "measured": [{"shape": "wide", "axes": {"B": 8, "S": 1024}, …}]
+      }
+    ]
+
+A region is the name of a contender, or a threshold on an axis or a product of axes with a region on
+either side of it. A section is for the calls of one dtype, device, number of threads and need of
+gradients, whose sizes lie within its bounds; all other calls have the fallback of the first one.
 """
 
 from __future__ import annotations
@@ -139,18 +156,16 @@ def _row(row: Row, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _ends(row: Row, name: str) -> tuple[float, float, float]:
+    """The ratio of a contender to the best, and the ends of its interval."""
     ratio = row.times[name].ratio
     return ratio.value, ratio.low, ratio.high
 
 
 def _regret(regret: Regret) -> dict[str, Any]:
-    mean = [regret.mean.value, regret.mean.low, regret.mean.high]
-    return {
-        "mean_low_high": [_short(value) for value in mean],
-        "p95": _short(regret.p95),
-        "worst": _short(regret.worst),
-        "shapes": regret.shapes,
-    }
+    """A regret, with as many digits as it is known to."""
+    mean = (regret.mean.value, regret.mean.low, regret.mean.high)
+    others = {"p95": _short(regret.p95), "worst": _short(regret.worst), "shapes": regret.shapes}
+    return {"mean_low_high": list(map(_short, mean)), **others}
 
 
 def _size(value: float) -> float | int:

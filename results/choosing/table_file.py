@@ -1,4 +1,10 @@
-"""Read a table of choices: whatever isn't as it was written is refused, with the place."""
+"""Read a table of choices: whatever isn't as it was written is refused, with the place.
+
+A table is used by programs that serve people, and becomes code: an expression that reads an axis is
+an argument's length and nothing else, the names in regions are those of the table's contenders, and
+its facts are those that its key was made of. That it is for what is here is another question, which
+`opbench.harness.choosing.current` answers: it takes the catalogue and the machine.
+"""
 
 from __future__ import annotations
 
@@ -99,6 +105,7 @@ def _key(situation: Situation) -> tuple[object, ...]:
 def _section(
     data: Mapping[str, Any], where: str, document: Mapping[str, Any], contenders: Mapping[str, str]
 ) -> Section:
+    """A section, whose parts go together."""
     texts = {name: _text(_field(data, name, where), f"{where}.{name}") for name in _TEXTS}
     if texts["direction"] not in _DIRECTIONS:
         raise TableError(f"{where}.direction: {texts['direction']!r} is no pass")
@@ -167,6 +174,7 @@ def _ensure_measured(
 
 
 def _rule(data: Any, where: str, contenders: Mapping[str, str], depth: int) -> Rule:
+    """A rule whose leaves are the table's contenders."""
     if isinstance(data, str):
         return Leaf(_name(data, where, contenders))
     if depth == 0:
@@ -197,42 +205,50 @@ def _environment(data: Mapping[str, Any]) -> Environment:
 
 
 def _reads(data: Mapping[str, Any]) -> dict[str, str]:
+    """How axes are read: expressions that do nothing else."""
     return {axis: _matching(text, f"axes.{axis}", _READ) for axis, text in data.items()}
 
 
 def _field(data: Mapping[str, Any], name: str, where: str = "the file") -> Any:
+    """A field that has to be there."""
     if name not in data:
         raise TableError(f"{where} lacks {name!r}")
     return data[name]
 
 
 def _checked(value: Any, where: str, test: Callable[[Any], bool], what: str) -> Any:
+    """A value that passes a test; what: in words, what does."""
     if not test(value):
         raise TableError(f"{where}: {str(value)[:40]!r} is not {what}")
     return value
 
 
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:
+    """An object of JSON."""
     found: Mapping[str, Any] = _checked(value, where, lambda v: isinstance(v, dict), "an object")
     return found
 
 
 def _list(value: Any, where: str) -> list[Any]:
+    """A list of JSON."""
     found: list[Any] = _checked(value, where, lambda v: isinstance(v, list), "a list")
     return found
 
 
 def _text(value: Any, where: str, *, empty: bool = False) -> str:
+    """A text, not empty unless that is allowed."""
     test: Callable[[Any], bool] = lambda v: isinstance(v, str) and bool(v or empty)  # noqa: E731
     return str(_checked(value, where, test, "a text"))
 
 
 def _matching(value: Any, where: str, pattern: re.Pattern[str]) -> str:
+    """A text that a pattern fits."""
     text = _text(value, where, empty=True)
     return str(_checked(text, where, lambda v: pattern.fullmatch(v) is not None, "read off a call"))
 
 
 def _name(value: Any, where: str, contenders: Mapping[str, str]) -> str:
+    """The name of one of the table's contenders."""
     text = _text(value, where)
     if text not in contenders:
         raise TableError(f"{where}: there is no contender {text!r} in the table")
@@ -240,14 +256,17 @@ def _name(value: Any, where: str, contenders: Mapping[str, str]) -> str:
 
 
 def _number(value: Any, where: str) -> float:
+    """A finite number."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(_checked(value, where, lambda v: is_number and math.isfinite(v), "a number"))
 
 
 def _option(value: Any, where: str) -> str | bool:
+    """The value of an option that is no number."""
     found: str | bool = _checked(value, where, lambda v: isinstance(v, str | bool), "an option")
     return found
 
 
 def _no_constant(name: str) -> float:
+    """Refuse NaN and infinity, which Python would read."""
     raise ValueError(f"{name} is no number of JSON")

@@ -1,4 +1,9 @@
-"""A choice for people: the regions with who runs, what that rests on, and what it may cost."""
+"""A choice for people: the regions with what runs, what that rests on, and what it may cost.
+
+A region tells on how many measured shapes it rests, and what its contender loses there at most to
+the best; a threshold, between which measured sizes it lies, as it could be anywhere between these.
+What choosing costs is that of shapes that the rule wasn't made from.
+"""
 
 from __future__ import annotations
 
@@ -77,27 +82,27 @@ def notes(choice: Choice) -> Iterator[str]:
         yield f"left out: {name}: {reason}"
 
 
-def shape_text(choice: Choice, axes: Mapping[str, float], words: str) -> str:
-    """One shape in a sentence. words: the shape as it was given, on the command line too."""
+def shape_text(choice: Choice, axes: Mapping[str, float], given: str) -> str:
+    """One shape in a sentence. given: the shape as it was given, on the command line too."""
     name = chosen(choice.rule, axes)
     outside = [
         _extent(axis, choice.bounds[axis])
         for axis, size in axes.items()
         if not choice.bounds[axis][0] <= size <= choice.bounds[axis][1]
     ]
-    measure = f"opbench run {choice.situation.op} --shape {words}"
+    measure = f"opbench run {choice.situation.op} --shape {given}"
     row = next((row for row in choice.rows if dict(row.axes) == dict(axes)), None)
     if row is not None:
-        return f"{words}: {_measured(choice, row)}"
+        return f"{given}: {_measured(choice, row)}"
     if outside:
         return (
-            f"{words}: {choice.fallback}, as this is outside of what was measured "
+            f"{given}: {choice.fallback}, as this is outside of what was measured "
             f"({', '.join(outside)}); to know more: {measure}"
         )
     regret, near = choice.regrets["chosen"], _nearest(choice.rows, axes)
     lost = math.exp(near.loss(name, choice.contenders))
     return (
-        f"{words}: {name}; on shapes that were left out such a choice takes "
+        f"{given}: {name}; on shapes that were left out such a choice takes "
         f"{format_ratio(regret.mean.value)} the best's time in the mean, "
         f"{format_ratio(regret.worst)} at the worst, and {format_ratio(lost)} on the nearest "
         f"measured shape, {near.shape}; if that isn't good enough: {measure}"
@@ -134,6 +139,7 @@ def region_text(bounds: Bounds) -> str:
 
 
 def _is_inside(row: Row, bounds: Bounds) -> bool:
+    """Whether a row lies in a region."""
     return all(low < value_of(feature, row.axes) <= high for feature, (low, high) in bounds.items())
 
 
@@ -160,6 +166,7 @@ def _most_lost(name: str, rows: Sequence[Row], names: Iterable[str]) -> str:
 
 
 def _splits(rule: Rule) -> Iterator[tuple[str, float]]:
+    """The thresholds of a rule."""
     if isinstance(rule, Split):
         yield rule.feature, rule.at
         yield from _splits(rule.below)
@@ -177,13 +184,8 @@ def _around(feature: str, at: float, rows: Sequence[Row]) -> str:
 
 
 def _nearest(rows: Sequence[Row], axes: Mapping[str, float]) -> Row:
-    """The measured row that is nearest to a shape, by the logarithms of its sizes."""
-
-    def distance(row: Row) -> float:
-        logs = (math.log(max(row.axes[a], 0.5) / max(size, 0.5)) for a, size in axes.items())
-        return sum(log**2 for log in logs)
-
-    return min(rows, key=distance)
+    """The measured row that is nearest to a shape."""
+    return min(rows, key=lambda row: row.distance(axes))
 
 
 def _cells(regret: Regret) -> tuple[str, str, str, str]:
@@ -194,11 +196,13 @@ def _cells(regret: Regret) -> tuple[str, str, str, str]:
 
 
 def _names(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(names[:_MOST_NAMES]) + more or "-"
 
 
 def _extent(axis: str, ends: tuple[float, float]) -> str:
+    """The sizes that an axis was measured at."""
     low, high = map(_size, ends)
     return f"{axis}={low}" if low == high else f"{axis}={low}..{high}"
 

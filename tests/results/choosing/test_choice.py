@@ -43,7 +43,7 @@ def test_a_smooth_surface_puts_the_threshold_where_lines_cross(made):
         assert chosen(made.rule, {"B": 16, "S": CROSSING / 16 * 1.8}) == "fused"
 
 
-def test_who_is_left_out_and_why(made):
+def test_what_is_left_out_and_why(made):
     assert made.contenders[0] in ("eager", "fused", "torch")
     assert made.left_out == {
         "broken": "failed: raised ValueError",
@@ -105,13 +105,13 @@ def test_a_few_shapes_have_one_contender(tmp_path):
     assert one.regrets["chosen"].mean.value == 1.0
 
 
-def test_axes_that_cant_be_told_are_no_thresholds(tmp_path):
+def test_axes_that_are_hidden_are_no_thresholds(tmp_path):
     found = chosen_for([races_run(tmp_path)], axes=())
     assert len(set(contenders_of(found.rule))) == 1
     assert set(found.bounds) == {"B", "S"}
 
 
-def test_weights_decide_who_is_the_best_single_one(tmp_path):
+def test_weights_decide_what_is_the_best_single_one(tmp_path):
     run = races_run(tmp_path)
     few = Conditions(max_memory=10**9, compiler=False)
     small = {f"B{b}_S{s}": (100.0 if b * s < CROSSING else 0.01) for b, s in SIZES}

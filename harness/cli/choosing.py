@@ -1,0 +1,138 @@
+"""The arguments of `opbench choose`, and the request that they stand for. No torch."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opbench.harness.cli import arguments, options
+from opbench.harness.cli.option_types import size
+from opbench.harness.cli.parsing import Join
+from opbench.harness.cli.run_folder import recorded
+
+if TYPE_CHECKING:
+    from opbench.harness.cli.filter import Filter
+    from opbench.harness.cli.output import Output
+    from opbench.results.choosing.candidates import Conditions
+    from opbench.results.choosing.served import Served
+    from opbench.results.records import Case
+    from opbench.results.records.run_folder import RunFolder
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `opbench choose`."""
+    _add_cases(parser)
+    _add_conditions(parser)
+    _add_answers(parser)
+    arguments.add_json(parser)
+
+
+def _add_cases(parser: argparse.ArgumentParser) -> None:
+    """Add which recorded cases count."""
+    add = parser.add_argument
+    text = "ops (default: all), and folders of runs of one machine (default: the latest in runs/)"
+    add("names", nargs="*", default=[], metavar="OP|RUN", help=text)
+    add("-k", dest="expression", default="", metavar="EXPR", help="only these cases")
+    _add_names(add, "--dtype", "only these dtypes")
+    _add_names(add, "--pass", "only these passes", dest="passes")
+    _add_names(add, "--inputs", "only these input kinds")
+    _add_names(add, "--board", "only these output modes")
+
+
+def _add_conditions(parser: argparse.ArgumentParser) -> None:
+    """Add what a contender has to fulfil, and which goes first."""
+    add = parser.add_argument_group("what may be chosen").add_argument
+    _add_names(add, "--accept", "input kinds on which it may be wrong, as it admits: nonfinite, …")
+    add("--max-memory", type=size, metavar="SIZE", help="the most that a call may hold: 512M")
+    add("--no-compiler", action="store_true", help="nothing that needs a compiler")
+    _add_names(add, "--prefer", "these where they lose nothing that was shown: the incumbent, say")
+    text = "what to compare with, beside the best single contender (default: torch)"
+    add("--baseline", default="torch", metavar="NAME", help=text)
+
+
+def _add_answers(parser: argparse.ArgumentParser) -> None:
+    """Add what is asked for: shapes, weights, a table."""
+    add = parser.add_argument
+    text = "answer for this shape, B=4,S=2048,D=768,P=500, in a sentence; may be repeated"
+    add("--shape", action="append", default=[], metavar="AXES", help=text)
+    text = 'how often shapes are served: lines of {"op": …, "axes": {…}, "count": n}'
+    add("--weights", type=Path, metavar="FILE", help=text)
+    text = "write the choices for one op as a table for opbench.dispatch"
+    add("-o", dest="table", type=Path, metavar="FILE", help=text)
+    text = "a module or a .py file with more ops or contenders; may be repeated"
+    add("--load", action="append", default=[], metavar="MODULE", help=text)
+
+
+def _add_names(
+    add: Callable[..., argparse.Action], option: str, text: str, *, dest: str | None = None
+) -> None:
+    """Add an option that takes names by commas."""
+    help = f"{text}, by commas"
+    add(option, dest=dest or option[2:], action=Join, default="", metavar="NAMES", help=help)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceRequest:
+    """What is to be chosen, and from what."""
+
+    runs: tuple[RunFolder, ...]
+    selector: Filter
+    #: By field of a case, the values that count; all where there is none.
+    only: tuple[tuple[str, tuple[str, ...]], ...]
+    conditions: Conditions
+    preferred: tuple[str, ...]
+    baseline: str
+    shapes: tuple[str, ...]
+    served: tuple[Served, ...]
+    #: The file to write; None for none.
+    table: Path | None
+    modules: tuple[str, ...]
+    output: Output
+
+    def has(self, case: Case) -> bool:
+        """Whether a case counts."""
+        return self.selector.has_case(case) and all(
+            not names or getattr(case, field) in names for field, names in self.only
+        )
+
+
+def request_of(args: argparse.Namespace) -> ChoiceRequest:
+    """What the arguments ask for. Raises SelectionError for what doesn't go together."""
+    from opbench.harness.cli.filter import Filter
+    from opbench.results.choosing.served import read_served
+
+    paths = {name: (Path(name) / "run.json").exists() for name in args.names}
+    runs = tuple(recorded(name) for name, is_run in paths.items() if is_run) or (recorded(None),)
+    selector = Filter(tuple(n for n, is_run in paths.items() if not is_run), args.expression)
+    selector.ensure_recorded(*runs, by_contender=False)
+    fields = {"dtype": args.dtype, "direction": args.passes, "inputs": args.inputs}
+    only = {field: _split(text) for field, text in (fields | {"board": args.board}).items()}
+    return ChoiceRequest(
+        runs=runs,
+        selector=selector,
+        only=tuple(only.items()),
+        conditions=_conditions(args),
+        preferred=_split(args.prefer),
+        baseline=args.baseline,
+        shapes=tuple(dict.fromkeys(args.shape)),
+        served=read_served(args.weights) if args.weights else (),
+        table=args.table,
+        modules=options.modules(args),
+        output=options.output(args),
+    )
+
+
+def _conditions(args: argparse.Namespace) -> Conditions:
+    """What a contender has to fulfil."""
+    from opbench.results.choosing.candidates import Conditions
+
+    accepted, compiler = frozenset(_split(args.accept)), not args.no_compiler
+    return Conditions(accepted=accepted, max_memory=args.max_memory, compiler=compiler)
+
+
+def _split(text: str) -> tuple[str, ...]:
+    """Names by commas."""
+    return tuple(filter(None, text.split(",")))

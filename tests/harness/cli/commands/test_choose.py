@@ -1,0 +1,125 @@
+"""`opbench choose` as a user types it, on a recorded run of a stranger's op."""
+
+import dataclasses
+import itertools
+import json
+
+import pytest
+import torch
+
+import opbench
+from opbench.harness.cli.app import main
+from opbench.harness.machine.environment import describe
+from opbench.harness.preparation.resolve import fingerprint
+from opbench.results.records import Case, Unsupported, run_folder
+from tests.harness.runs import MINE
+from tests.places import LOADED
+from tests.results.examples import info, measured, record
+
+SPEEDS = {"summed": (2e-5, 2e-10), "without_gradient": (2e-6, 1e-9)}
+
+
+@pytest.fixture(scope="module")
+def strangers():
+    return opbench.load(LOADED / "row_sum.py", entry_points=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, strangers):
+    """A run of twelve shapes, as this machine would have recorded it."""
+    here = describe()
+    impls = strangers.impls["row_sum"]
+    records = []
+    for rows, columns in itertools.product((4, 16, 64, 256), (16, 128, 1024)):
+        on = Case(
+            op="row_sum",
+            shape=f"N{rows}_M{columns}",
+            axes=(("N", rows), ("M", columns)),
+            inputs="normal",
+        )
+        for name, (fixed, each) in SPEEDS.items():
+            time = measured(fixed + each * rows * columns, noise=0.002, seed=len(name))
+            prints = {"fingerprint": fingerprint(impls[name]), "environment_key": here.key}
+            records.append(record(name, time, on, **prints))
+        known = fingerprint(impls["elsewhere"])
+        records.append(record("elsewhere", Unsupported("needs a module"), on, fingerprint=known))
+        records.append(record("gone", measured(1e-7), on))
+    root = tmp_path_factory.mktemp("runs")
+    made = run_folder.create(root, dataclasses.replace(info("races"), environment=here))
+    made.append(*records)
+    return made
+
+
+def test_it_prints_regions_regret_and_what_is_left_out(folder, capsys):
+    assert main(["choose", "row_sum", str(folder.path), *MINE]) == 0
+    out = capsys.readouterr().out
+    assert "row_sum · normal float32 forward t1 · 12 shapes" in out
+    assert "without_gradient" in out.split("over the best, held out")[0]
+    assert "always the best single one" in out
+    assert "outside of N=4..256, M=16..1024 nothing was measured" in out
+    assert "left out: gone: is not there any more" in out
+    assert "left out: elsewhere: unsupported: needs a module" in out
+
+
+def test_one_shape_is_answered_in_a_sentence(folder, capsys):
+    shapes = ["--shape", "N=4,M=16", "--shape", "small,N=5", "--shape", "N=9999,M=1"]
+    assert main(["choose", str(folder.path), *MINE, *shapes]) == 0
+    lines = " ".join(capsys.readouterr().out.split())
+    assert "N=4,M=16: without_gradient, which took 2." in lines
+    assert "small,N=5: without_gradient; on shapes that were left out" in lines
+    assert "opbench run row_sum --shape small,N=5" in lines
+    assert "as this is outside of what was measured (N=4..256, M=16..1024)" in lines
+    assert main(["choose", str(folder.path), *MINE, "--shape", "N=4"]) == 2
+    assert "row_sum lacks M" in capsys.readouterr().err
+
+
+def test_a_table_is_written_that_dispatch_takes(folder, capsys, tmp_path, strangers):
+    file = tmp_path / "table.json"
+    assert main(["choose", str(folder.path), *MINE, "-o", str(file)]) == 0
+    assert f'opbench.dispatch("row_sum", "{file}")' in capsys.readouterr().out
+    total = opbench.dispatch("row_sum", file, catalog=strangers)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        assert total.which(torch.ones(4, 16)) == "without_gradient"
+        assert total.which(torch.ones(256, 1024)) == "summed"
+        assert torch.equal(total(torch.ones(4, 16)), torch.full((4,), 16.0))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_json_has_what_a_table_has(folder, capsys):
+    assert main(["choose", str(folder.path), *MINE, "--json", "--prefer", "summed"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["op"], found["axes"]) == ("row_sum", {"N": "x.shape[0]", "M": "x.shape[1]"})
+    assert found["sections"][0]["regret"]["chosen"]["shapes"] == 12
+
+
+def test_weights_are_read(folder, capsys, tmp_path):
+    file = tmp_path / "shapes.jsonl"
+    file.write_text('{"op": "row_sum", "axes": {"N": 4, "M": 16}, "count": 1000}\n')
+    assert main(["choose", str(folder.path), *MINE, "--weights", str(file)]) == 0
+    assert "always the best single one (without_gradient)" in capsys.readouterr().out
+    file.write_text("nothing\n")
+    assert main(["choose", str(folder.path), *MINE, "--weights", str(file)]) == 2
+    assert "shapes.jsonl:1: not a shape with its count" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        (["softmax"], 2, "there is no op in"),
+        (["-k", "zzz"], 2, "matches -k 'zzz'"),
+        (["--pass", "backward"], 6, "no race of what is selected"),
+        (["--max-memory", "2M"], 6, "takes up to 3.50 MB (--max-memory 2.10 MB)"),
+    ],
+)
+def test_what_is_refused(folder, capsys, arguments, code, reason):
+    assert main(["choose", *arguments, str(folder.path), *MINE]) == code
+    assert reason in capsys.readouterr().err
+
+
+def test_without_a_run_it_says_how_to_make_one(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["choose"]) == 2
+    assert "make one with `opbench run`" in capsys.readouterr().err
