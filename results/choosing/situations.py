@@ -17,9 +17,6 @@ from opbench.results.records import Case, Direction, Measured, Record, Rules
 from opbench.results.records.case import AxisValue
 from opbench.results.statistics.intervals import Interval, median, paired_log_ratios
 
-#: What is added of the noise to a loss that isn't shown: nothing below this ratio.
-_NOISE = math.log(1.05)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Situation:
@@ -100,12 +97,11 @@ class Row:
         return sum(log**2 for log in logs)
 
     def loss(self, contender: str, among: Iterable[str]) -> float:
-        """The log of its time over the least; 0 within 1%, and where the noise hides it."""
-        best = min(math.log(self.times[name].time_s) for name in among)
-        own = self.times[contender]
-        loss = math.log(own.time_s) - best
-        hidden = own.ratio.low <= 1.0 + _TIE and loss <= _NOISE
-        return 0.0 if hidden or loss <= math.log1p(_TIE) else loss
+        """The log of its time over the least; 0 where not both halves show more than 1%."""
+        best, own = min((self.times[n] for n in among), key=_seconds), self.times[contender]
+        loss = math.log(own.time_s / best.time_s)
+        halves = (mine - least for mine, least in zip(own.halves, best.halves, strict=True))
+        return 0.0 if min(loss, *halves) <= math.log1p(_TIE) else loss
 
     def price(self, contender: str, among: Iterable[str]) -> float:
         """The log of its time over the oracle's, which is named on rounds that don't price it.
@@ -121,6 +117,11 @@ class Row:
 
 #: As a race has it by default, contenders closer than this are equal.
 _TIE = 0.01
+
+
+def _seconds(time: Time) -> float:
+    """What times are ordered by."""
+    return time.time_s
 
 
 def row_of(case: Case, records: Iterable[Record]) -> Row | None:

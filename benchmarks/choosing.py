@@ -1,0 +1,176 @@
+"""What choosing costs on shapes that weren't measured: chosen over best, op by op.
+
+For each op two sets of shapes are drawn from ranges, evenly in the logarithm, and raced by
+`opbench run --shape`: one to choose from, one that no choice has seen. The best of a shape is named
+on one half of its rounds and priced on the other. Beside it: always the best single contender,
+torch's own, the best of the nearest measured shape, and a tree that learns the winners' names, as
+AutoHeuristic fits one. Runs that are there already are read, and not made anew.
+
+    python -m benchmarks.choosing --ops gather_2d,moe_combine --shapes 40 --out runs/choosing
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from opbench.results.choosing.between import axes_logs, feature_logs
+from opbench.results.choosing.candidates import Conditions
+from opbench.results.choosing.choice import Choice, Terms, features
+from opbench.results.choosing.gather import Races, choose_for, gather
+from opbench.results.choosing.regret import regret_of
+from opbench.results.choosing.rules import chosen
+from opbench.results.choosing.situations import Row
+from opbench.results.records.run_folder import RunFolder
+
+#: By op, the least and the largest size of each axis.
+RANGES: Mapping[str, Mapping[str, tuple[int, int]]] = {
+    "gather_2d": {"M": (8, 2048), "N": (8, 2048), "K": (1, 256)},
+    "collect_rows": {"M": (8, 4096), "N": (4, 1024), "K": (1, 1024)},
+    "collect_columns": {"M": (8, 2048), "N": (8, 2048), "K": (1, 512)},
+    "total_price_indexing": {"K": (8, 65536), "N": (8, 65536)},
+    "inverse_cdf": {"K": (4, 4096), "N": (4, 16384)},
+    "boundary_upsample": {"L": (16, 2048), "B": (1, 16), "D": (8, 512)},
+    "boundary_downsample": {"L": (16, 512), "B": (1, 8), "D": (8, 512)},
+    "moe_combine": {"T": (8, 2048), "K": (1, 8), "D": (8, 1024)},
+    "expert_batching": {"B": (1, 8), "S": (8, 512), "D": (8, 512), "E": (2, 64)},
+    "batched_logsumexp": {"B": (1, 2048), "N": (4, 8192)},
+    "batched_softmax": {"B": (1, 2048), "N": (4, 8192)},
+    "batched_dot_product_nd": {"B": (1, 1024), "I": (2, 64), "J": (2, 64)},
+    "batch_transpose": {"B": (1, 64), "H": (4, 512), "W": (4, 512)},
+    "channel_max": {"B": (1, 16), "C": (2, 64), "H": (4, 64), "W": (4, 64)},
+    "global_average_pool": {"B": (1, 16), "C": (2, 256), "H": (4, 64), "W": (4, 64)},
+    "patch_pooling_ids": {"B": (1, 8), "S": (32, 1024), "D": (8, 512), "P": (4, 128)},
+}
+#: The most elements that all sizes of a shape may multiply to: oracles are loops.
+_LARGEST = 2**24
+
+
+def drawn(op: str, count: int, seed: str) -> list[str]:
+    """So many shapes of an op, as `--shape` takes them."""
+    rng = random.Random(f"{op}/{seed}")
+    found: dict[str, None] = {}
+    while len(found) < count:
+        sizes = {
+            axis: round(math.exp(rng.uniform(math.log(low), math.log(high))))
+            for axis, (low, high) in RANGES[op].items()
+        }
+        if math.prod(sizes.values()) <= _LARGEST:
+            found[",".join(f"{axis}={size}" for axis, size in sizes.items())] = None
+    return list(found)
+
+
+def raced(op: str, shapes: Sequence[str], name: str, args: argparse.Namespace) -> RunFolder:
+    """The run of some shapes, made where it isn't there."""
+    folder = Path(args.out) / name
+    if not (folder / "run.json").exists():
+        command = [sys.executable, "-m", "opbench", "run", op, "-q", "--id", name]
+        command += ["--out", args.out, "--threads", "1", "--budget", args.budget]
+        command += ["-k", args.expression] if args.expression else []
+        command += [word for shape in shapes for word in ("--shape", shape)]
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    return RunFolder(folder)
+
+
+def _races(folder: RunFolder) -> Races:
+    """The races of the run's only situation, or of its first output mode."""
+    return gather([folder])[0][0]
+
+
+def ways(choice: Choice, rows: Sequence[Row], baseline: str) -> dict[str, Callable[[Row], str]]:
+    """How else to choose, by name, beside the choice itself."""
+    names = choice.contenders
+
+    def nearest(row: Row) -> str:
+        times = min(rows, key=lambda other: other.distance(row.axes)).times
+        return min(names, key=lambda name: times[name].time_s)
+
+    found: dict[str, Callable[[Row], str]] = {
+        "chosen": lambda row: chosen(choice.rule, row.axes),
+        "nearest": nearest,
+        "single": lambda row: names[0],
+    }
+    if baseline in names:
+        found["torch"] = lambda row: baseline
+    return found | _by_names(choice, rows)
+
+
+def _by_names(choice: Choice, rows: Sequence[Row]) -> dict[str, Callable[[Row], str]]:
+    """A tree that learns who won, where scikit-learn is installed."""
+    try:
+        from sklearn.tree import DecisionTreeClassifier
+    except ImportError:
+        return {}
+    axes = tuple(rows[0].axes)
+    names = choice.contenders
+    logs = feature_logs(axes_logs(rows, axes), axes, features(axes))
+    winners = [min(names, key=lambda n, r=row: r.times[n].time_s) for row in rows]  # type: ignore[misc]
+    tree = DecisionTreeClassifier(max_depth=7, min_samples_leaf=2, random_state=0)
+    tree.fit(logs, winners)
+
+    def predicted(row: Row) -> str:
+        return str(tree.predict(feature_logs(axes_logs([row], axes), axes, features(axes)))[0])
+
+    return {"names' tree": predicted}
+
+
+def of_op(op: str, args: argparse.Namespace) -> dict[str, list[float]]:
+    """By way to choose, the logarithm of chosen over best on each unseen shape."""
+    known = raced(op, drawn(op, args.shapes, f"{args.seed}/known"), f"{op}-known", args)
+    unseen = raced(op, drawn(op, args.shapes, f"{args.seed}/unseen"), f"{op}-unseen", args)
+    races = _races(known)
+    rows = tuple(races.rows.values())
+    accepted = frozenset({"nonfinite", "huge", "large"})
+    choice = choose_for(races, Conditions(accepted=accepted), Terms(axes=tuple(rows[0].axes)))
+    test = [row for row in _races(unseen).rows.values() if set(choice.contenders) <= set(row.times)]
+    return {
+        way: [row.price(pick(row), choice.contenders) for row in test]
+        for way, pick in ways(choice, rows, "torch").items()
+    }
+
+
+def main() -> None:
+    """Race, choose, and print the regrets of each op and of those that have a choice to make."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ops", default=",".join(RANGES))
+    parser.add_argument("--shapes", type=int, default=40, help="of each of the two sets")
+    parser.add_argument("--budget", default="1s", help="of each race (default: 1s)")
+    parser.add_argument("--out", default="runs/choosing")
+    parser.add_argument("--seed", default="0")
+    parser.add_argument("-k", dest="expression", default="not compile and not triton and not cpp")
+    args = parser.parse_args()
+    counted: dict[str, list[float]] = {}
+    print(f"{'op':24} {'shapes':>6}  {'chosen over best':34} others, in the mean")
+    for op in args.ops.split(","):
+        logs = of_op(op, args)
+        counts = math.exp(float(np.mean(logs["single"]))) >= 1.10
+        for way, values in logs.items() if counts else ():
+            counted.setdefault(way, []).extend(values)
+        print(f"{op:24} {_line(logs)}{'' if counts else '   (not counted)'}", flush=True)
+    if counted:
+        print(f"{'counted':24} {_line(counted)}")
+        gap = 1 - float(np.sum(counted["chosen"]) / np.sum(counted["single"]))
+        print(f"of the gap between the best single contender and the best, {gap:.0%} is closed")
+
+
+def _line(logs: Mapping[str, Sequence[float]]) -> str:
+    """The regret of what is chosen, and the means of the others."""
+    own = regret_of(logs["chosen"])
+    mean = f"{own.mean.value:.3f} [{own.mean.low:.3f}, {own.mean.high:.3f}]"
+    others = (
+        f"{way} {math.exp(float(np.mean(values))):.3f}"
+        for way, values in logs.items()
+        if way != "chosen"
+    )
+    return f"{own.shapes:6}  {mean} p95 {own.p95:.2f} max {own.worst:.2f}  {', '.join(others)}"
+
+
+if __name__ == "__main__":
+    main()
