@@ -97,11 +97,11 @@ class Row:
         return sum(log**2 for log in logs)
 
     def loss(self, contender: str, among: Iterable[str]) -> float:
-        """The log of its time over the least; 0 where not both halves show more than 1%."""
+        """The log of its time over the least, as far as both halves show it; 0 within 1%."""
         best, own = min((self.times[n] for n in among), key=_seconds), self.times[contender]
-        loss = math.log(own.time_s / best.time_s)
         halves = (mine - least for mine, least in zip(own.halves, best.halves, strict=True))
-        return 0.0 if min(loss, *halves) <= math.log1p(_TIE) else loss
+        loss = min(math.log(own.time_s / best.time_s), *halves)
+        return 0.0 if loss <= math.log1p(_TIE) else loss
 
     def price(self, contender: str, among: Iterable[str]) -> float:
         """The log of its time over the oracle's, which is named on rounds that don't price it.
