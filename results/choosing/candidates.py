@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from opbench.results.choosing.situations import Row
 from opbench.results.records import Failed, Measured, Record, Unsupported, Wrong
-from opbench.results.report.advice import needs_compiler
 from opbench.results.report.table import format_bytes
 
 
@@ -61,8 +60,10 @@ def _reasons(
     for kind, text in caveats.items():
         if kind not in conditions.accepted:
             yield f"wrong on {kind} inputs: {text} (--accept {kind})"
-    if not conditions.compiler and needs_compiler(name):
-        yield "needs a compiler"
+    compiled = {record.compiled for record in records}
+    if not conditions.compiler and compiled != {False}:
+        unknown = "a run of an earlier opbench doesn't say whether it needs a compiler"
+        yield "needs a compiler" if True in compiled else unknown
     most, limit = _most_memory(name, rows), conditions.max_memory
     if limit is not None and most is None:
         yield "how much memory it takes wasn't measured"

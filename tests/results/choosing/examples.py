@@ -29,6 +29,7 @@ def race(on: Case, *, speeds=None, rounds=40, noise=0.002, **fields):
             name,
             measured(fixed + each * elements, range(rounds), seed=seed, noise=noise, **fields),
             on,
+            compiled=False,
         )
         for seed, (name, (fixed, each)) in enumerate((speeds or SPEEDS).items())
     ]
@@ -38,8 +39,8 @@ def others(on: Case):
     """Contenders that can't be chosen on a case."""
     return [
         record("leaky", measured(1e-7), on, caveats=(("nonfinite", "0 * NaN leaks"),)),
-        record("cpp", measured(1e-7), on),
-        record("hungry", measured(1e-7, peak_bytes=10**10), on),
+        record("cpp", measured(1e-7), on, compiled=True),
+        record("hungry", measured(1e-7, peak_bytes=10**10), on, compiled=False),
         record("triton", Unsupported("needs triton"), on),
         record("broken", Failed("measure", "raised ValueError"), on),
     ]

@@ -146,8 +146,12 @@ def test_runs_of_two_machines_arent_mixed(tmp_path):
 def test_nothing_to_choose_from_is_said(tmp_path):
     with pytest.raises(NothingRecordedError, match="no race of what is selected"):
         gather([races_run(tmp_path)], lambda case: False)
-    run = run_of(tmp_path, race(case(), speeds={"cpp": (1e-6, 1e-9)}), "cpp")
+    cpp = record("cpp", measured(1e-6), case(), compiled=True)
+    run = run_of(tmp_path, [cpp], "cpp")
     with pytest.raises(NothingRecordedError, match="cpp: needs a compiler"):
+        chosen_for([run], conditions=Conditions(compiler=False))
+    run = run_of(tmp_path, [dataclasses.replace(cpp, compiled=None)], "older")
+    with pytest.raises(NothingRecordedError, match="doesn't say whether it needs a compiler"):
         chosen_for([run], conditions=Conditions(compiler=False))
 
 
