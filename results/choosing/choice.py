@@ -61,7 +61,7 @@ class Terms:
     reliable: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Choice:
     """What runs in a situation, and what that rests on."""
 

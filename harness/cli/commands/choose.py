@@ -126,18 +126,27 @@ def _draw(item: _Chosen) -> None:
 
 
 def _answer(item: _Chosen, shapes: Sequence[str], catalog: Catalog) -> None:
-    """Print a sentence for each shape and situation."""
+    """Print a sentence for each shape and situation.
+
+    Raises NothingRecordedError for a shape that no situation is of.
+    """
     from opbench.results.choosing.text import shape_text
 
-    for choice in item.choices:
-        label = f"{item.op} {choice.situation.label}"
-        for shape in shapes:
-            axes = _axes_of(shape, item.op, choice, catalog)
-            say(f"{label}: {shape_text(choice, axes, shape)}", indent="  ")
+    for shape in shapes:
+        found = {choice: _axes_of(shape, item.op, choice, catalog) for choice in item.choices}
+        for choice, axes in found.items():
+            if axes is not None:
+                text = shape_text(choice, axes, shape)
+                say(f"{item.op} {choice.situation.label}: {text}", indent="  ")
+        if all(axes is None for axes in found.values()):
+            raise NothingRecordedError(f"--shape {shape}: nothing like it was raced")
 
 
-def _axes_of(text: str, op: str, choice: Choice, catalog: Catalog) -> dict[str, float]:
-    """The sizes of a shape that was asked for. Raises SelectionError where some are missing."""
+def _axes_of(text: str, op: str, choice: Choice, catalog: Catalog) -> dict[str, float] | None:
+    """The sizes of a shape that was asked for; None where it is of another situation.
+
+    Raises SelectionError where some are missing.
+    """
     from opbench.harness.planning.given_shapes import given_shapes
     from opbench.harness.planning.selection import Selection
     from opbench.results.choosing.situations import is_size
@@ -145,6 +154,8 @@ def _axes_of(text: str, op: str, choice: Choice, catalog: Catalog) -> dict[str, 
     if op not in catalog.ops:
         raise SelectionError(f"--shape: {op} isn't declared here: give --load with its module")
     (shape,) = given_shapes(catalog.op(op), Selection(shapes=(text,))).values()
+    if any(shape[axis] != value for axis, value in choice.situation.fixed):
+        return None
     return {a: float(v) for a, v in shape.items() if a in choice.bounds and is_size(v)}
 
 

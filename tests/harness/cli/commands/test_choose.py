@@ -123,3 +123,23 @@ def test_without_a_run_it_says_how_to_make_one(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["choose"]) == 2
     assert "make one with `opbench run`" in capsys.readouterr().err
+
+
+def test_a_shape_is_answered_for_in_the_situation_that_it_is_of(tmp_path, capsys, catalog):
+    op, here = catalog.op("patch_merging"), describe()
+    records = []
+    for name, order in (("tiny", "row"), ("swin_56", "swin")):
+        axes = tuple(op.quick[name].items())
+        assert ("order", order) in axes
+        on = Case(op=op.name, shape=name, axes=axes, inputs="normal", board="materialise")
+        first, contender = next(iter(catalog.impls[op.name].items()))
+        records.append(record(first, measured(1e-6), on, fingerprint=fingerprint(contender)))
+    head = dataclasses.replace(info("orders"), environment=here)
+    made = run_folder.create(tmp_path, head)
+    made.append(*records)
+    assert main(["choose", str(made.path), "--shape", "tiny"]) == 0
+    out = capsys.readouterr().out
+    assert "order=row: tiny:" in " ".join(out.split())
+    assert "order=swin" not in out
+    assert main(["choose", str(made.path), "--shape", "tiny,order=column"]) == 6
+    assert "nothing like it was raced" in capsys.readouterr().err
