@@ -73,11 +73,15 @@ class Filter:
 
 def _jobs(lines: Iterable[Line]) -> Iterator[tuple[Case, str]]:
     """The cases of lines and their contenders, without anchors."""
-    from opbench.results.records import Calibration, Ceilings, Gate
+    from opbench.results.records import Calibration, Ceilings, Explanation, Gate
     from opbench.results.records.anchors import ANCHORS
 
     for line in lines:
-        if not isinstance(line, Ceilings | Gate | Calibration) and line.case.op not in ANCHORS:
+        if isinstance(line, Ceilings | Gate | Calibration) or line.case.op in ANCHORS:
+            continue
+        if isinstance(line, Explanation):
+            yield from ((line.case, one.contender) for one in (line.slower, line.faster))
+        else:
             yield line.case, line.contender
 
 

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from opbench.harness.explaining.observed import Observed
 from opbench.harness.planning.selection import Race
 from opbench.harness.timing.stopping import Policy
 from opbench.harness.versions.sources import Version
 from opbench.results.records import (
     SIDES,
     Environment,
+    EvidencePass,
     OptionalSide,
     Outcome,
     Paired,
@@ -29,14 +31,14 @@ from opbench.results.records import (
 )
 
 #: The result of a contender of a job: which of these it may be depends on the task.
-JobResult = Outcome | Profile | Right | Paired | Unpaired
+JobResult = Outcome | Profile | Right | Paired | Unpaired | Observed
 #: What is begun: a stage as it is recorded, or "compile", which is to prepare by a compiler.
 ObservedStage = Stage | Literal["compile"]
 #: The work on a case: a race, a profile or a check of its contenders; a check of them on the small
 #: cases of its op ("spots"); a search for the smallest case that shows a failure ("reproduce"); a
-#: race of two versions of each in one process ("twins"); or single blocks of one version, as they
-#: are requested.
-Task = Literal["race", "profile", "check", "spots", "reproduce", "twins", "blocks"]
+#: race of two versions of each in one process ("twins"); single blocks of one version, as they are
+#: requested; or evidence of why a contender takes as long as it does.
+Task = Literal["race", "profile", "check", "spots", "reproduce", "twins", "blocks", "explain"]
 #: How much of a contender's output is kept with its record, in characters.
 OUTPUT = 500
 
@@ -75,6 +77,8 @@ class Job:
     injected: Mapping[str, float] = field(default_factory=dict)
     #: The side whose blocks are timed, or whose profiles are taken.
     side: OptionalSide = ""
+    #: The passes that gather evidence, in order.
+    passes: tuple[EvidencePass, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

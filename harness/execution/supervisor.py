@@ -7,25 +7,50 @@ process goes on with the others.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from opbench.harness.execution.messages import (
     ContenderResult,
     Job,
     JobEnd,
+    JobResult,
+    ObservedStage,
     StageStart,
     WorkerConfig,
 )
 from opbench.harness.execution.observer import NullObserver, Observer
 from opbench.harness.execution.process import Death, Limits, WorkerError, WorkerProcess
+from opbench.harness.explaining.observed import Observed
 from opbench.harness.planning.selection import Race
 from opbench.harness.timing.stopping import Policy
 from opbench.harness.versions.sources import Version
-from opbench.results.records import Environment, OptionalSide, SideName
+from opbench.results.records import Environment, EvidencePass, OptionalSide, SideName
 
 #: Causes of a death that another contender may have brought about earlier in the process.
 _DELAYED = ("crashed", "exited", "memory")
+
+
+@dataclass(slots=True)
+class PassCollector(NullObserver):
+    """Notes which passes were done, and passes every notification on."""
+
+    observer: Observer
+    #: The passes that were done.
+    seen: list[EvidencePass] = field(default_factory=list)
+    #: Whether the contender has come as far as a pass.
+    is_prepared: bool = False
+
+    def begin(self, name: str, stage: ObservedStage) -> None:
+        """Pass on that a stage begins."""
+        self.is_prepared = self.is_prepared or stage == "profile"
+        self.observer.begin(name, stage)
+
+    def done(self, name: str, result: JobResult, output: str = "") -> None:
+        """Pass on the result of a pass, or the contender's outcome."""
+        if isinstance(result, Observed):
+            self.seen.append(result.part)
+        self.observer.done(name, result, output)
 
 
 class Supervisor:
@@ -113,6 +138,29 @@ class Supervisor:
     ) -> None:
         """Profile the contenders of a case, as a side or ""; a trace each below `folder`/traces."""
         self._do(Job(task="profile", race=race, folder=folder, side=side), observer)
+
+    def explain(self, race: Race, passes: tuple[EvidencePass, ...], observer: Observer) -> None:
+        """Gather evidence of the one contender of a race; a pass that ends the worker is left out.
+
+        The observer is given an Observed for each pass, or the contender's outcome where it can't
+        be called.
+        """
+        (name,), waiting = race.contenders, list(passes)
+        while waiting:
+            collector = PassCollector(observer)
+            job = Job(task="explain", race=race, passes=tuple(waiting))
+            _, end = self._attempt(job, collector)
+            if isinstance(end, JobEnd):
+                if end.tainted:
+                    self.renew()
+                return
+            self.renew()
+            waiting = waiting[len(collector.seen) :]
+            if not collector.is_prepared or not waiting:
+                observer.done(name, end.failed)
+                return
+            broken = waiting.pop(0)
+            observer.done(name, Observed(part=broken, missing=f"it {end.failed.reason}"))
 
     def check(self, race: Race, observer: Observer) -> dict[tuple[str, str], float]:
         """Check the contenders of a case; the largest difference of each two right ones.

@@ -150,7 +150,14 @@ class _Work:
 
     def do(self, job: Job, observer: PipeObserver, pipe: Connection) -> JobEnd:
         """Do a job; its end says whether this process is tainted."""
-        from opbench.harness.execution import profile_case, ready, reproduce, run_case, spot_check
+        from opbench.harness.execution import (
+            explain_case,
+            profile_case,
+            ready,
+            reproduce,
+            run_case,
+            spot_check,
+        )
 
         try:
             if job.task == "race":
@@ -162,6 +169,10 @@ class _Work:
             elif job.task == "profile":
                 profile_case.profile_case(
                     self._catalog, job.race, folder=job.folder, observer=observer, side=job.side
+                )
+            elif job.task == "explain":
+                explain_case.explain_case(
+                    self._catalog, job.race, passes=job.passes, observer=observer
                 )
             else:
                 return JobEnd(differences=self._check(job.race, observer))

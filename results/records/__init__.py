@@ -22,6 +22,15 @@ from opbench.results.records.comparison import (
     Unit,
     Unpaired,
 )
+from opbench.results.records.explanation import (
+    CauseKind,
+    Difference,
+    Evidence,
+    EvidencePass,
+    ExplainedCause,
+    Explanation,
+    OperatorUse,
+)
 from opbench.results.records.machine import Ceilings, Environment
 from opbench.results.records.outcome import (
     CAUSES,
@@ -57,9 +66,15 @@ __all__ = [
     "Calibration",
     "Case",
     "Cause",
+    "CauseKind",
     "Ceilings",
+    "Difference",
     "Direction",
     "Environment",
+    "Evidence",
+    "EvidencePass",
+    "ExplainedCause",
+    "Explanation",
     "Failed",
     "FailedCheck",
     "Gate",
@@ -71,6 +86,7 @@ __all__ = [
     "Method",
     "NullRole",
     "OperatorRow",
+    "OperatorUse",
     "OptionalSide",
     "Outcome",
     "Paired",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from opbench.results.records.comparison import Calibration, Gate, Uncompared, Unit
+from opbench.results.records.explanation import Explanation
 from opbench.results.records.machine import Ceilings, Environment
 from opbench.results.records.outcome import Profile, Record, Started
 
@@ -13,7 +14,8 @@ from opbench.results.records.outcome import Profile, Record, Started
 #: 2  Ceilings; Failed.cause, Measured.units and device_s, Record.output, RunInfo.rules and
 #:    warnings.
 #: 3  Gate, Unit, Uncompared, Calibration; Profile.side, Record.compiled.
-SCHEMA = 3
+#: 4  Explanation.
+SCHEMA = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +53,4 @@ class RunInfo:
     warnings: tuple[str, ...] = ()
 
 
-Line = Started | Record | Profile | Ceilings | Gate | Unit | Uncompared | Calibration
+Line = Started | Record | Profile | Ceilings | Gate | Unit | Uncompared | Calibration | Explanation

@@ -19,6 +19,7 @@ from pathlib import Path
 from opbench.results.errors import RunFolderError, TruncatedLineError
 from opbench.results.records import codec
 from opbench.results.records.comparison import Calibration
+from opbench.results.records.explanation import Explanation
 from opbench.results.records.machine import Ceilings
 from opbench.results.records.outcome import Profile, Record, Started
 from opbench.results.records.output_paths import (
@@ -132,6 +133,11 @@ class RunFolder:
         lines = self.lines(mentioning=(Profile.__name__,))
         latest = {(p.case, p.contender, p.side): p for p in lines if isinstance(p, Profile)}
         return tuple(latest.values())
+
+    def explanations(self) -> tuple[Explanation, ...]:
+        """Why contenders are slower than others, the latest of each case and pair."""
+        lines = self.lines(mentioning=(Explanation.__name__,))
+        return tuple({e.pair: e for e in lines if isinstance(e, Explanation)}.values())
 
     def ceilings(self) -> tuple[Ceilings, ...]:
         """The machine's ceilings, the latest for each device and number of threads."""

@@ -19,6 +19,7 @@ from opbench.results.records.comparison import (
     Uncompared,
     Unit,
 )
+from opbench.results.records.explanation import Explanation
 from opbench.results.records.machine import Ceilings
 from opbench.results.records.outcome import Measured, Profile, Record
 from opbench.results.records.run import Line, RunInfo
@@ -98,6 +99,8 @@ def _conditions(line: Line) -> Iterable[tuple[bool, str]]:
             numbers = ((r.calls, r.self_time_s, r.total_time_s, r.self_bytes) for r in rows)
             well = all(math.isfinite(number) for row in numbers for number in row)
             return ((well, "an operator's numbers are not finite"),)
+        case Explanation():
+            return _of_explanation(line)
         case Ceilings():
             return _of_ceilings(line)
         case Calibration():
@@ -157,4 +160,19 @@ def _of_calibration(calibration: Calibration) -> Iterable[tuple[bool, str]]:
         (well, "not so many sessions"),
         (all(map(math.isfinite, numbers)), "a number is not finite"),
         *_of_gate_rules(calibration.rules),
+    )
+
+
+def _of_explanation(line: Explanation) -> Iterable[tuple[bool, str]]:
+    """Times that can be, a ratio within its interval, and finite numbers."""
+    both = (line.slower, line.faster)
+    uses = [use for one in both for use in one.operators]
+    numbers = [n for use in uses for n in (use.calls, use.self_time_s, use.allocated_bytes)]
+    numbers += [use.page_faults or 0.0 for use in uses]
+    numbers += [value for one in both for _, value in one.figures]
+    numbers += [n for cause in line.causes for n in (cause.seconds, cause.share)]
+    return (
+        (all(is_time(one.time_s) for one in both), "a time is none"),
+        (0 <= line.low <= line.ratio <= line.high, "its ratio lies beyond its interval"),
+        (all(map(math.isfinite, (*numbers, line.unexplained))), "a number is not finite"),
     )

@@ -1,0 +1,61 @@
+"""Time a call in two states in turn: what the second state saves or costs, as a ratio.
+
+States are those of the process: its threads, its allocator, its floating-point unit. As in a race,
+blocks of both take turns, so that what slows the machine down slows both.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from itertools import repeat
+
+from opbench.results.statistics.intervals import median
+
+#: Seconds that a block takes at least, and that one comparison may take.
+_BLOCK_S, _BUDGET_S = 0.0006, 0.35
+#: Rounds that are taken however long they last, and the most.
+_FEWEST, _MOST = 3, 15
+
+Call = Callable[[], object]
+State = Callable[[], object]
+
+
+def calls_per_block(call: Call) -> int:
+    """How many calls make a block."""
+    calls = 1
+    while calls < 1 << 16 and seconds(call, calls) < _BLOCK_S:
+        calls *= 2
+    return calls
+
+
+def seconds(call: Call, calls: int) -> float:
+    """Seconds that so many calls take together."""
+    start = time.perf_counter()
+    for _ in repeat(None, calls):
+        call()
+    return time.perf_counter() - start
+
+
+def ratio(call: Call, calls: int, usual: State, other: State) -> float:
+    """The time of a call in another state over that in the usual one: the median over rounds.
+
+    usual, other: put the process into either state; it is left in the usual one.
+    """
+    ratios: list[float] = []
+    start = time.perf_counter()
+    while len(ratios) < _MOST:
+        if len(ratios) >= _FEWEST and time.perf_counter() - start > _BUDGET_S:
+            break
+        before, after = _block(call, calls, usual), _block(call, calls, other)
+        ratios.append(after / before)
+    usual()
+    return median(ratios)
+
+
+def _block(call: Call, calls: int, state: State) -> float:
+    """The seconds of a block in a state, after calls that get used to it."""
+    state()
+    call()
+    call()
+    return seconds(call, calls)

@@ -1,0 +1,95 @@
+"""The passes by their names: each gathers one kind of evidence of a contender that is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from opbench.harness.explaining import (
+    alternating,
+    compiled_code,
+    machine_code,
+    operators,
+    page_faults,
+    perf_events,
+    resources,
+    tensors,
+)
+from opbench.harness.explaining.observed import Observed
+from opbench.harness.outcomes import catch
+from opbench.results.errors import UnsupportedError
+from opbench.results.records import Case, EvidencePass, Failed, Unsupported
+
+#: Seconds over which counters count.
+_COUNTED_S = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A contender that is ready to be observed."""
+
+    call: Callable[[], object]
+    case: Case
+    #: Whether it was prepared by a compiler.
+    is_compiled: bool
+    #: The libraries that were there before it was prepared.
+    libraries: frozenset[str]
+
+
+def observe(part: EvidencePass, subject: Subject) -> Observed:
+    """Do one pass; where it can't be done, the result says why."""
+    found = catch("profile", partial(_PASSES[part], subject))
+    if isinstance(found, Unsupported | Failed):
+        return Observed(part=part, missing=found.reason)
+    return found
+
+
+def _resources(subject: Subject) -> Observed:
+    return _figures("resources", resources.gather(subject.call, subject.case))
+
+
+def _tensors(subject: Subject) -> Observed:
+    if subject.is_compiled:
+        # Watching its operators would have it compiled anew.
+        raise UnsupportedError("not available: it is compiled")
+    return _figures("tensors", tensors.gather(subject.call))
+
+
+def _operators(subject: Subject) -> Observed:
+    found, figures = operators.gather(subject.call)
+    return Observed(part="operators", operators=found, figures=figures)
+
+
+def _page_faults(subject: Subject) -> Observed:
+    return Observed(part="page faults", operators=page_faults.gather(subject.call))
+
+
+def _compiled_code(subject: Subject) -> Observed:
+    return _figures("compiled code", compiled_code.gather())
+
+
+def _machine_code(subject: Subject) -> Observed:
+    return _figures("machine code", machine_code.gather(subject.libraries))
+
+
+def _counters(subject: Subject) -> Observed:
+    call_s = alternating.seconds(subject.call, 1)
+    calls = max(1, int(_COUNTED_S / max(call_s, 1e-9)))
+    return _figures("counters", perf_events.counters(subject.call, calls))
+
+
+def _figures(part: EvidencePass, figures: Iterable[tuple[str, float]]) -> Observed:
+    """A pass that is numbers alone."""
+    return Observed(part=part, figures=tuple(figures))
+
+
+_PASSES: dict[EvidencePass, Callable[[Subject], Observed]] = {
+    "resources": _resources,
+    "tensors": _tensors,
+    "operators": _operators,
+    "page faults": _page_faults,
+    "compiled code": _compiled_code,
+    "machine code": _machine_code,
+    "counters": _counters,
+}

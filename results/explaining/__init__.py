@@ -1,0 +1,1 @@
+"""Why one contender is slower than another: evidence in, causes with their shares out."""

@@ -1,0 +1,98 @@
+"""An explanation in sentences: the difference, its causes with their shares, what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from opbench.results.explaining.parts import parts_of
+from opbench.results.records import CauseKind, Evidence, ExplainedCause, Explanation
+from opbench.results.report.table import Table, format_time
+
+#: The kinds of causes in words.
+TITLES: dict[CauseKind, str] = {
+    "copy": "copies",
+    "conversion": "dtype conversions",
+    "dtype": "other dtype",
+    "index dtype": "wider index dtype",
+    "fusion": "missed fusion",
+    "temporary": "wider temporary",
+    "allocation": "allocation",
+    "page faults": "page faults of fresh memory",
+    "recomputation": "recomputation",
+    "scatter": "scattered accumulation",
+    "layout": "inputs that aren't contiguous",
+    "denormals": "denormal numbers",
+    "threads": "fewer threads",
+    "python": "Python, and many small operators",
+    "synchronisation": "waiting for a number",
+    "graph break": "graph break",
+    "vectorisation": "lost vectorisation",
+    "operator": "slower operators",
+}
+#: Columns of the causes.
+COLUMNS = ("cause", "share", "time", "evidence")
+
+
+def headline(explanation: Explanation) -> str:
+    """Which is slower, by how much, on what."""
+    slower, faster = explanation.slower, explanation.faster
+    where = f"{explanation.case.op} {explanation.case.label}"
+    interval = f"[{explanation.low:.3g}, {explanation.high:.3g}]"
+    times = f"{format_time(slower.time_s)} against {format_time(faster.time_s)}"
+    if explanation.difference == "slower":
+        ratio = f"takes {explanation.ratio:.3g} times as long as"
+        return f"{name_of(slower)} {ratio} {name_of(faster)}, {interval}, on {where}: {times}"
+    both = f"{name_of(slower)} and {name_of(faster)}, on {where}: ratio {explanation.ratio:.3g}"
+    if explanation.difference == "none":
+        return f"no difference between {both} {interval}"
+    return f"no difference is shown between {both} {interval}: race longer with --budget"
+
+
+def name_of(evidence: Evidence) -> str:
+    """A contender, with its version where there are two."""
+    return f"{evidence.contender} ({evidence.side})" if evidence.side else evidence.contender
+
+
+def cause_lines(explanation: Explanation) -> Iterator[str]:
+    """A line for each cause, and one for the rest."""
+    for row in causes_table(explanation).rows:
+        title, share, time, evidence = row
+        yield f"{share:>6} {time:>8}  {title}{f': {evidence}' if evidence else ''}"
+
+
+def causes_table(explanation: Explanation) -> Table:
+    """A row per cause, the largest first, and one for what is unexplained."""
+    rows = [_row(cause) for cause in explanation.causes]
+    if explanation.difference == "slower":
+        whole = explanation.slower.time_s - explanation.faster.time_s
+        rest = explanation.unexplained
+        rows.append(("unexplained", f"{rest:.0%}", format_time(rest * whole), ""))
+    return Table(headline(explanation), COLUMNS, tuple(rows))
+
+
+def notes(explanation: Explanation) -> Iterator[str]:
+    """How far the parts can be trusted, and what wasn't to be had."""
+    slower, faster = explanation.slower, explanation.faster
+    if explanation.difference == "slower":
+        low, high = (faster.time_s * (end - 1) for end in (explanation.low, explanation.high))
+        whole = slower.time_s - faster.time_s
+        overhead = ", ".join(
+            f"{format_time(parts_of(one).overhead_s)} of {name_of(one)}" for one in (slower, faster)
+        )
+        yield (
+            f"shares are of the raced difference, {format_time(whole)} a call "
+            f"[{format_time(low)}, {format_time(high)}]; left out: what profiling cost, {overhead}"
+        )
+    for part in dict.fromkeys(part for one in (slower, faster) for part, _ in one.missing):
+        reasons = {name_of(one): dict(one.missing).get(part) for one in (slower, faster)}
+        same = set(reasons.values())
+        text = (
+            f"{same.pop()}"
+            if len(same) == 1
+            else "; ".join(f"{name}: {reason}" for name, reason in reasons.items() if reason)
+        )
+        yield f"{part}: {text}"
+
+
+def _row(cause: ExplainedCause) -> tuple[str, str, str, str]:
+    return TITLES[cause.kind], f"{cause.share:.0%}", format_time(cause.seconds), cause.evidence
