@@ -22,11 +22,17 @@ from opbench.results.records import EvidencePass
 
 
 def explain_case(
-    catalog: Catalog, race: Race, *, passes: tuple[EvidencePass, ...], observer: Observer
+    catalog: Catalog,
+    race: Race,
+    *,
+    passes: tuple[EvidencePass, ...],
+    modules: tuple[str, ...] | None,
+    observer: Observer,
 ) -> None:
     """Report what each pass observed of each contender, or the outcome that keeps it from that.
 
-    Raises TaintedError after a contender whose leaks can't be undone.
+    modules: that the catalogue was loaded of; None for a version of a project. Raises
+    TaintedError after a contender whose leaks can't be undone.
     """
     libraries = machine_code.mapped()
     with settings(race.case):
@@ -47,6 +53,8 @@ def explain_case(
                 case=race.case,
                 is_compiled=contender.prepare is not None,
                 libraries=libraries,
+                contender=name,
+                modules=modules,
             )
             for part in passes:
                 observer.begin(name, "profile")

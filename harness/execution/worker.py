@@ -93,7 +93,7 @@ def main(argv: Sequence[str]) -> None:
     try:
         config: WorkerConfig = pipe.recv()
         try:
-            work = _VersionedWork(config) if config.versions else _Work(load(*config.modules))
+            work = _VersionedWork(config) if config.versions else _work(config)
         except OpbenchError as error:
             pipe.send(Handshake(None, str(error)))
             return
@@ -143,9 +143,9 @@ def read_log(start: int) -> str:
 class _Work:
     """Does jobs. torch is there by now: a worker spends its start on importing it."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        """catalog: of all jobs to come."""
-        self._catalog = catalog
+    def __init__(self, catalog: Catalog, modules: tuple[str, ...] | None = None) -> None:
+        """catalog: of all jobs to come. modules: of which it was loaded; None for a version's."""
+        self._catalog, self._modules = catalog, modules
         self._checker: CaseChecker | None = None
 
     def do(self, job: Job, observer: PipeObserver, pipe: Connection) -> JobEnd:
@@ -172,7 +172,11 @@ class _Work:
                 )
             elif job.task == "explain":
                 explain_case.explain_case(
-                    self._catalog, job.race, passes=job.passes, observer=observer
+                    self._catalog,
+                    job.race,
+                    passes=job.passes,
+                    modules=self._modules,
+                    observer=observer,
                 )
             else:
                 return JobEnd(differences=self._check(job.race, observer))
@@ -189,6 +193,11 @@ class _Work:
 
         self._checker = self._checker or CaseChecker(self._catalog)
         return tuple(self._checker.check_case(race, observer=observer).items())
+
+
+def _work(config: WorkerConfig) -> _Work:
+    """The work on what is installed, and on the modules of the config."""
+    return _Work(load(*config.modules), config.modules)
 
 
 class _VersionedWork:

@@ -37,19 +37,19 @@ def seconds(call: Call, calls: int) -> float:
     return time.perf_counter() - start
 
 
-def ratio(call: Call, calls: int, usual: State, other: State) -> float:
-    """The time of a call in another state over that in the usual one: the median over rounds.
+def ratio(call: Call, calls: int, default: State, other: State) -> float:
+    """The time of a call in another state over that in the default one: the median over rounds.
 
-    usual, other: put the process into either state; it is left in the usual one.
+    default, other: put the process into either state; it is left in the default one.
     """
     ratios: list[float] = []
     start = time.perf_counter()
     while len(ratios) < _MOST:
         if len(ratios) >= _FEWEST and time.perf_counter() - start > _BUDGET_S:
             break
-        before, after = _block(call, calls, usual), _block(call, calls, other)
+        before, after = _block(call, calls, default), _block(call, calls, other)
         ratios.append(after / before)
-    usual()
+    default()
     return median(ratios)
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from opbench.harness.explaining import (
     alternating,
     compiled_code,
+    instructions,
     machine_code,
     operators,
     page_faults,
@@ -35,6 +36,9 @@ class Subject:
     is_compiled: bool
     #: The libraries that were there before it was prepared.
     libraries: frozenset[str]
+    contender: str
+    #: The modules that hold it; none where a version of a project does.
+    modules: tuple[str, ...] | None
 
 
 def observe(part: EvidencePass, subject: Subject) -> Observed:
@@ -79,6 +83,13 @@ def _counters(subject: Subject) -> Observed:
     return _figures("counters", perf_events.counters(subject.call, calls))
 
 
+def _instructions(subject: Subject) -> Observed:
+    if subject.modules is None:
+        raise UnsupportedError("not available: of two contenders alone, not of two versions")
+    found = instructions.gather(subject.modules, subject.case, subject.contender)
+    return _figures("instructions", found)
+
+
 def _figures(part: EvidencePass, figures: Iterable[tuple[str, float]]) -> Observed:
     """A pass that is numbers alone."""
     return Observed(part=part, figures=tuple(figures))
@@ -92,4 +103,5 @@ _PASSES: dict[EvidencePass, Callable[[Subject], Observed]] = {
     "compiled code": _compiled_code,
     "machine code": _machine_code,
     "counters": _counters,
+    "instructions": _instructions,
 }

@@ -79,11 +79,11 @@ def _retained(call: Callable[[], object], calls: int) -> float:
 
 def _threads(call: Callable[[], object], calls: int, threads: int) -> Iterator[tuple[str, float]]:
     """The time with fewer threads over that with all of them, by their number."""
-    usual = partial(torch.set_num_threads, threads)
+    default = partial(torch.set_num_threads, threads)
     for fewer in sorted({1, 2}):
         if fewer < threads:
             other = partial(torch.set_num_threads, fewer)
-            yield f"threads_{fewer}_ratio", alternating.ratio(call, calls, usual, other)
+            yield f"threads_{fewer}_ratio", alternating.ratio(call, calls, default, other)
 
 
 def _flushed(call: Callable[[], object], calls: int, threads: int) -> float:
@@ -92,9 +92,9 @@ def _flushed(call: Callable[[], object], calls: int, threads: int) -> float:
     The setting is one of the thread: those of a pool would keep theirs.
     """
     torch.set_num_threads(1)
-    usual, other = (partial(torch.set_flush_denormal, on) for on in (False, True))
+    default, other = (partial(torch.set_flush_denormal, on) for on in (False, True))
     try:
-        return alternating.ratio(call, calls, usual, other)
+        return alternating.ratio(call, calls, default, other)
     finally:
         torch.set_num_threads(threads)
 

@@ -44,6 +44,8 @@ PASSES: tuple[EvidencePass, ...] = (
     "page faults",
     "counters",
 )
+#: Of the race: times within 2% are equal.
+POLICY = Policy(rules=Rules(tie=0.02, precision=0.02), budget_s=1.5)
 
 
 @dataclass(slots=True)
@@ -86,16 +88,15 @@ def explain(
     *,
     supervisor: Supervisor,
     observer: Observer | None = None,
-    policy: Policy | None = None,
+    policy: Policy = POLICY,
     passes: tuple[EvidencePass, ...] = PASSES,
 ) -> Explanation | tuple[Record, ...]:
     """Why the slower of the two contenders of a race is slower, by how much, and how sure that is.
 
     Recorded, with the race's own records. Returns the records alone where one of the two couldn't
-    be timed. policy: of the race; by default 1.5 s, and times within 2% are equal.
+    be timed. policy: of the race.
     """
     observer = observer or NullObserver()
-    policy = policy or Policy(rules=Rules(tie=0.02, precision=0.02), budget_s=1.5)
     start = time.monotonic()
     collectors = {name: EvidenceCollector(observer) for name in race.contenders}
     for name, collector in collectors.items():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from opbench.results.errors import RunFolderError
-from opbench.results.records import Calibration, Case, Gate, Uncompared, Unit
+from opbench.results.records import Calibration, Case, Explanation, Gate, Uncompared, Unit
 from opbench.results.records.comparison import is_idle
 from opbench.results.records.run_folder import RunFolder
 from opbench.results.regression import verdicts
@@ -45,6 +45,8 @@ class Report:
     calibration: Calibration | None = None
     #: Of the contenders that fresh twins confirmed, from fresh pairs.
     pairs: tuple[Finding, ...] = ()
+    #: Why contenders are slower, of those that were explained.
+    explanations: tuple[Explanation, ...] = ()
 
     @property
     def is_void(self) -> bool:
@@ -75,6 +77,7 @@ class Report:
             uncompared=tuple(item for item in self.uncompared if keep(item.case)),
             accepted=tuple(entry for entry in self.accepted if keep(entry[0].case)),
             pairs=tuple(finding for finding in self.pairs if keep(finding.case)),
+            explanations=tuple(one for one in self.explanations if keep(one.case)),
         )
 
 
@@ -119,6 +122,7 @@ def find_report(
             (x for x in lines if isinstance(x, Calibration) and x.rules == rules), None
         ),
         pairs=verdicts.verifying_findings(units, rules),
+        explanations=folder.explanations(),
     )
 
 

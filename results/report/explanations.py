@@ -48,6 +48,18 @@ def headline(explanation: Explanation) -> str:
     return f"no difference is shown between {both} {interval}: race longer with --budget"
 
 
+def brief_of(explanation: Explanation) -> str:
+    """The first cause of a difference, in a line."""
+    slower, case = explanation.slower, explanation.case
+    where = f"{case.op} {name_of(slower)} on {case.label}, {explanation.ratio:.3f}"
+    if explanation.difference != "slower":
+        return f"{where}: no difference is shown when it is timed again"
+    if not explanation.causes or explanation.causes[0].seconds <= 0:
+        return f"{where}: unexplained"
+    first = explanation.causes[0]
+    return f"{where}: {first.share:.0%} {TITLES[first.kind]}: {first.evidence}"
+
+
 def name_of(evidence: Evidence) -> str:
     """A contender, with its version where there are two."""
     return f"{evidence.contender} ({evidence.side})" if evidence.side else evidence.contender

@@ -10,9 +10,10 @@ from statistics import median
 
 from opbench.results.records import Gate, Side, Status, Uncompared
 from opbench.results.records.comparison import is_idle
-from opbench.results.regression.profile_commands import profile_commands
+from opbench.results.regression.explain_commands import explain_commands
 from opbench.results.regression.report import Report
 from opbench.results.regression.verdicts import PAIRS, VERDICTS
+from opbench.results.report.explanations import brief_of
 from opbench.results.report.findings import findings_table, reason_of, uncompared_table
 from opbench.results.report.markdown import escape, render
 from opbench.results.report.table import Table
@@ -53,14 +54,15 @@ def headline(report: Report) -> str:
             *_of_broken_in_both(report),
             *_of_calibration(report),
             *_of_accepted(report),
+            *(f"why: {brief_of(one)}" for one in report.explanations),
             *(f"look: {line}" for line in commands(report)),
         )
     )
 
 
 def commands(report: Report) -> tuple[str, ...]:
-    """The command lines that show which operators grew in what is slower."""
-    return () if report.is_void else profile_commands(report.open_findings, report.settings)
+    """The command lines that show why what is slower is so."""
+    return () if report.is_void else explain_commands(report.open_findings, report.settings)
 
 
 def markdown(report: Report, folder: Path) -> str:

@@ -39,7 +39,7 @@ def test_a_gate_is_published_as_text_and_picture(folder):
     summary = texts(published)["gate/summary"]
 
     assert "4 compared: 1 slower, 1 inconclusive, 1 faster, 1 same" in summary
-    assert "look: opbench profile --base main" in summary
+    assert "look: opbench explain --base main" in summary
     assert "| patch_pooling | small normal float32 forward | copies | slower |" in summary
     # The page would show tags as they are.
     assert "<" not in summary

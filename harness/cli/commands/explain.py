@@ -16,25 +16,41 @@ from typing import TYPE_CHECKING
 
 from opbench.harness.cli import arguments, options
 from opbench.harness.cli.catalogue import load_catalog
-from opbench.harness.cli.drawing import say
 from opbench.harness.cli.exit_codes import Exit, of_outcomes
+from opbench.harness.cli.explanations import draw_explanation
 from opbench.harness.cli.option_types import duration, share
 from opbench.harness.cli.output import plain, print_json, warn
-from opbench.harness.cli.run_folder import create
+from opbench.harness.cli.run_folder import create_in
 from opbench.harness.cli.terminal import progress
 from opbench.harness.cli.workers import supervised
+from opbench.harness.system.lazy_import import import_lazily
+from opbench.harness.versions.worktrees import HERE
 from opbench.results.errors import RunFolderError, SelectionError
 
 if TYPE_CHECKING:
     from opbench.harness.catalog import Catalog
     from opbench.harness.cli.output import Output
     from opbench.harness.cli.run_folder import NewRun
-    from opbench.harness.execution.supervisor import Supervisor
+    from opbench.harness.execution.process import Limits
     from opbench.harness.planning.selection import Race, Selection
+    from opbench.harness.regression.setup import ComparisonRequest
     from opbench.harness.timing.stopping import Policy
-    from opbench.results.records import EvidencePass, Explanation, Record
+    from opbench.results.records import (
+        Environment,
+        EvidencePass,
+        Explanation,
+        Record,
+        Uncompared,
+    )
     from opbench.results.records.run_folder import RunFolder
 
+#: What to name, by the number of contenders.
+_USAGE = {
+    1: "name an op and one of its contenders, as in: "
+    "opbench explain patch_pooling einsum --base main",
+    2: "name an op and two of its contenders, as in: "
+    "opbench explain patch_pooling einsum scatter_reduce",
+}
 HELP = "explain why one contender is slower than another: causes, with their shares"
 
 
@@ -44,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_json(parser)
     arguments.add_quiet(parser)
     arguments.add_out(parser)
+    arguments.add_versions(parser, required=False)
     arguments.add_limits(parser)
     add = parser.add_argument_group("the race, and the evidence").add_argument
     add("--budget", type=duration, default=1.5, metavar="TIME", help="of the race (default: 1.5s)")
@@ -57,8 +74,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 class _Request:
     """What is to be explained, and how it is shown."""
 
+    #: The op and the contenders: two of them, or the one of two versions.
     selection: Selection
     modules: tuple[str, ...]
+    limits: Limits
+    #: Of the race.
     policy: Policy
     passes: tuple[EvidencePass, ...]
     new: NewRun
@@ -66,21 +86,30 @@ class _Request:
 
 
 def run(args: argparse.Namespace) -> Exit:
+    """Explain the difference of two contenders, or of two versions of one, and print it."""
+    if args.base or args.base_python:
+        comparison = options.comparison_request(args, method="auto")
+        request = _request(args, contenders=1)
+        return _explain_versions(request, replace(comparison, selection=request.selection))
+    if args.head != HERE or args.build:
+        raise SelectionError("--head and --build are of two versions: say with --base which other")
+    return _explain_contenders(_request(args, contenders=2))
+
+
+def _explain_contenders(request: _Request) -> Exit:
     """Explain the difference of two contenders, and print it."""
     from opbench.harness.pipeline.explain import explain
     from opbench.results.records import Explanation
 
-    request = _request(args)
-    limits = options.limits(args)
     with (
         progress(request.output) as observer,
-        supervised(request.modules, limits) as supervisor,
+        supervised(request.modules, request.limits) as supervisor,
     ):
         assert supervisor is not None
         catalog = load_catalog(request.modules)
-        race = _race(catalog, request)
+        race = _chosen(_planned(catalog, request), request)
         observer.expect([race])
-        with _folder(request, supervisor) as folder:
+        with _folder(request, supervisor.environment()) as folder:
             result = explain(
                 catalog,
                 race,
@@ -91,45 +120,73 @@ def run(args: argparse.Namespace) -> Exit:
                 passes=request.passes,
             )
     if isinstance(result, Explanation):
-        return print_explanation(result, folder, request.output)
+        return _print(result, folder, request.output)
     return _print_refusals(result, request.output)
 
 
-def _request(args: argparse.Namespace) -> _Request:
-    """The request. Raises SelectionError where it isn't an op and two contenders."""
+def _explain_versions(request: _Request, comparison: ComparisonRequest) -> Exit:
+    """Explain the difference of two versions of a contender, and print it."""
+    from opbench.harness.regression.explain import explain_versions
+    from opbench.harness.regression.setup import set_up
+    from opbench.results.records import Explanation
+
+    import_lazily("torch")
+    limits = replace(request.limits, memory=(request.limits.memory or 0) // 2 or None)
+    with progress(request.output) as observer, set_up(comparison, limits) as setup:
+        for warning in setup.warnings:
+            warn("explain", warning)
+        race = _chosen(setup.plan.races, request)
+        observer.expect([race])
+        with _folder(request, setup.head.environment) as folder:
+            result = explain_versions(
+                setup,
+                race,
+                folder,
+                policy=replace(request.policy, warmup_calls=1),
+                passes=request.passes,
+                observer=observer,
+            )
+    if isinstance(result, Explanation):
+        return _print(result, folder, request.output)
+    return _print_uncompared(result, request.output)
+
+
+def _request(args: argparse.Namespace, *, contenders: int) -> _Request:
+    """The request. Raises SelectionError where it isn't an op and so many contenders."""
     from opbench.harness.pipeline.explain import PASSES
     from opbench.harness.timing.stopping import Policy
     from opbench.results.records import Rules
 
     selection = options.selection(args)
-    op, *contenders = selection.names or ("",)
-    contenders = contenders or list(selection.impls)
-    if not op or len(contenders) != 2:
-        raise SelectionError(
-            "name an op and two of its contenders, as in: "
-            "opbench explain patch_pooling einsum scatter_reduce"
-        )
+    op, *names = selection.names or ("",)
+    names = names or list(selection.impls)
+    if not op or len(names) != contenders:
+        raise SelectionError(_USAGE[contenders])
     rules = Rules(tie=args.tie, precision=max(args.tie, 0.01))
-    passes = (*PASSES, "instructions") if args.instructions else PASSES
     return _Request(
-        selection=replace(selection, names=(op,), impls=tuple(contenders)),
+        selection=replace(selection, names=(op,), impls=tuple(names)),
         modules=options.modules(args),
+        limits=options.limits(args),
         policy=Policy(rules=rules, budget_s=args.budget),
-        passes=passes,
+        passes=(*PASSES, "instructions") if args.instructions else PASSES,
         new=options.new_run(args),
         output=options.output(args),
     )
 
 
-def _race(catalog: Catalog, request: _Request) -> Race:
-    """The first case on which both meet. Raises SelectionError where they never do."""
+def _planned(catalog: Catalog, request: _Request) -> Sequence[Race]:
+    """The cases of the op on which its contenders run."""
     from opbench.harness.planning.cases import plan
 
-    races = plan(catalog, request.selection)
+    return plan(catalog, request.selection)
+
+
+def _chosen(races: Sequence[Race], request: _Request) -> Race:
+    """The first case that all contenders meet on. Raises SelectionError where they never do."""
     names = request.selection.impls
     both = [race for race in races if set(names) <= set(race.contenders)]
     if not both:
-        raise SelectionError(f"{names[0]} and {names[1]} never run on the same case")
+        raise SelectionError(f"{' and '.join(names)} never run on the same case, or not in both")
     if len(both) > 1:
         others = ", ".join(dict.fromkeys(race.case.shape for race in both[1:]))
         warn("explain", f"on {both[0].case.label}; other cases can be chosen with -k: {others}")
@@ -137,42 +194,32 @@ def _race(catalog: Catalog, request: _Request) -> Race:
 
 
 @contextmanager
-def _folder(request: _Request, supervisor: Supervisor) -> Iterator[RunFolder]:
+def _folder(request: _Request, environment: Environment) -> Iterator[RunFolder]:
     """The run that it is recorded in; one that is removed at the end where none can be made."""
     try:
-        folder = create(request.new, supervisor)
+        folder = create_in(request.new, environment)
         folder.ensure_writable()
     except RunFolderError as error:
         if request.new.id:
             raise
         warn("explain", f"not recorded: {error}")
         with tempfile.TemporaryDirectory() as place:
-            yield create(replace(request.new, out=Path(place)), supervisor)
+            yield create_in(replace(request.new, out=Path(place)), environment)
         return
     yield folder
 
 
-def print_explanation(explanation: Explanation, folder: RunFolder, output: Output) -> Exit:
+def _print(explanation: Explanation, folder: RunFolder, output: Output) -> Exit:
     """Print an explanation, and return the exit code that says whether there is one."""
+    is_kept = folder.path.exists()
     if output.json:
-        print_json({"run": str(folder.path), "explanation": plain(explanation)})
+        path = str(folder.path) if is_kept else None
+        print_json({"run": path, "explanation": plain(explanation)})
     else:
         draw_explanation(explanation)
-        if folder.path.exists():
+        if is_kept:
             print(f"run: {folder.path}")
     return Exit.INCONCLUSIVE if explanation.difference == "undecided" else Exit.OK
-
-
-def draw_explanation(explanation: Explanation) -> None:
-    """Print an explanation for people."""
-    from opbench.results.report.explanations import cause_lines, headline, notes
-
-    say(headline(explanation), style="bold")
-    for line in cause_lines(explanation):
-        say(line, indent=" " * 17)
-    for note in notes(explanation):
-        say(note, style="dim", indent="  ")
-    say("")
 
 
 def _print_refusals(records: Sequence[Record], output: Output) -> Exit:
@@ -187,3 +234,14 @@ def _print_refusals(records: Sequence[Record], output: Output) -> Exit:
             assert not isinstance(record.outcome, Measured)
             print(f"{record.contender}: {record.outcome.reason}")
     return of_outcomes(record.outcome for record in refused)
+
+
+def _print_uncompared(refused: Uncompared, output: Output) -> Exit:
+    """Print why a contender couldn't be timed in both versions."""
+    from opbench.results.report.findings import reason_of
+
+    if output.json:
+        print_json({"explanation": None, "refused": [plain(refused)]})
+    else:
+        print(f"{refused.contender}: {reason_of(refused)}")
+    return of_outcomes(o for o in (refused.outcome.base, refused.outcome.head) if o)

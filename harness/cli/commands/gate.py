@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--method", choices=("auto", "twins", "pairs"), default="auto")
     add("--accepted", metavar="FILE", help="accepted changes (default: the head's own list)")
     add("--summary", metavar="FILE", help="append the verdicts to this file, as Markdown")
+    add("--explain", action="store_true", help="say why, for the slowest of those that are slower")
     add("-v", "--verbose", action="store_true", help=_VERBOSE)
     arguments.add_limits(parser)
 
@@ -77,6 +78,8 @@ class _Request:
     budget_s: float
     #: The file of accepted changes; None for that of the head.
     accepted: Path | None
+    #: Whether what is slower is explained.
+    explain: bool
 
 
 def run(args: argparse.Namespace) -> Exit:
@@ -97,6 +100,7 @@ def run(args: argparse.Namespace) -> Exit:
         output=options.output(args),
         budget_s=args.budget,
         accepted=Path(args.accepted) if args.accepted else None,
+        explain=args.explain,
     )
     with resumable("gate") as progress:
         folder, report = _session(request, progress)
@@ -154,7 +158,23 @@ def _session(request: _Request, progress: RunInProgress) -> tuple[RunFolder, Rep
                 observer=observer,
                 allow_pairs=request.versions.method != "twins",
             )
+        if request.explain:
+            _explain(setup, folder)
     return folder, report_of(folder)
+
+
+def _explain(setup: Setup, folder: RunFolder) -> None:
+    """Record why the slowest of those that are slower are so."""
+    from opbench.harness.pipeline.explain import PASSES, POLICY
+    from opbench.harness.regression.explain import explain_versions
+    from opbench.results.regression.explain_commands import slowest
+    from opbench.results.regression.report import report_of
+
+    report = report_of(folder)
+    races = {race.case: race for race in setup.plan.races}
+    for finding in () if report.is_void else slowest(report.open_findings):
+        race = races[finding.case].only([finding.contender])
+        explain_versions(setup, race, folder, policy=POLICY, passes=PASSES)
 
 
 def _details(setup: Setup) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from opbench.harness.cli import arguments, board_text, options
 from opbench.harness.cli.drawing import draw
 from opbench.harness.cli.exit_codes import Exit, of_gate, of_outcomes
+from opbench.harness.cli.explanations import draw_explanations
 from opbench.harness.cli.gate_output import gate_columns, print_gate
 from opbench.harness.cli.output import complain, plain, print_json
 from opbench.harness.cli.run_folder import recorded
@@ -72,6 +73,7 @@ def _show_run(folder: RunFolder, selector: Filter, output: Output, columns: Colu
 
     boards = [board for board in boards_of(folder) if selector.has_case(board.case)]
     profiles = [item for item in folder.profiles() if selector.has_case(item.case)]
+    explanations = [one for one in folder.explanations() if selector.has_case(one.case)]
     records = folder.records()
     open_cases = outlooks(boards, records, folder.info.rules)
     if output.json:
@@ -80,6 +82,7 @@ def _show_run(folder: RunFolder, selector: Filter, output: Output, columns: Colu
                 "run": str(folder.path),
                 "boards": [plain(board) for board in boards],
                 "profiles": [plain(item) for item in profiles],
+                "explanations": [plain(item) for item in explanations],
                 "outlook": [plain(outlook) for outlook in open_cases],
             }
         )
@@ -88,16 +91,18 @@ def _show_run(folder: RunFolder, selector: Filter, output: Output, columns: Colu
         for outlook in open_cases:
             print(*sentences(outlook, shlex.quote(str(folder.path))), sep="\n")
         _draw_profiles(folder, selector)
+        draw_explanations(explanations)
         for line in anchors_text(records) if records else ():
             print(line)
         for job in folder.unfinished():
             if selector.has_case(job.case):
                 print(f"unfinished: {job.contender} on {job.case.op} {job.case.label}")
-    if not records and not profiles:
+    if not records and not profiles and not explanations:
         complain(output.verb, f"nothing was recorded in {folder.path}")
     selected = [r for r in without_anchors(records) if selector.has_case(r.case)]
-    # A profile is no race, and all that there is to show of it was shown.
-    return of_outcomes(r.outcome for r in selected) if selected or not profiles else Exit.OK
+    # Profiles and explanations are no races, and all that there is to show of them was shown.
+    shown = profiles or explanations
+    return of_outcomes(r.outcome for r in selected) if selected or not shown else Exit.OK
 
 
 def _show_tracebacks(folder: RunFolder, selector: Filter, contender: str, output: Output) -> Exit:

@@ -125,7 +125,7 @@ class Compare extends View {
       ...(open.length ? [inconclusive(open)] : []),
       ...(answer.uncompared.length ? [uncompared(answer.uncompared)] : []),
       ...(answer.controls.length ? [controls(answer.controls)] : []),
-      ...(answer.commands.length ? [panel("What grew", ...answer.commands.map((line) => el("p", {}, el("code", {}, line))))] : []),
+      ...(answer.commands.length ? [panel("Why", ...answer.commands.map((line) => el("p", {}, el("code", {}, line))))] : []),
     );
   }
 }

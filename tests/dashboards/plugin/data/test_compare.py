@@ -41,7 +41,7 @@ def test_a_gate_is_reported_from_its_own_records(tmp_path, asked):
     assert by_contender(found)["steady"]["why"] == ""
     assert [one["status"] for one in found["uncompared"]] == ["new"]
     assert [one["verdict"] for one in found["controls"]] == ["same"]
-    assert found["commands"][0].startswith("opbench profile --base main")
+    assert found["commands"][0].startswith("opbench explain --base main")
     assert not any(line.startswith("look:") for line in found["headline"])
     assert not found["void"]
 

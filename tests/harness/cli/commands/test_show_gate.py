@@ -52,7 +52,7 @@ def test_for_programs(gate, capsys):
         "unsteady": "inconclusive",
     }
     assert reported["look"] == [
-        "opbench profile --base main patch_pooling --impl copies -k small --threads 1"
+        "opbench explain --base main patch_pooling --impl copies -k small --threads 1"
     ]
 
 

@@ -1,4 +1,4 @@
-"""The command lines that show which operators grew where a gate found something slower."""
+"""The command lines that show why something is slower, where a gate found that."""
 
 from __future__ import annotations
 
@@ -37,29 +37,34 @@ _FIELDS = (
 )
 
 
-def profile_commands(
+def explain_commands(
     findings: Sequence[Finding], settings: Sequence[tuple[str, str]]
 ) -> tuple[str, ...]:
     """A command line per op and contender that is slower, on the case where it is slowest.
 
     settings: the options that the gate was begun with, as of `RunInfo`. Empty where the gate had no
-    base that could be profiled.
+    base that could be run again.
     """
     options = {name: json.loads(text) for name, text in settings if name in _NAMES}
     if not options.get("base") and not options.get("base_python"):
         return ()
+    return tuple(shlex.join(_arguments(finding, options)) for finding in slowest(findings))
+
+
+def slowest(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Of the contenders that are slower, each on the case where it is slowest; a few of them."""
     slower = [finding for finding in findings if finding.verdict == "slower"]
     slower.sort(key=lambda finding: -finding.ratio.value)
-    slowest: dict[tuple[str, str], Finding] = {}
+    found: dict[tuple[str, str], Finding] = {}
     for finding in slower:
-        slowest.setdefault((finding.case.op, finding.contender), finding)
-    return tuple(shlex.join(_arguments(f, options)) for f in list(slowest.values())[:MOST])
+        found.setdefault((finding.case.op, finding.contender), finding)
+    return tuple(found.values())[:MOST]
 
 
 def _arguments(finding: Finding, options: Mapping[str, object]) -> Iterator[str]:
-    """The words of a command line that profiles a finding's contender on its case."""
+    """The words of a command line that explains a finding's contender on its case."""
     case = finding.case
-    yield from ("opbench", "profile")
+    yield from ("opbench", "explain")
     yield from _passed_on(_VERSIONS, options)
     yield from (case.op, "--impl", finding.contender, "-k", _expression(case.shape))
     yield from _case_arguments(case, options)

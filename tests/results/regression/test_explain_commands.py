@@ -24,7 +24,7 @@ def look(tmp_path, on=None, **settings):
 def test_defaults_are_left_out(tmp_path):
     line = look(tmp_path)
 
-    assert line == ("opbench profile --base main patch_pooling --impl copies -k small --threads 1")
+    assert line == ("opbench explain --base main patch_pooling --impl copies -k small --threads 1")
 
 
 def test_the_command_stands_in_headline_and_markdown(tmp_path):
@@ -68,7 +68,7 @@ def test_the_command_selects_the_case_by_all_its_fields(tmp_path):
 def test_two_environments(tmp_path):
     line = look(tmp_path, base=None, base_python="/opt/python")
 
-    assert line.startswith("opbench profile --base-python /opt/python patch_pooling")
+    assert line.startswith("opbench explain --base-python /opt/python patch_pooling")
 
 
 def test_a_recorded_base_cannot_be_profiled(tmp_path):
