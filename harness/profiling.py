@@ -26,19 +26,22 @@ CALLS = 5
 TABLE_S, MOST_CALLS = 0.02, 100
 
 
-def profile(call: Callable[[], object], *, device: str, trace: Path) -> tuple[OperatorRow, ...]:
+def profile(
+    call: Callable[[], object], *, device: str, trace: Path, stacks: bool = False
+) -> tuple[OperatorRow, ...]:
     """Write the trace of a few calls and return the operators of one call, slowest first.
 
     Times are medians over the calls on the CPU: one interruption would dominate a mean of so few.
     On accelerators, where a call may begin before the last is over, they are means.
     trace: the path of the Chrome trace; torch-tb-profiler reads `<run>/<worker>.pt.trace.json`.
+    stacks: whether the trace has the Python functions, too, which slows the calls down.
     """
     call()
     trace.parent.mkdir(parents=True, exist_ok=True)
-    profiler = _profiled(call, device, CALLS)
+    profiler = _profiled(call, device, CALLS, stacks=stacks)
     profiler.export_chrome_trace(str(trace))
     calls = max(CALLS, min(MOST_CALLS, int(TABLE_S / _seconds(call, device))))
-    if calls > CALLS:
+    if calls > CALLS or stacks:
         profiler = _profiled(call, device, calls)
     medians = _median_times(profiler.events()) if torch.device(device).type == "cpu" else {}
     rows = [
@@ -76,9 +79,9 @@ def _peak_of_trace(call: Callable[[], object]) -> int:
     return peak
 
 
-def _profiled(call: Callable[[], object], device: str, calls: int) -> Any:
+def _profiled(call: Callable[[], object], device: str, calls: int, *, stacks: bool = False) -> Any:
     """The profiler (which isn't fully typed) after a number of calls."""
-    profiler = _profiler(device)
+    profiler = _profiler(device, stacks=stacks)
     with profiler:
         for index in range(calls):
             with torch.profiler.record_function(f"call#{index}"):
@@ -95,14 +98,18 @@ def _seconds(call: Callable[[], object], device: str) -> float:
     return time.perf_counter() - start
 
 
-def _profiler(device: str) -> torch.profiler.profile:
+def _profiler(device: str, *, stacks: bool) -> torch.profiler.profile:
     """A profiler of the CPU and of the device, if that is another."""
     activities = [ProfilerActivity.CPU]
     kind = torch.device(device).type.upper()
     if kind != "CPU" and hasattr(ProfilerActivity, kind):
         activities.append(getattr(ProfilerActivity, kind))
     return torch.profiler.profile(
-        activities=activities, record_shapes=True, profile_memory=True, acc_events=True
+        activities=activities,
+        record_shapes=True,
+        profile_memory=True,
+        acc_events=True,
+        with_stack=stacks,
     )
 
 

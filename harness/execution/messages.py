@@ -77,6 +77,8 @@ class Job:
     injected: Mapping[str, float] = field(default_factory=dict)
     #: The side whose blocks are timed, or whose profiles are taken.
     side: OptionalSide = ""
+    #: Whether the traces of profiles have the Python functions, too.
+    stacks: bool = False
     #: The passes that gather evidence, in order.
     passes: tuple[EvidencePass, ...] = ()
 

@@ -29,11 +29,18 @@ from opbench.results.records import Case, OptionalSide, Outcome, Profile
 
 
 def profile_case(
-    catalog: Catalog, race: Race, *, folder: Path, observer: Observer, side: OptionalSide = ""
+    catalog: Catalog,
+    race: Race,
+    *,
+    folder: Path,
+    observer: Observer,
+    side: OptionalSide = "",
+    stacks: bool = False,
 ) -> None:
     """Profile the contenders of one case, a trace each below `folder`/traces.
 
-    side: which of two versions they are, "" where there is but one.
+    side: which of two versions they are, "" where there is but one. stacks: whether traces have the
+    Python functions, too.
     """
     with settings(race.case):
         reference = try_reference(catalog, race, observer)
@@ -41,28 +48,43 @@ def profile_case(
             return
         for name in race.contenders:
             observer.begin(name, "profile")
-            outcome = _profiled(reference, catalog.impl(race.case.op, name), folder, side)
+            contender = catalog.impl(race.case.op, name)
+            outcome = _profiled(reference, contender, folder, side, stacks)
             observer.done(name, outcome)
             ensure_untainted(outcome)
 
 
 def _profiled(
-    reference: Reference, contender: Impl, folder: Path, side: OptionalSide
+    reference: Reference, contender: Impl, folder: Path, side: OptionalSide, stacks: bool
 ) -> Profile | Outcome:
     """The profile of a contender, or the outcome that stands in its place."""
     ready = make_ready(reference, contender)
     if not isinstance(ready, Ready):
         return ready
-    traced = partial(_trace, reference.case, contender.name, ready.call, folder=folder, side=side)
+    traced = partial(
+        _trace,
+        reference.case,
+        contender.name,
+        ready.call,
+        folder=folder,
+        side=side,
+        stacks=stacks,
+    )
     return catch("profile", traced)
 
 
 def _trace(
-    case: Case, name: str, call: Callable[[], object], *, folder: Path, side: OptionalSide
+    case: Case,
+    name: str,
+    call: Callable[[], object],
+    *,
+    folder: Path,
+    side: OptionalSide,
+    stacks: bool,
 ) -> Profile:
     """Profile a call, and then take its peak memory, which a profiler would add to."""
     trace = folder / "traces" / _folder_name(case, side) / f"{_plain(name)}.pt.trace.json"
-    operators = profiling.profile(call, device=case.device, trace=trace)
+    operators = profiling.profile(call, device=case.device, trace=trace, stacks=stacks)
     peak = profiling.peak_bytes(call, device=case.device)
     return Profile(
         contender=name,

@@ -134,10 +134,20 @@ class Supervisor:
         self._do(job, observer)
 
     def profile(
-        self, race: Race, folder: Path, observer: Observer, *, side: OptionalSide = ""
+        self,
+        race: Race,
+        folder: Path,
+        observer: Observer,
+        *,
+        side: OptionalSide = "",
+        stacks: bool = False,
     ) -> None:
-        """Profile the contenders of a case, as a side or ""; a trace each below `folder`/traces."""
-        self._do(Job(task="profile", race=race, folder=folder, side=side), observer)
+        """Profile the contenders of a case, as a side or ""; a trace each below `folder`/traces.
+
+        stacks: whether traces have the Python functions, too.
+        """
+        job = Job(task="profile", race=race, folder=folder, side=side, stacks=stacks)
+        self._do(job, observer)
 
     def explain(self, race: Race, passes: tuple[EvidencePass, ...], observer: Observer) -> None:
         """Gather evidence of the one contender of a race; a pass that ends the worker is left out.

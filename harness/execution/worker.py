@@ -168,7 +168,12 @@ class _Work:
                 return JobEnd(program=reproduce.reproduce(self._catalog, job.race, observer))
             elif job.task == "profile":
                 profile_case.profile_case(
-                    self._catalog, job.race, folder=job.folder, observer=observer, side=job.side
+                    self._catalog,
+                    job.race,
+                    folder=job.folder,
+                    observer=observer,
+                    side=job.side,
+                    stacks=job.stacks,
                 )
             elif job.task == "explain":
                 explain_case.explain_case(

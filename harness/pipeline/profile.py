@@ -25,13 +25,15 @@ def profile(
     *,
     supervisor: Supervisor | None = None,
     observer: Observer | None = None,
+    stacks: bool = False,
 ) -> tuple[Profile | Record, ...]:
     """Profile every contender on every case; each trace lies below the run's `traces` folder.
 
         profile(catalog, plan(catalog, Selection(names=("patch_pooling",))), folder)
 
     Returns a Profile for each contender that ran, and a Record for each that didn't.
-    supervisor: as in `run`. Raises DeclarationError, at the end, if ops are at fault.
+    supervisor: as in `run`. stacks: whether traces have the Python functions, too. Raises
+    DeclarationError, at the end, if ops are at fault.
     """
     recorder = ProfileRecorder(catalog=catalog, folder=folder, observer=observer or NullObserver())
     faults = OpFaults()
@@ -39,16 +41,16 @@ def profile(
         recorder.begin_case(race)
         with faults.collect(race.case):
             if supervisor is not None:
-                supervisor.profile(race, folder.path, recorder)
+                supervisor.profile(race, folder.path, recorder, stacks=stacks)
             else:
-                _profile_here(catalog, race, folder, recorder)
+                _profile_here(catalog, race, folder, recorder, stacks)
         recorder.end_case(race)
     ensure_none(faults, folder)
     return tuple(recorder.written)
 
 
 def _profile_here(
-    catalog: Catalog, race: Race, folder: RunFolder, recorder: ProfileRecorder
+    catalog: Catalog, race: Race, folder: RunFolder, recorder: ProfileRecorder, stacks: bool
 ) -> None:
     """Profile the contenders in this process, going on after one taints it."""
     from opbench.harness.execution.profile_case import profile_case
@@ -57,4 +59,4 @@ def _profile_here(
     observer = InProcessObserver(recorder)
     while waiting := observer.waiting(race):
         with contextlib.suppress(TaintedError):
-            profile_case(catalog, waiting, folder=folder.path, observer=observer)
+            profile_case(catalog, waiting, folder=folder.path, observer=observer, stacks=stacks)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from opbench.dashboards.plugin.answers import Query, finite
+from opbench.dashboards.plugin.explanation_list import explanations_of
 from opbench.dashboards.plugin.flame_graph import FlameGraph, flame_graph
 from opbench.dashboards.plugin.log_folder import LogFolder
 from opbench.dashboards.plugin.memory_timeline import MemoryTimeline, memory_timeline
@@ -23,9 +24,10 @@ def answer(log: LogFolder, query: Query) -> dict[str, Any]:
     """The profile that `profile` names; with `other`, that too, and how it differs from it."""
     first = profile_named(log, query, "profile")
     if not query.get("other", [""])[-1]:
-        return {"profiles": [_whole(first)], "changes": None}
+        return {"profiles": [_whole(log, first)], "changes": None}
     second = profile_named(log, query, "other")
-    return {"profiles": [_whole(first), _whole(second)], "changes": changes(first, second)}
+    both = [_whole(log, first), _whole(log, second)]
+    return {"profiles": both, "changes": changes(first, second)}
 
 
 def changes(first: KnownProfile, second: KnownProfile) -> list[dict[str, Any]]:
@@ -33,8 +35,8 @@ def changes(first: KnownProfile, second: KnownProfile) -> list[dict[str, Any]]:
     return [_change(one) for one in difference(first.profile, second.profile).operators]
 
 
-def _whole(known: KnownProfile) -> dict[str, Any]:
-    """A profile with all that its trace shows."""
+def _whole(log: LogFolder, known: KnownProfile) -> dict[str, Any]:
+    """A profile with all that its trace shows, and why it is slower or faster than others."""
     profile = known.profile
     return {
         "id": known.id,
@@ -46,6 +48,7 @@ def _whole(known: KnownProfile) -> dict[str, Any]:
         "sizes": profile.case.sizes,
         "peak_bytes": profile.peak_bytes,
         "operators": [_operator(row) for row in profile.operators],
+        "why": [one.fields() for one in explanations_of(log, known)],
         **_of_trace(known),
     }
 

@@ -11,6 +11,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opbench.harness.cli import arguments, options
@@ -50,6 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--top", type=count(1, 1_000_000), default=8, help="operators shown (default: 8)"
     )
+    stacks = "put Python's functions into the traces, too, which slows the calls down"
+    parser.add_argument("--stacks", action="store_true", help=stacks)
+    text = "write a flame graph, of two profiles with their difference: .html or .speedscope.json"
+    parser.add_argument("--flame", metavar="FILE", help=text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,25 +68,40 @@ class _Place:
     output: Output
     #: How many operators are shown.
     top: int
+    #: The file for a flame graph; None for none.
+    flame: Path | None
 
 
 def run(args: argparse.Namespace) -> Exit:
     """Profile the selected contenders, or two versions of them, and print the operators."""
     new, output = options.new_run(args), options.output(args)
-    place = _Place(run=args.run, new=new, output=output, top=args.top)
+    flame = Path(args.flame) if args.flame else None
+    place = _Place(run=args.run, new=new, output=output, top=args.top, flame=flame)
+    if flame:
+        from opbench.dashboards.flame_file import ensure_flame_name
+
+        ensure_flame_name(flame)
     if args.base or args.base_python:
         if args.in_process:
             raise SelectionError("two versions need a process each: leave --in-process out")
+        if args.stacks:
+            raise SelectionError("--stacks is of contenders alone: leave it out with a base")
         request = options.comparison_request(args, method="pairs")
         return _profile_versions(request, options.limits(args, workers=2), place)
     if args.head != HERE or args.build:
         raise SelectionError("--head and --build are of two versions: say with --base which other")
     limits = options.isolation(args)
-    return _profile_contenders(options.selection(args), options.modules(args), limits, place)
+    modules, selection = options.modules(args), options.selection(args)
+    return _profile_contenders(selection, modules, limits, place, stacks=args.stacks)
 
 
 def _profile_contenders(
-    selection: Selection, modules: tuple[str, ...], limits: Limits | None, place: _Place
+    selection: Selection,
+    modules: tuple[str, ...],
+    limits: Limits | None,
+    place: _Place,
+    *,
+    stacks: bool,
 ) -> Exit:
     """Profile the installed contenders, and print them."""
     from opbench.harness.pipeline.profile import profile
@@ -96,10 +116,18 @@ def _profile_contenders(
             folder = _open(place.run) if place.run else create(place.new, supervisor)
             begun.folder = folder.path
             observer.expect(races)
-            lines = profile(catalog, races, folder, supervisor=supervisor, observer=observer)
+            lines = profile(
+                catalog,
+                races,
+                folder,
+                supervisor=supervisor,
+                observer=observer,
+                stacks=stacks,
+            )
         profiles = [item for item in lines if isinstance(item, Profile)]
         refused = [item for item in lines if isinstance(item, Record)]
         _print_contenders(folder, profiles, refused, place)
+        _write_flame(folder, profiles, place)
     code = of_outcomes(record.outcome for record in refused)
     return worst(code_of(record.outcome) for record in refused) if profiles else code
 
@@ -143,8 +171,27 @@ def _profile_versions(request: ComparisonRequest, limits: Limits, place: _Place)
         profiles = [item for item in lines if isinstance(item, Profile)]
         refused = [item for item in (*setup.common.alone, *lines) if isinstance(item, Uncompared)]
         _print_versions(folder, profiles, refused, place)
+        _write_flame(folder, profiles, place)
     outcomes = [o for item in refused for o in (item.outcome.base, item.outcome.head) if o]
     return worst(map(code_of, outcomes)) if differences(profiles) else of_outcomes(outcomes)
+
+
+def _write_flame(folder: RunFolder, profiles: Sequence[Profile], place: _Place) -> None:
+    """Write the flame graphs of some profiles into one file, where that was asked for."""
+    from opbench.dashboards.flame_file import read_graph, write_flame
+
+    if place.flame is None or not profiles:
+        return
+    graphs = [
+        read_graph(
+            " · ".join(filter(None, (one.case.op, one.contender, one.case.label, one.side))),
+            folder.path / one.trace,
+        )
+        for one in profiles
+    ]
+    write_flame(graphs, place.flame)
+    if not place.output.json:
+        print(f"wrote {place.flame}")
 
 
 def _folder(place: _Place, setup: Setup, begun: RunInProgress) -> RunFolder:

@@ -23,7 +23,7 @@ class Profile extends View {
     this.tools = el("div", { class: "tools" });
     this.heads = el("div", { class: "pair" });
     // Each part of the view draws what it shows of the answer; one on why has its place among them.
-    this.parts = [new Operators(), new FlameGraphs(), new Memory()];
+    this.parts = [new Why(), new Operators(), new FlameGraphs(), new Memory()];
     place.append(
       this.tools, this.heads,
       el("p", { class: "note" }, "Times are the profiler's, per call: it slows down every operator, small ones most. What a call takes says the leaderboard."),
@@ -92,6 +92,34 @@ function waysTo(one, perfetto) {
 }
 
 const fact = (term, text) => el("div", {}, el("dt", {}, term), el("dd", {}, el("bdi", {}, text)));
+
+/** Why the one is slower than the other, where `opbench explain` was asked; of one profile, all that it was compared with. */
+class Why {
+  constructor() {
+    this.place = panel("Why");
+    this.list = el("div", {});
+    this.place.append(this.list);
+  }
+
+  draw(answer) {
+    const [first, second] = answer.profiles;
+    const found = (first.why ?? []).filter(({ other }) => !second || (other.contender === second.contender && other.side === second.side));
+    this.place.hidden = !found.length;
+    this.list.replaceChildren(...found.slice(0, second ? 1 : found.length).map(whyOf));
+  }
+}
+
+/** An explanation as a list: each cause with its share of the difference. */
+function whyOf(one) {
+  const causes = one.causes.map((cause) => el("li", {},
+    `${format.percent(cause.share)} (${format.time(cause.seconds)}) ${cause.title}`,
+    el("span", { class: "note" }, " ", el("bdi", {}, cause.evidence))));
+  const rest = one.unexplained === null ? [] : [el("li", {}, `${format.percent(one.unexplained)} unexplained`)];
+  return el("section", { "aria-label": "Explanation" },
+    el("p", {}, el("bdi", {}, one.headline)),
+    el("ol", { class: "why" }, ...causes, ...rest),
+    ...one.notes.map((note) => el("p", { class: "note" }, el("bdi", {}, note))));
+}
 
 class Operators {
   constructor() {
