@@ -8,19 +8,10 @@ import math
 import torch
 from torch import Tensor
 
-from benchmarks.planted.pairs import planted
+from benchmarks.planted.pairs import matrix, one, planted
 from opbench import impl
 
-
-def _one(N: int, rng: torch.Generator) -> dict[str, Tensor]:
-    return {"x": torch.randn(N, generator=rng)}
-
-
-def _matrix(N: int, M: int, rng: torch.Generator) -> dict[str, Tensor]:
-    return {"x": torch.randn(N, M, generator=rng)}
-
-
-copy = planted("copy_1", lambda x: x * 2 + 1, _one, {"N": 1_000_000})
+copy = planted("copy_1", lambda x: x * 2 + 1, one, {"N": 1_000_000})
 
 
 @impl("copy_1", name="slow")
@@ -33,7 +24,7 @@ def copy_fast(x: Tensor) -> Tensor:
     return (x * 2).add_(1)
 
 
-conversion = planted("conversion_1", lambda x: x.relu(), _one, {"N": 1_000_000})
+conversion = planted("conversion_1", lambda x: x.relu(), one, {"N": 1_000_000})
 
 
 @impl("conversion_1", name="slow")
@@ -68,7 +59,7 @@ def dtype_fast(x: Tensor, y: Tensor) -> Tensor:
 
 
 fusion = planted(
-    "fusion_1", lambda x: 0.5 * x * (1 + torch.erf(x / math.sqrt(2))), _one, {"N": 500_000}
+    "fusion_1", lambda x: 0.5 * x * (1 + torch.erf(x / math.sqrt(2))), one, {"N": 500_000}
 )
 
 
@@ -82,7 +73,7 @@ def fusion_fast(x: Tensor) -> Tensor:
     return torch.nn.functional.gelu(x)
 
 
-page_faults = planted("page_faults_1", lambda x: (x + 1).sum(-1), _matrix, {"N": 1024, "M": 4096})
+page_faults = planted("page_faults_1", lambda x: (x + 1).sum(-1), matrix, {"N": 1024, "M": 4096})
 
 
 @functools.cache
@@ -102,7 +93,7 @@ def page_faults_fast(x: Tensor) -> Tensor:
     return torch.add(x, 1, out=_scratch(*x.shape)).sum(-1)
 
 
-threads = planted("threads_1", lambda x: x.exp(), _one, {"N": 1_000_000})
+threads = planted("threads_1", lambda x: x.exp(), one, {"N": 1_000_000})
 
 
 @impl("threads_1", name="slow")
@@ -120,7 +111,7 @@ def threads_fast(x: Tensor) -> Tensor:
     return torch.exp(x)
 
 
-python = planted("python_1", lambda x: x.sum(-1), _matrix, {"N": 200, "M": 64})
+python = planted("python_1", lambda x: x.sum(-1), matrix, {"N": 200, "M": 64})
 
 
 @impl("python_1", name="slow")
@@ -155,7 +146,7 @@ def layout_fast(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
     return x + y
 
 
-denormals = planted("denormals_1", lambda x: x.abs() + 1, _one, {"N": 200_000}, tolerance=1e-2)
+denormals = planted("denormals_1", lambda x: x.abs() + 1, one, {"N": 200_000}, tolerance=1e-2)
 
 
 def _scaled(x: Tensor, scale: float) -> Tensor:

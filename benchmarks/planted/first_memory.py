@@ -6,19 +6,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.planted.machine_code import POLYNOMIAL, compiled
-from benchmarks.planted.pairs import planted
+from benchmarks.planted.pairs import matrix, one, planted
 from opbench import impl
 
-
-def _one(N: int, rng: torch.Generator) -> dict[str, Tensor]:
-    return {"x": torch.randn(N, generator=rng)}
-
-
-def _matrix(N: int, M: int, rng: torch.Generator) -> dict[str, Tensor]:
-    return {"x": torch.randn(N, M, generator=rng)}
-
-
-allocation = planted("allocation_1", lambda x: x * 2, _one, {"N": 1_000_000})
+allocation = planted("allocation_1", lambda x: x * 2, one, {"N": 1_000_000})
 
 
 @impl("allocation_1", name="slow")
@@ -34,7 +25,7 @@ def allocation_fast(x: Tensor) -> Tensor:
 recomputation = planted(
     "recomputation_1",
     lambda x: x.exp() / x.exp().sum(-1, keepdim=True),
-    _matrix,
+    matrix,
     {"N": 512, "M": 1024},
 )
 
@@ -50,7 +41,7 @@ def recomputation_fast(x: Tensor) -> Tensor:
     return powers / powers.sum(-1, keepdim=True)
 
 
-synchronisation = planted("synchronisation_1", lambda x: x.sum(), _one, {"N": 400})
+synchronisation = planted("synchronisation_1", lambda x: x.sum(), one, {"N": 400})
 
 
 @impl("synchronisation_1", name="slow")
@@ -134,7 +125,7 @@ def index_dtype_fast(x: Tensor, ids: Tensor, small: Tensor) -> Tensor:
 vectorisation = planted(
     "vectorisation_1",
     lambda x: ((((x * 0.1 + 0.2) * x + 0.3) * x + 0.4) * x + 0.5) * x + 0.6,
-    _one,
+    one,
     {"N": 200_000},
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from opbench import Cost, Op
@@ -34,3 +35,13 @@ def planted(
         magnitude=None,
         tolerance={"float32": tolerance},
     )
+
+
+def one(N: int, rng: torch.Generator) -> dict[str, Tensor]:
+    """A vector."""
+    return {"x": torch.randn(N, generator=rng)}
+
+
+def matrix(N: int, M: int, rng: torch.Generator) -> dict[str, Tensor]:
+    """A matrix."""
+    return {"x": torch.randn(N, M, generator=rng)}

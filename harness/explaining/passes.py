@@ -50,10 +50,12 @@ def observe(part: EvidencePass, subject: Subject) -> Observed:
 
 
 def _resources(subject: Subject) -> Observed:
+    """Processor time, page faults, and the call with one thing changed."""
     return _figures("resources", resources.gather(subject.call, subject.case))
 
 
 def _tensors(subject: Subject) -> Observed:
+    """The tensors that its operators read and write."""
     if subject.is_compiled:
         # Watching its operators would have it compiled anew.
         raise UnsupportedError("not available: it is compiled")
@@ -61,29 +63,35 @@ def _tensors(subject: Subject) -> Observed:
 
 
 def _operators(subject: Subject) -> Observed:
+    """The operators of a call, with their times."""
     found, figures = operators.gather(subject.call)
     return Observed(part="operators", operators=found, figures=figures)
 
 
 def _page_faults(subject: Subject) -> Observed:
+    """The pages that each operator touches first."""
     return Observed(part="page faults", operators=page_faults.gather(subject.call))
 
 
 def _compiled_code(subject: Subject) -> Observed:
+    """Graphs, breaks and kernels of what was compiled since it was prepared."""
     return _figures("compiled code", compiled_code.gather())
 
 
 def _machine_code(subject: Subject) -> Observed:
+    """Vectors in the libraries that it brought along."""
     return _figures("machine code", machine_code.gather(subject.libraries))
 
 
 def _counters(subject: Subject) -> Observed:
+    """What the processor counts of the calling thread, where it has counters."""
     call_s = alternating.seconds(subject.call, 1)
     calls = max(1, int(_COUNTED_S / max(call_s, 1e-9)))
     return _figures("counters", perf_events.counters(subject.call, calls))
 
 
 def _instructions(subject: Subject) -> Observed:
+    """Instructions by callgrind, in a process of its own."""
     if subject.modules is None:
         raise UnsupportedError("not available: of two contenders alone, not of two versions")
     found = instructions.gather(subject.modules, subject.case, subject.contender)

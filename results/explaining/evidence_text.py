@@ -58,6 +58,7 @@ def _dtype(names: Sequence[str], both: Contenders) -> str:
 
 
 def _layout(names: Sequence[str], both: Contenders) -> str:
+    """The inputs of some operators that aren't contiguous, and their bytes."""
     strided = _figures("strided_bytes", both)
     text = f"{_listed(names)}: the same operators on inputs that aren't contiguous"
     if strided is None:
@@ -66,6 +67,7 @@ def _layout(names: Sequence[str], both: Contenders) -> str:
 
 
 def _temporary(names: Sequence[str], both: Contenders) -> str:
+    """The largest tensor, and the memory held at once."""
     largest, peak = _figures("largest_elements", both), _figures("peak_bytes", both)
     text = f"{_listed(names)}: "
     if largest is not None:
@@ -76,12 +78,14 @@ def _temporary(names: Sequence[str], both: Contenders) -> str:
 
 
 def _faults(names: Sequence[str], both: Contenders) -> str:
+    """Page faults, and what memory that stays with the process saves."""
     faults, kept = _figures("faults", both), figures_of(both.slower).get("retained_ratio")
     text = f"{faults[0]:.0f} page faults against {faults[1]:.0f}" if faults else "page faults"
     return text + (f"; {kept:.0%} of the time if memory stays with the process" if kept else "")
 
 
 def _threads(names: Sequence[str], both: Contenders) -> str:
+    """What either contender gains by its threads, and how many are busy."""
     busy, gains = _figures("busy", both), _figures("threads_1_ratio", both)
     text = ""
     if gains:
@@ -90,6 +94,7 @@ def _threads(names: Sequence[str], both: Contenders) -> str:
 
 
 def _denormals(names: Sequence[str], both: Contenders) -> str:
+    """What taking denormal numbers for zero saves, and how many there are."""
     flushed = figures_of(both.slower).get("flushed_ratio", 1.0)
     share = _figures("denormal_share", both)
     text = f"{flushed:.0%} of the time if denormal numbers are taken for zero"
@@ -97,6 +102,7 @@ def _denormals(names: Sequence[str], both: Contenders) -> str:
 
 
 def _python(names: Sequence[str], both: Contenders) -> str:
+    """How many operators are called, and the time outside of them."""
     counts = [sum(part.use.calls for part in call.parts) for call in (both.slow, both.fast)]
     outside = [call.outside_s * 1e6 for call in (both.slow, both.fast)]
     return (
@@ -106,6 +112,7 @@ def _python(names: Sequence[str], both: Contenders) -> str:
 
 
 def _breaks(names: Sequence[str], both: Contenders) -> str:
+    """Where the compiler gave up, and into how many graphs that broke it."""
     slow, fast = (figures_of(one) for one in (both.slower, both.faster))
     breaks = [one.get("graph_breaks", 0.0) for one in (slow, fast)]
     graphs = [one.get("graphs", 0.0) for one in (slow, fast)]
@@ -116,6 +123,7 @@ def _breaks(names: Sequence[str], both: Contenders) -> str:
 
 
 def _fusion(names: Sequence[str], both: Contenders) -> str:
+    """Operators, bytes and kernels that one pass over the data would do without."""
     kernels = [
         figures_of(one).get("compiled_kernels")
         or sum(p.use.calls for p in call.parts if family_of(p) == "compute")
@@ -126,6 +134,7 @@ def _fusion(names: Sequence[str], both: Contenders) -> str:
 
 
 def _vectors(names: Sequence[str], both: Contenders) -> str:
+    """How much of the arithmetic in either's machine code is on vectors."""
     shares = _figures("packed_share", both) or (0.0, 0.0)
     return (
         f"{shares[0]:.0%} of the arithmetic in its machine code is on vectors, of the other's "

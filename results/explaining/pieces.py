@@ -19,6 +19,10 @@ from opbench.results.records import CauseKind, Evidence
 
 #: An operator is in a loop from so many calls on, and so many times those of the counterpart.
 _LOOP_CALLS, _LOOP_TIMES = 8.0, 3.0
+#: An operator that takes less is what it costs to call one, whatever it computes.
+_SMALL_S = 4e-6
+#: What isn't fused moves so many times the bytes at least.
+_MORE_TRAFFIC = 1.15
 #: A tensor is wider than others from so many times their elements on.
 _WIDER = 2.0
 
@@ -64,12 +68,19 @@ def pieces(both: Contenders) -> Iterator[Piece]:
     found = [
         *(piece for pair in pairs for piece in _of_pair(pair, both, retyped)),
         *(piece for gap in gaps for piece in _of_gap(gap, both, retyped)),
-        Piece("python", both.slow.outside_s - both.fast.outside_s, ("",)),
+        Piece(_outside(both), both.slow.outside_s - both.fast.outside_s, ("",)),
     ]
     for piece in found:
         if piece.kind == "python" and waits:
             piece = Piece("synchronisation", piece.seconds, piece.names)
         yield _of_compiler(piece, both)
+
+
+def _outside(both: Contenders) -> CauseKind:
+    """What time outside of all operators is charged to: Python, or machine code called from it."""
+    if "packed_share" not in figures_of(both.slower):
+        return "python"
+    return "vectorisation" if loses_vectors(both.slower, both.faster) else "operator"
 
 
 def _of_compiler(piece: Piece, both: Contenders) -> Piece:
@@ -129,7 +140,8 @@ def _of_gap(gap: Gap, both: Contenders, retyped: bool) -> Iterator[Piece]:
     computed = [part for part in computed if part not in looped]
     kind = _of_computing(gap, computed, both)
     for part in computed:
-        yield Piece(kind, part.seconds, (part.use.name,))
+        is_small = kind == "operator" and part.seconds < _SMALL_S * part.use.calls
+        yield Piece("python" if is_small else kind, part.seconds, (part.use.name,))
     yield from _against(gap, computed, kind, retyped)
 
 
@@ -139,7 +151,7 @@ def _against(gap: Gap, computed: list[Part], kind: CauseKind, retyped: bool) -> 
     for part in gap.fast:
         own = _direct(family_of(part), retyped)
         instead: CauseKind = kind if computed else "scatter" if scattered else own or "operator"
-        yield Piece(instead, -part.seconds, ())
+        yield Piece(instead, -part.seconds, (part.use.name,))
 
 
 def _of_computing(gap: Gap, computed: list[Part], both: Contenders) -> CauseKind:
@@ -157,7 +169,14 @@ def _of_computing(gap: Gap, computed: list[Part], both: Contenders) -> CauseKind
     if own and loses_vectors(both.slower, both.faster):
         return "vectorisation"
     count = sum(part.use.calls for part in computed if _is_heavy(part))
-    return "fusion" if count > _kernels(gap, both) else "operator"
+    is_fused = count > _kernels(gap, both) and _moves_more(both)
+    return "fusion" if is_fused else "operator"
+
+
+def _moves_more(both: Contenders) -> bool:
+    """Whether the slower contender's operators move clearly more bytes, as far as is known."""
+    slow, fast = (figures_of(one).get("traffic_bytes") for one in (both.slower, both.faster))
+    return slow is None or fast is None or slow > _MORE_TRAFFIC * fast
 
 
 def _kernels(gap: Gap, both: Contenders) -> float:
@@ -233,5 +252,5 @@ def named(pieces_of_kind: Iterable[Piece]) -> tuple[str, ...]:
     seconds: dict[str, float] = {}
     for piece in pieces_of_kind:
         for name in piece.names:
-            seconds[name] = seconds.get(name, 0.0) + piece.seconds
+            seconds[name] = seconds.get(name, 0.0) + abs(piece.seconds)
     return tuple(name for name in sorted(seconds, key=lambda n: -seconds[n]) if name)

@@ -43,7 +43,7 @@ def _cause(
 ) -> ExplainedCause:
     """The cause that pieces of a kind make together."""
     seconds = sum(piece.seconds for piece in some)
-    names = named(piece for piece in some if piece.seconds > 0)
+    names = named(piece for piece in some if piece.seconds * seconds > 0)
     return ExplainedCause(
         kind=kind,
         seconds=seconds,
