@@ -146,14 +146,13 @@ def layout_fast(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
     return x + y
 
 
-denormals = planted("denormals_1", lambda x: x.abs() + 1, one, {"N": 200_000}, tolerance=1e-2)
+denormals = planted(
+    "denormals_1", lambda x: (x.abs() + 1).sqrt(), one, {"N": 200_000}, tolerance=1e-2
+)
 
 
 def _scaled(x: Tensor, scale: float) -> Tensor:
-    y = (x.abs() + 1) * scale
-    for _ in range(6):
-        y = y * 1.0000001
-    return y / scale
+    return ((x.abs() + 1) * scale).sqrt() / scale**0.5
 
 
 @impl("denormals_1", name="slow")

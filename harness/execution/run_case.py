@@ -58,7 +58,7 @@ def run_case(catalog: Catalog, race: Race, *, policy: Policy, observer: Observer
         observer.begin("", "race")
         for name, timing in _race(reference, ready, policy, observer).items():
             observer.begin(name, "race")
-            outcome = _measured(timing, ready[name], case, cost)
+            outcome = _measured(timing, ready[name], case, cost, takes_peak=policy.takes_peak)
             observer.done(name, outcome)
             ensure_untainted(outcome)
 
@@ -85,12 +85,21 @@ def _race(
 
 
 def _measured(
-    timing: interleaving.Timing | interleaving.Excluded, ready: Ready, case: Case, cost: Cost
+    timing: interleaving.Timing | interleaving.Excluded,
+    ready: Ready,
+    case: Case,
+    cost: Cost,
+    *,
+    takes_peak: bool,
 ) -> Outcome:
     """The outcome of a timed contender, with its peak memory and the work of a call."""
     if not isinstance(timing, interleaving.Timing):
         return timing
-    peak = catch("memory", partial(profiling.peak_bytes, ready.call, device=case.device))
+    peak = (
+        catch("memory", partial(profiling.peak_bytes, ready.call, device=case.device))
+        if takes_peak
+        else None
+    )
     return Measured(
         samples_s=timing.samples_s,
         rounds=timing.rounds,

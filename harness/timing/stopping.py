@@ -49,6 +49,8 @@ class Policy:
     #: The most warm-up calls of a block. After a single one, threads that slept and memory that was
     #: given back still show; two versions of one contender do the same things and need no more.
     warmup_calls: int = 3
+    #: Whether the peak memory of a call is taken after the race, for which a profiler watches it.
+    takes_peak: bool = True
 
 
 def decided(samples: Mapping[str, Samples], policy: Policy) -> Mapping[str, RaceVerdict]:

@@ -153,8 +153,7 @@ def _explain_versions(request: _Request, comparison: ComparisonRequest) -> Exit:
 
 def _request(args: argparse.Namespace, *, contenders: int) -> _Request:
     """The request. Raises SelectionError where it isn't an op and so many contenders."""
-    from opbench.harness.pipeline.explain import PASSES
-    from opbench.harness.timing.stopping import Policy
+    from opbench.harness.pipeline.explain import PASSES, POLICY
     from opbench.results.records import Rules
 
     selection = options.selection(args)
@@ -167,7 +166,7 @@ def _request(args: argparse.Namespace, *, contenders: int) -> _Request:
         selection=replace(selection, names=(op,), impls=tuple(names)),
         modules=options.modules(args),
         limits=options.limits(args),
-        policy=Policy(rules=rules, budget_s=args.budget),
+        policy=replace(POLICY, rules=rules, budget_s=args.budget),
         passes=(*PASSES, "instructions") if args.instructions else PASSES,
         new=options.new_run(args),
         output=options.output(args),
