@@ -82,12 +82,14 @@ def main() -> None:
     parser.add_argument("--ways", default="first,second,same,real", help="by commas")
     parser.add_argument("--pairs", default="", help="only these, by commas")
     parser.add_argument("--threads", type=int, default=0, help="default: every core")
+    parser.add_argument("--keep", type=Path, help="a folder for the runs, with all evidence")
     parser.add_argument("--json", type=Path, help="where what was said is written")
     args = parser.parse_args()
     print(f"on {processor()}")
     outcomes: list[Outcome] = []
     for way in args.ways.split(","):
-        for outcome in explained(way, args.pairs.split(",") if args.pairs else [], args.threads):
+        only = args.pairs.split(",") if args.pairs else []
+        for outcome in explained(way, only, args.threads, args.keep):
             outcomes.append(outcome)
             print(line_of(outcome), flush=True)
     for way in args.ways.split(","):
@@ -96,8 +98,8 @@ def main() -> None:
         args.json.write_text(json.dumps([asdict(one) for one in outcomes], indent=1), "utf-8")
 
 
-def explained(way: str, only: Sequence[str], threads: int) -> Iterator[Outcome]:
-    """What is said of each pair of a way."""
+def explained(way: str, only: Sequence[str], threads: int, keep: Path | None) -> Iterator[Outcome]:
+    """What is said of each pair of a way; keep: where the runs stay."""
     modules = tuple(f"benchmarks.planted.{name}" for name in MODULES[way])
     catalog = load(*modules, entry_points=way == "real")
     pairs = [
@@ -110,8 +112,10 @@ def explained(way: str, only: Sequence[str], threads: int) -> Iterator[Outcome]:
         tempfile.TemporaryDirectory() as place,
     ):
         environment = supervisor.environment()
-        info = RunInfo(id="causes", created="", command=(), environment=environment)
-        folder = create(Path(place), info)
+        info = RunInfo(
+            id=f"causes-{way}-{time.time_ns()}", created="", command=(), environment=environment
+        )
+        folder = create(keep or Path(place), info)
         for pair in pairs:
             yield outcome_of(way, pair, catalog, supervisor, folder, threads)
 

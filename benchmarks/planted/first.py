@@ -152,7 +152,7 @@ denormals = planted(
 
 
 def _scaled(x: Tensor, scale: float) -> Tensor:
-    return ((x.abs() + 1) * scale).sqrt() / scale**0.5
+    return ((x.abs() + 1) * scale).sqrt() / math.sqrt(scale)
 
 
 @impl("denormals_1", name="slow")
