@@ -14,16 +14,17 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from benchmarks.exam import processor
 from opbench.harness.catalog import Catalog, load
 from opbench.harness.execution.process import Limits
 from opbench.harness.execution.supervisor import Supervisor
-from opbench.harness.pipeline.explain import explain
+from opbench.harness.pipeline.explain import POLICY, explain
 from opbench.harness.planning.cases import plan
 from opbench.harness.planning.selection import Selection
+from opbench.harness.timing.stopping import Policy
 from opbench.results.records import Explanation, RunInfo
 from opbench.results.records.run_folder import RunFolder, create
 from opbench.results.statistics.intervals import median
@@ -82,6 +83,7 @@ def main() -> None:
     parser.add_argument("--ways", default="first,second,same,real", help="by commas")
     parser.add_argument("--pairs", default="", help="only these, by commas")
     parser.add_argument("--threads", type=int, default=0, help="default: every core")
+    parser.add_argument("--budget", type=float, default=1.5, help="seconds of each race")
     parser.add_argument("--keep", type=Path, help="a folder for the runs, with all evidence")
     parser.add_argument("--json", type=Path, help="where what was said is written")
     args = parser.parse_args()
@@ -89,7 +91,7 @@ def main() -> None:
     outcomes: list[Outcome] = []
     for way in args.ways.split(","):
         only = args.pairs.split(",") if args.pairs else []
-        for outcome in explained(way, only, args.threads, args.keep):
+        for outcome in explained(way, only, args):
             outcomes.append(outcome)
             print(line_of(outcome), flush=True)
     for way in args.ways.split(","):
@@ -115,9 +117,10 @@ def explained(way: str, only: Sequence[str], threads: int, keep: Path | None) ->
         info = RunInfo(
             id=f"causes-{way}-{time.time_ns()}", created="", command=(), environment=environment
         )
-        folder = create(keep or Path(place), info)
+        folder = create(args.keep or Path(place), info)
+        policy = replace(POLICY, budget_s=args.budget)
         for pair in pairs:
-            yield outcome_of(way, pair, catalog, supervisor, folder, threads)
+            yield outcome_of(way, pair, catalog, supervisor, folder, (args.threads, policy))
 
 
 def planted(catalog: Catalog) -> list[tuple[str, str, str, str]]:
@@ -131,15 +134,16 @@ def outcome_of(
     catalog: Catalog,
     supervisor: Supervisor,
     folder: RunFolder,
-    threads: int,
+    how: tuple[int, Policy],
 ) -> Outcome:
-    """What is said of a pair."""
+    """What is said of a pair; how: with so many threads, raced so."""
+    threads, policy = how
     op, one, other, expression = pair
     names, cause = (one, other), op[:-2].replace("_", " ") if way in ("first", "second") else ""
     selection = Selection(names=(op,), impls=names, expression=expression, threads=threads)
     race = next(r for r in plan(catalog, selection) if set(r.contenders) >= set(names))
     start = time.monotonic()
-    result = explain(catalog, race.only(names), folder, supervisor=supervisor)
+    result = explain(catalog, race.only(names), folder, supervisor=supervisor, policy=policy)
     seconds = time.monotonic() - start
     name = op if way != "real" else " ".join(filter(None, (op, one, other, race.case.shape)))
     if not isinstance(result, Explanation):

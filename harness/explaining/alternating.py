@@ -15,7 +15,11 @@ from opbench.results.statistics.intervals import median
 #: Seconds that a block takes at least, and that one comparison may take.
 _BLOCK_S, _BUDGET_S = 0.0006, 0.35
 #: Rounds that are taken however long they last, and the most.
-_FEWEST, _MOST = 3, 15
+_FEWEST, _MOST = 5, 15
+#: The part of the rounds that have to agree on which state is the faster: else neither is.
+_AGREEING = 0.8
+#: A call that takes longer needs no other before it to get used to a state.
+_LONG_S = 0.01
 
 Call = Callable[[], object]
 State = Callable[[], object]
@@ -40,6 +44,7 @@ def seconds(call: Call, calls: int) -> float:
 def ratio(call: Call, calls: int, default: State, other: State) -> float:
     """The time of a call in another state over that in the default one: the median over rounds.
 
+    1.0 where the rounds don't agree on which is the faster: what is noise shall be no cause.
     default, other: put the process into either state; it is left in the default one.
     """
     ratios: list[float] = []
@@ -50,12 +55,14 @@ def ratio(call: Call, calls: int, default: State, other: State) -> float:
         before, after = _block(call, calls, default), _block(call, calls, other)
         ratios.append(after / before)
     default()
-    return median(ratios)
+    found = median(ratios)
+    agreeing = sum((one < 1) == (found < 1) for one in ratios)
+    return found if agreeing >= _AGREEING * len(ratios) else 1.0
 
 
 def _block(call: Call, calls: int, state: State) -> float:
     """The seconds of a block in a state, after calls that get used to it."""
     state()
-    call()
-    call()
+    if seconds(call, 1) < _LONG_S:
+        call()
     return seconds(call, calls)
