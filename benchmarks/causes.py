@@ -100,8 +100,8 @@ def main() -> None:
         args.json.write_text(json.dumps([asdict(one) for one in outcomes], indent=1), "utf-8")
 
 
-def explained(way: str, only: Sequence[str], threads: int, keep: Path | None) -> Iterator[Outcome]:
-    """What is said of each pair of a way; keep: where the runs stay."""
+def explained(way: str, only: Sequence[str], args: argparse.Namespace) -> Iterator[Outcome]:
+    """What is said of each pair of a way."""
     modules = tuple(f"benchmarks.planted.{name}" for name in MODULES[way])
     catalog = load(*modules, entry_points=way == "real")
     pairs = [
