@@ -73,7 +73,7 @@ def fusion_fast(x: Tensor) -> Tensor:
     return torch.nn.functional.gelu(x)
 
 
-page_faults = planted("page_faults_1", lambda x: (x + 1).sum(-1), matrix, {"N": 1024, "M": 4096})
+page_faults = planted("page_faults_1", lambda x: (x + 1).sum(-1), matrix, {"N": 3072, "M": 4096})
 
 
 @functools.cache

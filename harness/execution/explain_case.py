@@ -10,6 +10,7 @@ from opbench.harness.catalog import Catalog
 from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import (
     Ready,
+    TaintedError,
     ensure_untainted,
     make_ready,
     settings,
@@ -32,7 +33,7 @@ def explain_case(
     """Report what each pass observed of each contender, or the outcome that keeps it from that.
 
     modules: that the catalogue was loaded of; None for a version of a project. Raises
-    TaintedError after a contender whose leaks can't be undone.
+    TaintedError after a contender whose leaks can't be undone, or a pass that changed the process.
     """
     libraries = machine_code.mapped()
     with settings(race.case):
@@ -58,4 +59,7 @@ def explain_case(
             )
             for part in passes:
                 observer.begin(name, "profile")
-                observer.done(name, observe(part, subject))
+                observed = observe(part, subject)
+                observer.done(name, observed)
+                if part == "allocator" and observed.figures:
+                    raise TaintedError("its allocator was told to keep memory")

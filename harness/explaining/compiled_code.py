@@ -26,12 +26,12 @@ def gather() -> Iterator[tuple[str, float]]:
     Raises UnsupportedError where nothing was.
     """
     if "torch._dynamo" not in sys.modules:
-        raise UnsupportedError("not available: nothing was compiled")
+        raise UnsupportedError("not needed: nothing was compiled")
     from torch._dynamo.utils import counters
 
     graphs = counters["stats"].get("unique_graphs", 0)
     if not graphs:
-        raise UnsupportedError("not available: nothing was compiled")
+        raise UnsupportedError("not needed: nothing was compiled")
     yield "graphs", float(graphs)
     yield "graph_breaks", float(sum(counters["graph_break"].values()))
     if "torch._inductor.metrics" in sys.modules:

@@ -41,7 +41,7 @@ def gather(before: Collection[str]) -> Iterator[tuple[str, float]]:
     own = [path for path in mapped() - set(before) if Path(path).is_file()]
     own = [path for path in own if Path(path).stat().st_size <= _LARGEST]
     if not own:
-        raise UnsupportedError("not available: it has no library of its own")
+        raise UnsupportedError("not needed: it has no library of its own")
     if shutil.which("objdump") is None:
         raise UnsupportedError("not available: no objdump")
     packed = scalar = 0
@@ -50,7 +50,7 @@ def gather(before: Collection[str]) -> Iterator[tuple[str, float]]:
             packed += kind == "p"
             scalar += kind == "s"
     if not packed + scalar:
-        raise UnsupportedError("not available: its library has no floating-point arithmetic")
+        raise UnsupportedError("not needed: its library has no floating-point arithmetic")
     yield "packed_share", packed / (packed + scalar)
     yield "arithmetic_instructions", float(packed + scalar)
 

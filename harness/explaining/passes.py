@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
+import torch
+
 from opbench.harness.explaining import (
+    allocator,
     alternating,
     compiled_code,
     instructions,
@@ -98,6 +101,13 @@ def _instructions(subject: Subject) -> Observed:
     return _figures("instructions", found)
 
 
+def _allocator(subject: Subject) -> Observed:
+    """What fresh memory costs."""
+    if torch.device(subject.case.device).type != "cpu":
+        raise UnsupportedError("not available: its memory is the device's")
+    return _figures("allocator", allocator.gather(subject.call))
+
+
 def _figures(part: EvidencePass, figures: Iterable[tuple[str, float]]) -> Observed:
     """A pass that is numbers alone."""
     return Observed(part=part, figures=tuple(figures))
@@ -112,4 +122,5 @@ _PASSES: dict[EvidencePass, Callable[[Subject], Observed]] = {
     "machine code": _machine_code,
     "counters": _counters,
     "instructions": _instructions,
+    "allocator": _allocator,
 }

@@ -1,12 +1,11 @@
 """What a call takes of the machine, without a profiler: processor time, page faults, threads.
 
-Each figure is the time of the call with one thing changed, in turn with the call as it is: memory
-that stays with the process, denormal numbers taken for zero, one thread, cold caches.
+Each figure is the time of the call with one thing changed, in turn with the call as it is: denormal
+numbers taken for zero, one thread, cold caches.
 """
 
 from __future__ import annotations
 
-import ctypes
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -20,12 +19,6 @@ from opbench.results.records import Case
 
 #: Seconds of the block over which processor time and page faults are counted.
 _COUNTED_S = 0.05
-#: Of mallopt(3).
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
-#: The defaults of glibc, as its manual states them.
-_TRIM_DEFAULT, _MMAP_DEFAULT = 128 * 1024, 65536
-#: Below so many page faults a call, memory that stays with the process changes nothing.
-_FEW_FAULTS = 8.0
 #: Single calls after each of which the caches are flushed.
 _COLD_CALLS = 5
 
@@ -34,19 +27,17 @@ def gather(call: Callable[[], object], case: Case) -> Iterator[tuple[str, float]
     """The figures of a call, by name; of a CPU's alone what concerns its memory and threads."""
     calls = alternating.calls_per_block(call)
     yield "alone_s", min(alternating.seconds(call, calls) for _ in range(5)) / calls
-    faults, busy = _counted(call)
+    faults, busy = counted(call)
     yield "faults", faults
     yield "busy", busy
     if torch.device(case.device).type != "cpu":
         return
-    if faults > _FEW_FAULTS:
-        yield "retained_ratio", _retained(call, calls)
     yield from _threads(call, calls, case.threads)
     yield "flushed_ratio", _flushed(call, calls, case.threads)
     yield "cold_ratio", _cold(call, case.device)
 
 
-def _counted(call: Callable[[], object]) -> tuple[float, float]:
+def counted(call: Callable[[], object]) -> tuple[float, float]:
     """Page faults per call, and how many threads were busy: processor time over wall time."""
     calls, before, start = 0, resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     while time.perf_counter() - start < _COUNTED_S:
@@ -55,26 +46,6 @@ def _counted(call: Callable[[], object]) -> tuple[float, float]:
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return (after.ru_minflt - before.ru_minflt) / calls, used / wall
-
-
-def _retained(call: Callable[[], object], calls: int) -> float:
-    """The time of a call whose memory stays with the process, over its usual time.
-
-    The allocator gives large blocks back to the system at once, which hands them out anew as pages
-    that are zeroed at the first touch.
-    """
-    library = ctypes.CDLL(None)
-
-    def keep() -> None:
-        library.mallopt(_MMAP_MAX, 0)
-        library.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
-
-    def give_back() -> None:
-        library.mallopt(_MMAP_MAX, _MMAP_DEFAULT)
-        library.mallopt(_TRIM_THRESHOLD, _TRIM_DEFAULT)
-        library.malloc_trim(0)
-
-    return alternating.ratio(call, calls, give_back, keep)
 
 
 def _threads(call: Callable[[], object], calls: int, threads: int) -> Iterator[tuple[str, float]]:

@@ -34,7 +34,8 @@ from opbench.results.records import (
 from opbench.results.records.run_folder import RunFolder
 from opbench.results.statistics.intervals import median
 
-#: Those that every explanation has, in this order; what is likelier to end the process comes later.
+#: Those that every explanation has, in this order: what is likelier to end the process, or to leave
+#: it other than it was, comes later.
 PASSES: tuple[EvidencePass, ...] = (
     "compiled code",
     "machine code",
@@ -43,6 +44,7 @@ PASSES: tuple[EvidencePass, ...] = (
     "operators",
     "page faults",
     "counters",
+    "allocator",
 )
 #: Of the race: times within 2% are equal. Its peak memory is among the evidence already.
 POLICY = Policy(rules=Rules(tie=0.02, precision=0.02), budget_s=1.5, takes_peak=False)

@@ -40,6 +40,7 @@ EvidencePass = Literal[
     "machine code",
     "counters",
     "instructions",
+    "allocator",
 ]
 PASSES: tuple[EvidencePass, ...] = get_args(EvidencePass)
 #: "none" where the times are equal within the tolerance; "undecided" where that isn't known.

@@ -95,15 +95,21 @@ def notes(explanation: Explanation) -> Iterator[str]:
             f"shares are of the raced difference, {format_time(whole)} a call "
             f"[{format_time(low)}, {format_time(high)}]; left out: what profiling cost, {overhead}"
         )
-    for part in dict.fromkeys(part for one in (slower, faster) for part, _ in one.missing):
-        reasons = {name_of(one): dict(one.missing).get(part) for one in (slower, faster)}
-        same = set(reasons.values())
-        text = (
-            f"{same.pop()}"
-            if len(same) == 1
-            else "; ".join(f"{name}: {reason}" for name, reason in reasons.items() if reason)
-        )
-        yield f"{part}: {text}"
+    yield from _missing(explanation)
+
+
+def _missing(explanation: Explanation) -> Iterator[str]:
+    """What evidence wasn't to be had of either contender, and why; not what has no use there."""
+    both = (explanation.slower, explanation.faster)
+    for part in dict.fromkeys(part for one in both for part, _ in one.missing):
+        reasons = {name_of(one): dict(one.missing).get(part, "") for one in both}
+        reasons = {name: why for name, why in reasons.items() if why}
+        if all(why.startswith("not needed") for why in reasons.values()):
+            continue
+        if len(reasons) == 2 and len(set(reasons.values())) == 1:
+            yield f"{part}: {next(iter(reasons.values()))}"
+        else:
+            yield f"{part}: " + "; ".join(f"{name}: {why}" for name, why in reasons.items())
 
 
 def _row(cause: ExplainedCause) -> tuple[str, str, str, str]:
