@@ -71,7 +71,16 @@ class EvidenceCollector(NullObserver):
         else:
             self.refusal = result  # type: ignore[assignment]
 
-    def evidence(self, contender: str, time_s: float, *, side: OptionalSide = "") -> Evidence:
+    def evidence(self, contender: str, measured: Measured) -> Evidence:
+        """All that was observed of a contender that was raced, with what its op declares."""
+        declared = (
+            ("compulsory_bytes", float(measured.bytes)),
+            ("declared_flops", float(measured.flops)),
+        )
+        observed = self.observed(contender, median(measured.samples_s))
+        return replace(observed, figures=(*observed.figures, *declared))
+
+    def observed(self, contender: str, time_s: float, *, side: OptionalSide = "") -> Evidence:
         """All that was observed, as one value."""
         return Evidence(
             contender=contender,
@@ -132,10 +141,7 @@ def _explained(
     faster = best_of(samples)
     (slower,) = (name for name in race.contenders if name != faster)
     ratio = ratio_to(samples[slower], samples[faster], contenders=2, rules=rules)
-    evidence = {
-        name: collectors[name].evidence(name, median(measured.samples_s))
-        for name, measured in times.items()
-    }
+    evidence = {name: collectors[name].evidence(name, measured) for name, measured in times.items()}
     return explained(
         race.case,
         evidence[slower],

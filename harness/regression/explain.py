@@ -125,7 +125,7 @@ def _explained(
     if ratio.value < 1:
         sides, ratio = ("base", "head"), Interval(1 / ratio.value, 1 / ratio.high, _inverse(ratio))
     seconds = {"base": median(times.base_s), "head": median(times.head_s)}
-    slower, faster = (collectors[s].evidence(name, seconds[s], side=s) for s in sides)
+    slower, faster = (collectors[s].observed(name, seconds[s], side=s) for s in sides)
     taken = time.monotonic() - start
     return explain(race.case, slower, faster, ratio, tie=rules.tie, seconds=taken)
 

@@ -18,6 +18,7 @@ MEANINGS: Mapping[str, str] = {
     "cold_ratio": "time with cold caches over the time right after another call",
     "traffic_bytes": "bytes that its operators read and write",
     "compulsory_bytes": "bytes that the op's declared cost says have to move",
+    "declared_flops": "operations that the op's declared cost says have to be done",
     "kernels": "operators that aren't views",
     "largest_elements": "elements of the largest tensor that an operator makes",
     "output_elements": "elements of the largest output",

@@ -72,7 +72,9 @@ def _moved(
     """
     moved: list[Piece] = []
     for piece in sorted(found, key=lambda piece: not piece.is_paired):
-        is_open = any_kind or piece.kind in _VAGUE
+        # Memory is also given back outside of operators, when tensors die.
+        is_freeing = kind == "page faults" and piece.names == ("",)
+        is_open = any_kind or piece.kind in _VAGUE or is_freeing
         part = min(max(piece.seconds, 0.0), seconds) if is_open else 0.0
         if part > 0:
             seconds -= part

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from opbench.results.explaining.figures import figures_of
 from opbench.results.explaining.parts import parts_of
 from opbench.results.records import CauseKind, Evidence, ExplainedCause, Explanation
-from opbench.results.report.table import Table, format_time
+from opbench.results.report.table import Table, format_bytes, format_time
 
 #: The kinds of causes in words.
 TITLES: dict[CauseKind, str] = {
@@ -29,6 +30,10 @@ TITLES: dict[CauseKind, str] = {
     "vectorisation": "lost vectorisation",
     "operator": "slower operators",
 }
+#: Operators that move a smaller part of the declared bytes contradict the declaration.
+_LESS = 0.95
+#: A contender that spends a larger part of its time outside of operators says nothing of its bytes.
+_UNSEEN = 0.2
 #: Columns of the causes.
 COLUMNS = ("cause", "share", "time", "evidence")
 
@@ -95,7 +100,30 @@ def notes(explanation: Explanation) -> Iterator[str]:
             f"shares are of the raced difference, {format_time(whole)} a call "
             f"[{format_time(low)}, {format_time(high)}]; left out: what profiling cost, {overhead}"
         )
+    yield from _against_cost(explanation)
     yield from _missing(explanation)
+
+
+def _against_cost(explanation: Explanation) -> Iterator[str]:
+    """The bytes that either contender moves, beside those that its op says have to be moved."""
+    counted = {
+        name_of(one): figures_of(one).get("traffic_bytes")
+        for one in (explanation.slower, explanation.faster)
+    }
+    declared = figures_of(explanation.slower).get("compulsory_bytes")
+    known = {name: bytes_ for name, bytes_ in counted.items() if bytes_}
+    if not declared or not known:
+        return
+    texts = (f"{name} {format_bytes(moved)}" for name, moved in known.items())
+    yield f"bytes moved by operators: {', '.join(texts)}; declared: {format_bytes(declared)}"
+    # What isn't done by operators moves bytes out of sight.
+    seen = [
+        figures_of(one)["traffic_bytes"]
+        for one in (explanation.slower, explanation.faster)
+        if name_of(one) in known and parts_of(one).outside_s < _UNSEEN * one.time_s
+    ]
+    if min(seen, default=declared) < _LESS * declared:
+        yield "the declared cost is contradicted: it says that more bytes have to be moved"
 
 
 def _missing(explanation: Explanation) -> Iterator[str]:
