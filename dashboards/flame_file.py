@@ -84,7 +84,10 @@ def _speedscope(graphs: Sequence[NamedGraph]) -> str:
 
 
 def _sampled(one: NamedGraph, numbers: dict[str, int]) -> dict[str, object]:
-    """A profile of speedscope: each path with the time of its own."""
+    """A profile of speedscope: each path with the time of its own.
+
+    numbers: of the names, among the frames that all profiles share.
+    """
     own = one.graph.own
     return {
         "type": "sampled",
@@ -134,7 +137,11 @@ def _rows(
 
 
 def _colour(total: float, before: float | None, widest: float) -> str:
-    """The colour of a bar: by how much longer it takes than before, None where it wasn't there."""
+    """The colour of a bar: by how much longer it takes than in the first graph.
+
+    before: its time there; None where it isn't in it. Changes are seen against the widest graph, so
+    that what matters is coloured most.
+    """
     if before is None:
         return "#bbb"
     change = max(-1.0, min(1.0, 4 * (total - before) / widest))

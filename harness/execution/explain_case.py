@@ -57,9 +57,14 @@ def explain_case(
                 contender=name,
                 modules=modules,
             )
-            for part in passes:
-                observer.begin(name, "profile")
-                observed = observe(part, subject)
-                observer.done(name, observed)
-                if part == "allocator" and observed.figures:
-                    raise TaintedError("its allocator was told to keep memory")
+            _observe(subject, passes, observer)
+
+
+def _observe(subject: Subject, passes: tuple[EvidencePass, ...], observer: Observer) -> None:
+    """Report what each pass observed. Raises TaintedError after one that changed the process."""
+    for part in passes:
+        observer.begin(subject.contender, "profile")
+        observed = observe(part, subject)
+        observer.done(subject.contender, observed)
+        if part == "allocator" and observed.figures:
+            raise TaintedError("its allocator was told to keep memory")

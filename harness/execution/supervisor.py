@@ -153,7 +153,7 @@ class Supervisor:
         """Gather evidence of the one contender of a race; a pass that ends the worker is left out.
 
         The observer is given an Observed for each pass, or the contender's outcome where it can't
-        be called.
+        be called. After a pass that changed the process for good there is a fresh worker.
         """
         (name,), waiting = race.contenders, list(passes)
         while waiting:

@@ -68,7 +68,11 @@ def _add(
     number: int,
     found: dict[Key, list[float]],
 ) -> None:
-    """Add the operators of a call, without what each calls. Raises UnsupportedError if unlike."""
+    """Add the operators of a call, each without what it calls.
+
+    counts: of the trace, whose order is that of the tree. Raises UnsupportedError where it isn't:
+    then no count could be given to an operator.
+    """
     if first is None or first[0] != root.name:
         raise UnsupportedError("not available: the trace and its tree differ")
     chain: dict[tuple[str, ...], Key] = {}

@@ -1,4 +1,8 @@
-"""The passes by their names: each gathers one kind of evidence of a contender that is ready."""
+"""The passes by their names: each gathers one kind of evidence of a contender that is ready.
+
+What a contender raises in a pass is the reason why that has no evidence. What ends the process is
+not caught here: the supervisor notes which pass it was.
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,11 @@ def ensure_countable(event: tuple[int, int]) -> None:
 
 
 def counters(call: Callable[[], object], calls: int) -> Iterator[tuple[str, float]]:
-    """What the processor counts in this thread, per call. Raises UnsupportedError without a PMU."""
+    """What the processor counts in this thread, per call.
+
+    Threads of a pool count for themselves, so that of a call with several this is a part. Raises
+    UnsupportedError without a PMU, or where its use isn't permitted.
+    """
     for name, event in _COUNTED.items():
         descriptor = _opened(*event)
         try:
@@ -58,7 +62,10 @@ def _counted(descriptor: int, call: Callable[[], object], calls: int) -> int:
 
 
 def _opened(kind: int, number: int) -> int:
-    """The descriptor of an event of this thread. Raises UnsupportedError where it can't be had."""
+    """The descriptor of an event of this thread, to be closed.
+
+    Raises UnsupportedError, with the kernel's reason, where it can't be had.
+    """
     syscall = _SYSCALL.get(platform.machine())
     if syscall is None:
         raise UnsupportedError(f"not available: no perf events known on {platform.machine()}")

@@ -1,7 +1,9 @@
 """What a call takes of the machine, without a profiler: processor time, page faults, threads.
 
 Each figure is the time of the call with one thing changed, in turn with the call as it is: denormal
-numbers taken for zero, one thread, cold caches.
+numbers taken for zero, one thread, cold caches. What concerns threads isn't measured where the case
+has but one; a contender that sets them itself shows no difference. How denormal numbers are taken
+is a setting of the thread, and those of a pool would keep theirs: so it is measured with one.
 """
 
 from __future__ import annotations
@@ -38,7 +40,10 @@ def gather(call: Callable[[], object], case: Case) -> Iterator[tuple[str, float]
 
 
 def counted(call: Callable[[], object]) -> tuple[float, float]:
-    """Page faults per call, and how many threads were busy: processor time over wall time."""
+    """Page faults per call, and how many threads were busy: processor time over wall time.
+
+    Both are of the whole process, threads of pools included.
+    """
     calls, before, start = 0, resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     while time.perf_counter() - start < _COUNTED_S:
         call()
@@ -58,10 +63,7 @@ def _threads(call: Callable[[], object], calls: int, threads: int) -> Iterator[t
 
 
 def _flushed(call: Callable[[], object], calls: int, threads: int) -> float:
-    """The time with denormal numbers taken for zero over the usual one, both with one thread.
-
-    The setting is one of the thread: those of a pool would keep theirs.
-    """
+    """The time with denormal numbers taken for zero over the usual one, both with one thread."""
     torch.set_num_threads(1)
     default, other = (partial(torch.set_flush_denormal, on) for on in (False, True))
     try:
@@ -71,7 +73,10 @@ def _flushed(call: Callable[[], object], calls: int, threads: int) -> float:
 
 
 def _cold(call: Callable[[], object], device: str) -> float:
-    """The time of a call that finds its inputs in memory over that of one that follows another."""
+    """The time of a call that finds its inputs in memory over that of one that follows another.
+
+    The fastest of a few either way: what else happens makes calls slower, never faster.
+    """
     flush = cache_flush(device)
     cold, warm = [], []
     for _ in range(_COLD_CALLS):

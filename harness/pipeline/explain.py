@@ -136,7 +136,11 @@ def _explained(
     rules: Rules,
     start: float,
 ) -> Explanation:
-    """The explanation of two contenders that were timed."""
+    """The explanation of two contenders that were timed.
+
+    The slower one is by the rounds that both share, as on a leaderboard. start: when evidence began
+    to be gathered, in seconds of the monotonic clock.
+    """
     samples = {name: samples_of(measured, name) for name, measured in times.items()}
     faster = best_of(samples)
     (slower,) = (name for name in race.contenders if name != faster)
@@ -153,7 +157,11 @@ def _explained(
 
 
 def merged(passes: Iterable[Observed]) -> tuple[OperatorUse, ...]:
-    """The operators of the pass that timed them, with the page faults that another counted."""
+    """The operators of the pass that timed them, with the page faults that another counted.
+
+    Uses of an operator are the same where they have path, name, sizes, strides and dtypes in
+    common.
+    """
     found: dict[tuple[object, ...], OperatorUse] = {}
     for one in passes:
         for use in one.operators:

@@ -73,7 +73,11 @@ def _supervisor(plan: ComparisonPlan, sides: tuple[SideName, ...]) -> Supervisor
 
 
 def _times(setup: Setup, race: Race, policy: Policy, observer: Observer) -> Paired | Unpaired:
-    """The times of both versions, or why there are none."""
+    """The times of both versions, or why there are none.
+
+    In one process as long as they can share it: that is by far the sharpest. One process, or one
+    pair of them, is enough for causes; whether there is a regression is for a gate to say.
+    """
     (name,) = race.contenders
     if setup.method == "twins":
         collector = _PairCollector(observer)
@@ -118,7 +122,7 @@ def _explained(
     rules: Rules,
     start: float,
 ) -> Explanation:
-    """The explanation of two versions that were timed in turn."""
+    """The explanation of two versions that were timed in turn; the slower may be either."""
     (name,) = race.contenders
     ratio = _interval(times, rules)
     sides: tuple[SideName, SideName] = ("head", "base")

@@ -30,7 +30,10 @@ class Gap:
 
 
 def align(slow: Sequence[Part], fast: Sequence[Part]) -> tuple[tuple[Pair, ...], tuple[Gap, ...]]:
-    """Counterparts, and the gaps between them; each part of both sides is in one of them."""
+    """Counterparts, and the gaps between them; each part of both sides is in one of them.
+
+    slow, fast: in the order of their first calls, in which counterparts have to stand as well.
+    """
     pairs: list[Pair] = []
     gaps: list[Gap] = []
     for some in _matched(slow, fast, _whole):
@@ -45,7 +48,10 @@ def align(slow: Sequence[Part], fast: Sequence[Part]) -> tuple[tuple[Pair, ...],
 def _matched(
     slow: Sequence[Part], fast: Sequence[Part], key: Callable[[Part], Hashable]
 ) -> Iterator[Pair | Gap]:
-    """Pairs of equal keys in order, and what lies between."""
+    """Pairs of equal keys in order, and what lies between.
+
+    key: what counterparts have in common.
+    """
     keys = ([key(part) for part in slow], [key(part) for part in fast])
     for tag, a, b, c, d in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
         if tag == "equal":

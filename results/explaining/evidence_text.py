@@ -1,4 +1,9 @@
-"""Evidence in sentences: what was observed of either contender, with the numbers."""
+"""Evidence in sentences: what was observed of either contender, with the numbers.
+
+Each sentence holds what its cause was named for, of the slower contender against the faster one.
+What wasn't measured of both is left out. Of a cause that works against the difference the sentence
+is the same, read the other way round.
+"""
 
 from __future__ import annotations
 

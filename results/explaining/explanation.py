@@ -40,7 +40,10 @@ def explain(
 
 
 def difference_of(ratio: Interval, *, tie: float) -> Difference:
-    """Whether there is a difference, and whether that is known."""
+    """Whether there is a difference, and whether that is known.
+
+    By the rules of the race: the whole interval has to lie on one side of the tie.
+    """
     match verdict_of(ratio, tie=tie):
         case "slower":
             return "slower"

@@ -2,7 +2,9 @@
 
 The profiler's times are larger than those of the race, by what recording each operator costs. That
 cost is taken out of each part by the number of its events, and the rest is scaled, so that the
-parts of a contender make up its raced time.
+parts of a contender make up its raced time. An excess of more than a few times what recording an
+empty operator costs can't be the profiler's: then the machine was busier, and scaling alone is
+left.
 """
 
 from __future__ import annotations
@@ -55,7 +57,10 @@ def elements_of(sizes: tuple[int, ...]) -> int:
 
 
 def parts_of(evidence: Evidence) -> Call:
-    """The parts of a contender's call. Without a profile all of it lies outside."""
+    """The parts of a contender's call, which add up to its raced time.
+
+    Without a profile, of a contender that crashes in it say, all of it lies outside of operators.
+    """
     figures = figures_of(evidence)
     uses = [use for use in evidence.operators if use.calls]
     events = sum(use.calls for use in uses)

@@ -1,7 +1,15 @@
 """The difference of two calls in pieces, each with the kind of cause that it is charged to.
 
 Pieces add up to the difference: every part of either call is in exactly one of them. A piece is
-negative where it works against the difference.
+negative where it works against the difference. What the faster contender does in place of
+operators of the slower one is charged to the same kind of cause as these: a cause is no larger than
+what it costs more.
+
+What lies between the graphs of a compiler is Python, and operators that would have been compiled:
+without the break neither would be there. Of compiled code the profiler sees one region, whatever it
+holds, so that kernels are counted by the compiler. A loop that takes a number out of a tensor in
+each turn is there for the numbers: without them it could be one operator. An operator that is
+called again did the same work again; a copy or a conversion, which always does, is charged as that.
 """
 
 from __future__ import annotations
@@ -61,7 +69,11 @@ class Contenders:
 
 
 def pieces(both: Contenders) -> Iterator[Piece]:
-    """The pieces of the difference between two calls."""
+    """The pieces of the difference between two calls.
+
+    Every operator of either call is in one of them, and so is the time outside of operators, so
+    that their seconds add up to the difference of the raced times.
+    """
     pairs, gaps = align(both.slow.parts, both.fast.parts)
     retyped = any(_is_retyped(pair) for pair in pairs)
     waits = _waits_in_loop(both)
@@ -91,7 +103,10 @@ def _of_compiler(piece: Piece, both: Contenders) -> Piece:
 
 
 def _of_pair(pair: Pair, both: Contenders, retyped: bool) -> Iterator[Piece]:
-    """The pieces of an operator that both have."""
+    """The pieces of an operator that both have.
+
+    Calls beyond those of the counterpart are one piece, what the others take longer is another.
+    """
     seconds = pair.slow.seconds - pair.fast.seconds
     names = (pair.slow.use.name,)
     more = pair.slow.use.calls - pair.fast.use.calls
@@ -128,7 +143,11 @@ def _of_slower_pair(pair: Pair, both: Contenders) -> CauseKind:
 
 
 def _of_gap(gap: Gap, both: Contenders, retyped: bool) -> Iterator[Piece]:
-    """The pieces of operators without a counterpart; the faster one's count against them."""
+    """The pieces of operators without a counterpart; the faster one's count against them.
+
+    Copies, conversions and the like are charged as such, one by one. What computes is charged to
+    what all of the gap shows together, as missing fusion can't be seen in a single operator.
+    """
     computed = [part for part in gap.slow if family_of(part) == "compute"]
     looped = [part for part in gap.slow if _is_looped(part, 0.0)]
     for part in gap.slow:
@@ -155,7 +174,11 @@ def _against(gap: Gap, computed: list[Part], kind: CauseKind, retyped: bool) -> 
 
 
 def _of_computing(gap: Gap, computed: list[Part], both: Contenders) -> CauseKind:
-    """Why the slower contender computes something that the faster one doesn't."""
+    """Why the slower contender computes something that the faster one doesn't.
+
+    The clearest sign decides: a number that is waited for, an accumulation by index, a tensor wider
+    than any of the other's, a result that was there already, scalar machine code, more kernels.
+    """
     if any(family_of(part) == "synchronisation" for part in gap.slow):
         return "synchronisation"
     if any(family_of(part) == "scatter" for part in gap.slow):
@@ -187,7 +210,10 @@ def _kernels(gap: Gap, both: Contenders) -> float:
 
 
 def _direct(family: Family, retyped: bool) -> CauseKind | None:
-    """The kind of cause that an operator's family is by itself."""
+    """The kind of cause that an operator's family is by itself; None for what computes, and views.
+
+    Conversions belong to the other dtype where operators work in one: they come with it.
+    """
     match family:
         case "conversion":
             return "dtype" if retyped else "conversion"

@@ -41,7 +41,10 @@ def causes_of(both: Contenders) -> tuple[tuple[ExplainedCause, ...], float]:
 def _cause(
     kind: CauseKind, some: Sequence[Piece], both: Contenders, whole: float
 ) -> ExplainedCause:
-    """The cause that pieces of a kind make together."""
+    """The cause that pieces of a kind make together.
+
+    whole: the seconds of the difference, which its share is of.
+    """
     seconds = sum(piece.seconds for piece in some)
     names = named(piece for piece in some if piece.seconds * seconds > 0)
     return ExplainedCause(
@@ -54,7 +57,11 @@ def _cause(
 
 
 def _with_whole_call(both: Contenders, found: list[Piece]) -> list[Piece]:
-    """The pieces, some of them charged to what was measured of the call as a whole."""
+    """The pieces, some of them charged to what was measured of the call as a whole.
+
+    Denormal numbers may sit in any operator, whatever else is said of it; threads and fresh memory
+    have to leave pieces alone for which operators show a reason.
+    """
     found = _moved(
         found, "denormals", whole_call.denormals(both.slower, both.faster), any_kind=True
     )

@@ -1,6 +1,8 @@
 """Causes that show in the call as a whole: what it saves with one thing changed.
 
-Each is a saving of the slower contender beyond that of the faster one, in seconds per call.
+Each is a saving of the slower contender beyond that of the faster one, in seconds per call. These
+are experiments and not observations: the same call was timed with and without one thing, in turn,
+so that no rule about operators is needed to say what it costs.
 """
 
 from __future__ import annotations
@@ -24,14 +26,20 @@ def denormals(slower: Evidence, faster: Evidence) -> float:
 
 
 def page_faults(slower: Evidence, faster: Evidence) -> float:
-    """Seconds that fresh memory costs the slower one more."""
+    """Seconds that fresh memory costs the slower one more.
+
+    Pages that the system hands out are zeroed at their first touch; memory that the allocator kept
+    needs neither.
+    """
     return _saved_more(slower, faster, "retained_ratio")
 
 
 def threads(slower: Evidence, faster: Evidence) -> float:
     """Seconds that the slower one would save if it were as much faster with all threads.
 
-    What either gains by them is its time with one thread over its usual time.
+    What either gains by them is its time with one thread over its usual time. A contender that
+    waits for Python more than for operators gains little, too: seconds are taken only from
+    operators that both have, or that have no better reason.
     """
     gains = [figures_of(one).get("threads_1_ratio", 0.0) for one in (slower, faster)]
     if not all(gains) or gains[1] < _SCALES_BETTER * gains[0]:
@@ -40,7 +48,10 @@ def threads(slower: Evidence, faster: Evidence) -> float:
 
 
 def loses_vectors(slower: Evidence, faster: Evidence) -> bool:
-    """Whether the arithmetic of the slower one's own machine code is on vectors far less."""
+    """Whether the arithmetic of the slower one's own machine code is on vectors far less.
+
+    Instructions are counted as they stand in its libraries: how often each runs isn't known.
+    """
     shares = [figures_of(one).get("packed_share") for one in (slower, faster)]
     return None not in shares and shares[0] < 0.5 * shares[1]  # type: ignore[operator]
 
@@ -52,10 +63,7 @@ def breaks_graph(slower: Evidence, faster: Evidence) -> bool:
 
 
 def _saved_more(slower: Evidence, faster: Evidence, name: str) -> float:
-    """Seconds that a change of the process saves the slower one beyond what the faster one saves.
-
-    name: the figure of the time with the change over that without.
-    """
+    """Seconds that a change saves the slower one more; name: the figure of its time with it."""
     of_slower, of_faster = (_saved(figures_of(one), name) for one in (slower, faster))
     if of_slower < _CLEAR:
         return 0.0

@@ -54,7 +54,10 @@ def headline(explanation: Explanation) -> str:
 
 
 def brief_of(explanation: Explanation) -> str:
-    """The first cause of a difference, in a line."""
+    """The first cause of a difference, in a line.
+
+    For the headline of a gate: the table of all causes is in the run.
+    """
     slower, case = explanation.slower, explanation.case
     where = f"{case.op} {name_of(slower)} on {case.label}, {explanation.ratio:.3f}"
     if explanation.difference != "slower":
@@ -88,7 +91,11 @@ def causes_table(explanation: Explanation) -> Table:
 
 
 def notes(explanation: Explanation) -> Iterator[str]:
-    """How far the parts can be trusted, and what wasn't to be had."""
+    """How far the parts can be trusted, and what wasn't to be had.
+
+    The interval of the difference, what profiling cost and was left out, the bytes moved beside
+    those that are declared, and each pass without evidence, with its reason.
+    """
     slower, faster = explanation.slower, explanation.faster
     if explanation.difference == "slower":
         low, high = (faster.time_s * (end - 1) for end in (explanation.low, explanation.high))
