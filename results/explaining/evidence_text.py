@@ -35,7 +35,7 @@ def _calls(names: Sequence[str], both: Contenders) -> str:
         sum(part.use.calls for part in call.parts if part.use.name in names)
         for call in (both.slow, both.fast)
     ]
-    return f"{_listed(names)}: {counts[0]:g} calls against {counts[1]:g}"
+    return f"{_listed(names)}: {counts[0]:g} against {counts[1]:g} calls"
 
 
 def _figures(name: str, both: Contenders) -> tuple[float, float] | None:

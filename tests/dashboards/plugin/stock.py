@@ -9,6 +9,7 @@ from pathlib import Path
 from opbench.results.records import Ceilings, run_folder
 from opbench.results.records.run_folder import RunFolder
 from tests.results.examples import ENVIRONMENT, case, info, make_run, measured, profile, record
+from tests.results.explanations import evidence, explained, use
 from tests.results.gates import make_gate
 from tests.results.histories import make_runs, noisy
 
@@ -86,6 +87,11 @@ def profiles(folder: RunFolder) -> RunFolder:
         path = f"traces/x/{contender}{side}.pt.trace.json"
         folder.append(replace(whole, trace=path))
         write_trace(folder.path / path, ("aten::zeros", "aten::bmm"))
+    bmm, copy = use("aten::bmm", 1e-3), use("aten::copy_", 1e-3, path=("aten::clone",))
+    head, base = (
+        evidence("einsum", *uses, side=side) for side, *uses in (("head", bmm, copy), ("base", bmm))
+    )
+    folder.append(explained(head, base))
     return folder
 
 
@@ -99,6 +105,10 @@ def hostile_run(root: Path) -> RunFolder:
             time_s = 1e-6 * number if size == 1000 else 1e-3 / number
             outcome = measured(time_s, noise=0.002, bytes=size)
             folder.append(record(name, outcome, on, caveats=((HOSTILE[0], name),)))
+    of_hostile = [
+        evidence(name, use(name, 1e-3 * n)) for n, name in enumerate(HOSTILE[:2], start=1)
+    ]
+    folder.append(explained(*reversed(of_hostile), on=case(op=HOSTILE[0])))
     for number, name in enumerate(HOSTILE):
         found = replace(profile(name, case(op=HOSTILE[0])), trace=f"traces/{number}.json")
         rows = tuple(replace(row, name=name + row.name) for row in found.operators)

@@ -53,6 +53,9 @@ def test_two_versions_come_up_side_by_side_with_what_differs(stocked, tmp_path):
     }
     assert column(frame, "difference")[0] == "+30.0 µs"
     expect(frame.locator(f"{FLAME}.js-plotly-plot")).to_have_count(2)
+    why = frame.get_by_label("Explanation")
+    expect(why).to_have_count(1)
+    expect(why).to_contain_text("100.0% (1.00 ms) copies")
     stocked.page.screenshot(path=tmp_path / "versions.png", full_page=True)
 
 

@@ -48,6 +48,18 @@ def test_two_versions_with_their_differences(folder):
     }
 
 
+def test_why_one_is_slower_stands_beside_the_operators(folder):
+    base, head = ask(folder, 1, 2)["profiles"]
+
+    (why,) = head["why"]
+    assert why["other"] == {"contender": "einsum", "side": "base"}
+    assert why["headline"].startswith("einsum (head) takes 2 times as long as einsum (base)")
+    assert [cause["title"] for cause in why["causes"]] == ["copies"]
+    assert base["why"][0]["other"]["side"] == "head"
+    (loop,) = ask(folder, 3)["profiles"]
+    assert loop["why"] == []
+
+
 def test_a_trace_that_is_gone_or_broken_is_named_and_the_rest_is_there(folder):
     (one,) = ask(folder, 0)["profiles"]
     assert "is gone" in one["fault"]

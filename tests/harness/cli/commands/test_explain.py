@@ -53,7 +53,7 @@ def test_a_recorded_explanation_is_shown(tmp_path, capsys):
     main(["show", str(run.path)])
     out = capsys.readouterr().out
     assert "copying takes 2 times as long as plain" in out
-    assert "100%  1.00 ms  copies: aten::copy_: 1 calls against 0" in out
+    assert "100%  1.00 ms  copies: aten::copy_: 1 against 0 calls" in out
     main(["show", str(run.path), "--json"])
     (shown,) = json.loads(capsys.readouterr().out)["explanations"]
     assert shown["causes"][0]["kind"] == "copy"
