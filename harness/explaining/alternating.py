@@ -10,14 +10,10 @@ import time
 from collections.abc import Callable
 from itertools import repeat
 
-from opbench.results.statistics.intervals import median
-
 #: Seconds that a block takes at least, and that one comparison may take.
 _BLOCK_S, _BUDGET_S = 0.0006, 0.35
 #: Rounds that are taken however long they last, and the most.
 _FEWEST, _MOST = 5, 15
-#: The part of the rounds that have to agree on which state is the faster: else neither is.
-_AGREEING = 0.8
 #: A call that takes longer needs no other before it to get used to a state.
 _LONG_S = 0.01
 
@@ -42,22 +38,26 @@ def seconds(call: Call, calls: int) -> float:
 
 
 def ratio(call: Call, calls: int, default: State, other: State) -> float:
-    """The time of a call in another state over that in the default one: the median over rounds.
+    """The time of a call in another state over that in the default one.
 
-    1.0 where the rounds don't agree on which is the faster: what is noise shall be no cause.
+    Of the blocks in either state the lower quartile counts, which interruptions hardly reach.
     default, other: put the process into either state; it is left in the default one.
     """
-    ratios: list[float] = []
+    before: list[float] = []
+    after: list[float] = []
     start = time.perf_counter()
-    while len(ratios) < _MOST:
-        if len(ratios) >= _FEWEST and time.perf_counter() - start > _BUDGET_S:
+    while len(before) < _MOST:
+        if len(before) >= _FEWEST and time.perf_counter() - start > _BUDGET_S:
             break
-        before, after = _block(call, calls, default), _block(call, calls, other)
-        ratios.append(after / before)
+        before.append(_block(call, calls, default))
+        after.append(_block(call, calls, other))
     default()
-    found = median(ratios)
-    agreeing = sum((one < 1) == (found < 1) for one in ratios)
-    return found if agreeing >= _AGREEING * len(ratios) else 1.0
+    return _lower(after) / _lower(before)
+
+
+def _lower(times: list[float]) -> float:
+    """The lower quartile: interruptions by others only ever add to a time."""
+    return sorted(times)[len(times) // 4]
 
 
 def _block(call: Call, calls: int, state: State) -> float:

@@ -12,6 +12,7 @@ from opbench.harness.cli.app import parsers
 from opbench.results.regression.report import report_of
 from opbench.results.report.gate import commands, headline, markdown
 from tests.results.examples import case
+from tests.results.explanations import evidence, explained, use
 from tests.results.gates import make_gate, units
 
 
@@ -102,3 +103,21 @@ def test_a_void_session_names_nothing(tmp_path, factor):
 
     assert report.is_void
     assert commands(report) == ()
+
+
+def test_the_first_cause_of_what_was_explained_stands_in_the_headline(tmp_path):
+    folder = make_gate(tmp_path)
+    (slower, *_) = (f for f in report_of(folder).findings if f.verdict == "slower")
+    mul, copy = use("aten::mul", 1e-3), use("aten::copy_", 1e-3, path=("aten::clone",))
+    both = explained(
+        evidence(slower.contender, mul, copy, side="head"),
+        evidence(slower.contender, mul, side="base"),
+        on=slower.case,
+    )
+    folder.append(both)
+    report = report_of(folder)
+
+    (line,) = (line for line in headline(report).splitlines() if line.startswith("why: "))
+    assert "copies (head)" in line
+    assert "100% copies: aten::copy_" in line
+    assert line in markdown(report, folder.path).replace("\\", "")
