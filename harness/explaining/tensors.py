@@ -26,6 +26,8 @@ from opbench.results.errors import UnsupportedError
 _MOST_KEPT = 1 << 30
 #: Elements of a tensor that are looked at for denormal numbers, at most.
 _MOST_SEEN = 1 << 20
+#: Operators whose results hold what happened to be in memory.
+_UNWRITTEN = ("aten::empty", "aten::new_empty")
 
 
 @dataclass(slots=True)
@@ -61,6 +63,10 @@ class _Watching(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = func(*args, **(kwargs or {}))
         if not func.is_view and func.namespace != "prim":
             _count(self._tally, given, _tensors_of(result))
+            # Memory that wasn't written yet holds anything.
+            if not plain_name(func.name()).startswith(_UNWRITTEN):
+                read = () if func._schema.is_mutable else given
+                _count_denormals(self._tally, (*read, *_tensors_of(result)))
             self._tally.seen[identity] += bool(given)
             _keep(self._tally, (*given, *_tensors_of(result)))
         return result
@@ -107,7 +113,11 @@ def _count(tally: _Tally, given: tuple[Tensor, ...], results: tuple[Tensor, ...]
     tally.traffic += sum(_bytes_of(one) for one in results if id(one) not in written)
     tally.strided += sum(_bytes_of(one) for one in given if not one.is_contiguous())
     tally.largest = max(tally.largest, *(one.numel() for one in results), 0)
-    for one in (*given, *results):
+
+
+def _count_denormals(tally: _Tally, tensors: tuple[Tensor, ...]) -> None:
+    """Count the elements of tensors, and those of them that are denormal numbers."""
+    for one in tensors:
         if one.is_floating_point() and one.device.type == "cpu" and not one.is_sparse:
             seen = one.detach().flatten()[:_MOST_SEEN] if one.numel() else one.detach()
             tally.elements += seen.numel()

@@ -20,6 +20,7 @@ from opbench.results.errors import RunFolderError, TruncatedLineError
 from opbench.results.records import codec
 from opbench.results.records.comparison import Calibration
 from opbench.results.records.explanation import Explanation
+from opbench.results.records.latest_lines import latest_of
 from opbench.results.records.machine import Ceilings
 from opbench.results.records.outcome import Profile, Record, Started
 from opbench.results.records.output_paths import (
@@ -130,26 +131,19 @@ class RunFolder:
 
         Of a pair of versions, the profile of each side.
         """
-        lines = self.lines(mentioning=(Profile.__name__,))
-        latest = {(p.case, p.contender, p.side): p for p in lines if isinstance(p, Profile)}
-        return tuple(latest.values())
+        return latest_of(self.lines, Profile, lambda line: (line.case, line.contender, line.side))
 
     def explanations(self) -> tuple[Explanation, ...]:
         """Why contenders are slower than others, the latest of each case and pair."""
-        lines = self.lines(mentioning=(Explanation.__name__,))
-        return tuple({e.pair: e for e in lines if isinstance(e, Explanation)}.values())
+        return latest_of(self.lines, Explanation, lambda line: line.pair)
 
     def ceilings(self) -> tuple[Ceilings, ...]:
         """The machine's ceilings, the latest for each device and number of threads."""
-        lines = self.lines(mentioning=(Ceilings.__name__,))
-        latest = {(c.device, c.threads): c for c in lines if isinstance(c, Ceilings)}
-        return tuple(latest.values())
+        return latest_of(self.lines, Ceilings, lambda line: (line.device, line.threads))
 
     def calibrations(self) -> tuple[Calibration, ...]:
         """The calibrations of gates, the latest for each device and number of threads."""
-        lines = self.lines(mentioning=(Calibration.__name__,))
-        latest = {(c.device, c.threads): c for c in lines if isinstance(c, Calibration)}
-        return tuple(latest.values())
+        return latest_of(self.lines, Calibration, lambda line: (line.device, line.threads))
 
     def unfinished(self) -> tuple[Started, ...]:
         """The jobs without a record: the supervisor died with their worker, or the run goes on."""
