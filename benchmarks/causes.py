@@ -17,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from benchmarks.exam import processor
 from opbench.harness.catalog import Catalog, load
 from opbench.harness.execution.process import Limits
 from opbench.harness.execution.supervisor import Supervisor
@@ -87,7 +86,6 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="a folder for the runs, with all evidence")
     parser.add_argument("--json", type=Path, help="where what was said is written")
     args = parser.parse_args()
-    print(f"on {processor()}")
     outcomes: list[Outcome] = []
     for way in args.ways.split(","):
         only = args.pairs.split(",") if args.pairs else []
@@ -114,6 +112,7 @@ def explained(way: str, only: Sequence[str], args: argparse.Namespace) -> Iterat
         tempfile.TemporaryDirectory() as place,
     ):
         environment = supervisor.environment()
+        print(f"{way}: on {dict(environment.stable).get('cpu')}", flush=True)
         info = RunInfo(
             id=f"causes-{way}-{time.time_ns()}", created="", command=(), environment=environment
         )
