@@ -67,4 +67,4 @@ def _observe(subject: Subject, passes: tuple[EvidencePass, ...], observer: Obser
         observed = observe(part, subject)
         observer.done(subject.contender, observed)
         if part == "allocator" and observed.figures:
-            raise TaintedError("its allocator was told to keep memory")
+            raise TaintedError("its allocator keeps memory from now on")
