@@ -18,7 +18,7 @@ def main() -> int:
     except BaseException as error:  # noqa: BLE001 - of a module that isn't the one that is meant
         sys.stderr.write(f"opbench cannot start: {_reason(error)}\n")
         return _BUG
-    return command()
+    command()
 
 
 def _reason(error: BaseException) -> str:

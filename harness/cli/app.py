@@ -7,6 +7,7 @@ errors to standard error.
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
 import errno
 import faulthandler
@@ -17,7 +18,7 @@ import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol, TypeGuard
+from typing import NoReturn, Protocol, TypeGuard
 
 from opbench.harness.cli.commands import (
     calibrate,
@@ -99,17 +100,44 @@ _VERBS: dict[str, _Verb] = {
 }
 
 
-def command() -> int:
-    """As `main`, for a process that ends with what it returns.
+def command() -> NoReturn:
+    """As `main`, for a process that ends with what that returns.
 
     If a file that it loads crashes it, it prints in which line.
     """
     with contextlib.suppress(OSError, RuntimeError, ValueError):
         faulthandler.enable(all_threads=False)
-    code = main()
+    try:
+        code = main()
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else BUG
+    except BaseException:  # noqa: BLE001 - of the command's own last words: Python would end with 1
+        os.write(2, traceback.format_exc().encode(errors="backslashreplace"))
+        code = BUG
     if code == INTERRUPTED:
         ignore_until_the_end()
-    return code
+    _end(code)
+
+
+def _end(code: int) -> NoReturn:
+    """End this process with an exit code, after what is registered to be done then.
+
+    Not by returning: threads that a loaded file has begun might never end, and something that is
+    done at the end might end the process with another code, as a crash of a library does.
+    """
+    leave, report = os._exit, sys.unraisablehook
+
+    def refuse(_: int) -> None:
+        raise SystemExit
+
+    os._exit = refuse  # type: ignore[assignment]
+    sys.unraisablehook = lambda raised: None if raised.exc_type is SystemExit else report(raised)
+    with contextlib.suppress(BaseException):
+        atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    leave(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -222,4 +250,4 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
 
 
 if __name__ == "__main__":
-    sys.exit(command())
+    command()

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
-from opbench.harness.declaration.origins import line_in, name_of_file
-from opbench.harness.system.interruption import handlers_kept
+from opbench.harness.declaration.origins import in_a_line, line_in, name_of_file
+from opbench.harness.system.process_kept import process_kept
 from opbench.results.errors import DeclarationError, one_line
 
 #: A module's label in messages, and its name, path, or the module itself.
@@ -99,8 +99,9 @@ def _message(label: str, name: str, error: BaseException) -> str:
     file = str(Path(label).absolute()) if label.endswith(".py") else _origin(name)
     line = line_in(error, file)
     if isinstance(error, DeclarationError):
-        return f"{label}{f':{line}' if line else ''}: {error}"
-    return f"{label} cannot be loaded: {one_line(error)}{f' (line {line})' if line else ''}"
+        return in_a_line(f"{label}{f':{line}' if line else ''}: {error}")
+    reason = f"{one_line(error)}{f' (line {line})' if line else ''}"
+    return in_a_line(f"{label} cannot be loaded: {reason}")
 
 
 def _origin(name: str) -> str:
@@ -133,7 +134,7 @@ def _is_harness(package: str) -> bool:
 def _contained() -> Iterator[None]:
     """Keep a module that is imported from printing to standard output and ending the process.
 
-    Its handlers of signals are gone afterwards as well: a command that is asked to end clears up.
+    What it set of Python's own is put back as well: a command that is asked to end clears up.
     `os._exit(0)` would otherwise look like a command that found nothing wrong.
     """
     process, leave = os.getpid(), os._exit
@@ -144,12 +145,15 @@ def _contained() -> Iterator[None]:
             leave(code)
         raise SystemExit(code)
 
-    with _to_standard_error(), handlers_kept():
+    with _to_standard_error(), process_kept():
         os._exit = refuse  # type: ignore[assignment]
         try:
             yield
         finally:
             os._exit = leave
+            if os.getpid() != process:
+                # Else there would be two commands from here on.
+                leave(1)
 
 
 @contextlib.contextmanager
@@ -159,11 +163,13 @@ def _to_standard_error() -> Iterator[None]:
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         # Either may be closed.
         with contextlib.suppress(OSError):
-            stdout = os.dup(1)
+            stdout, stderr = os.dup(1), os.dup(2)
             stack.callback(os.close, stdout)
+            stack.callback(os.close, stderr)
             _flush()
             os.dup2(2, 1)
             stack.callback(os.dup2, stdout, 1)
+            stack.callback(os.dup2, stderr, 2)
             stack.callback(_flush)
         yield
 

@@ -16,8 +16,13 @@ def path_for_people(path: str | Path) -> str:
     """A path for messages: "./rms.py" below the working directory, else from the root."""
     absolute, here = Path(path).absolute(), Path.cwd()
     if absolute.is_relative_to(here):
-        return f"./{absolute.relative_to(here)}"
-    return str(absolute)
+        return in_a_line(f"./{absolute.relative_to(here)}")
+    return in_a_line(str(absolute))
+
+
+def in_a_line(text: str) -> str:
+    """A text with escapes for line breaks and what else a terminal obeys: names may hold any."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def name_of_file(path: Path) -> str:

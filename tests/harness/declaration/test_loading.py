@@ -87,6 +87,35 @@ def test_handlers_of_signals_of_a_file_last_while_it_is_loaded(tmp_path):
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "import builtins; builtins.print = None",
+        "import sys; sys.stdout.close(); sys.stderr.close()",
+        "import os; os.close(2)",
+        "import sys; sys.stderr = sys.exit = None; sys.argv.clear()",
+        "import signal; signal.alarm(1)",
+        "import atexit, os; atexit.register(lambda: os._exit(0))",
+        "import threading, time; threading.Thread(target=time.sleep, args=(600,)).start()",
+        "import os; os.fork()",
+    ],
+)
+def test_the_command_stays_its_own_whatever_a_file_sets(tmp_path, lines):
+    (tmp_path / "ops.py").write_text(OPS + lines)
+    command = (*COMMAND, "list", "impls", "row_sum", "--impl", "nobody", "--load", "./ops.py")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "there is no contender of row_sum named 'nobody'" in line
+
+
+def test_a_name_with_a_line_break_is_on_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DeclarationError) as caught:
+        opbench.load("./no\nsuch.py", entry_points=False)
+    assert str(caught.value) == "./no\\nsuch.py: there is no file no\\nsuch.py"
+
+
 def test_outputs_go_where_the_command_is_called(tmp_path):
     (tmp_path / "away").mkdir()
     (tmp_path / "ops.py").write_text("import os\nos.chdir('away')\n" + OPS)
