@@ -122,6 +122,12 @@ def isolation(args: argparse.Namespace, *, workers: int = 1) -> Limits | None:
     return None
 
 
+def ensure_heeded(args: argparse.Namespace, names: Iterable[str], where: str) -> None:
+    """Raise SelectionError for given arguments that the option `where` makes say nothing."""
+    if ignored := args.given & set(names):
+        raise SelectionError(f"{listed(ignored)} would say nothing to {where}: leave it out")
+
+
 def output(args: argparse.Namespace) -> Output:
     """How the verb shows its work and its results."""
     flags = {name: getattr(args, name, False) for name in ("json", "quiet", "verbose")}
@@ -149,6 +155,8 @@ def comparison_request(args: argparse.Namespace, *, method: MethodChoice) -> Com
     """The two versions that are to be compared, and by what method."""
     from opbench.harness.regression.setup import ComparisonRequest
 
+    if args.base_python:
+        ensure_heeded(args, ("head", "build"), "--base-python")
     return ComparisonRequest(
         base=args.base or "",
         head=args.head,

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from opbench.results.records.output_paths import output_file
 
 #: The formats that are a table: a row per job or per sample. The others always hold all of a run.
-_TABLES = ("csv", "json", "parquet")
-_NAMES = (*_TABLES, "markdown", "pytest-benchmark", "winners")
+TABLES = ("csv", "json", "parquet")
+_NAMES = (*TABLES, "markdown", "pytest-benchmark", "winners")
 
 
 class Export(Protocol):
@@ -29,7 +29,7 @@ def _lazy(name: str) -> Export:
 
     def export(run: str | Path, target: Path, *, by: str = "job") -> None:
         module: Any = importlib.import_module(f"opbench.results.formats.{name.replace('-', '_')}")
-        options = {"by": by} if name in _TABLES else {}
+        options = {"by": by} if name in TABLES else {}
         with output_file(target):
             module.export(run, target, **options)
 

@@ -51,6 +51,26 @@ def test_ignored_or_unknown_arguments_exit_with_2(here, capsys, words, message):
 
 
 @pytest.mark.parametrize(
+    ("words", "ignored"),
+    [
+        (["gate", "--base-run", "runs/x", "--build", "make"], "--build"),
+        (["gate", "--base-run", "runs/x", "--method", "pairs"], "--method"),
+        (["gate", "--base-run", "runs/x", "--accepted", "x"], "--accepted"),
+        (["gate", "--base-python", "python3", "--head", "main"], "--head"),
+        (["gate", "--base-python", "python3", "--build", "make"], "--build"),
+        (["profile", "--base-python", "python3", "--build", "make"], "--build"),
+        (["profile", "--run", "runs/x", "--id", "y"], "--id"),
+        (["profile", "--run", "runs/x", "--out", "y"], "--out"),
+        (["export", "--format", "winners", "--by", "sample", "-o", "y"], "--by"),
+    ],
+)
+def test_words_that_another_makes_idle_are_refused(here, capsys, words, ignored):
+    assert main(words) == Exit.USAGE
+    assert f"{ignored} would say nothing to {words[1]}" in capsys.readouterr().err
+    assert not any(here.iterdir())
+
+
+@pytest.mark.parametrize(
     ("words", "code", "message"),
     [
         (["--ceilings", "--device", "nosuch"], Exit.USAGE, "there is no device 'nosuch'"),

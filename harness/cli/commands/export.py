@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from opbench.harness.cli import arguments
+from opbench.harness.cli import arguments, options
 from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.cli.run_folder import recorded
-from opbench.results.formats import FORMATS
+from opbench.results.formats import FORMATS, TABLES
 
 HELP = "write a run as CSV, JSON, Markdown, Parquet or pytest-benchmark's JSON"
 
@@ -23,6 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Exit:
     """Write the run into the file, if there is anything to write."""
+    if args.by == "sample" and args.format not in TABLES:
+        options.ensure_heeded(args, ("by",), f"--format {args.format}")
     FORMATS[args.format](recorded(args.run).path, Path(args.output), by=args.by)
     print(f"wrote {args.output}")
     return Exit.OK

@@ -115,6 +115,7 @@ def _against_run(args: argparse.Namespace) -> gate_against_run.Request:
     """The comparison with a recorded run. Raises SelectionError if a head is given."""
     if args.head != ".":
         raise SelectionError("--base-run is compared with what is installed here: leave --head out")
+    options.ensure_heeded(args, ("build", "method", "accepted"), "--base-run")
     return gate_against_run.Request(
         base=Path(args.base_run),
         selection=options.selection(args),

@@ -74,6 +74,8 @@ class _Place:
 
 def run(args: argparse.Namespace) -> Exit:
     """Profile the selected contenders, or two versions of them, and print the operators."""
+    if args.run:
+        options.ensure_heeded(args, ("out", "id"), "--run")
     new, output = options.new_run(args), options.output(args)
     flame = Path(args.flame) if args.flame else None
     place = _Place(run=args.run, new=new, output=output, top=args.top, flame=flame)
