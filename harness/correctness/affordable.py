@@ -16,9 +16,7 @@ from torch import Tensor
 from opbench.harness.correctness import oracle
 from opbench.harness.correctness.costs import cost_of
 from opbench.harness.correctness.rounding import QuietMode
-from opbench.harness.declaration.named_arguments import call_named
 from opbench.harness.declare import Cost, Op
-from opbench.harness.outcomes import charged_to
 from opbench.harness.preparation import inputs
 from opbench.harness.preparation.inputs import Inputs
 from opbench.harness.preparation.output_modes import op_in_mode
@@ -81,9 +79,7 @@ def _tried(op: Op, case: Case, most: Cost) -> Inputs:
     with _Counted():
         given = inputs.build(op, case)
         _ensure_within(cost_of(op, case, given), most)
-        if op.validate is not None:
-            with charged_to(op.name, "validate", op.validate):
-                call_named(op.validate, {**op.defaults, **given.values})
+        inputs.ensure_valid(op, given, "validate")
         # Copies in any case: the oracle may work in place.
         wide = given.map(lambda t: t.double().clone() if t.is_floating_point() else t.clone())
         with torch.no_grad():

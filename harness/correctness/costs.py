@@ -35,14 +35,23 @@ def cost_of(op: Op, case: Case, given: Inputs) -> Cost:
     with charged_to(op.name, "cost", op.cost):
         cost = call_named(op.cost, values)
     if not isinstance(cost, Cost) or not all(map(_is_amount, (cost.flops, cost.bytes))):
-        why = f"returned {cost!r}; it has to be a Cost(flops=..., bytes=...) of two numbers"
+        why = f"returned {_shown(cost)}; it has to be a Cost(flops=..., bytes=...) of two numbers"
         raise op_fault(op.name, "cost", op.cost, why)
     return cost
+
+
+def _shown(value: object) -> str:
+    """A value for a message; Python writes no number of thousands of digits."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return type(value).__name__
+    return text if len(text) <= 80 else f"{text[:80]}…"
 
 
 def _is_amount(value: object) -> bool:
     """Whether a value is a number of operations or bytes, of any numeric type."""
     try:
         return math.isfinite(value) and value >= 0  # type: ignore[operator, arg-type]
-    except (TypeError, ValueError):
+    except (OverflowError, RuntimeError, TypeError, ValueError):
         return False

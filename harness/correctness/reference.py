@@ -18,9 +18,8 @@ from torch import Tensor
 
 from opbench.harness.correctness import oracle
 from opbench.harness.correctness.memory import clone, refill
-from opbench.harness.declaration.named_arguments import call_named
 from opbench.harness.declare import Op
-from opbench.harness.outcomes import charged_to, note_circumstances
+from opbench.harness.outcomes import note_circumstances
 from opbench.harness.preparation import inputs
 from opbench.harness.preparation.inputs import Inputs
 from opbench.harness.preparation.layouts import repeated_axes
@@ -97,9 +96,7 @@ def build_reference(
     ungraded = (*op.ungraded, "far")  # gradients of a view need room for what lies between
     gradients = gradients and not {case.inputs, case.layout} & set(ungraded)
     built = [first or inputs.build(op, case), inputs.build(op, case, variant=1)]
-    if op.validate is not None:
-        with charged_to(op.name, f"validate, of its own inputs[{case.inputs!r}],", op.validate):
-            call_named(op.validate, {**op.defaults, **built[0].values})
+    inputs.ensure_valid(op, built[0], f"validate, of its own inputs[{case.inputs!r}],")
     expected = _expect(op, case, built[0], gradients=gradients)
     reference = Reference(
         op=op,

@@ -135,6 +135,20 @@ def _room(op: Op, given: Inputs) -> int:
     return room(op, evaluate)
 
 
+def ensure_valid(op: Op, given: Inputs, what: str) -> None:
+    """Raise OpFaultError, which names `what`, where `validate` rejects inputs, or says so wrongly.
+
+    It rejects by an exception: one that returns False would reject nothing.
+    """
+    if op.validate is None:
+        return
+    with charged_to(op.name, what, op.validate):
+        answer = call_named(op.validate, {**op.defaults, **given.values})
+    if isinstance(answer, bool | str):
+        why = f"returned {answer!r}; it has to raise a ValueError where it rejects"
+        raise op_fault(op.name, what, op.validate, why)
+
+
 def _laid_out(op: Op, case: Case, given: Inputs) -> Inputs:
     """The inputs in the case's layout; in `expanded` of fewer values, as elements share memory."""
     if case.layout == "expanded":

@@ -69,6 +69,11 @@ FAULTS = {
     "cost=lambda N: None": "cost returned None; it has to be a Cost",
     "cost=lambda N: Cost(float('nan'), 1)": "cost returned Cost(flops=nan, bytes=1); it has to be",
     "cost=lambda N: 1 / 0": "cost raised ZeroDivisionError",
+    "cost=lambda N: Cost('8', 1)": "cost returned Cost(flops='8', bytes=1); it has to be",
+    "cost=lambda N: Cost(10**400, 1)": "cost returned Cost(flops=1000",
+    "validate=lambda x: x.dim() == 1": (
+        "validate, of its own inputs['normal'], returned True; it has to raise a ValueError"
+    ),
     "validate=lambda x: foo": "validate, of its own inputs['normal'], raised NameError",
     "boards=('consume',), consumer=lambda output: foo": "oracle raised NameError",
 }
