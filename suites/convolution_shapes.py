@@ -64,6 +64,7 @@ CONVOLUTIONS: Mapping[str, Mapping[str, Shape]] = {
             "depthwise": (2, 3, 7, 8, 6, 3, 1, 1, 2, 3),
             "whole": (2, 3, 5, 5, 4, 5, 1, 0, 1, 1),
             "sparse": (1, 2, 9, 10, 3, 2, 4, 0, 1, 1),
+            "rest": (2, 2, 9, 8, 2, 3, 4, 0, 1, 1),
             "wide_padding": (2, 1, 3, 2, 2, 2, 1, 3, 2, 1),
         },
     ),
