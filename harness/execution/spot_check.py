@@ -27,7 +27,7 @@ from opbench.results.records import Case, Failed, Right, Wrong
 
 #: Seconds of processor time, of all inputs and oracles of an op, and of each contender. No further
 #: case begins once they are spent.
-ORACLES_S = 3.0
+ORACLES_S = 5.0
 CONTENDER_S = 0.5
 
 

@@ -27,10 +27,14 @@ MOST_WORK = Cost(flops=2**23, bytes=2_700_000)
 REFUSED = "sizes that nobody declared: "
 #: How the names of these shapes begin.
 _PREFIX = "border_"
+#: The shape of which all axes are alike: there who takes one for the other goes unnoticed by form.
+_ALIKE, _ALIKE_SIZE = f"{_PREFIX}alike", 5
 
 
 def is_border(case: Case) -> bool:
     """Whether the shape of a case was chosen by rule; one that people call "border_case" wasn't."""
+    if case.shape == _ALIKE:
+        return _ALIKE_SIZE in dict(case.axes).values()
     axis, _, size = case.shape.removeprefix(_PREFIX).rpartition("_")
     return case.shape == f"{_PREFIX}{axis}_{size}" and (
         axis in dict(case.axes) and size in map(str, BORDERS)
@@ -44,12 +48,13 @@ def border_shapes(op: Op, *, dtype: str) -> dict[str, Shape]:
     even. Left out are sizes that an edge shape stands for, and shapes that are too much work; those
     that the op doesn't take are found out when they are built.
     """
-    return {
+    by_size = {
         name: shape
         for size in BORDERS
         for name, shape in _shapes_of_size(op, size, dtype)
         if not _is_declared(op, name, size)
     }
+    return by_size | dict(_alike(op, dtype))
 
 
 def long_shapes(op: Op, *, dtype: str) -> dict[str, Shape]:
@@ -68,6 +73,18 @@ def _shapes_of_size(op: Op, size: int, dtype: str) -> Iterator[tuple[str, Shape]
             continue
         if _is_affordable(op, shape, dtype):
             yield f"{_PREFIX}{axis}_{size}", shape
+
+
+def _alike(op: Op, dtype: str) -> Iterator[tuple[str, Shape]]:
+    """The shape in which all axes are alike, unless one was declared, or the op can't refuse it."""
+    sizes = _sizes(op)
+    steps = {axis: math.gcd(*declared) or 1 for axis, declared in sizes.items()}
+    shape = {axis: math.ceil(_ALIKE_SIZE / step) * step for axis, step in steps.items()}
+    declared = ({shape[axis] for axis in sizes} for shape in op.edge.values())
+    if len(sizes) < 2 or op.validate is None or any(len(d) == 1 and d != {1} for d in declared):
+        return
+    if _is_affordable(op, {**_small(op), **shape}, dtype):
+        yield _ALIKE, {**_small(op), **shape}
 
 
 def _shapes(op: Op) -> Iterator[Shape]:

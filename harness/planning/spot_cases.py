@@ -6,7 +6,7 @@ ones as a rule: those that a check has, and that are small.
 
 from __future__ import annotations
 
-from opbench.harness.declare import Impl, Op
+from opbench.harness.declare import LAYOUTS, Impl, Op
 from opbench.harness.planning.borders import is_border
 from opbench.harness.planning.checked_cases import checked_cases, is_checked_on
 from opbench.harness.planning.selection import Selection
@@ -19,8 +19,8 @@ _THREADS = 1
 def spot_cases(op: Op, *, device: str, seed: int) -> tuple[Case, ...]:
     """The cases of a check of the op, on one thread, the most telling first.
 
-    These are all input kinds, layouts and edge shapes in the first dtype, and long sums; then sizes
-    by rule; then the other dtypes.
+    These are all input kinds, layouts and edge shapes in the first dtype, long sums, and the first
+    kind in each dtype; then sizes by rule; then other kinds in the other dtypes.
     """
     selection = Selection(devices=(device,), threads=_THREADS, seed=seed)
     return tuple(sorted(checked_cases(op, selection), key=lambda case: _rank(op, case)))
@@ -35,4 +35,6 @@ def _rank(op: Op, case: Case) -> int:
     """0 for the cases that tell most, more for others."""
     if is_border(case):
         return 1
-    return 0 if case.dtype == op.dtypes[0] or case.inputs in op.long_sums else 2
+    first = (next(iter(op.inputs)), next(iter(op.edge or op.quick)), LAYOUTS[0])
+    is_first = (case.inputs, case.shape, case.layout) == first
+    return 0 if case.dtype == op.dtypes[0] or case.inputs in op.long_sums or is_first else 2

@@ -8,6 +8,7 @@ from opbench import Cost, Op, impl
 from opbench.harness.planning.borders import border_shapes, is_border
 from opbench.harness.planning.cases import plan, plan_checks
 from opbench.harness.planning.selection import Selection
+from opbench.results.records import Case
 from tests.harness.test_catalog import module
 
 CATALOG = opbench.load()
@@ -51,8 +52,16 @@ def test_border_that_an_edge_shape_has_passed_is_left_out():
 
 def test_axis_that_is_always_even_stays_even():
     op = declared(quick={"small": {"R": 6, "N": 4}}, edge={"odd": {"R": 3, "N": 10}})
-    assert {shape["N"] for shape in shapes(op).values()} == {2, 4, 34, 258, 1026, 65538}
-    assert {shape["R"] for shape in shapes(op).values()} == {3, 33, 258, 1026, 65538}
+    assert {shape["N"] for shape in shapes(op).values()} == {2, 4, 6, 34, 258, 1026, 65538}
+    assert {shape["R"] for shape in shapes(op).values()} == {3, 6, 33, 258, 1026, 65538}
+
+
+def test_all_axes_are_alike_in_one_unless_they_are_in_one_that_is_declared():
+    assert shapes(declared())["border_alike"] == {"R": 5, "N": 5}
+    square = {"odd": {"R": 3, "N": 40}, "square": {"R": 9, "N": 9}}
+    assert "border_alike" not in shapes(declared(edge=square))
+    assert "border_alike" not in shapes(declared(validate=None))
+    assert is_border(Case(op="mine", shape="border_alike", axes=(("N", 5),), inputs="normal"))
 
 
 def test_op_that_cannot_refuse_sizes_has_longer_axes_beside_declared_ones_only():
@@ -74,7 +83,7 @@ def test_options_stay_with_the_sizes_they_were_declared_with():
 
 def test_shapes_that_cost_too_much_are_left_out():
     op = declared(cost=lambda R, N: Cost(0, R * N * 4000))
-    assert set(shapes(op)) == {"border_R_1", "border_N_1", "border_R_33"}
+    assert set(shapes(op)) == {"border_R_1", "border_N_1", "border_R_33", "border_alike"}
 
 
 def test_cost_that_raises_leaves_a_shape_out():
