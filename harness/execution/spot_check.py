@@ -28,7 +28,7 @@ from opbench.results.records import Case, Failed, Right, Wrong
 #: Seconds of processor time, of all inputs and oracles of an op, and of each contender. No further
 #: case begins once they are spent.
 ORACLES_S = 5.0
-CONTENDER_S = 0.5
+CONTENDER_S = 1.0
 
 
 def spot_check(catalog: Catalog, race: Race, *, observer: Observer) -> None:
