@@ -27,7 +27,8 @@ WRONG = (
     "special",
     "mutations",
 )
-HELD_OUT = ("held_out",)
+#: Those that were written last are last.
+HELD_OUT = ("held_out", "held_out_last")
 RIGHT = ("orders", "shapes_of_work")
 
 

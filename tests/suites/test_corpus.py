@@ -22,7 +22,7 @@ def test_the_corpus_is_as_large_as_the_figures_need(entries):
     wrong = [e for e in entries if not e.right]
     assert len(wrong) >= 120
     assert len(entries) - len(wrong) >= 60
-    assert sum(e.held_out for e in wrong) / len(wrong) == pytest.approx(1 / 5, abs=0.02)
+    assert sum(e.held_out for e in wrong) / len(wrong) >= 1 / 5
     assert all(e.kind for e in entries)
 
 
