@@ -20,7 +20,7 @@ def spot_cases(op: Op, *, device: str, seed: int) -> tuple[Case, ...]:
     """The cases of a check of the op, on one thread, the most telling first.
 
     These are all input kinds, layouts and edge shapes in the first dtype; then long sums, and the
-    first kind in each dtype; then sizes by rule; then other kinds in the other dtypes.
+    first kind in each dtype; then sizes by rule of the first kind; then the rest.
     """
     selection = Selection(devices=(device,), threads=_THREADS, seed=seed)
     return tuple(sorted(checked_cases(op, selection), key=lambda case: _rank(op, case)))
@@ -33,10 +33,10 @@ def is_spot_checked_on(op: Op, contender: Impl, case: Case) -> bool:
 
 def _rank(op: Op, case: Case) -> int:
     """0 for the cases that tell most, more for others."""
+    is_first_kind = case.inputs == next(iter(op.inputs))
     if is_border(case):
-        return 2
+        return 2 if is_first_kind else 3
     if case.dtype == op.dtypes[0]:
         return 0
-    first = (next(iter(op.inputs)), next(iter(op.edge or op.quick)), LAYOUTS[0])
-    is_first = (case.inputs, case.shape, case.layout) == first
-    return 1 if is_first or case.inputs in op.long_sums else 3
+    is_simple = (case.shape, case.layout) == (next(iter(op.edge or op.quick)), LAYOUTS[0])
+    return 1 if (is_simple and is_first_kind) or case.inputs in op.long_sums else 3
