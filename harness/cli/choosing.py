@@ -104,7 +104,8 @@ def request_of(args: argparse.Namespace) -> ChoiceRequest:
     from opbench.harness.cli.filter import Filter
     from opbench.results.choosing.served import read_served
 
-    paths = {name: (Path(name) / "run.json").exists() for name in args.names}
+    # What has a slash is no name of an op: if it isn't a run, that is the error.
+    paths = {n: "/" in n or (Path(n) / "run.json").exists() for n in args.names}
     runs = tuple(recorded(name) for name, is_run in paths.items() if is_run) or (recorded(None),)
     selector = Filter(tuple(n for n, is_run in paths.items() if not is_run), args.expression)
     selector.ensure_recorded(*runs, by_contender=False)

@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> Exit:
     request = choosing.request_of(args)
     races, environment = gather(request.runs, request.has)
     catalog = load_catalog(request.modules)
+    _ensure_known(request, catalog, races)
     chosen = [_chosen(request, catalog, op, races) for op in _ops(races)]
     if request.output.json:
         print_json(_document(chosen))
@@ -60,6 +61,19 @@ def run(args: argparse.Namespace) -> Exit:
     if request.table is not None:
         _write(request, catalog, chosen, environment)
     return Exit.OK
+
+
+def _ensure_known(request: ChoiceRequest, catalog: Catalog, races: Iterable[Races]) -> None:
+    """Raise SelectionError, with near names, for contenders and input kinds that nothing has."""
+    from opbench.harness.declare import LAYOUTS
+    from opbench.harness.planning.selection import ensure_known
+
+    records = [record for item in races for record in item.records]
+    kinds = {kind for record in records for kind, _ in record.caveats} | set(LAYOUTS)
+    for op in {record.case.op for record in records} & set(catalog.ops):
+        kinds |= set(catalog.op(op).inputs)
+    ensure_known(tuple(sorted(request.conditions.accepted)), kinds, "input kind")
+    ensure_known(request.preferred, {record.contender for record in records}, "contender")
 
 
 def _ops(races: Iterable[Races]) -> tuple[str, ...]:

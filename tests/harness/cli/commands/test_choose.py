@@ -109,6 +109,9 @@ def test_weights_are_read(folder, capsys, tmp_path):
     ("arguments", "code", "reason"),
     [
         (["softmax"], 2, "there is no op in"),
+        (["runs/none"], 2, "runs/none is not a run: it has no run.json"),
+        (["--accept", "nomral"], 2, "did you mean 'normal'"),
+        (["--prefer", "sumed"], 2, "did you mean 'summed'"),
         (["-k", "zzz"], 2, "matches -k 'zzz'"),
         (["--pass", "backward"], 6, "no race of what is selected"),
         (["--max-memory", "2M"], 6, "takes up to 3.50 MB (--max-memory 2.10 MB)"),
