@@ -24,6 +24,11 @@ def strangers():
     return opbench.load(LOADED / "row_sum.py", entry_points=False)
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, strangers):
     """A run of twelve shapes, as this machine would have recorded it."""
