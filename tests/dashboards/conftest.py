@@ -65,6 +65,7 @@ def _race_and_profile(root):
     """Make that run below `root`."""
     selection = ["patch_pooling", "-k", "tiny or blt", "--impl", ",".join(CONTENDERS)]
     words = ["run", *selection, "--pass", "forward,backward", "--budget", "0.3", "--threads", "2"]
+    words += ["--no-spot-check"]
     assert main([*words, "--out", str(root), "--id", "real"]) == Exit.OK
     profile = ["patch_pooling", "-k", "tiny", "--impl", "index_add", "--threads", "2"]
     # The race has shown that a child process does it.
@@ -82,7 +83,7 @@ def real_runs(real_run, made_once):
 def _race_again(root):
     """Make the later run below `root`."""
     selection = ["patch_pooling", "-k", "tiny", "--impl", "index_add,einsum", "--threads", "2"]
-    words = ["run", *selection, "--budget", "0.3", "--in-process"]
+    words = ["run", *selection, "--budget", "0.3", "--in-process", "--no-spot-check"]
     assert main([*words, "--out", str(root), "--id", "later"]) == Exit.OK
 
 
