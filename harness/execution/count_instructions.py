@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> None:
         raise RuntimeError(getattr(bound, "reason", "it can't be called"))
     bound.call()
     # What torch.utils.benchmark counts with.
-    toggle: Any = torch._C._valgrind_toggle
-    toggle()
+    binding: Any = torch._C
+    binding._valgrind_toggle()
     bound.call()
-    toggle()
+    binding._valgrind_toggle_and_dump_stats()

@@ -41,7 +41,7 @@ def gather(modules: tuple[str, ...], case: Case, contender: str) -> Iterator[tup
     with tempfile.TemporaryDirectory() as folder:
         counts = Path(folder) / "counts"
         command = [
-            *(valgrind, "--tool=callgrind", "--instr-atstart=no", "--quiet"),
+            *(valgrind, "--tool=callgrind", "--collect-atstart=no", "--quiet"),
             f"--callgrind-out-file={counts}",
             *(sys.executable, "-c", _PROGRAM),
             *(dumps(case), contender, "\n".join(modules), *sys.path),

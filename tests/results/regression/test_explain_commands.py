@@ -9,6 +9,7 @@ import pytest
 
 from opbench.harness.cli import options
 from opbench.harness.cli.app import parsers
+from opbench.harness.cli.parsing import parse
 from opbench.results.regression.report import report_of
 from opbench.results.report.gate import commands, headline, markdown
 from tests.results.examples import case
@@ -50,7 +51,7 @@ def test_the_command_selects_the_case_by_all_its_fields(tmp_path):
     asked = {"dtype": "float32,bfloat16", "inputs": "text", "grid": "full", "load": ["/a b/c.py"]}
     line = look(tmp_path, on, base="v1.2", head="mine", build="make -j2", **asked)
 
-    words = parsers()[0].parse_args(shlex.split(line)[1:])
+    words = parse(parsers, shlex.split(line)[1:])
     selection = options.selection(words)
 
     assert (words.base, words.head, words.build) == ("v1.2", "mine", "make -j2")
