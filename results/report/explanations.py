@@ -30,6 +30,14 @@ TITLES: dict[CauseKind, str] = {
     "vectorisation": "lost vectorisation",
     "operator": "slower operators",
 }
+#: Figures that are shown beside the causes: name, what it is, and how its value is written.
+_FACTS = (
+    ("cold_ratio", "with cold caches a call takes, of the time with warm ones", "{:.3g} times"),
+    ("simulated_instructions", "instructions of a call, by callgrind", "{:.4g}"),
+    ("instructions", "instructions of a call, in the calling thread", "{:.4g}"),
+    ("cycles", "cycles of a call, in the calling thread", "{:.4g}"),
+    ("cache_misses", "misses of the last cache in a call, in the calling thread", "{:.4g}"),
+)
 #: Operators that move a smaller part of the declared bytes contradict the declaration.
 _LESS = 0.95
 #: A contender that spends a larger part of its time outside of operators says nothing of its bytes.
@@ -107,8 +115,19 @@ def notes(explanation: Explanation) -> Iterator[str]:
             f"shares are of the raced difference, {format_time(whole)} a call "
             f"[{format_time(low)}, {format_time(high)}]; left out: what profiling cost, {overhead}"
         )
+    yield from _facts(explanation)
     yield from _against_cost(explanation)
     yield from _missing(explanation)
+
+
+def _facts(explanation: Explanation) -> Iterator[str]:
+    """Numbers of either contender that no cause is charged with."""
+    for name, text, form in _FACTS:
+        both = (explanation.slower, explanation.faster)
+        values = {name_of(one): figures_of(one).get(name) for one in both}
+        known = [f"{whose} {form.format(value)}" for whose, value in values.items() if value]
+        if known:
+            yield f"{text}: {', '.join(known)}"
 
 
 def _against_cost(explanation: Explanation) -> Iterator[str]:

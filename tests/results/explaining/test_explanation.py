@@ -195,3 +195,25 @@ def test_what_is_alike_in_both_is_no_cause():
     both = explained(evidence("slow", *shared, MUL), evidence("fast", *shared))
 
     assert [cause.operators for cause in both.causes] == [("aten::mul",)]
+
+
+def test_numbers_that_no_cause_is_charged_with_are_shown():
+    figures = {"cold_ratio": 3.5, "simulated_instructions": 1234567.0}
+    both = explained(
+        evidence("slow", use("aten::mul", 3e-3), figures=figures), evidence("fast", MUL)
+    )
+    said = list(notes(both))
+
+    assert "instructions of a call, by callgrind: slow 1.235e+06" in said
+    assert any(line.endswith("of the time with warm ones: slow 3.5 times") for line in said)
+
+
+@pytest.mark.parametrize(("outside", "is_said"), [(1e-6, True), (2e-3, False)])
+def test_a_declared_cost_that_operators_undercut_is_contradicted(outside, is_said):
+    figures = {"traffic_bytes": 8e6, "compulsory_bytes": 16e6}
+    both = explained(
+        evidence("slow", use("aten::mul", 3e-3), outside=outside, figures=figures),
+        evidence("fast", MUL, outside=outside, figures=figures),
+    )
+
+    assert any("is contradicted" in line for line in notes(both)) == is_said
