@@ -90,7 +90,9 @@ def run_of_all(hostile, limits, tmp_path_factory):
     races = opbench.plan(hostile, Selection(expression="small and not recompiles", threads=2))
     folder = new_run(tmp_path_factory.mktemp("runs"))
     with Supervisor(FILES, limits=limits) as supervisor:
-        records = opbench.run(hostile, races, folder, policy=BRIEF, supervisor=supervisor)
+        records = opbench.run(
+            hostile, races, folder, policy=BRIEF, supervisor=supervisor, spot_check=False
+        )
     return folder, {record.contender: record for record in records}
 
 
@@ -138,7 +140,9 @@ def test_the_others_stand_to_each_other_as_they_do_without_them(hostile, survive
     """By rounds, in which both are slowed down alike by whatever else the machine does."""
     races = opbench.plan(hostile, Selection(expression="small", threads=2, impls=HONEST))
     with Supervisor(FILES, limits=PATIENT) as supervisor:
-        few = opbench.run(hostile, races, new_run(tmp_path), policy=BRIEF, supervisor=supervisor)
+        few = opbench.run(
+            hostile, races, new_run(tmp_path), policy=BRIEF, supervisor=supervisor, spot_check=False
+        )
     alone = {record.contender: record for record in few}
     many, one = (_log_ratio(records, "loop", "summed") for records in (survived[1], alone))
     assert 0.5 < math.exp(many - one) < 2
@@ -158,7 +162,7 @@ def test_a_contender_that_recompiles_is_excluded_alone(hostile, tmp_path):
     races = opbench.plan(hostile, Selection(expression="small", threads=1, impls=names))
     with Supervisor(FILES, limits=PATIENT) as supervisor:
         records = opbench.run(
-            hostile, races, new_run(tmp_path), policy=BRIEF, supervisor=supervisor
+            hostile, races, new_run(tmp_path), policy=BRIEF, supervisor=supervisor, spot_check=False
         )
     compiler, *others = sorted(records, key=lambda record: record.contender in HONEST)
     assert compiler.outcome.cause == "recompiled"
@@ -182,7 +186,7 @@ def test_larger_shapes_of_one_that_ran_out_of_memory_are_skipped(hostile, tmp_pa
     ) + opbench.plan(hostile, Selection(impls=("hoards", "summed"), grid="full", threads=1))
     with Supervisor(FILES, limits=PATIENT) as supervisor:
         records = opbench.run(
-            hostile, races, new_run(tmp_path), policy=BRIEF, supervisor=supervisor
+            hostile, races, new_run(tmp_path), policy=BRIEF, supervisor=supervisor, spot_check=False
         )
     found = {r.case.shape: r.outcome for r in records if r.contender == "hoards"}
     assert isinstance(found["small"], Failed)
@@ -234,7 +238,9 @@ def test_a_worker_that_dies_between_two_jobs_is_replaced(hostile, tmp_path):
         for expression in ("small", "tall"):
             selection = Selection(expression=expression, impls=("summed",), threads=1)
             races = opbench.plan(hostile, selection)
-            (record,) = opbench.run(hostile, races, folder, policy=BRIEF, supervisor=supervisor)
+            (record,) = opbench.run(
+                hostile, races, folder, policy=BRIEF, supervisor=supervisor, spot_check=False
+            )
             assert isinstance(record.outcome, Measured)
             assert supervisor._worker._page.read().contender == IDLE
             worker = supervisor._worker._process
@@ -267,7 +273,7 @@ def test_a_contender_that_dies_beside_others_again_is_recorded(late, tmp_path):
     races = opbench.plan(catalog, Selection(expression="small", impls=names, threads=1))
     with Supervisor(files, limits=PATIENT) as supervisor:
         records = opbench.run(
-            catalog, races, new_run(tmp_path), policy=BRIEF, supervisor=supervisor
+            catalog, races, new_run(tmp_path), policy=BRIEF, supervisor=supervisor, spot_check=False
         )
     found = {record.contender: record.outcome for record in records}
     assert found["falls_into_it"].cause == "exited"
@@ -283,7 +289,13 @@ def test_several_processes_are_units_of_evidence(hostile, tmp_path):
     races = opbench.plan(hostile, Selection(expression="small", impls=names, threads=1))
     with Supervisor(FILES, limits=PATIENT) as supervisor:
         records = opbench.run(
-            hostile, races, new_run(tmp_path), policy=BRIEF, processes=3, supervisor=supervisor
+            hostile,
+            races,
+            new_run(tmp_path),
+            policy=BRIEF,
+            processes=3,
+            supervisor=supervisor,
+            spot_check=False,
         )
     found = {record.contender: record.outcome for record in records}
     assert set(found["summed"].units) == set(found["loop"].units) == {0, 1, 2}
