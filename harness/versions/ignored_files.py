@@ -46,7 +46,7 @@ def warnings(root: Path, base: str) -> Iterator[str]:
 
 
 def unmade(root: Path, lacking: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """A warning of each file that a version lacks, though the project is installed with it.
+    """A warning of each file that a version lacks, and imports or opens where it is there.
 
     root: of the tree that is installed. lacking: the label of a version, and the place of a file in
     that tree. Files that git tracks come and go with the versions: there is no warning of them.
@@ -59,8 +59,8 @@ def unmade(root: Path, lacking: Iterable[tuple[str, str]]) -> Iterator[str]:
     for label, name in relative:
         if name in made:
             yield (
-                f"{label} has no {name}, which is imported where the project is installed, and may "
-                "run other code for want of it; have it made in each version with --build"
+                f"{label} has no {name}, which it looks for and git doesn't have, and may run "
+                "other code for want of it; have it made in each version with --build"
             )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from opbench.harness.catalog import Catalog, load
 from opbench.harness.declare import Impl
 from opbench.harness.versions import own_packages
 from opbench.harness.versions.finders import relocate_finders
+from opbench.harness.versions.opened_files import opened_files
 from opbench.harness.versions.sources import Version, copies, is_opbench, search_path, to_load
 from opbench.harness.versions.trees import Trees, places_of, resolved
 from opbench.results.errors import DeclarationError, VersionError
@@ -39,7 +40,8 @@ class LoadedVersion:
     folder: str = ""
     #: The modules that were requested and that it doesn't have.
     absent: tuple[str, ...] = ()
-    #: Files of the installed tree that an import hook has for a module, and the version has not.
+    #: Files of the installed tree that an import hook has for a module, or that are opened while
+    #: the version is loaded, and that it hasn't.
     lacking: set[str] = field(default_factory=set)
     #: How many modules the process had when they were last checked to be the version's own.
     checked: int = 0
@@ -76,11 +78,15 @@ class LoadedVersions:
         loaded = LoadedVersion(version=version, path=path, folder=str(version.directory))
         self.activate(loaded)
         relocate_finders(self._relocate)
-        modules_to_load, loaded.absent = to_load(version, project, self._trees)
-        try:
-            loaded.catalog = load(*modules, *modules_to_load, entry_points=False, may_be_empty=True)
-        except DeclarationError as error:
-            raise VersionError(f"{version.label} does not load: {error}") from error
+        with opened_files() as opened:
+            modules_to_load, loaded.absent = to_load(version, project, self._trees)
+            try:
+                loaded.catalog = load(
+                    *modules, *modules_to_load, entry_points=False, may_be_empty=True
+                )
+            except DeclarationError as error:
+                raise VersionError(f"{version.label} does not load: {error}") from error
+        loaded.lacking |= set(_lacking(version, opened))
         self._refresh()
         self.ensure_own(loaded)
         return loaded
@@ -203,6 +209,16 @@ class LoadedVersions:
         if Path(place).is_file():
             self._current.lacking.add(place)
         return None
+
+
+def _lacking(version: Version, opened: Iterable[str]) -> Iterator[str]:
+    """The files of the installed tree that a version looked for at its own places in vain."""
+    for path in opened:
+        place = Path(path)
+        if place.is_relative_to(version.root) and not place.exists():
+            there = version.home / place.relative_to(version.root)
+            if there.is_file() and there.suffix != ".pyc":
+                yield str(there)
 
 
 def _folder(loaded: LoadedVersion) -> str:

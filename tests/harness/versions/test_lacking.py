@@ -64,8 +64,37 @@ def test_a_file_a_version_was_not_built_with_is_warned_of(project, tmp_path, mon
         found = common(*versions, Selection(threads=1))
     assert found.lacking == (("main", str(built)),)
     (reported,) = unmade(project, found.lacking)
-    assert reported.startswith("main has no build/cp3/native_rows.py, which is imported where the ")
+    assert reported.startswith("main has no build/cp3/native_rows.py, which it looks for and git ")
     assert reported.endswith("have it made in each version with --build")
+
+
+@pytest.mark.parametrize(
+    "opening",
+    ["open(place).close()", "open('table.txt').close()", "torch.load(place)", "place.read_bytes()"],
+)
+def test_a_file_a_version_opens_and_lacks_is_warned_of(tmp_path, monkeypatch, opening):
+    """A tuning table, say, that was made on this machine."""
+    lines = f"""
+from pathlib import Path
+place = Path(__file__).parent / "table.txt"
+try:
+    {opening}
+except Exception:
+    table = None
+"""
+    files = {"ops.py": OPS + lines, ".gitignore": "*.txt\n"}
+    root = repository(tmp_path / "theirs", files)
+    git(root, "worktree", "add", "--quiet", "--detach", str(tmp_path / "base"))
+    (root / "table.txt").write_text("8")
+    monkeypatch.chdir(root)
+    with own_imports(tmp_path):
+        versions = versions_of(
+            tmp_path / "base", root, home=root, modules=("ops.py",), labels=("main", "head")
+        )
+        found = common(*versions, Selection(threads=1))
+    assert found.lacking == (("main", str(root / "table.txt")),)
+    (reported,) = unmade(root, found.lacking)
+    assert reported.startswith("main has no table.txt, which it looks for")
 
 
 def test_files_built_in_both_versions_are_their_own(project, tmp_path, monkeypatch):
