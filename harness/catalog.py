@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from opbench.harness.declaration.fields import CASE_NAMES
-from opbench.harness.declaration.loading import Source, import_all
+from opbench.harness.declaration.loading import Source, import_all, module_of
 from opbench.harness.declaration.named_arguments import call_named, is_default, parameter_names
 from opbench.harness.declaration.origins import home_of, suite_name
 from opbench.harness.declaration.signatures import misfit
@@ -117,7 +117,7 @@ def _installed() -> Iterator[Source]:
     points = importlib.metadata.entry_points(group=GROUP)
     for point in sorted(points, key=lambda point: (point.value, point.name)):
         owner = point.dist.name if point.dist else "unknown"
-        yield f"entry point {point.name!r} of {owner}", point.value
+        yield f"entry point {point.name!r} of {owner}", module_of(point.value)
 
 
 def _collect_ops(

@@ -25,6 +25,11 @@ from opbench.results.errors import DeclarationError, one_line
 Source = tuple[str, str | Path | ModuleType]
 
 
+def module_of(value: str) -> str:
+    """The module in an entry point's value: "package.ops" of "package.ops:row_sum [extra]"."""
+    return value.partition("[")[0].partition(":")[0].strip()
+
+
 def import_all(sources: Iterable[Source]) -> tuple[tuple[str, ModuleType], ...]:
     """Import modules; return each once, with its label in messages.
 

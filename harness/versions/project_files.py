@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from opbench.harness.declaration.loading import module_of
 from opbench.results.errors import VersionError
 
 FILES = ("pyproject.toml", "setup.cfg", "setup.py")
@@ -94,7 +95,7 @@ def _pyproject(folder: Path, group: str) -> Project | None:
         **_table(_table(project, "entry-points"), group),
         **_table(_table(poetry, "plugins"), group),
     }
-    declared = tuple(sorted(str(value) for value in values.values()))
+    declared = tuple(sorted(module_of(str(value)) for value in values.values()))
     # Else another file, or a program, has the entry points.
     is_whole = declared or (project and "entry-points" not in project.get("dynamic", ()))
     name = str(project.get("name") or poetry.get("name") or "")
@@ -115,7 +116,7 @@ def _setup(folder: Path, group: str) -> Iterator[Project]:
         try:
             config.read(path, encoding="utf-8")
         except (configparser.Error, ValueError) as error:
-            raise VersionError(f"{path} can't be read: {error}") from error
+            raise VersionError(f"{path} can't be read: {str(error).splitlines()[0]}") from error
         if config.has_section("metadata") or config.has_section("options"):
             name = config.get("metadata", "name", fallback="")
             lines = config.get("options.entry_points", group, fallback=None)
@@ -170,5 +171,5 @@ def _literal(node: ast.expr | None) -> object:
 
 def _values(lines: str) -> tuple[str, ...]:
     """The modules of lines like `name = module`."""
-    values = (line.partition("=")[2].strip() for line in lines.splitlines() if "=" in line)
-    return tuple(sorted(values))
+    values = (line.partition("=")[2] for line in lines.splitlines() if "=" in line)
+    return tuple(sorted(map(module_of, values)))

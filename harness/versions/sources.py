@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from opbench.harness.catalog import GROUP, load
+from opbench.harness.declaration.loading import module_of
 from opbench.harness.versions.project_files import Project, nearest, normalized, source_of
 from opbench.harness.versions.trees import Trees, is_installed, is_pythons, places_of, resolved
 from opbench.results.errors import DeclarationError, VersionError
@@ -167,17 +168,17 @@ def _installed(version: Version, project: Project, trees: Trees) -> Iterator[tup
     for point in sorted(points, key=lambda point: point.value):
         if point.dist is None or _is_of(point.dist, project):
             if project.declared is None:
-                yield point.value, True
+                yield module_of(point.value), True
             continue
         source = str(source_of(point.dist) or point.dist.locate_file(""))
         if trees.of(source) is None:
-            yield point.value, False
+            yield module_of(point.value), False
             continue
         own = nearest(
             resolved(Path(version.relocated(source, trees))), resolved(version.root), GROUP
         )
         if own.declared is None:
-            yield point.value, True
+            yield module_of(point.value), True
         elif own.folder != project.folder:
             yield from ((value, True) for value in own.declared)
 

@@ -26,6 +26,8 @@ DYNAMIC = '[project]\nname = "gears"\ndynamic = ["entry-points"]\n'
             ("gears.ops",),
         ),
         ({"pyproject.toml": POETRY}, ("gears.ops",)),
+        ({"pyproject.toml": POETRY.replace("ops", "ops:row_sum [fast]")}, ("gears.ops",)),
+        ({"setup.cfg": SETUP_CFG.replace("ops\n", "ops:row_sum\n")}, ("gears.ops",)),
         ({"setup.cfg": SETUP_CFG}, ("gears.ops",)),
         ({"pyproject.toml": DYNAMIC, "setup.cfg": SETUP_CFG}, ("gears.ops",)),
         ({"pyproject.toml": DYNAMIC}, None),
