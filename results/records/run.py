@@ -13,8 +13,8 @@ from opbench.results.records.outcome import Profile, Record, Started
 #: 1  first version.
 #: 2  Ceilings; Failed.cause, Measured.units and device_s, Record.output, RunInfo.rules and
 #:    warnings.
-#: 3  Gate, Unit, Uncompared, Calibration; Profile.side, Record.compiled.
-#: 4  Explanation.
+#: 3  Gate, Unit, Uncompared, Calibration; Profile.side.
+#: 4  Explanation; Record.compiled.
 SCHEMA = 4
 
 
