@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from opbench.results.records import Unsupported
+from opbench.results.records import SCHEMA, Unsupported
 from opbench.results.records.run_folder import RunFolder
 from tests.results.examples import case, make_run, measured, profile, record
 
@@ -71,7 +71,7 @@ def _linked(logs: Path, outside: Path) -> None:
 def _damaged(logs: Path) -> None:
     """Runs that can't be read, or only in part."""
     future = make_run(logs, "future").path / "run.json"
-    future.write_text(future.read_text().replace('"schema":3', '"schema":99'))
+    future.write_text(future.read_text().replace(f'"schema":{SCHEMA}', '"schema":99'))
     (make_run(logs, "binary").path / "run.json").write_bytes(os.urandom(4096))
     (make_run(logs, "empty").path / "run.json").write_text("")
     cut = make_run(logs, "truncated").path / "records.jsonl"

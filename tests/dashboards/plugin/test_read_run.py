@@ -5,7 +5,7 @@ import pytest
 from opbench.dashboards.plugin.read_run import RunReader
 from opbench.results.errors import RunFolderError
 from opbench.results.ranking.leaderboard import boards_of
-from opbench.results.records import Started
+from opbench.results.records import SCHEMA, Started
 from tests.results.examples import case, make_run, record
 
 
@@ -85,7 +85,7 @@ def test_of_many_faults_the_first_are_named(folder, reader):
 
 def test_a_run_of_a_newer_opbench_has_a_fault_and_no_head(folder, reader):
     path = folder.path / "run.json"
-    path.write_text(path.read_text().replace('"schema":3', '"schema":4'))
+    path.write_text(path.read_text().replace(f'"schema":{SCHEMA}', f'"schema":{SCHEMA + 1}'))
     run = reader.read()
     assert "install a newer opbench" in run.faults[0]
     with pytest.raises(RunFolderError, match=r"example: run\.json cannot be read"):

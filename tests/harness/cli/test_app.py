@@ -129,7 +129,7 @@ def test_a_verbose_run_prints_the_tracebacks_of_what_failed(here, capsys):
     words = ["run", "row_sum", "-k", "small and planted_raise", *TROUBLE, *HERE, "-v"]
     assert main(words) == Exit.FAILED
     text = capsys.readouterr().out
-    assert "planted_raise on row_sum small normal float32 forward: prepare:" in text
+    assert "planted_raise on row_sum small normal float32 forward: check:" in text
     assert 'raise RuntimeError("no luck today")' in text
 
 

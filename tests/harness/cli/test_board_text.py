@@ -15,7 +15,7 @@ from tests.results.examples import case, measured, record
 
 CAVEAT = (("nonfinite", "0 * NaN leaks"),)
 RECORDS = [
-    record(name, outcome, on, caveats=CAVEAT if name == "einsum" else ())
+    record(name, outcome, on, caveats=CAVEAT if name == "einsum" else (), compiled=name == "cpp")
     for on in (case(), case(shape="large", size=1 << 18))
     for name, outcome in (
         ("cpp", measured(1e-4, seed=1)),

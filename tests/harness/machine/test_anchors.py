@@ -39,7 +39,8 @@ def test_a_run_times_them_first(run_path):
 def test_a_short_run_spends_little_on_them(here, monkeypatch, budget, spent_s):
     given = []
 
-    def run(catalog, races, folder, *, policy, supervisor):
+    def run(catalog, races, folder, *, policy, supervisor, spot_check):
+        assert not spot_check
         given.append(policy.budget_s)
 
     monkeypatch.setattr(anchors, "run", run)

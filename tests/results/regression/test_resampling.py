@@ -189,7 +189,7 @@ def test_the_table_of_a_calibration_has_intervals():
         ("nothing", "0", "80", "0.0% to 4.5%"),
         ("3.0% in one", "59", "60", "91.1% to 100.0%"),
     )
-    assert "28 contenders and cases on cpu, 1 threads, resampled" in table.title
+    assert "28 contenders and cases on cpu, 1 thread, resampled" in table.title
     assert (
         "0.40% for twins, 0.90% for pairs; of the unchanged 1 void, 2 inconclusive" in table.title
     )
