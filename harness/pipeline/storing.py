@@ -7,7 +7,7 @@ offered again with the next case and at the end.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from opbench.harness.execution.messages import JobResult, ObservedStage
@@ -16,7 +16,6 @@ from opbench.harness.planning.selection import Race
 from opbench.results.errors import RunFolderError
 from opbench.results.records import Case, Record
 from opbench.results.records.anchors import is_anchor
-from opbench.results.records.run import Line
 from opbench.results.records.run_folder import RunFolder
 from opbench.results.store.attempts import Part, StoredRun, digest_of
 from opbench.results.store.collecting import done_by
@@ -42,17 +41,16 @@ class Upload:
         Raises RunFolderError where the store can't be read and written, or has a run with other
         options.
         """
-        self.stored.begin(self.folder.info.environment.key, part)
-        done = done_by(self.stored, self.folder.info)
-        here = {record.case for record in self.folder.records()}
-        taken = 0
-        for case in {race.case for race in self.races} - here:
-            if lines := done.get(digest_of(case)):
-                self.folder.append(*lines)
-                taken += 1
-        self.folder.append(*_anchors(done, here))
-        self._there.update(done)
-        return taken
+        info, here = self.folder.info, {record.case for record in self.folder.records()}
+        self.stored.begin(info.environment.key, part)
+        own = {digest_of(race.case): race.case for race in self.races}
+        survey = self.stored.survey()
+        done = done_by(self.stored, survey, info, own.keys())
+        taken = [case for case in done if own[case] not in here]
+        self.folder.append(*(line for case in taken for line in done[case]))
+        there = {attempt.case for attempt in survey.complete if attempt.key == info.environment.key}
+        self._there.update(done, there - own.keys())
+        return len(taken)
 
     def offer(self) -> None:
         """Store every finished case that isn't there; a warning says what the store refuses."""
@@ -127,13 +125,3 @@ class StoringObserver:
         """Store the case."""
         self.observer.end_case(race)
         self.upload.offer()
-
-
-def _anchors(done: Mapping[str, tuple[Line, ...]], here: Collection[Case]) -> list[Record]:
-    """The anchors that a store has and a folder lacks."""
-    return [
-        line
-        for lines in done.values()
-        for line in lines
-        if isinstance(line, Record) and is_anchor(line) and line.case not in here
-    ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -93,15 +93,20 @@ def short(key: str) -> str:
     return key[:KEY_LENGTH]
 
 
-def done_by(run: StoredRun, info: RunInfo) -> dict[str, tuple[Line, ...]]:
-    """The lines of the cases that are done in the environment of a process, by the case's digest.
+def done_by(
+    run: StoredRun, survey: Survey, info: RunInfo, cases: Collection[str]
+) -> dict[str, tuple[Line, ...]]:
+    """The lines of those of some cases, by their digests, that are done in a process' environment.
 
-    Raises RunFolderError where what is there was made with other options: it is another run.
+    Nothing else of the run is read but its first attempt. Raises RunFolderError where what is there
+    was made with other options: it is another run.
     """
-    contents = _first_contents(run, run.survey().complete, info.environment.key)[0]
-    for content in contents.values():
-        differing = _differing(content.info, info)
-        if differing:
+    key = info.environment.key
+    here = sorted((a for a in survey.complete if a.key == key), key=lambda attempt: attempt.name)
+    first = next((content for attempt in here if (content := run.read(attempt))), None)
+    contents, _ = _first_contents(run, [a for a in here if a.case in cases], key)
+    for content in (*contents.values(), *([first] if first else ())):
+        if differing := _differing(content.info, info):
             raise RunFolderError(
                 f"{run} was begun with other options ({', '.join(differing)}); give another --id"
             )

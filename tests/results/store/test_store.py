@@ -165,7 +165,7 @@ def test_what_was_made_with_other_options_is_another_run(store, caplog, name, va
     assert set(collected_records(run)) == {"s1"}
     assert "made with other options" in caplog.text
     with pytest.raises(RunFolderError, match=rf"other options \({name}\); give another --id"):
-        done_by(run, heads[0])
+        done_by(run, run.survey(), heads[1], ())
 
 
 def test_the_same_file_may_lie_elsewhere(store):
@@ -274,5 +274,7 @@ def test_what_writes_into_a_run_takes_no_url():
 def test_memory_is_a_store_too():
     run = StoredRun("memory://bench", "n")
     run.put(info(), CASES[0], [record(CASES[0])])
-    assert done_by(run, info())[digest_of(CASES[0])] == (record(CASES[0]),)
+    digest = digest_of(CASES[0])
+    assert done_by(run, run.survey(), info(), {digest}) == {digest: (record(CASES[0]),)}
+    assert done_by(run, run.survey(), info(), ()) == {}
     assert collecting.described(ENVIRONMENT) == "Example | 2 cores, torch 2.13.0"
