@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from opbench import cpu, floating, impl, supported
+from opbench import Caveat, cpu, floating, impl, supported
 from opbench.impls.dtypes import accumulator
 from opbench.impls.onednn import LEAKS_IN_BFLOAT16, MAY_LEAK_WITH_AMX
 from opbench.impls.windows2d import Windows, at_tap, convolved, padded, strided, unfolded, windows
@@ -28,6 +28,13 @@ images = supported("Inductor expects other strides of the gradients of an empty 
 
 SPECTRUM = "in a spectrum every pixel is part of every sum: NaN and infinities reach all of them"
 SPECTRUM_SCALE = "the rounding of the largest pixels reaches all others"
+#: Seen in one pixel of 73,656, of 1025 rows and without a bias, on an AMD EPYC.
+SPECTRUM_SMALL = Caveat("the rounding of all pixels may show in a small sum", lambda dtype: None)
+SPECTRAL: dict[str, str | Caveat] = {
+    "nonfinite": SPECTRUM,
+    "scales": SPECTRUM_SCALE,
+    "no_bias": SPECTRUM_SMALL,
+}
 
 
 @impl("conv2d")
@@ -126,7 +133,7 @@ def tap_loop(
     return total.view(number, len(w), oh, ow).to(x.dtype)
 
 
-@impl("conv2d", supports=spectral, caveats={"nonfinite": SPECTRUM, "scales": SPECTRUM_SCALE})
+@impl("conv2d", supports=spectral, caveats=SPECTRAL)
 def fft(
     x: Tensor,
     w: Tensor,
