@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 
 from opbench.harness.system.cores import usable_cores
+from opbench.results.store.attempts import MOST_PARTS
 
 _SECONDS = {"ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 #: The least duration that a timer resolves, and a week.
@@ -19,8 +20,6 @@ _SHORTEST_S, _LONGEST_S = 1e-3, 7 * 24 * 3600.0
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 #: Sizes of memory: less holds no tensor, and more no machine has.
 _SMALLEST, _LARGEST = 1 << 20, 1 << 50
-#: More parts than cases that anybody has.
-_MOST_PARTS = 1_000_000
 _NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
 _DURATION = re.compile(rf"{_NUMBER}(?:e(-?\d+))?\s*([a-z]*)", re.IGNORECASE | re.ASCII)
 _SIZE = re.compile(rf"{_NUMBER}\s*([kmgt]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
@@ -77,7 +76,7 @@ def shares(text: str) -> tuple[float, ...]:
 def part(text: str) -> tuple[int, int]:
     """A share of several and their number, from "3/8": the third of eight."""
     index, _, many = (piece.strip() for piece in text.partition("/"))
-    if index.isdecimal() and many.isdecimal() and 1 <= int(index) <= int(many) <= _MOST_PARTS:
+    if index.isdecimal() and many.isdecimal() and 1 <= int(index) <= int(many) <= MOST_PARTS:
         return int(index), int(many)
     raise _invalid(text, "a part such as 3/8, the third of eight, from 1/1")
 

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 from opbench.harness.cli.output import complain
 from opbench.results.errors import RunFolderError, SelectionError
 
+#: What the store has of a run folder, and what is of no use without it.
+_OF_A_RUN = {"run.json", "records.jsonl", ".gitignore"}
+
 if TYPE_CHECKING:
     from opbench.harness.cli.run_folder import NewRun
     from opbench.harness.execution.observer import Observer
@@ -100,7 +103,7 @@ def begin(shared: Sharing | None, folder: RunFolder, races: tuple[Race, ...]) ->
         taken = upload.begin(shared.part)
     except RunFolderError:
         if not folder.records():
-            shutil.rmtree(folder.path)
+            leave(shared, folder)
         raise
     if taken:
         complain("run", f"{taken} of {len(races)} cases are in {shared.url} already")
@@ -123,6 +126,10 @@ def finish(shared: Sharing | None, upload: Upload | None) -> None:
 
 
 def leave(shared: Sharing | None, folder: RunFolder) -> None:
-    """Remove the run folder of a run that a store has."""
-    if shared is not None:
-        shutil.rmtree(folder.path)
+    """Remove the run folder of a run that a store has; not where something else was put there."""
+    if shared is None:
+        return
+    if more := sorted({path.name for path in folder.path.iterdir()} - _OF_A_RUN):
+        complain("run", f"{folder.path} stays, as it holds more than the store: {', '.join(more)}")
+        return
+    shutil.rmtree(folder.path)

@@ -30,6 +30,8 @@ from opbench.results.store.urls import filesystem, has_folders
 T = TypeVar("T")
 #: Where the lines lie that are of the machine and of no case.
 _MACHINE = "machine"
+#: More parts than cases that anybody has.
+MOST_PARTS = 1_000_000
 #: Seconds to wait before an operation is tried once more; then it has failed.
 _WAITS_S = (0.5, 2.0, 8.0)
 #: The exceptions of networks that fsspec's file systems pass on as they are: S3's and all others'.
@@ -229,4 +231,7 @@ def _stems(parts: Iterable[Sequence[str]], ending: str) -> Iterable[tuple[str, s
 def _part(text: str) -> Part | None:
     """The part of a folder's name; None where it is something else."""
     index, _, many = text.partition("-of-")
-    return Part(int(index), int(many)) if index.isdigit() and many.isdigit() else None
+    if not (index.isdecimal() and many.isdecimal()):
+        return None
+    part = Part(int(index), int(many))
+    return part if 1 <= part.index <= part.many <= MOST_PARTS else None

@@ -16,7 +16,7 @@ from opbench.results.records import Environment, Record, RunInfo
 from opbench.results.records.anchors import is_anchor
 from opbench.results.records.run import Line
 from opbench.results.records.run_folder import RunFolder, create
-from opbench.results.store.attempts import Attempt, Content, Part, StoredRun, Survey
+from opbench.results.store.attempts import MOST_PARTS, Attempt, Content, Part, StoredRun, Survey
 
 _LOG = logging.getLogger(__name__)
 #: The first characters of an environment's key that the name of a folder has.
@@ -39,10 +39,13 @@ class Collected:
     incomplete: int
     #: Complete by their marks, and damaged or made with other options: left out.
     unusable: tuple[str, ...]
-    #: The parts that have not said that they are finished; empty too where none ever said so.
+    #: The parts that have not said that they are finished.
     unfinished: tuple[Part, ...]
-    #: Whether all parts are finished.
-    whole: bool
+
+    @property
+    def whole(self) -> bool:
+        """Whether all parts are finished."""
+        return not self.unfinished
 
     @property
     def environment(self) -> Environment:
@@ -117,6 +120,8 @@ def _of_environment(run: StoredRun, survey: Survey, key: str) -> Collected | Non
     """What there is of one environment; None where nothing can be used."""
     contents, unusable = _first_contents(run, survey.complete, key)
     if not contents:
+        what = "; ".join(unusable) or "no attempt is complete"
+        _LOG.warning("%s: of the environment %s nothing can be used: %s", run, key, what)
         return None
     first = min((c.info for c in contents.values()), key=lambda info: info.created)
     alike = {case: c for case, c in contents.items() if not _differing(c.info, first)}
@@ -138,7 +143,6 @@ def _of_environment(run: StoredRun, survey: Survey, key: str) -> Collected | Non
         incomplete=sum(a.key == key for a in survey.incomplete),
         unusable=tuple(sorted(unusable)),
         unfinished=missing,
-        whole=not missing,
     )
 
 
@@ -170,14 +174,16 @@ def _options(info: RunInfo) -> Mapping[str, str]:
     """The options of a head that all its parts share; files by their names, wherever they lie."""
     options = {name: value for name, value in info.settings if name != "part"}
     if "load" in options:
-        options["load"] = json.dumps([Path(name).name for name in json.loads(options["load"])])
+        options["load"] = json.dumps([Path(n).name for n in json.loads(options["load"]) or ()])
     return options
 
 
 def _many(info: RunInfo) -> int:
     """The parts that a run was divided into, by the options of one of them."""
     part = json.loads(dict(info.settings).get("part", "null"))
-    return int(part[1]) if part else 1
+    # A head of others may say anything.
+    is_part = isinstance(part, list) and len(part) == 2 and isinstance(part[1], int)
+    return max(1, min(part[1], MOST_PARTS)) if is_part else 1
 
 
 def _joined(first: RunInfo, infos: Iterable[RunInfo]) -> RunInfo:

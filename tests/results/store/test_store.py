@@ -80,6 +80,29 @@ def test_parts_that_are_not_finished_are_named(store):
     assert collect(run)[0].unfinished == (Part(1, 3), Part(3, 3))
 
 
+def test_what_others_say_of_parts_is_not_believed(store):
+    run = StoredRun(store, "n")
+    for text in ('"x"', "[1]", '[1, "2"]', "7"):
+        head = replace(info(), settings=(("part", text), ("load", "null")))
+        run.put(head, CASES[0], [record(CASES[0])])
+    system, root = filesystem(store)
+    for name in ("0-of-0", "3-of-2", "²-of-3", "1-of-99999999999", "x"):
+        system.makedirs(f"{root}/runs/n/finished/{ENVIRONMENT.key}/{name}")
+        system.pipe_file(f"{root}/runs/n/finished/{ENVIRONMENT.key}/{name}/a", b"")
+    assert collect(run)[0].unfinished == (Part(1, 1),)
+
+
+def test_an_environment_of_which_nothing_can_be_used_is_named(store, caplog):
+    run = StoredRun(store, "n")
+    run.put(info(), CASES[0], [record(CASES[0])])
+    run.put(replace(info(), environment=OTHER), CASES[0], [record(CASES[0], environment=OTHER)])
+    system, _ = filesystem(store)
+    (mark,) = [path for path in objects(store, ".done") if OTHER.key in path]
+    system.rm(mark)
+    assert [one.environment for one in collect(run)] == [ENVIRONMENT]
+    assert f"of the environment {OTHER.key} nothing can be used: no attempt" in caplog.text
+
+
 @given(st.integers(1, 12), st.integers(0, 40))
 def test_parts_share_out_every_case_once(many, cases):
     shares = [Part(index, many).share(range(cases)) for index in range(1, many + 1)]

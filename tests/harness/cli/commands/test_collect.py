@@ -97,9 +97,11 @@ def test_what_a_store_refuses_stays_here_and_is_stored_later(store, tmp_path, mo
     assert (done.code, "the store is down; what was measured is in runs/" in done.err) == (2, True)
     (folder,) = runs_in(tmp_path / "runs")
     raced = folder.records()
+    own = folder.path / "mine.txt"
+    own.touch()
     assert run("run", "--resume", str(folder.path), "-q", "--budget", "9").code == 2
     assert run("run", "--resume", str(folder.path), "-q", "--in-process").code == 0
-    assert not folder.path.exists()
+    assert own.exists()
     (collected,) = collect(StoredRun(store, "n"))
     assert set(collected.lines) == set(raced)
     assert collected.whole
