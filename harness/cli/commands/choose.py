@@ -190,9 +190,13 @@ def _document(chosen: Iterable[_Chosen]) -> list[dict[str, Any]]:
 def _write(
     request: ChoiceRequest, catalog: Catalog, chosen: Sequence[_Chosen], environment: Environment
 ) -> None:
-    """Write the table of one op. Raises SelectionError where there are several."""
+    """Write the table of one op. Raises SelectionError where there are several.
+
+    Raises RunFolderError where the file can't be written, or is of a run.
+    """
     from opbench.harness.choosing.provenance import provenance
     from opbench.results.choosing.table import table_text
+    from opbench.results.records.output_paths import output_file
 
     assert request.table is not None
     if len(chosen) > 1:
@@ -209,6 +213,7 @@ def _write(
         environment,
         [folder.info.id for folder in request.runs],
     )
-    request.table.write_text(table_text(item.choices, origin), encoding="utf-8")
+    with output_file(request.table):
+        request.table.write_text(table_text(item.choices, origin), encoding="utf-8")
     if not request.output.json:
         print(f'wrote {request.table}   use: opbench.dispatch("{item.op}", "{request.table}")')

@@ -151,3 +151,18 @@ def test_a_shape_is_answered_for_in_the_situation_that_it_is_of(tmp_path, capsys
     assert "order=swin" not in out
     assert main(["choose", str(made.path), "--shape", "tiny,order=column"]) == 6
     assert "nothing like it was raced" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["run.json", "records.jsonl", "new.json"])
+def test_a_table_is_no_file_of_a_run(folder, capsys, name):
+    before = {path.name: path.read_bytes() for path in folder.path.iterdir() if path.is_file()}
+    assert main(["choose", str(folder.path), *MINE, "-o", str(folder.path / name)]) == 2
+    assert "whose files are left as they are; name another file" in capsys.readouterr().err
+    now = {path.name: path.read_bytes() for path in folder.path.iterdir() if path.is_file()}
+    assert now == before
+
+
+def test_a_table_that_cannot_be_written_is_one_line(folder, capsys, tmp_path):
+    file = tmp_path / "missing" / "table.json"
+    assert main(["choose", str(folder.path), *MINE, "-o", str(file)]) == 2
+    assert "there is no folder" in capsys.readouterr().err
