@@ -213,7 +213,7 @@ def _failures() -> tuple[type[Exception], ...]:
 
 def _new_name() -> str:
     """A name that no other attempt has; the later, the larger."""
-    return f"{time.time_ns() // 1_000_000:013d}-{uuid.uuid4().hex[:12]}"
+    return f"{time.time_ns():019d}-{uuid.uuid4().hex[:12]}"
 
 
 def _mark_of(text: bytes) -> dict[str, object]:
