@@ -12,7 +12,7 @@ from opbench.dashboards.report.collected import Collected
 from opbench.dashboards.report.named_runs import log_of
 from opbench.dashboards.report.page import page
 from opbench.dashboards.report.questions import ask_all
-from opbench.results.errors import NothingRecordedError
+from opbench.results.records.contents import ensure_recorded
 from opbench.results.records.output_paths import output_file
 from opbench.results.records.run_folder import RunFolder
 
@@ -36,8 +36,7 @@ def write_report(runs: Sequence[RunFolder], target: Path) -> Written:
     for run in runs:
         # Without a head nobody knows by which rules races were decided.
         _ = run.info
-        if next(run.lines(), None) is None:
-            raise NothingRecordedError(f"nothing was recorded in {run.path}")
+        ensure_recorded(run)
     with output_file(target):
         collected = Collected(log_of(runs))
         ask_all(collected)

@@ -16,10 +16,9 @@ from opbench.results.errors import EnvironmentsDifferError, RunFolderError, Sele
 from opbench.results.report.counts import counted
 
 if TYPE_CHECKING:
-    from opbench.harness.execution.supervisor import Supervisor
     from opbench.harness.pipeline.outlook import Outlook
     from opbench.harness.planning.selection import Race
-    from opbench.results.records import Case
+    from opbench.results.records import Case, Environment
     from opbench.results.records.run_folder import RunFolder
 
 #: By verb, the options that say how a run goes on, not what it is.
@@ -78,16 +77,21 @@ def _verb_of(saved: Mapping[str, object]) -> str:
     return "run" if "budget" in saved and "base" not in saved else ""
 
 
-def ensure_same_environment(folder: RunFolder, supervisor: Supervisor | None) -> None:
-    """Raise EnvironmentsDifferError if contenders run in another environment than the run's."""
-    from opbench.harness.machine.environment import describe
-    from opbench.results.regression.two_runs import ensure_comparable
+def ensure_same_environment(folder: RunFolder, here: Environment | None) -> None:
+    """Raise EnvironmentsDifferError if contenders run in another environment than the run's.
 
-    here = describe() if supervisor is None else supervisor.environment()
-    try:
-        ensure_comparable(folder.info.environment, here)
-    except EnvironmentsDifferError as error:
-        raise EnvironmentsDifferError(f"{folder.path} can't go on here: {error}") from error
+    here: what contenders run in; None for this process.
+    """
+    from opbench.harness.machine.environment import describe
+    from opbench.results.regression.two_runs import differing_facts
+
+    then, now = folder.info.environment, here or describe()
+    if then.key != now.key:
+        facts = "; ".join(differing_facts(then, now, names=("the run", "this process")))
+        raise EnvironmentsDifferError(
+            f"{folder.path} can't go on here: it was made in another environment ({facts}); leave "
+            "it as it is, and begin another run"
+        )
 
 
 def left(races: Sequence[Race], folder: RunFolder, anew: Collection[Case]) -> tuple[Race, ...]:

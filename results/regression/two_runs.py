@@ -137,17 +137,22 @@ def ensure_comparable(base: Environment, head: Environment) -> None:
         if not base.stable:
             _LOG.warning("neither run names its machine: whether it was the same isn't known")
         return
-    old, new = dict(base.stable), dict(head.stable)
-    lines = [
-        f"  {name}: {old.get(name, 'unknown')} in base, {new.get(name, 'unknown')} in head"
-        for name in dict.fromkeys((*old, *new))
-        if old.get(name) != new.get(name)
-    ]
     raise EnvironmentsDifferError(
         "the runs were made in different environments, and their times can't be compared:\n"
-        + "\n".join(lines or [f"  key: {base.key} in base, {head.key} in head"])
+        + "\n".join(f"  {line}" for line in differing_facts(base, head, names=("base", "head")))
         + "\nrace the base here, or measure both versions in turn with `opbench gate --base REF`"
     )
+
+
+def differing_facts(one: Environment, other: Environment, *, names: tuple[str, str]) -> list[str]:
+    """In what two environments differ, a line each. names: what either is called in it."""
+    old, new = dict(one.stable), dict(other.stable)
+    here, there = names
+    return [
+        f"{fact}: {old.get(fact, 'unknown')} in {here}, {new.get(fact, 'unknown')} in {there}"
+        for fact in dict.fromkeys((*old, *new))
+        if old.get(fact) != new.get(fact)
+    ] or [f"key: {one.key} in {here}, {other.key} in {there}"]
 
 
 def _finding(key: Key, changes: Changes, rules: GateRules, *, error: float) -> UnpairedFinding:

@@ -20,6 +20,7 @@ from opbench.harness.cli.drawing import draw
 from opbench.harness.cli.exit_codes import Exit, code_of, of_outcomes, worst
 from opbench.harness.cli.option_types import count
 from opbench.harness.cli.output import plain, print_json, warn
+from opbench.harness.cli.resuming import ensure_same_environment
 from opbench.harness.cli.run_folder import RunInProgress, create, create_in, resumable
 from opbench.harness.cli.terminal import progress
 from opbench.harness.cli.workers import supervised
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from opbench.harness.execution.process import Limits
     from opbench.harness.planning.selection import Selection
     from opbench.harness.regression.setup import ComparisonRequest, Setup
-    from opbench.results.records import Profile, Record, Uncompared
+    from opbench.results.records import Environment, Profile, Record, Uncompared
     from opbench.results.records.run_folder import RunFolder
 
 HELP = "profile contenders: traces, operators, memory; with --base, what grew"
@@ -115,7 +116,8 @@ def _profile_contenders(
             catalog = load_catalog(modules)
             races = plan(catalog, selection)
             ensure_shapes(catalog, selection, races)
-            folder = _open(place.run) if place.run else create(place.new, supervisor)
+            here = supervisor.environment() if supervisor else None
+            folder = _open(place.run, here) if place.run else create(place.new, supervisor)
             begun.folder = folder.path
             observer.expect(races)
             lines = profile(
@@ -199,7 +201,7 @@ def _write_flame(folder: RunFolder, profiles: Sequence[Profile], place: _Place) 
 def _folder(place: _Place, setup: Setup, begun: RunInProgress) -> RunFolder:
     """The run that was named, or a new one that keeps which commits were profiled."""
     if place.run:
-        folder = _open(place.run)
+        folder = _open(place.run, setup.head.environment)
         begun.folder = folder.path
         return folder
     sides = (("base_commit", setup.base.commit), ("head_commit", setup.head.commit))
@@ -211,14 +213,18 @@ def _folder(place: _Place, setup: Setup, begun: RunInProgress) -> RunFolder:
     return folder
 
 
-def _open(path: str) -> RunFolder:
-    """The run that profiles are added to. Raises RunFolderError if it can't be read and written."""
+def _open(path: str, here: Environment | None) -> RunFolder:
+    """The run that profiles are added to.
+
+    here: what is profiled in; None for this process. Raises RunFolderError if the run can't be read
+    and written, EnvironmentsDifferError if it is of another environment: one run is of one machine.
+    """
     from opbench.results.records.run_folder import open_run
     from opbench.results.store.opening import ensure_local
 
     ensure_local(path, verb="profile --run")
     folder = open_run(path)
-    _ = folder.info
+    ensure_same_environment(folder, here)
     folder.ensure_writable()
     return folder
 

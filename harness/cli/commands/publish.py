@@ -9,7 +9,7 @@ from opbench.harness.cli import arguments
 from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.cli.output import warn
 from opbench.harness.cli.run_folder import recorded
-from opbench.results.errors import NothingRecordedError
+from opbench.results.records.contents import ensure_recorded
 from opbench.results.store.opening import ensure_local
 
 HELP = "write a run's TensorBoard dashboard"
@@ -29,8 +29,7 @@ def run(args: argparse.Namespace) -> Exit:
     if args.run and not args.hparams:
         ensure_local(args.run, verb="publish")
     folder = recorded(args.run)
-    if next(folder.lines(), None) is None:
-        raise NothingRecordedError(f"nothing was recorded in {folder.path}")
+    ensure_recorded(folder)
     if args.hparams:
         if left_out := publish_hparams(folder, args.hparams):
             warn("publish", f"TensorBoard shows no more rows: {left_out} were left out")

@@ -250,7 +250,7 @@ def _open(
         begun.folder = folder.path
         return folder, frozenset()
     begun.folder = folder.path
-    resuming.ensure_same_environment(folder, supervisor)
+    resuming.ensure_same_environment(folder, supervisor.environment() if supervisor else None)
     if not request.is_budget_given:
         return folder, frozenset()
     return folder, resuming.undecided(folder, request.budget_s)

@@ -8,13 +8,13 @@ from playwright.sync_api import expect
 
 from opbench.dashboards.report.report import write_report
 from opbench.results.errors import NothingRecordedError, RunFolderError
-from opbench.results.records import run_folder
+from opbench.results.records import Started, run_folder
 from opbench.results.records.run_folder import runs_in
 from tests.dashboards.plugin.drawn import assert_harmless, chooser
 from tests.dashboards.plugin.served import address, in_view
 from tests.dashboards.plugin.stock import stock
 from tests.harness.processes import PATIENCE
-from tests.results.examples import info, make_run
+from tests.results.examples import case, info, make_run
 
 #: By view, what it is full of.
 CONTENT = {
@@ -143,5 +143,13 @@ def test_where_it_cannot_go_nothing_is_changed(tmp_path, target, message):
 def test_an_empty_run_is_an_error_and_makes_no_file(tmp_path):
     run = run_folder.create(tmp_path / "runs", info("empty"))
     with pytest.raises(NothingRecordedError, match="nothing was recorded"):
+        write_report([run], tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_run_of_which_nothing_was_finished_makes_no_file(tmp_path):
+    run = run_folder.create(tmp_path / "runs", info("begun"))
+    run.append(Started(contender="mine", case=case()))
+    with pytest.raises(NothingRecordedError, match=r"nothing was finished in .*cut off"):
         write_report([run], tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()

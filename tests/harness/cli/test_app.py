@@ -13,8 +13,9 @@ from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit, of_outcomes, worst
 from opbench.results.records import Failed, Right, Rules, Unsupported, Wrong
 from opbench.results.records.anchors import without_anchors
-from opbench.results.records.run_folder import open_run
+from opbench.results.records.run_folder import create, open_run
 from tests.harness.runs import BRIEF, LOADED, MINE, TROUBLE
+from tests.results.examples import info, record
 
 #: Without a worker that imports torch first: for tests of what has nothing to do with workers.
 HERE = [*BRIEF, "--in-process"]
@@ -320,6 +321,15 @@ def test_profile_into_a_run_and_with_trouble(here, capsys):
     assert (
         main(["profile", "row_sum", *MINE, "--impl", "elsewhere", "--in-process"]) == Exit.NOTHING
     )
+
+
+def test_a_profile_is_not_added_to_a_run_of_another_machine(here, capsys):
+    foreign = create(here / "runs", info("foreign"), [record("summed")])
+    before = (foreign.path / "records.jsonl").read_bytes()
+    words = ["profile", "row_sum", "--impl", "summed", "-k", "small", *MINE]
+    assert main([*words, "--run", str(foreign.path)]) == Exit.NOTHING
+    assert "foreign can't go on here: it was made in another" in capsys.readouterr().err
+    assert (foreign.path / "records.jsonl").read_bytes() == before
 
 
 def test_check(capsys):

@@ -6,7 +6,7 @@ import pytest
 
 from opbench.harness.cli.app import main
 from opbench.harness.cli.exit_codes import Exit
-from opbench.results.records import Failed, Uncompared, Unpaired, run_folder
+from opbench.results.records import Failed, Started, Uncompared, Unpaired, run_folder
 from tests.results.examples import case, info, profile, record
 
 RAISED = Failed(
@@ -31,8 +31,9 @@ def test_an_empty_run_exits_with_6(tmp_path):
     assert main(["show", str(run.path)]) == Exit.NOTHING
 
 
-def test_an_empty_run_is_neither_published_nor_exported(tmp_path, capsys):
-    run = run_folder.create(tmp_path, info())
+@pytest.mark.parametrize("lines", [[], [Started(contender="loop", case=case())]])
+def test_an_empty_run_is_neither_published_nor_exported(tmp_path, capsys, lines):
+    run = run_folder.create(tmp_path, info(), lines)
 
     assert main(["publish", str(run.path)]) == Exit.NOTHING
     target = tmp_path / "x.csv"
