@@ -13,7 +13,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from opbench.dashboards.labels import shortened
 from opbench.dashboards.view import OpView
 from opbench.results.report.table import format_bytes, format_time
-from opbench.results.statistics.intervals import Interval, median_interval
+from opbench.results.statistics.interval import Interval
+from opbench.results.statistics.intervals import median_interval
 
 #: More lines lie on each other; those that are most often near the best are drawn.
 MOST_LINES = 6

@@ -1,5 +1,6 @@
 """Whatever keeps the command from starting never looks like a regression."""
 
+import subprocess
 import sys
 
 import pytest
@@ -38,3 +39,10 @@ def test_errors_while_it_is_imported(monkeypatch, capsys, error, code, message):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(message)
     assert code == 130 or f"{__file__}, line " in line
+
+
+def test_the_command_starts_without_what_takes_long_to_import():
+    heavy = {"torch", "numpy", "pandas", "scipy", "rich", "fsspec", "tensorboard"}
+    code = f"import opbench.harness.cli.app, sys; print(sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"

@@ -13,7 +13,8 @@ from itertools import combinations, pairwise
 
 from opbench.results.ranking.verdicts import Samples, ratio_to
 from opbench.results.records import Rules
-from opbench.results.statistics.intervals import Interval, median, paired_log_ratios
+from opbench.results.statistics.interval import Interval
+from opbench.results.statistics.intervals import median, paired_log_ratios
 
 #: The contenders that were timed at a place of the axis, with their samples.
 Place = Mapping[str, Samples]

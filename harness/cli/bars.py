@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from opbench.results.statistics.intervals import Interval
+    from opbench.results.statistics.interval import Interval
 
 #: The least factor that a scale spans, so that noise doesn't look like differences.
 _SPAN = 1.1

@@ -33,7 +33,8 @@ from opbench.results.records import (
 )
 from opbench.results.records.comparison import status_of
 from opbench.results.records.run_folder import RunFolder
-from opbench.results.statistics.intervals import Interval, median, paired_log_ratios, ratio_interval
+from opbench.results.statistics.interval import Interval
+from opbench.results.statistics.intervals import median, paired_log_ratios, ratio_interval
 
 
 def explain_versions(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from opbench.results.statistics.intervals import Interval
+from opbench.results.statistics.interval import Interval
 
 #: Resampled sets of shapes, of which the interval of a mean is made.
 _RESAMPLED = 2000

@@ -15,7 +15,8 @@ from opbench.results.ranking.leaderboard import samples_of
 from opbench.results.ranking.verdicts import Samples, best_of, standings
 from opbench.results.records import Case, Direction, Measured, Record, Rules
 from opbench.results.records.case import AxisValue
-from opbench.results.statistics.intervals import Interval, median, paired_log_ratios
+from opbench.results.statistics.interval import Interval
+from opbench.results.statistics.intervals import median, paired_log_ratios
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

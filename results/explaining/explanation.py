@@ -8,7 +8,7 @@ from opbench.results.explaining.pieces import Contenders
 from opbench.results.explaining.ranking import causes_of
 from opbench.results.ranking.verdicts import verdict_of
 from opbench.results.records import Case, Difference, Evidence, Explanation
-from opbench.results.statistics.intervals import Interval
+from opbench.results.statistics.interval import Interval
 
 
 def explain(

@@ -25,7 +25,7 @@ from opbench.results.ranking.leaderboard import Row, boards_of
 from opbench.results.records import Environment, Measured, Record
 from opbench.results.records.run_folder import open_run
 from opbench.results.report.frames import nothing_in
-from opbench.results.statistics.intervals import Interval
+from opbench.results.statistics.interval import Interval
 
 
 def export(run: str | Path, target: Path) -> None:

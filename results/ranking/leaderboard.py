@@ -13,7 +13,8 @@ from opbench.results.ranking.waiting import threads_waited
 from opbench.results.records import Case, Ceilings, Failed, Measured, Record, Rules, Wrong
 from opbench.results.records.anchors import without_anchors
 from opbench.results.records.run_folder import RunFolder
-from opbench.results.statistics.intervals import Interval, median
+from opbench.results.statistics.interval import Interval
+from opbench.results.statistics.intervals import median
 
 #: The verdict of a race, or the outcome of a contender that was not timed.
 RowVerdict = Literal[RaceVerdict, "wrong", "failed", "unsupported"]

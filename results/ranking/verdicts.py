@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from opbench.results.records import Rules
+from opbench.results.statistics.interval import Interval
 from opbench.results.statistics.intervals import (
-    Interval,
     median,
     paired_log_ratios,
     ratio_interval,

@@ -22,7 +22,8 @@ from opbench.results.errors import RunFolderError
 from opbench.results.records import GateRules, Method, Paired, Role, Unit
 from opbench.results.regression import verdicts
 from opbench.results.regression.verdicts import Finding, Subject
-from opbench.results.statistics.intervals import Interval, median
+from opbench.results.statistics.interval import Interval
+from opbench.results.statistics.intervals import median
 
 #: The outcome of a session, as its exit code says it.
 SessionOutcome = Literal["void", "failed", "inconclusive", "passed"]

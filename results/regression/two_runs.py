@@ -35,7 +35,8 @@ from opbench.results.records.run_folder import RunFolder
 from opbench.results.regression.machine_drift import Changes, Drift, changes_of, drift_of
 from opbench.results.regression.process_effects import Key, ProcessEstimates, process_estimates
 from opbench.results.regression.verdicts import Finding, verdict_of
-from opbench.results.statistics.intervals import Interval, median, t_quantile
+from opbench.results.statistics.interval import Interval
+from opbench.results.statistics.intervals import median, t_quantile
 
 _LOG = logging.getLogger(__name__)
 #: An interval reaches so many times as far as the unchanged contenders scatter.

@@ -24,7 +24,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from opbench.results.records import NULL_ROLES, Case, GateRules, Method, Paired, Role, Unit
-from opbench.results.statistics.intervals import Interval, median, t_quantile
+from opbench.results.statistics.interval import Interval
+from opbench.results.statistics.intervals import median, t_quantile
 
 #: The units at the first interim look, and by how much they grow from one look to the next.
 FIRST_LOOK = 4

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from opbench.results.ranking.ceilings import Share, is_suspicious
-from opbench.results.statistics.intervals import Interval
+from opbench.results.statistics.interval import Interval
 
 #: Shown where there is nothing to show.
 NOTHING = "-"

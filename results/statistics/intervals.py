@@ -9,32 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
 
 import numpy as np
+
+from opbench.results.statistics.interval import Interval
 
 #: The log of a ratio that is none any more.
 _BEYOND = 300.0
 
 Values = Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]
 Key = TypeVar("Key", bound=Hashable)
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """An estimate, and the ends of its confidence interval."""
-
-    value: float
-    #: 0 or infinite where nothing is known.
-    low: float
-    high: float
-
-    @property
-    def relative_width(self) -> float:
-        """Half the width of the interval, relative to the estimate."""
-        return (self.high - self.low) / (2 * self.value)
 
 
 def median(samples: Values) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from opbench.results.explaining.explanation import explain
 from opbench.results.records import Evidence, OperatorUse
-from opbench.results.statistics.intervals import Interval
+from opbench.results.statistics.interval import Interval
 from tests.results.examples import case
 
 SIZE = ((1000, 1000),)

@@ -4,7 +4,7 @@ import pytest
 
 from opbench.dashboards.plugin.crossings import Crossing, changes, crossings
 from opbench.results.records import Rules
-from opbench.results.statistics.intervals import Interval
+from opbench.results.statistics.interval import Interval
 
 BELOW, ABOVE = Interval(0.8, 0.7, 0.9), Interval(1.2, 1.1, 1.3)
 PERHAPS_BELOW, PERHAPS_ABOVE = Interval(0.95, 0.8, 1.1), Interval(1.05, 0.9, 1.2)

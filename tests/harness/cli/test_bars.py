@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opbench.harness.cli.bars import ASCII, LINES, bar, scale_of
-from opbench.results.statistics.intervals import Interval
+from opbench.results.statistics.interval import Interval
 
 RATIO = st.floats(1e-3, 1e6)
 INTERVALS = st.one_of(

@@ -14,7 +14,7 @@ from opbench.results.errors import SelectionError
 from opbench.results.regression.verdicts import Finding
 from opbench.results.report.findings import COLUMNS, findings_table
 from opbench.results.report.table import Table
-from opbench.results.statistics.intervals import Interval
+from opbench.results.statistics.interval import Interval
 from tests.harness.cli.test_layout import NAMES, WIDTHS
 from tests.results.examples import case
 

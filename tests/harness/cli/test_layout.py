@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from opbench.harness.cli.bars import LINES
 from opbench.harness.cli.layout import BAR, DECISIVE, Frame, cut, lines, printable
 from opbench.results.report.table import Table
-from opbench.results.statistics.intervals import Interval
+from opbench.results.statistics.interval import Interval
 
 WIDTHS = st.integers(40, 200)
 #: What people and programs call contenders: long, alike, wide, obeyed by terminals.

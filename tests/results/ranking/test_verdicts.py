@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from opbench.results.ranking.verdicts import best_of, looks, ratio_to, standings, verdict_of
 from opbench.results.records import Rules
-from opbench.results.statistics.intervals import Interval
+from opbench.results.statistics.interval import Interval
 
 RULES = Rules()
 

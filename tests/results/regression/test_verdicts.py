@@ -11,7 +11,7 @@ from scipy import stats
 
 from opbench.results.records import GateRules, Paired, Unit
 from opbench.results.regression import verdicts as gating
-from opbench.results.statistics.intervals import Interval
+from opbench.results.statistics.interval import Interval
 from tests.results.examples import case
 
 RULES = GateRules()

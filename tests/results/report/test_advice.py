@@ -8,7 +8,7 @@ import pytest
 from opbench.results.ranking.ceilings import Share
 from opbench.results.ranking.leaderboard import Board, Row, board
 from opbench.results.report.advice import advice, caveats_of, compiled_of
-from opbench.results.statistics.intervals import Interval
+from opbench.results.statistics.interval import Interval
 from tests.results.examples import case, measured, record
 
 

@@ -8,7 +8,7 @@ from opbench.results.records import Failed, Uncompared, Unpaired, Unsupported
 from opbench.results.regression.verdicts import VERDICTS, Finding
 from opbench.results.report.findings import COLUMNS, findings_table, uncompared_table
 from opbench.results.report.markdown import render
-from opbench.results.statistics.intervals import Interval
+from opbench.results.statistics.interval import Interval
 from tests.results.examples import case
 
 RATIO = Interval(1.0512, 1.031, 1.0718)

@@ -20,7 +20,7 @@ from opbench.results.report.table import (
     format_share,
     format_time,
 )
-from opbench.results.statistics.intervals import Interval
+from opbench.results.statistics.interval import Interval
 from tests.results.examples import case, measured, profile, record
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from opbench.results.statistics.interval import Interval
 from opbench.results.statistics.intervals import (
-    Interval,
     median,
     median_interval,
     paired_log_ratios,
