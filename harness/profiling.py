@@ -20,28 +20,37 @@ from torch.profiler import ProfilerActivity
 
 from opbench.results.records import OperatorRow
 
-#: Calls inside a trace: enough to see which operators recur, few enough to read it.
-CALLS = 5
+#: Calls before a trace, and inside of it: enough to see which operators recur, few enough to read.
+WARMUP, CALLS = 1, 5
 #: Quick calls are profiled again for the table: as often as fit into so many seconds, at most.
 TABLE_S, MOST_CALLS = 0.02, 100
 
 
 def profile(
-    call: Callable[[], object], *, device: str, trace: Path, stacks: bool = False
+    call: Callable[[], object],
+    *,
+    device: str,
+    trace: Path,
+    stacks: bool = False,
+    warmup: int = WARMUP,
+    calls: int | None = None,
 ) -> tuple[OperatorRow, ...]:
     """Write the trace of a few calls and return the operators of one call, slowest first.
 
     Times are medians over the calls on the CPU: one interruption would dominate a mean of so few.
     On accelerators, where a call may begin before the last is over, they are means.
     trace: the path of the Chrome trace; torch-tb-profiler reads `<run>/<worker>.pt.trace.json`.
-    stacks: whether the trace has the Python functions, too, which slows the calls down.
+    stacks: whether the trace has the Python functions, too, which slows the calls down. warmup:
+    calls before that. calls: in the trace, and for the table; where None, as many as suffice.
     """
-    call()
+    for _ in range(warmup):
+        call()
     trace.parent.mkdir(parents=True, exist_ok=True)
-    profiler = _profiled(call, device, CALLS, stacks=stacks)
+    traced = calls or CALLS
+    profiler = _profiled(call, device, traced, stacks=stacks)
     profiler.export_chrome_trace(str(trace))
-    calls = max(CALLS, min(MOST_CALLS, int(TABLE_S / _seconds(call, device))))
-    if calls > CALLS or stacks:
+    calls = calls or max(CALLS, min(MOST_CALLS, int(TABLE_S / _seconds(call, device))))
+    if calls > traced or stacks:
         profiler = _profiled(call, device, calls)
     medians = _median_times(profiler.events()) if torch.device(device).type == "cpu" else {}
     rows = [
@@ -110,6 +119,7 @@ def _profiler(device: str, *, stacks: bool) -> torch.profiler.profile:
         profile_memory=True,
         acc_events=True,
         with_stack=stacks,
+        with_flops=True,
     )
 
 
@@ -142,6 +152,7 @@ def _operator(
         self_time_s=own / 1e6,
         total_time_s=total / 1e6,
         self_bytes=getattr(event, f"self_{where}_memory_usage") / calls,
+        flops=(event.flops or 0) / calls,
     )
 
 

@@ -58,6 +58,18 @@ class WorkerConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tracing:
+    """How a contender is profiled."""
+
+    #: Whether its trace has the Python functions, too.
+    stacks: bool = False
+    #: Calls before the trace.
+    warmup: int = 1
+    #: Calls in the trace, and for the table of operators; None for as many as suffice.
+    calls: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A case to work on with its contenders."""
 
@@ -77,8 +89,8 @@ class Job:
     injected: Mapping[str, float] = field(default_factory=dict)
     #: The side whose blocks are timed, or whose profiles are taken.
     side: OptionalSide = ""
-    #: Whether the traces of profiles have the Python functions, too.
-    stacks: bool = False
+    #: How traces are taken.
+    tracing: Tracing = field(default_factory=Tracing)
     #: The passes that gather evidence, in order.
     passes: tuple[EvidencePass, ...] = ()
 

@@ -6,15 +6,19 @@ of their own, as the profiler itself allocates.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from opbench.harness import profiling
 from opbench.harness.catalog import Catalog
+from opbench.harness.correctness.costs import cost_of
 from opbench.harness.correctness.reference import Reference
-from opbench.harness.declare import Impl
+from opbench.harness.declare import Cost, Impl
+from opbench.harness.execution.messages import Tracing
 from opbench.harness.execution.observer import Observer
 from opbench.harness.execution.ready import (
     Ready,
@@ -23,9 +27,10 @@ from opbench.harness.execution.ready import (
     settings,
     try_reference,
 )
+from opbench.harness.explaining import own_code, tensors
 from opbench.harness.outcomes import catch
 from opbench.harness.planning.selection import Race
-from opbench.results.records import Case, OptionalSide, Outcome, Profile
+from opbench.results.records import Case, OptionalSide, Outcome, Profile, Work
 
 
 def profile_case(
@@ -35,65 +40,95 @@ def profile_case(
     folder: Path,
     observer: Observer,
     side: OptionalSide = "",
-    stacks: bool = False,
+    tracing: Tracing | None = None,
 ) -> None:
     """Profile the contenders of one case, a trace each below `folder`/traces.
 
-    side: which of two versions they are, "" where there is but one. stacks: whether traces have the
-    Python functions, too.
+    side: which of two versions they are, "" where there is but one. tracing: how it is traced; as
+    usual where None.
     """
     with settings(race.case):
         reference = try_reference(catalog, race, observer)
         if reference is None:
             return
+        subject = _Subject(
+            reference=reference,
+            cost=cost_of(reference.op, race.case, reference.first),
+            folder=folder,
+            side=side,
+            tracing=tracing or Tracing(),
+        )
         for name in race.contenders:
             observer.begin(name, "profile")
             contender = catalog.impl(race.case.op, name)
-            outcome = _profiled(reference, contender, folder, side, stacks)
+            outcome = _profiled(subject, contender)
             observer.done(name, outcome)
             ensure_untainted(outcome)
 
 
-def _profiled(
-    reference: Reference, contender: Impl, folder: Path, side: OptionalSide, stacks: bool
-) -> Profile | Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subject:
+    """What is profiled of each contender, and where it goes."""
+
+    reference: Reference
+    #: The compulsory work of the case.
+    cost: Cost
+    #: Traces go below it.
+    folder: Path
+    side: OptionalSide
+    tracing: Tracing
+
+
+def _profiled(subject: _Subject, contender: Impl) -> Profile | Outcome:
     """The profile of a contender, or the outcome that stands in its place."""
-    ready = make_ready(reference, contender)
+    before = own_code.loaded()
+    ready = make_ready(subject.reference, contender)
     if not isinstance(ready, Ready):
         return ready
-    traced = partial(
-        _trace,
-        reference.case,
-        contender.name,
-        ready.call,
-        folder=folder,
-        side=side,
-        stacks=stacks,
-    )
-    return catch("profile", traced)
+    return catch("profile", partial(_trace, subject, contender, ready.call, before))
 
 
 def _trace(
-    case: Case,
-    name: str,
-    call: Callable[[], object],
-    *,
-    folder: Path,
-    side: OptionalSide,
-    stacks: bool,
+    subject: _Subject, contender: Impl, call: Callable[[], object], before: own_code.Loaded
 ) -> Profile:
-    """Profile a call, and then take its peak memory, which a profiler would add to."""
-    trace = folder / "traces" / _folder_name(case, side) / f"{_plain(name)}.pt.trace.json"
-    operators = profiling.profile(call, device=case.device, trace=trace, stacks=stacks)
+    """Profile a call, and then take its peak memory, which a profiler would add to.
+
+    before: the compiled code that was there before the contender was prepared.
+    """
+    case, tracing = subject.reference.case, subject.tracing
+    stem = _plain(contender.name)
+    trace = subject.folder / "traces" / _folder_name(case, subject.side) / f"{stem}.pt.trace.json"
+    operators = profiling.profile(
+        call,
+        device=case.device,
+        trace=trace,
+        stacks=tracing.stacks,
+        warmup=tracing.warmup,
+        calls=tracing.calls,
+    )
     peak = profiling.peak_bytes(call, device=case.device)
+    code = own_code.write_code(before, trace.parent, stem)
     return Profile(
-        contender=name,
+        contender=contender.name,
         case=case,
-        trace=str(trace.relative_to(folder)),
+        trace=str(trace.relative_to(subject.folder)),
         operators=operators,
         peak_bytes=peak,
-        side=side,
+        side=subject.side,
+        work=Work(
+            flops=math.fsum(row.flops for row in operators),
+            bytes=None if contender.prepare is not None else _moved_bytes(call),
+            declared_flops=int(subject.cost.flops),
+            declared_bytes=int(subject.cost.bytes),
+        ),
+        code=tuple(str(path.relative_to(subject.folder)) for path in code),
     )
+
+
+def _moved_bytes(call: Callable[[], object]) -> float | None:
+    """The bytes that the operators of a call read and write; None where they can't be seen."""
+    moved = catch("profile", lambda: dict(tensors.gather(call))["traffic_bytes"])
+    return moved if isinstance(moved, float) else None
 
 
 def _folder_name(case: Case, side: OptionalSide) -> str:

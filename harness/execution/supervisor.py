@@ -17,6 +17,7 @@ from opbench.harness.execution.messages import (
     JobResult,
     ObservedStage,
     StageStart,
+    Tracing,
     WorkerConfig,
 )
 from opbench.harness.execution.observer import NullObserver, Observer
@@ -140,13 +141,14 @@ class Supervisor:
         observer: Observer,
         *,
         side: OptionalSide = "",
-        stacks: bool = False,
+        tracing: Tracing | None = None,
     ) -> None:
         """Profile the contenders of a case, as a side or ""; a trace each below `folder`/traces.
 
-        stacks: whether traces have the Python functions, too.
+        tracing: how it is traced; as usual where None.
         """
-        job = Job(task="profile", race=race, folder=folder, side=side, stacks=stacks)
+        tracing = tracing or Tracing()
+        job = Job(task="profile", race=race, folder=folder, side=side, tracing=tracing)
         self._do(job, observer)
 
     def explain(self, race: Race, passes: tuple[EvidencePass, ...], observer: Observer) -> None:

@@ -173,7 +173,7 @@ class _Work:
                     folder=job.folder,
                     observer=observer,
                     side=job.side,
-                    stacks=job.stacks,
+                    tracing=job.tracing,
                 )
             elif job.task == "explain":
                 explain_case.explain_case(

@@ -38,15 +38,12 @@ def gather(before: Collection[str]) -> Iterator[tuple[str, float]]:
 
     Raises UnsupportedError where there are none, or nothing to read them with.
     """
-    own = [path for path in mapped() - set(before) if Path(path).is_file()]
-    own = [path for path in own if Path(path).stat().st_size <= _LARGEST]
+    own = own_libraries(before)
     if not own:
         raise UnsupportedError("not needed: it has no library of its own")
-    if shutil.which("objdump") is None:
-        raise UnsupportedError("not available: no objdump")
     packed = scalar = 0
     for path in own:
-        for kind, _ in _ARITHMETIC.findall(_disassembled(path)):
+        for kind, _ in _ARITHMETIC.findall(disassembled(path)):
             packed += kind == "p"
             scalar += kind == "s"
     if not packed + scalar:
@@ -55,8 +52,16 @@ def gather(before: Collection[str]) -> Iterator[tuple[str, float]]:
     yield "arithmetic_instructions", float(packed + scalar)
 
 
-def _disassembled(path: str) -> str:
+def own_libraries(before: Collection[str]) -> list[str]:
+    """The libraries that were mapped since `before`, but for those that are too large to read."""
+    files = [path for path in mapped() - set(before) if Path(path).is_file()]
+    return sorted(path for path in files if Path(path).stat().st_size <= _LARGEST)
+
+
+def disassembled(path: str) -> str:
     """The code of a library. Raises UnsupportedError where it can't be read."""
+    if shutil.which("objdump") is None:
+        raise UnsupportedError("not available: no objdump")
     command = ["objdump", "-d", "--no-show-raw-insn", path]
     try:
         done = subprocess.run(

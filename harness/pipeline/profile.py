@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Iterable
 
 from opbench.harness.catalog import Catalog
+from opbench.harness.execution.messages import Tracing
 from opbench.harness.execution.observer import InProcessObserver, NullObserver, Observer
 from opbench.harness.execution.supervisor import Supervisor
 from opbench.harness.outcomes import OpFaults
@@ -25,32 +26,32 @@ def profile(
     *,
     supervisor: Supervisor | None = None,
     observer: Observer | None = None,
-    stacks: bool = False,
+    tracing: Tracing | None = None,
 ) -> tuple[Profile | Record, ...]:
     """Profile every contender on every case; each trace lies below the run's `traces` folder.
 
         profile(catalog, plan(catalog, Selection(names=("patch_pooling",))), folder)
 
     Returns a Profile for each contender that ran, and a Record for each that didn't.
-    supervisor: as in `run`. stacks: whether traces have the Python functions, too. Raises
+    supervisor: as in `run`. tracing: how it is traced; as usual where None. Raises
     DeclarationError, at the end, if ops are at fault.
     """
     recorder = ProfileRecorder(catalog=catalog, folder=folder, observer=observer or NullObserver())
-    faults = OpFaults()
+    tracing, faults = tracing or Tracing(), OpFaults()
     for race in races:
         recorder.begin_case(race)
         with faults.collect(race.case):
             if supervisor is not None:
-                supervisor.profile(race, folder.path, recorder, stacks=stacks)
+                supervisor.profile(race, folder.path, recorder, tracing=tracing)
             else:
-                _profile_here(catalog, race, folder, recorder, stacks)
+                _profile_here(catalog, race, folder, recorder, tracing)
         recorder.end_case(race)
     ensure_none(faults, folder)
     return tuple(recorder.written)
 
 
 def _profile_here(
-    catalog: Catalog, race: Race, folder: RunFolder, recorder: ProfileRecorder, stacks: bool
+    catalog: Catalog, race: Race, folder: RunFolder, recorder: ProfileRecorder, tracing: Tracing
 ) -> None:
     """Profile the contenders in this process, going on after one taints it."""
     from opbench.harness.execution.profile_case import profile_case
@@ -59,4 +60,4 @@ def _profile_here(
     observer = InProcessObserver(recorder)
     while waiting := observer.waiting(race):
         with contextlib.suppress(TaintedError):
-            profile_case(catalog, waiting, folder=folder.path, observer=observer, stacks=stacks)
+            profile_case(catalog, waiting, folder=folder.path, observer=observer, tracing=tracing)

@@ -136,7 +136,7 @@ def _machine() -> str:
 def _compile(source: Path, library: Library, compiler: tuple[str, ...]) -> None:
     folder = library.path.parent
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _keep_sources(source, folder / "source")
         # A name of its own until it is whole: several processes may compile the same kernel.
         handle, name = tempfile.mkstemp(suffix=".so", prefix=".partial-", dir=folder)
     except OSError as error:
@@ -154,6 +154,13 @@ def _compile(source: Path, library: Library, compiler: tuple[str, ...]) -> None:
         partial.replace(library.path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _keep_sources(source: Path, folder: Path) -> None:
+    """Keep what a library is made of beside it, where a profile finds it to be read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sources_of(source):
+        shutil.copy(path, folder)
 
 
 def _torch_flags(library: Library) -> list[str]:

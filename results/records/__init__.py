@@ -51,6 +51,7 @@ from opbench.results.records.outcome import (
     Started,
     Unsupported,
     Verdict,
+    Work,
     Wrong,
 )
 from opbench.results.records.run import SCHEMA, Line, Rules, RunInfo
@@ -107,5 +108,6 @@ __all__ = [
     "Unpaired",
     "Unsupported",
     "Verdict",
+    "Work",
     "Wrong",
 ]

@@ -172,6 +172,22 @@ class OperatorRow:
     total_time_s: float
     #: Memory that it allocated, less what it freed.
     self_bytes: float
+    #: Floating-point operations, of those operators that torch counts them of; 0 of all others.
+    flops: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """The work of a call as its operators show it, beside what its op declares."""
+
+    #: Floating-point operations of the operators that torch counts them of.
+    flops: float
+    #: Bytes that its operators read and write; None where they can't be seen.
+    bytes: float | None
+    #: Operations that have to be done, by the op's cost.
+    declared_flops: int
+    #: Bytes that have to be read and written, by the op's cost.
+    declared_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,3 +206,7 @@ class Profile:
     peak_bytes: int | None
     #: The version that was profiled; "" where there was only one.
     side: OptionalSide = ""
+    #: None in runs of before it was counted.
+    work: Work | None = None
+    #: Files beside the trace with the code that was compiled for it, relative to the run.
+    code: tuple[str, ...] = ()

@@ -95,10 +95,8 @@ def _conditions(line: Line) -> Iterable[tuple[bool, str]]:
             return [c for side in sides if isinstance(side, Measured) for c in _of_measured(side)]
         case Gate(rules=rules):
             return _of_gate_rules(rules)
-        case Profile(operators=rows):
-            numbers = ((r.calls, r.self_time_s, r.total_time_s, r.self_bytes) for r in rows)
-            well = all(math.isfinite(number) for row in numbers for number in row)
-            return ((well, "an operator's numbers are not finite"),)
+        case Profile():
+            return _of_profile(line)
         case Explanation():
             return _of_explanation(line)
         case Ceilings():
@@ -107,6 +105,20 @@ def _conditions(line: Line) -> Iterable[tuple[bool, str]]:
             return _of_calibration(line)
         case _:
             return ()
+
+
+def _of_profile(profile: Profile) -> Iterable[tuple[bool, str]]:
+    """Numbers that are some; work that can be."""
+    rows = (
+        (row.calls, row.self_time_s, row.total_time_s, row.self_bytes, row.flops)
+        for row in profile.operators
+    )
+    well = all(math.isfinite(number) for row in rows for number in row)
+    yield well, "an operator's numbers are not finite"
+    if profile.work is not None:
+        work = profile.work
+        amounts = (work.flops, work.bytes or 0, work.declared_flops, work.declared_bytes)
+        yield all(0 <= amount < math.inf for amount in amounts), "negative work"
 
 
 def _of_measured(measured: Measured) -> Iterable[tuple[bool, str]]:

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import math
+from pathlib import PurePosixPath
 
 from opbench.results.records import Profile
 from opbench.results.regression.profile_diff import OperatorChange, ProfileDiff, growth
-from opbench.results.report.table import NOTHING, Table, format_bytes, format_number, format_time
+from opbench.results.report.counts import counted
+from opbench.results.report.table import (
+    NOTHING,
+    Table,
+    format_bytes,
+    format_flops,
+    format_number,
+    format_time,
+)
 
+#: Work that is below this share of what is declared contradicts the declaration.
+_LESS = 0.9
+#: The share of the time, of operators that operations are counted of, from which all are counted.
+_NEARLY_ALL = 0.9
 #: Columns of a difference.
 COLUMNS = (
     "operator",
@@ -59,6 +72,48 @@ def _row(change: OperatorChange) -> tuple[str, ...]:
 def _percent(share: float | None) -> str:
     """A signed share in percent; "-" for None."""
     return NOTHING if share is None else f"{share:+.1%}"
+
+
+def work_lines(profile: Profile) -> tuple[str, ...]:
+    """The work of a call beside what its op declares; and, where they can't both be, that.
+
+    A contender that is right does what is declared, or more. Operations are compared only where the
+    operators that they are counted of take nearly all of the time.
+    """
+    work = profile.work
+    if work is None:
+        return ()
+    moved = "bytes not seen" if work.bytes is None else f"{format_bytes(work.bytes)} moved"
+    declared = f"{format_flops(work.declared_flops)}, {format_bytes(work.declared_bytes)}"
+    operations = f"{format_flops(work.flops)} counted" if work.flops else "no operations counted"
+    line = f"by its operators: {operations}, {moved}; declared: {declared}"
+    faults = []
+    if work.bytes is not None and work.bytes < _LESS * work.declared_bytes:
+        faults.append("bytes")
+    if _counts_all(profile) and work.flops < _LESS * work.declared_flops:
+        faults.append("operations")
+    return (
+        line,
+        *(f"the op declares more {what} than it takes: its cost is wrong" for what in faults),
+    )
+
+
+def code_lines(profile: Profile) -> tuple[str, ...]:
+    """A line on the files with the code that was compiled for a contender, if there are any."""
+    if not profile.code:
+        return ()
+    paths = [PurePosixPath(name) for name in profile.code]
+    endings = ", ".join(sorted({path.suffix for path in paths}))
+    stem = paths[0].name.partition(".")[0]
+    what = counted(len(paths), "file")
+    return (f"its code, beside the trace: {what}, {stem}.* ({endings})",)
+
+
+def _counts_all(profile: Profile) -> bool:
+    """Whether operations were counted of what takes nearly all of the time."""
+    whole = math.fsum(row.self_time_s for row in profile.operators)
+    counted = math.fsum(row.self_time_s for row in profile.operators if row.flops)
+    return counted >= _NEARLY_ALL * whole > 0
 
 
 def operators_table(profile: Profile) -> Table:

@@ -14,6 +14,7 @@ from opbench.results.statistics.interval import Interval
 #: Shown where there is nothing to show.
 NOTHING = "-"
 #: Factors and names, the largest first.
+_FLOP_SCALES = ((1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"), (1e3, "kFLOP"))
 _TIME_SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _BYTE_SCALES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
@@ -42,6 +43,13 @@ def format_bytes(count: float | None) -> str:
     if count is not None and abs(count) < 1000 and float(count).is_integer():
         return f"{int(count)} B"
     return _scaled(count, (*_BYTE_SCALES, (1.0, "B")))
+
+
+def format_flops(count: float) -> str:
+    """Three digits and the decimal scale that fits: "1.50 MFLOP", "512 FLOP"."""
+    if count < 1000 and float(count).is_integer():
+        return f"{int(count)} FLOP"
+    return _scaled(count, (*_FLOP_SCALES, (1.0, "FLOP")))
 
 
 def format_ratio(ratio: float | None) -> str:

@@ -47,6 +47,8 @@ def _whole(log: LogFolder, known: KnownProfile) -> dict[str, Any]:
         "label": profile.case.label,
         "sizes": profile.case.sizes,
         "peak_bytes": profile.peak_bytes,
+        "work": asdict(profile.work) if profile.work else None,
+        "code": [name[:300] for name in profile.code],
         "operators": [_operator(row) for row in profile.operators],
         "why": [one.fields() for one in explanations_of(log, known)],
         **_of_trace(known),

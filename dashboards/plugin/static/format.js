@@ -5,6 +5,8 @@ export const NOTHING = "-";
 const TIMES = [[1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]];
 const BYTES = [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]];
 
+const FLOPS = [[1e12, "TFLOP"], [1e9, "GFLOP"], [1e6, "MFLOP"], [1e3, "kFLOP"], [1, "FLOP"]];
+
 const isKnown = (value) => value !== null && value !== undefined && Number.isFinite(value);
 
 /** "12.3 µs" */
@@ -15,6 +17,9 @@ export function bytes(count) {
   if (isKnown(count) && Math.abs(count) < 1000 && Number.isInteger(count)) return `${count} B`;
   return scaled(count, BYTES);
 }
+
+/** "1.50 MFLOP" */
+export const flops = (count) => (count === 0 ? "0 FLOP" : scaled(count, FLOPS));
 
 /** Three digits: "0.123", "12.3", "1230" */
 export function number(value) {

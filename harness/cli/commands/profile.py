@@ -31,6 +31,7 @@ from opbench.results.errors import SelectionError
 if TYPE_CHECKING:
     from opbench.harness.cli.output import Output
     from opbench.harness.cli.run_folder import NewRun
+    from opbench.harness.execution.messages import Tracing
     from opbench.harness.execution.process import Limits
     from opbench.harness.planning.selection import Selection
     from opbench.harness.regression.setup import ComparisonRequest, Setup
@@ -52,6 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--top", type=count(1, 1_000_000), default=8, help="operators shown (default: 8)"
     )
+    text = "calls before the trace, for what is slow at first (default: 1)"
+    parser.add_argument("--warmup", type=count(0, 1_000_000), default=1, help=text)
+    text = "calls in the trace, and for the table (default: 5, and as many as suffice)"
+    parser.add_argument("--calls", type=count(1, 100_000), help=text)
     stacks = "put Python's functions into the traces, too, which slows the calls down"
     parser.add_argument("--stacks", action="store_true", help=stacks)
     text = "write a flame graph, of two profiles with their difference: .html or .speedscope.json"
@@ -87,15 +92,17 @@ def run(args: argparse.Namespace) -> Exit:
     if args.base or args.base_python:
         if args.in_process:
             raise SelectionError("two versions need a process each: leave --in-process out")
-        if args.stacks:
-            raise SelectionError("--stacks is of contenders alone: leave it out with a base")
+        options.ensure_heeded(args, ("stacks", "warmup", "calls"), "two versions")
         request = options.comparison_request(args, method="pairs")
         return _profile_versions(request, options.limits(args, workers=2), place)
     if args.head != HERE or args.build:
         raise SelectionError("--head and --build are of two versions: say with --base which other")
     limits = options.isolation(args)
     modules, selection = options.modules(args), options.selection(args)
-    return _profile_contenders(selection, modules, limits, place, stacks=args.stacks)
+    from opbench.harness.execution.messages import Tracing
+
+    tracing = Tracing(stacks=args.stacks, warmup=args.warmup, calls=args.calls)
+    return _profile_contenders(selection, modules, limits, place, tracing)
 
 
 def _profile_contenders(
@@ -103,8 +110,7 @@ def _profile_contenders(
     modules: tuple[str, ...],
     limits: Limits | None,
     place: _Place,
-    *,
-    stacks: bool,
+    tracing: Tracing,
 ) -> Exit:
     """Profile the installed contenders, and print them."""
     from opbench.harness.pipeline.profile import profile
@@ -126,7 +132,7 @@ def _profile_contenders(
                 folder,
                 supervisor=supervisor,
                 observer=observer,
-                stacks=stacks,
+                tracing=tracing,
             )
         profiles = [item for item in lines if isinstance(item, Profile)]
         refused = [item for item in lines if isinstance(item, Record)]
@@ -141,7 +147,7 @@ def _print_contenders(
 ) -> None:
     """Print the operators and peak memory of each profile, and why others have none."""
     from opbench.results.records import Measured
-    from opbench.results.report.profiles import operators_table
+    from opbench.results.report.profiles import code_lines, operators_table, work_lines
     from opbench.results.report.table import format_bytes
 
     if place.output.json:
@@ -150,7 +156,10 @@ def _print_contenders(
     for item in profiles:
         table = operators_table(item)
         draw([dataclasses.replace(table, rows=table.rows[: place.top])])
-        print(f"peak memory per call: {format_bytes(item.peak_bytes)}   trace: {item.trace}\n")
+        print(f"peak memory per call: {format_bytes(item.peak_bytes)}   trace: {item.trace}")
+        for line in (*work_lines(item), *code_lines(item)):
+            print(line)
+        print()
     for record in refused:
         assert not isinstance(record.outcome, Measured)
         print(f"{record.contender}: {record.outcome.reason}")

@@ -74,6 +74,13 @@ def test_a_part_of_the_flame_graph_shows_its_times(stocked):
     frame.locator(f"{FLAME} path.surface").nth(1).click()
 
 
+def test_work_stands_beside_what_is_declared(stocked):
+    head = stocked.open(view="profile", run="example").get_by_label("Profile", exact=True).first
+    expect(head).to_contain_text("3.00 MFLOP, 2.00 MFLOP")
+    expect(head).to_contain_text("5.68 MB, 2.63 MB")
+    expect(head).to_contain_text("1 file")
+
+
 def test_the_trace_is_downloaded_as_it_is(stocked):
     frame = stocked.open(view="profile", run="example")
     with stocked.page.expect_download() as started:

@@ -311,7 +311,17 @@ def test_profile(here, capsys):
     text = capsys.readouterr().out
     assert "aten::sum" in text
     assert "peak memory per call" in text
+    assert re.search(r"by its operators: .* moved; declared: 4.10 kFLOP, 16.6 kB", text)
     assert list((here / "runs" / "p" / "traces").rglob("*.pt.trace.json"))
+
+
+def test_the_calls_of_a_profile_are_chosen(here, capsys):
+    words = ["profile", "row_sum", "--impl", "summed", "-k", "small", *MINE, "--id", "p"]
+    assert main([*words, "--warmup", "0", "--calls", "3", "--in-process"]) == Exit.OK
+    (trace,) = (here / "runs" / "p" / "traces").rglob("*.pt.trace.json")
+    assert len(set(re.findall(r"call#\d+", trace.read_text()))) == 3
+    assert main([*words[:-2], "--base", "HEAD", "--calls", "3"]) == Exit.USAGE
+    assert "--calls would say nothing to two versions" in capsys.readouterr().err
 
 
 def test_profile_into_a_run_and_with_trouble(here, capsys):

@@ -72,6 +72,9 @@ function headOf(one, perfetto) {
       fact("all operators", format.time(sum)),
       fact("peak memory", format.bytes(one.peak_bytes)),
       fact("call in the profiler", format.time(one.memory?.duration_s ?? null)),
+      one.work ? fact("operations counted, declared", `${format.flops(one.work.flops)}, ${format.flops(one.work.declared_flops)}`) : "",
+      one.work ? fact("bytes moved, declared", `${format.bytes(one.work.bytes)}, ${format.bytes(one.work.declared_bytes)}`) : "",
+      one.code?.length ? fact("compiled code, beside the trace", format.count(one.code.length, "file")) : "",
       fact("run", one.run)),
     one.fault
       ? el("p", { class: "failed" }, el("bdi", {}, one.fault))
