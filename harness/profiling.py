@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from bisect import bisect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,16 @@ WARMUP, CALLS = 1, 5
 TABLE_S, MOST_CALLS = 0.02, 100
 
 
+@dataclass(frozen=True, slots=True)
+class Profiled:
+    """What profiling a call showed."""
+
+    #: The operators of one call, slowest first.
+    operators: tuple[OperatorRow, ...]
+    #: The share of a call outside of all operators, in the profiler; None on accelerators.
+    outside: float | None
+
+
 def profile(
     call: Callable[[], object],
     *,
@@ -34,8 +45,8 @@ def profile(
     stacks: bool = False,
     warmup: int = WARMUP,
     calls: int | None = None,
-) -> tuple[OperatorRow, ...]:
-    """Write the trace of a few calls and return the operators of one call, slowest first.
+) -> Profiled:
+    """Write the trace of a few calls and return the operators of one call.
 
     Times are medians over the calls on the CPU: one interruption would dominate a mean of so few.
     On accelerators, where a call may begin before the last is over, they are means.
@@ -52,13 +63,17 @@ def profile(
     calls = calls or max(CALLS, min(MOST_CALLS, int(TABLE_S / _seconds(call, device))))
     if calls > traced or stacks:
         profiler = _profiled(call, device, calls)
-    medians = _median_times(profiler.events()) if torch.device(device).type == "cpu" else {}
+    is_cpu = torch.device(device).type == "cpu"
+    medians = _median_times(profiler.events()) if is_cpu else {}
     rows = [
         _operator(event, device, calls, medians)
         for event in profiler.key_averages()
         if not event.key.startswith("call#")
     ]
-    return tuple(sorted(rows, key=lambda row: -row.self_time_s))
+    return Profiled(
+        tuple(sorted(rows, key=lambda row: -row.self_time_s)),
+        _outside(profiler.events()) if is_cpu else None,
+    )
 
 
 def peak_bytes(call: Callable[[], object], *, device: str) -> int:
@@ -137,6 +152,12 @@ def _median_times(events: Any) -> Mapping[str, tuple[float, float]]:
             times[:, call] += event.self_cpu_time_total, event.cpu_time_total
     medians = {name: np.median(times, axis=1) for name, times in by_name.items()}
     return {name: (float(own), float(total)) for name, (own, total) in medians.items() if total}
+
+
+def _outside(events: Any) -> float:
+    """The share of a call that is outside of all operators: the median over the calls."""
+    calls = [event for event in events if event.name.startswith("call#")]
+    return float(np.median([c.self_cpu_time_total / max(c.cpu_time_total, 1e-9) for c in calls]))
 
 
 def _operator(

@@ -126,7 +126,7 @@ def _commit() -> tuple[tuple[str, str], ...]:
     return (("commit", json.dumps(commit)),) if commit else ()
 
 
-def add_ceilings(folder: RunFolder, races: Sequence[Race]) -> None:
+def add_ceilings(folder: RunFolder, races: Sequence[Race], *, verb: str) -> None:
     """Put the machine's ceilings into the run, and say how to measure those that aren't known."""
     from opbench.results.records.machine import Machine
     from opbench.results.records.machine_cache import CEILINGS
@@ -142,7 +142,7 @@ def add_ceilings(folder: RunFolder, races: Sequence[Race]) -> None:
             folder.append(known)
             continue
         complain(
-            "run",
+            verb,
             "the ceilings of this machine are not known; measure them once with "
             f"`opbench calibrate --ceilings --device {device} --threads {threads}`",
         )

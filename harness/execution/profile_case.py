@@ -98,7 +98,7 @@ def _trace(
     case, tracing = subject.reference.case, subject.tracing
     stem = _plain(contender.name)
     trace = subject.folder / "traces" / _folder_name(case, subject.side) / f"{stem}.pt.trace.json"
-    operators = profiling.profile(
+    profiled = profiling.profile(
         call,
         device=case.device,
         trace=trace,
@@ -112,12 +112,13 @@ def _trace(
         contender=contender.name,
         case=case,
         trace=str(trace.relative_to(subject.folder)),
-        operators=operators,
+        operators=profiled.operators,
         peak_bytes=peak,
         side=subject.side,
         work=Work(
-            flops=math.fsum(row.flops for row in operators),
+            flops=math.fsum(row.flops for row in profiled.operators),
             bytes=None if contender.prepare is not None else _moved_bytes(call),
+            outside=profiled.outside,
             declared_flops=int(subject.cost.flops),
             declared_bytes=int(subject.cost.bytes),
         ),

@@ -18,9 +18,12 @@ from opbench.harness.pipeline.run import run
 from opbench.harness.planning.selection import Race
 from opbench.harness.timing.stopping import Policy
 from opbench.results.explaining.explanation import explain as explained
+from opbench.results.ranking.ceilings import share
 from opbench.results.ranking.leaderboard import samples_of
 from opbench.results.ranking.verdicts import best_of, ratio_to
 from opbench.results.records import (
+    Case,
+    Ceilings,
     Evidence,
     EvidencePass,
     Explanation,
@@ -71,14 +74,29 @@ class EvidenceCollector(NullObserver):
         else:
             self.refusal = result  # type: ignore[assignment]
 
-    def evidence(self, contender: str, measured: Measured) -> Evidence:
-        """All that was observed of a contender that was raced, with what its op declares."""
+    def evidence(
+        self, contender: str, measured: Measured, case: Case, ceilings: Ceilings | None
+    ) -> Evidence:
+        """All that was observed of a contender that was raced, with what its op declares.
+
+        ceilings: those of the machine that are of the case, if they are known.
+        """
         declared = (
             ("compulsory_bytes", float(measured.bytes)),
             ("declared_flops", float(measured.flops)),
         )
-        observed = self.observed(contender, median(measured.samples_s))
-        return replace(observed, figures=(*observed.figures, *declared))
+        time_s = median(measured.samples_s)
+        place = share(
+            time_s,
+            flops=measured.flops,
+            bytes=measured.bytes,
+            dtype=case.dtype,
+            cache=case.cache,
+            ceilings=ceilings,
+        )
+        known = (("ceiling_s", place.value * time_s),) if place else ()
+        observed = self.observed(contender, time_s)
+        return replace(observed, figures=(*observed.figures, *declared, *known))
 
     def observed(self, contender: str, time_s: float, *, side: OptionalSide = "") -> Evidence:
         """All that was observed, as one value."""
@@ -124,7 +142,9 @@ def explain(
     times = {r.contender: r.outcome for r in records if isinstance(r.outcome, Measured)}
     if len(times) < len(race.contenders):
         return records
-    explanation = _explained(race, times, collectors, policy.rules, start)
+    of_case = (race.case.device, race.case.threads)
+    ceilings = next((c for c in folder.ceilings() if (c.device, c.threads) == of_case), None)
+    explanation = _explained(race, times, collectors, policy.rules, start, ceilings)
     folder.append(explanation)
     return explanation
 
@@ -135,6 +155,7 @@ def _explained(
     collectors: dict[str, EvidenceCollector],
     rules: Rules,
     start: float,
+    ceilings: Ceilings | None,
 ) -> Explanation:
     """The explanation of two contenders that were timed.
 
@@ -145,7 +166,10 @@ def _explained(
     faster = best_of(samples)
     (slower,) = (name for name in race.contenders if name != faster)
     ratio = ratio_to(samples[slower], samples[faster], contenders=2, rules=rules)
-    evidence = {name: collectors[name].evidence(name, measured) for name, measured in times.items()}
+    evidence = {
+        name: collectors[name].evidence(name, measured, race.case, ceilings)
+        for name, measured in times.items()
+    }
     return explained(
         race.case,
         evidence[slower],

@@ -19,6 +19,7 @@ MEANINGS: Mapping[str, str] = {
     "traffic_bytes": "bytes that its operators read and write",
     "compulsory_bytes": "bytes that the op's declared cost says have to move",
     "declared_flops": "operations that the op's declared cost says have to be done",
+    "ceiling_s": "seconds that the declared work takes at this machine's ceilings",
     "kernels": "operators that aren't views",
     "largest_elements": "elements of the largest tensor that an operator makes",
     "output_elements": "elements of the largest output",

@@ -184,6 +184,8 @@ class Work:
     flops: float
     #: Bytes that its operators read and write; None where they can't be seen.
     bytes: float | None
+    #: The share of a call outside of all operators, in the profiler; None where it isn't known.
+    outside: float | None
     #: Operations that have to be done, by the op's cost.
     declared_flops: int
     #: Bytes that have to be read and written, by the op's cost.

@@ -117,7 +117,13 @@ def _of_profile(profile: Profile) -> Iterable[tuple[bool, str]]:
     yield well, "an operator's numbers are not finite"
     if profile.work is not None:
         work = profile.work
-        amounts = (work.flops, work.bytes or 0, work.declared_flops, work.declared_bytes)
+        amounts = (
+            work.flops,
+            work.bytes or 0,
+            work.outside or 0,
+            work.declared_flops,
+            work.declared_bytes,
+        )
         yield all(0 <= amount < math.inf for amount in amounts), "negative work"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from opbench.results.explaining.figures import figures_of
 from opbench.results.explaining.parts import parts_of
 from opbench.results.records import CauseKind, Evidence, ExplainedCause, Explanation
+from opbench.results.report.declared_cost import is_contradicted, is_in_sight
 from opbench.results.report.table import Table, format_bytes, format_time
 
 #: The kinds of causes in words.
@@ -38,10 +39,6 @@ _FACTS = (
     ("cycles", "cycles of a call, in the calling thread", "{:.4g}"),
     ("cache_misses", "misses of the last cache in a call, in the calling thread", "{:.4g}"),
 )
-#: Operators that move a smaller part of the declared bytes contradict the declaration.
-_LESS = 0.95
-#: A contender that spends a larger part of its time outside of operators says nothing of its bytes.
-_UNSEEN = 0.2
 #: Columns of the causes.
 COLUMNS = ("cause", "share", "time", "evidence")
 
@@ -116,6 +113,7 @@ def notes(explanation: Explanation) -> Iterator[str]:
             f"[{format_time(low)}, {format_time(high)}]; left out: what profiling cost, {overhead}"
         )
     yield from _facts(explanation)
+    yield from _against_ceiling(explanation)
     yield from _against_cost(explanation)
     yield from _missing(explanation)
 
@@ -128,6 +126,18 @@ def _facts(explanation: Explanation) -> Iterator[str]:
         known = [f"{whose} {form.format(value)}" for whose, value in values.items() if value]
         if known:
             yield f"{text}: {', '.join(known)}"
+
+
+def _against_ceiling(explanation: Explanation) -> Iterator[str]:
+    """The place of either contender on the roofline: its share of what the machine can do."""
+    least = figures_of(explanation.slower).get("ceiling_s")
+    if least is None:
+        return
+    shares = ", ".join(
+        f"{name_of(one)} {least / one.time_s:.0%}"
+        for one in (explanation.slower, explanation.faster)
+    )
+    yield f"of the machine's ceiling, {format_time(least)} for what is declared: {shares}"
 
 
 def _against_cost(explanation: Explanation) -> Iterator[str]:
@@ -146,9 +156,9 @@ def _against_cost(explanation: Explanation) -> Iterator[str]:
     seen = [
         figures_of(one)["traffic_bytes"]
         for one in (explanation.slower, explanation.faster)
-        if name_of(one) in known and parts_of(one).outside_s < _UNSEEN * one.time_s
+        if name_of(one) in known and is_in_sight(parts_of(one).outside_s / one.time_s)
     ]
-    if min(seen, default=declared) < _LESS * declared:
+    if is_contradicted(min(seen, default=declared), declared):
         yield "the declared cost is contradicted: it says that more bytes have to be moved"
 
 

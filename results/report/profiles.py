@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from opbench.results.records import Profile
 from opbench.results.regression.profile_diff import OperatorChange, ProfileDiff, growth
 from opbench.results.report.counts import counted
+from opbench.results.report.declared_cost import is_contradicted, is_in_sight
 from opbench.results.report.table import (
     NOTHING,
     Table,
@@ -17,8 +18,6 @@ from opbench.results.report.table import (
     format_time,
 )
 
-#: Work that is below this share of what is declared contradicts the declaration.
-_LESS = 0.9
 #: The share of the time, of operators that operations are counted of, from which all are counted.
 _NEARLY_ALL = 0.9
 #: Columns of a difference.
@@ -77,8 +76,8 @@ def _percent(share: float | None) -> str:
 def work_lines(profile: Profile) -> tuple[str, ...]:
     """The work of a call beside what its op declares; and, where they can't both be, that.
 
-    A contender that is right does what is declared, or more. Operations are compared only where the
-    operators that they are counted of take nearly all of the time.
+    A contender that is right does what is declared, or more. That is compared only where nearly all
+    of a call is in operators, and of operations where they are counted of nearly all of these.
     """
     work = profile.work
     if work is None:
@@ -88,10 +87,11 @@ def work_lines(profile: Profile) -> tuple[str, ...]:
     operations = f"{format_flops(work.flops)} counted" if work.flops else "no operations counted"
     line = f"by its operators: {operations}, {moved}; declared: {declared}"
     faults = []
-    if work.bytes is not None and work.bytes < _LESS * work.declared_bytes:
-        faults.append("bytes")
-    if _counts_all(profile) and work.flops < _LESS * work.declared_flops:
-        faults.append("operations")
+    if is_in_sight(work.outside):
+        if work.bytes is not None and is_contradicted(work.bytes, work.declared_bytes):
+            faults.append("bytes")
+        if _counts_all(profile) and is_contradicted(work.flops, work.declared_flops):
+            faults.append("operations")
     return (
         line,
         *(f"the op declares more {what} than it takes: its cost is wrong" for what in faults),

@@ -19,6 +19,7 @@ from opbench.harness.execution.process import MARK
 from opbench.results.records import Unit
 from opbench.results.records.run_folder import open_run
 from opbench.results.regression.report import report_of
+from opbench.results.report.explanations import brief_of
 from tests.harness import strangers
 from tests.harness.processes import PATIENCE, environments, gone, within
 from tests.harness.projects import (
@@ -197,6 +198,20 @@ def test_a_process_wide_option_is_found_and_can_be_accepted(project):
     assert "as pairs (not twins" in done.out
     assert "accepted until 2999-12-31: row_sum with_scratch" in done.out
     assert "deterministic until #7 (ada)" in done.out
+
+
+def test_what_is_slower_is_explained(project):
+    many = "return sum(x.clone()[:, :1].sum(1) * 0 for _ in range(99)) + x.sum(1)"
+    commit(project, {"ops.py": OPS.replace("return x.sum(1)", many, 1)})
+    words = ("--base", "HEAD~1", "row_sum", "--impl", "summed", *LOAD, *PATIENT)
+    done = gate(project, *words, "--explain", "--id", "one", "--summary", "summary.md")
+    assert done.code == Exit.REGRESSION, done.out + done.error
+    run = open_run(project / "runs" / "one")
+    (explained,) = run.explanations()
+    assert (explained.slower.side, explained.faster.side) == ("head", "base")
+    assert explained.difference == "slower"
+    for text in (done.out, (project / "summary.md").read_text()):
+        assert brief_of(explained) in " ".join(text.split())
 
 
 def test_another_environment_is_compared_and_named(project, tmp_path):

@@ -129,7 +129,13 @@ def profile(contender="einsum", on=None) -> Profile:
         trace="traces/x/einsum.pt.trace.json",
         operators=rows,
         peak_bytes=1 << 20,
-        work=Work(flops=3e6, bytes=5.68e6, declared_flops=2_000_000, declared_bytes=2_630_000),
+        work=Work(
+            flops=3e6,
+            bytes=5.68e6,
+            outside=0.1,
+            declared_flops=2_000_000,
+            declared_bytes=2_630_000,
+        ),
         code=("traces/x/einsum.kernels.cpp",),
     )
 

@@ -20,7 +20,7 @@ from opbench.harness.cli.exit_codes import Exit, of_outcomes
 from opbench.harness.cli.explanations import draw_explanation
 from opbench.harness.cli.option_types import duration, share
 from opbench.harness.cli.output import plain, print_json, warn
-from opbench.harness.cli.run_folder import create_in
+from opbench.harness.cli.run_folder import add_ceilings, create_in
 from opbench.harness.cli.terminal import progress
 from opbench.harness.cli.workers import supervised
 from opbench.harness.system.lazy_import import import_lazily
@@ -110,6 +110,7 @@ def _explain_contenders(request: _Request) -> Exit:
         race = _chosen(_planned(catalog, request), request)
         observer.expect([race])
         with _folder(request, supervisor.environment()) as folder:
+            add_ceilings(folder, [race], verb="explain")
             result = explain(
                 catalog,
                 race,

@@ -208,7 +208,7 @@ def _race(
     races = _plan(request, catalog)
     folder, anew = _open(request, begun, supervisor)
     upload = storing.begin(request.sharing, folder, races)
-    add_ceilings(folder, races)
+    add_ceilings(folder, races, verb="run")
     to_race = resuming.left(races, folder, anew)
     timer.watch.begin("anchors")
     # A run that is to be short doesn't spend its time on anchors.

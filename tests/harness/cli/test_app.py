@@ -315,6 +315,15 @@ def test_profile(here, capsys):
     assert list((here / "runs" / "p" / "traces").rglob("*.pt.trace.json"))
 
 
+@pytest.mark.parametrize("ending", ["html", "speedscope.json"])
+def test_pythons_functions_are_in_a_flame_graph(here, ending):
+    words = ["profile", "row_sum", "--impl", "summed", "-k", "small", *MINE, "--in-process"]
+    assert main([*words, "--stacks", "--flame", f"flame.{ending}"]) == Exit.OK
+    text = (here / f"flame.{ending}").read_text()
+    assert "aten::sum" in text
+    assert re.search(r"row_sum\.py\(\d+\): summed", text)
+
+
 def test_the_calls_of_a_profile_are_chosen(here, capsys):
     words = ["profile", "row_sum", "--impl", "summed", "-k", "small", *MINE, "--id", "p"]
     assert main([*words, "--warmup", "0", "--calls", "3", "--in-process"]) == Exit.OK

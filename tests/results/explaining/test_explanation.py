@@ -208,6 +208,19 @@ def test_numbers_that_no_cause_is_charged_with_are_shown():
     assert any(line.endswith("of the time with warm ones: slow 3.5 times") for line in said)
 
 
+def test_the_place_on_the_roofline_is_said_where_the_ceilings_are_known():
+    figures = {"ceiling_s": 5e-4}
+    both = explained(
+        evidence("slow", use("aten::mul", 3e-3), figures=figures), evidence("fast", MUL)
+    )
+    slow, fast = (5e-4 / one.time_s for one in (both.slower, both.faster))
+
+    said = (
+        f"of the machine's ceiling, 500 µs for what is declared: slow {slow:.0%}, fast {fast:.0%}"
+    )
+    assert said in list(notes(both))
+
+
 @pytest.mark.parametrize(("outside", "is_said"), [(1e-6, True), (2e-3, False)])
 def test_a_declared_cost_that_operators_undercut_is_contradicted(outside, is_said):
     figures = {"traffic_bytes": 8e6, "compulsory_bytes": 16e6}
