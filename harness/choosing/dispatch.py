@@ -21,20 +21,16 @@ from opbench.harness.catalog import Catalog, load
 from opbench.harness.choosing.call_axes import call_axes
 from opbench.harness.choosing.current import differences, ensure_usable
 from opbench.harness.choosing.dispatch_source import Program, program_of
+from opbench.harness.choosing.guards import guards_of
 from opbench.harness.choosing.provenance import lacks_option
-from opbench.harness.declaration.named_arguments import call_named, parameter_names
+from opbench.harness.declaration.named_arguments import call_named
 from opbench.harness.declare import Impl, Op
 from opbench.harness.machine.environment import describe
 from opbench.harness.preparation.output_modes import function_in_mode
 from opbench.harness.preparation.resolve import bind_arguments, ensure_installed, resolve
-from opbench.results.choosing.rules import contenders_of
-from opbench.results.choosing.situations import Situation
-from opbench.results.choosing.table import Section, Table
+from opbench.results.choosing.table import Table
 from opbench.results.choosing.table_file import read_table
 from opbench.results.errors import StaleTableError, TableError, UnsupportedError
-
-#: What of a call is the same in a whole situation; a predicate that asks for more looks at calls.
-_OF_SITUATION = {"dtype", "device", "direction", "board"}
 
 
 class DispatchWarning(UserWarning):
@@ -83,7 +79,7 @@ def dispatch(
         raise TableError(f"the table is of {table.op}, not of {op}")
     catalog = catalog or load()
     declared, impls = catalog.op(op), catalog.impls[op]
-    _ensure_current(table, declared, impls, allow_stale=allow_stale)
+    ensure_current(table, declared, impls, allow_stale=allow_stale)
     numbers, made = _built(table, declared, impls)
     dispatcher = _checking(declared, made["dispatch"]) if checked else made["dispatch"]
     dispatcher.which = _namer(tuple(numbers), made["pick"])
@@ -105,7 +101,7 @@ def _namer(names: tuple[str, ...], pick: Callable[..., int]) -> Callable[..., st
     return which
 
 
-def _ensure_current(table: Table, op: Op, impls: Mapping[str, Impl], *, allow_stale: bool) -> None:
+def ensure_current(table: Table, op: Op, impls: Mapping[str, Impl], *, allow_stale: bool) -> None:
     """Raise StaleTableError where a table isn't for what is here; warn, where that is allowed."""
     axes = call_axes(op, table.sections[0].situation.inputs)
     ensure_usable(table, op, impls, axes)
@@ -131,7 +127,7 @@ def _built(
     table: Table, op: Op, impls: Mapping[str, Impl]
 ) -> tuple[Mapping[str, int], dict[str, Any]]:
     """The number of each contender, and the functions of the generated program by name."""
-    guards, predicates = _guards(table, op, impls)
+    guards, predicates = guards_of(table, op, impls)
     lacking = [n for n in table.contenders if lacks_option(op, impls[n])]
     if table.fallback in lacking:
         raise UnsupportedError(f"{table.fallback} of {op.name} runs on some calls only")
@@ -196,43 +192,6 @@ def _dtype(name: str) -> torch.dtype:
     return dtype
 
 
-def _guards(
-    table: Table, op: Op, impls: Mapping[str, Impl]
-) -> tuple[dict[str, str], dict[str, Any]]:
-    """For contenders that refuse some calls, the test of a call; and the predicates by name."""
-    guards, predicates = {}, {}
-    for number, name in enumerate(table.contenders):
-        tests = []
-        for place, (test, _) in enumerate(impls[name].supports.tests):
-            names = parameter_names(test)
-            if set(names) <= _OF_SITUATION:
-                _ensure_supported(table, name, impls[name])
-                continue
-            if set(names) & _OF_SITUATION or name == table.fallback:
-                raise UnsupportedError(f"{name} of {op.name} runs on some calls only")
-            predicates[f"takes_{number}_{place}"] = test
-            given = ", ".join(f"{n}={n}" for n in names)
-            tests.append(f"takes_{number}_{place}({given})")
-        if tests:
-            guards[name] = " and ".join(tests)
-    return guards, predicates
-
-
-def _ensure_supported(table: Table, name: str, contender: Impl) -> None:
-    """Raise UnsupportedError where a contender refuses a whole situation that names it."""
-    for section in table.sections:
-        if name in contenders_of(section.rule):
-            _ensure_takes(contender, section.situation)
-
-
-def _ensure_takes(contender: Impl, situation: Situation) -> None:
-    """Raise UnsupportedError where a contender refuses a situation, whatever the call."""
-    facts = {name: getattr(situation, name) for name in _OF_SITUATION}
-    for test, reason in contender.supports.tests:
-        if set(parameter_names(test)) <= _OF_SITUATION and not call_named(test, facts):
-            raise UnsupportedError(f"{contender.name} of {contender.op}: {reason}")
-
-
 def _sayer(table: Table, op: Op) -> Callable[[], None]:
     """Says once that the fallback runs."""
     said: list[bool] = []
@@ -241,7 +200,7 @@ def _sayer(table: Table, op: Op) -> Callable[[], None]:
         """Warn, unless that was done before."""
         if not said:
             said.append(True)
-            where = "; ".join(map(_described, table.sections))
+            where = "; ".join(section.measured for section in table.sections)
             warnings.warn(
                 f"{op.name}: a call is outside of what was measured ({where}): {table.fallback} "
                 "runs, here and wherever else nothing was measured",
@@ -250,15 +209,6 @@ def _sayer(table: Table, op: Op) -> Callable[[], None]:
             )
 
     return say
-
-
-def _described(section: Section) -> str:
-    """What was measured, in a few words."""
-    sizes = (
-        f"{axis}={low:g}" if low == high else f"{axis} {low:g} to {high:g}"
-        for axis, (low, high) in section.bounds.items()
-    )
-    return f"{section.situation.label}: {', '.join(sizes)}"
 
 
 def _checking(op: Op, function: Callable[..., Any]) -> Any:

@@ -37,6 +37,8 @@ class Program:
     """The source of a dispatcher, and the values that it asks for by name."""
 
     text: str
+    #: The part of it that runs what it picks.
+    dispatch: str
     #: Of dtypes, the name of each by that of the variable.
     dtypes: Mapping[str, str]
     #: By contender, the number of its function.
@@ -56,8 +58,8 @@ def program_of(
     numbers = {name: number for number, name in enumerate(table.contenders)}
     dtypes = {f"dtype_{s.situation.dtype}": s.situation.dtype for s in table.sections}
     writer = _Writer(table, op, guards, frozenset(lacking), numbers)
-    parts = (writer.dispatch(), writer.pick(), writer.traced())
-    return Program("\n\n".join("\n".join(part) for part in parts) + "\n", dtypes, numbers)
+    parts = ["\n".join(p) + "\n" for p in (writer.dispatch(), writer.pick(), writer.traced())]
+    return Program("\n".join(parts), parts[0], dtypes, numbers)
 
 
 @dataclass(frozen=True, slots=True)

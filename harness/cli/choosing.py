@@ -12,6 +12,7 @@ from opbench.harness.cli import arguments, options
 from opbench.harness.cli.option_types import size
 from opbench.harness.cli.parsing import Join
 from opbench.harness.cli.run_folder import recorded
+from opbench.results.errors import SelectionError
 
 if TYPE_CHECKING:
     from opbench.harness.cli.filter import Filter
@@ -62,6 +63,8 @@ def _add_answers(parser: argparse.ArgumentParser) -> None:
     add("--weights", type=Path, metavar="FILE", help=text)
     text = "write the choices for one op as a table for opbench.dispatch"
     add("-o", dest="table", type=Path, metavar="FILE", help=text)
+    text = "write them as a Python module that needs no opbench instead, where sources allow it"
+    add("--emit", choices=("python",), help=text)
     text = "a module or a .py file with more ops or contenders; may be repeated"
     add("--load", action="append", default=[], metavar="MODULE", help=text)
 
@@ -89,6 +92,8 @@ class ChoiceRequest:
     served: tuple[Served, ...]
     #: The file to write; None for none.
     table: Path | None
+    #: Whether that is a Python module.
+    emits: bool
     modules: tuple[str, ...]
     output: Output
 
@@ -104,6 +109,8 @@ def request_of(args: argparse.Namespace) -> ChoiceRequest:
     from opbench.harness.cli.filter import Filter
     from opbench.results.choosing.served import read_served
 
+    if args.emit and not args.table:
+        raise SelectionError("--emit says what -o writes: give -o with a file")
     # What has a slash is no name of an op: if it isn't a run, that is the error.
     paths = {n: "/" in n or (Path(n) / "run.json").exists() for n in args.names}
     runs = tuple(recorded(name) for name, is_run in paths.items() if is_run) or (recorded(None),)
@@ -121,6 +128,7 @@ def request_of(args: argparse.Namespace) -> ChoiceRequest:
         shapes=tuple(dict.fromkeys(args.shape)),
         served=read_served(args.weights) if args.weights else (),
         table=args.table,
+        emits=args.emit is not None,
         modules=options.modules(args),
         output=options.output(args),
     )

@@ -54,6 +54,15 @@ class Section:
     #: The least and the largest size that was measured, by axis.
     bounds: Mapping[str, tuple[float, float]]
 
+    @property
+    def measured(self) -> str:
+        """What was measured, in a few words."""
+        sizes = (
+            f"{axis}={low:g}" if low == high else f"{axis} {low:g} to {high:g}"
+            for axis, (low, high) in self.bounds.items()
+        )
+        return f"{self.situation.label}: {', '.join(sizes)}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:

@@ -213,7 +213,26 @@ def _write(
         environment,
         [folder.info.id for folder in request.runs],
     )
+    text = table_text(item.choices, origin)
+    use = f'opbench.dispatch("{item.op}", "{request.table}")'
+    if request.emits:
+        text, use = _module(text, catalog, item.op), f"from {request.table.stem} import {item.op}"
     with output_file(request.table):
-        request.table.write_text(table_text(item.choices, origin), encoding="utf-8")
+        request.table.write_text(text, encoding="utf-8")
     if not request.output.json:
-        print(f'wrote {request.table}   use: opbench.dispatch("{item.op}", "{request.table}")')
+        print(f"wrote {request.table}   use: {use}")
+
+
+def _module(text: str, catalog: Catalog, op: str) -> str:
+    """A table as a Python module.
+
+    Raises UnsupportedError where a contender can't stand by itself, StaleTableError where one has
+    changed since it was raced.
+    """
+    from opbench.harness.choosing.dispatch import ensure_current
+    from opbench.harness.choosing.emitted import emitted
+    from opbench.results.choosing.table_file import parse_table
+
+    table, declared, impls = parse_table(text), catalog.op(op), catalog.impls[op]
+    ensure_current(table, declared, impls, allow_stale=False)
+    return emitted(table, declared, impls)

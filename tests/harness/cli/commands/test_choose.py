@@ -93,6 +93,18 @@ def test_a_table_is_written_that_dispatch_takes(folder, capsys, tmp_path, strang
         torch.set_num_threads(threads)
 
 
+def test_a_module_is_written_that_needs_no_opbench(folder, capsys, tmp_path):
+    file = tmp_path / "chosen.py"
+    words = ["choose", str(folder.path), *MINE, "--emit", "python"]
+    assert main([*words, "-o", str(file)]) == 0
+    assert "use: from chosen import row_sum" in capsys.readouterr().out
+    made = {}
+    exec(file.read_text(), made)
+    assert torch.equal(made["row_sum"](torch.ones(4, 16)), torch.full((4,), 16.0))
+    assert main(words) == 2
+    assert "give -o with a file" in capsys.readouterr().err
+
+
 def test_json_has_what_a_table_has(folder, capsys):
     assert main(["choose", str(folder.path), *MINE, "--json", "--prefer", "summed"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
