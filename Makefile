@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN := runs/bench
 
-.PHONY: bench test check setup clean
+.PHONY: bench test check sanitize setup clean
 
 bench: $(READY)
 	rm -rf $(RUN)
@@ -28,6 +28,10 @@ check: $(READY)
 	$(BIN)/oxlint --deny-warnings dashboards
 	$(BIN)/zizmor --quiet --offline --strict-collection .
 	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+# The C++ kernels under the sanitizers of g++: half an hour or more.
+sanitize: $(READY)
+	$(BIN)/python -m benchmarks.sanitized
 
 setup: $(READY)
 
