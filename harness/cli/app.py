@@ -37,6 +37,7 @@ from opbench.harness.cli.commands import (
     report,
     run,
     show,
+    tune,
 )
 from opbench.harness.cli.commands import list as list_
 from opbench.harness.cli.exit_codes import Exit
@@ -88,6 +89,7 @@ _VERBS: dict[str, _Verb] = {
     "calibrate": calibrate,
     "show": show,
     "choose": choose,
+    "tune": tune,
     "compare": compare,
     "gate": gate,
     "history": history,

@@ -160,11 +160,19 @@ def add_filter(parser: argparse.ArgumentParser) -> None:
     _add_names(parser, "--impl", dest="impls", metavar="NAMES", help="contenders, by commas")
 
 
-def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Add the selection: ops, contenders, cases, and modules to load."""
+def add_selection(
+    parser: argparse.ArgumentParser,
+    *,
+    metavar: str = "OP",
+    names: str = "ops or suites (default: all)",
+) -> None:
+    """Add the selection: ops, contenders, cases, and modules to load.
+
+    metavar, names: of what is given by position.
+    """
     group = parser.add_argument_group("selection (options that take several add up if repeated)")
     add = group.add_argument
-    add("names", nargs="*", default=[], metavar="OP", help="ops or suites (default: all)")
+    add("names", nargs="*", default=[], metavar=metavar, help=names)
     text = "as pytest: 'text and not cpp'"
     add("-k", dest="expression", action=Once, default="", metavar="EXPR", help=text)
     _add_names(group, "--impl", dest="impls", metavar="NAMES", help="contenders, by commas")

@@ -15,6 +15,7 @@ from opbench.harness.cli.run_folder import recorded
 from opbench.results.errors import SelectionError
 
 if TYPE_CHECKING:
+    from opbench.harness.choosing.terms import Wishes
     from opbench.harness.cli.filter import Filter
     from opbench.harness.cli.output import Output
     from opbench.results.choosing.candidates import Conditions
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `opbench choose`."""
     _add_cases(parser)
-    _add_conditions(parser)
+    add_conditions(parser)
     _add_answers(parser)
     arguments.add_json(parser)
 
@@ -43,7 +44,7 @@ def _add_cases(parser: argparse.ArgumentParser) -> None:
     _add_names(add, "--board", "only these output modes")
 
 
-def _add_conditions(parser: argparse.ArgumentParser) -> None:
+def add_conditions(parser: argparse.ArgumentParser) -> None:
     """Add what a contender has to fulfil, and which goes first."""
     add = parser.add_argument_group("what may be chosen").add_argument
     _add_names(add, "--accept", "input kinds on which it may be wrong, as it admits: nonfinite, …")
@@ -84,7 +85,7 @@ class ChoiceRequest:
     runs: tuple[RunFolder, ...]
     selector: Filter
     #: By field of a case, the values that count; all where there is none.
-    only: tuple[tuple[str, tuple[str, ...]], ...]
+    only: tuple[tuple[str, tuple[object, ...]], ...]
     conditions: Conditions
     preferred: tuple[str, ...]
     baseline: str
@@ -103,6 +104,18 @@ class ChoiceRequest:
             not names or getattr(case, field) in names for field, names in self.only
         )
 
+    @property
+    def wishes(self) -> Wishes:
+        """What is asked of a choice, whatever the situation."""
+        from opbench.harness.choosing.terms import Wishes
+
+        return Wishes(
+            conditions=self.conditions,
+            preferred=self.preferred,
+            baseline=self.baseline,
+            served=self.served,
+        )
+
 
 def request_of(args: argparse.Namespace) -> ChoiceRequest:
     """What the arguments ask for. Raises SelectionError for what doesn't go together."""
@@ -117,13 +130,13 @@ def request_of(args: argparse.Namespace) -> ChoiceRequest:
     selector = Filter(tuple(n for n, is_run in paths.items() if not is_run), args.expression)
     selector.ensure_recorded(*runs, by_contender=False)
     fields = {"dtype": args.dtype, "direction": args.passes, "inputs": args.inputs}
-    only = {field: _split(text) for field, text in (fields | {"board": args.board}).items()}
+    only = {field: split(text) for field, text in (fields | {"board": args.board}).items()}
     return ChoiceRequest(
         runs=runs,
         selector=selector,
         only=tuple(only.items()),
-        conditions=_conditions(args),
-        preferred=_split(args.prefer),
+        conditions=conditions(args),
+        preferred=split(args.prefer),
         baseline=args.baseline,
         shapes=tuple(dict.fromkeys(args.shape)),
         served=read_served(args.weights) if args.weights else (),
@@ -134,14 +147,14 @@ def request_of(args: argparse.Namespace) -> ChoiceRequest:
     )
 
 
-def _conditions(args: argparse.Namespace) -> Conditions:
+def conditions(args: argparse.Namespace) -> Conditions:
     """What a contender has to fulfil."""
     from opbench.results.choosing.candidates import Conditions
 
-    accepted, compiler = frozenset(_split(args.accept)), not args.no_compiler
+    accepted, compiler = frozenset(split(args.accept)), not args.no_compiler
     return Conditions(accepted=accepted, max_memory=args.max_memory, compiler=compiler)
 
 
-def _split(text: str) -> tuple[str, ...]:
+def split(text: str) -> tuple[str, ...]:
     """Names by commas."""
     return tuple(filter(None, text.split(",")))

@@ -20,6 +20,7 @@ _SHORTEST_S, _LONGEST_S = 1e-3, 7 * 24 * 3600.0
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 #: Sizes of memory: less holds no tensor, and more no machine has.
 _SMALLEST, _LARGEST = 1 << 20, 1 << 50
+_LARGEST_RATIO = 100.0
 _NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
 _DURATION = re.compile(rf"{_NUMBER}(?:e(-?\d+))?\s*([a-z]*)", re.IGNORECASE | re.ASCII)
 _SIZE = re.compile(rf"{_NUMBER}\s*([kmgt]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
@@ -65,6 +66,17 @@ def share(text: str) -> float:
         value = math.nan
     if not 0 < value < 1:
         raise _invalid(text, "a share between 0 and 1, such as 3% or 0.03")
+    return value
+
+
+def ratio(text: str) -> float:
+    """A ratio of at least 1, from "1.02" or "1.02x"."""
+    try:
+        value = float(text.strip().removesuffix("x"))
+    except ValueError:
+        value = math.nan
+    if not 1 <= value <= _LARGEST_RATIO:
+        raise _invalid(text, "a ratio such as 1.02, from 1 to 100")
     return value
 
 

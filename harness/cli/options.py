@@ -59,6 +59,17 @@ _SAVED = (
     "head",
     "build",
     "slowdowns",
+    "like",
+    "shapes",
+    "until_regret",
+    "max_shapes",
+    "max_time",
+    "all_contenders",
+    "accept",
+    "max_memory",
+    "no_compiler",
+    "prefer",
+    "baseline",
 )
 
 

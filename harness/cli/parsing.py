@@ -82,7 +82,13 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(map(option_of, names)))
 
 
-_OPTIONS = {"names": "OP", "expression": "-k", "impls": "--impl", "passes": "--pass"}
+_OPTIONS = {
+    "names": "OP",
+    "expression": "-k",
+    "impls": "--impl",
+    "passes": "--pass",
+    "table": "-o",
+}
 
 
 class Join(argparse.Action):

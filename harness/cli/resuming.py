@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 #: By verb, the options that say how a run goes on, not what it is.
 _FREE = {
     "run": {"budget", "timeout", "memory_limit", "in_process", "json", "quiet", "wide", "columns"},
+    "tune": {
+        *("until_regret", "max_shapes", "max_time", "table"),
+        *("budget", "timeout", "memory_limit", "in_process", "json", "quiet"),
+    },
     "calibrate": {
         *("units", "pairs", "sessions", "alpha", "min_slowdown", "plot"),
         *("timeout", "memory_limit", "json", "quiet"),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 #: How to go on after an interruption, by the verb that made the folder.
 _HINTS = {
     "run": "it goes on with `opbench run --resume {folder}`",
+    "tune": "it goes on with `opbench tune --resume {folder}`",
     "profile": "what was profiled so far: `opbench show {folder}`; add to it with --run {folder}",
     "gate": "it can't go on, as other sessions would be other evidence; what was measured so far: "
     "`opbench show {folder}`",
@@ -126,7 +127,7 @@ def _commit() -> tuple[tuple[str, str], ...]:
     return (("commit", json.dumps(commit)),) if commit else ()
 
 
-def add_ceilings(folder: RunFolder, races: Sequence[Race], *, verb: str) -> None:
+def add_ceilings(folder: RunFolder, races: Sequence[Race], *, verb: str = "run") -> None:
     """Put the machine's ceilings into the run, and say how to measure those that aren't known."""
     from opbench.results.records.machine import Machine
     from opbench.results.records.machine_cache import CEILINGS

@@ -24,7 +24,7 @@ _NEAR = 0.2
 #: How strongly coefficients are held at 0.
 _RIDGE = 0.05
 
-#: Of points, by the logarithms of their axes: what each contender loses at each.
+#: Of points, by the logarithms of their axes: what each contender loses at each, or takes.
 Guess = Callable[[Array], Array]
 
 
@@ -53,11 +53,26 @@ def nearest(logs: Array, losses: Array) -> Guess:
 
 
 def smooth(logs: Array, times: Array) -> Guess:
+    """What each contender loses by `surface`."""
+    predict = surface(logs, times)
+
+    def guess(points: Array) -> Array:
+        """Losses by the surface, for each point."""
+        found = predict(points)
+        losses: Array = found - found.min(1, keepdims=True)
+        return losses
+
+    return guess
+
+
+def surface(logs: Array, times: Array) -> Guess:
     """Times by a surface of the second degree, corrected by what it is off on rows nearby.
 
-    times: logarithms of seconds, a row for each of `logs`, a column for each contender.
+    times: logarithms of seconds, a row for each of `logs`, a column for each contender. What is
+    returned gives such times for points.
     """
-    centre, scale = logs.mean(0), np.maximum(logs.std(0), 1e-9)
+    centre, spread = logs.mean(0), logs.std(0)
+    scale = np.where(spread > 1e-9, spread, 1.0)
     square = len(logs) >= 3 * (1 + logs.shape[1] * (logs.shape[1] + 3) // 2)
 
     def terms(points: Array) -> Array:
@@ -72,18 +87,17 @@ def smooth(logs: Array, times: Array) -> Guess:
     known = terms(logs)
     held = _RIDGE * np.eye(known.shape[1])
     held[0, 0] = 0.0
-    surface = np.linalg.solve(known.T @ known + held, known.T @ times)
-    off = times - known @ surface
+    factors = np.linalg.solve(known.T @ known + held, known.T @ times)
+    off = times - known @ factors
 
-    def guess(points: Array) -> Array:
-        """Losses by the surface, for each point."""
+    def predict(points: Array) -> Array:
+        """The logarithms of seconds by the surface, for each point."""
         squares = ((points[:, None, :] - logs[None, :, :]) ** 2).sum(2)
         near = 1.0 / (squares + _NEAR**2) ** 2
-        found = terms(points) @ surface + (near @ off) / near.sum(1, keepdims=True)
-        losses: Array = found - found.min(1, keepdims=True)
-        return losses
+        found: Array = terms(points) @ factors + (near @ off) / near.sum(1, keepdims=True)
+        return found
 
-    return guess
+    return predict
 
 
 def data_of(

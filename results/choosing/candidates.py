@@ -52,10 +52,6 @@ def _reasons(
     if name in conditions.barred:
         yield conditions.barred[name]
     yield from _outcomes(records, rows)
-    missing = [row for row in rows if name not in row.times]
-    if missing:
-        where = missing[0].shape
-        yield f"not raced on {len(missing)} of {len(rows)} shapes, {where} first: race it there"
     caveats = dict(caveat for record in records for caveat in record.caveats)
     for kind, text in caveats.items():
         if kind not in conditions.accepted:
@@ -69,6 +65,10 @@ def _reasons(
         yield "how much memory it takes wasn't measured"
     elif limit is not None and most is not None and most > limit:
         yield f"takes up to {format_bytes(most)} (--max-memory {format_bytes(limit)})"
+    missing = [row for row in rows if name not in row.times]
+    if missing:
+        where = missing[0].shape
+        yield f"not raced on {len(missing)} of {len(rows)} shapes, {where} first: race it there"
 
 
 def _outcomes(records: Collection[Record], rows: Sequence[Row]) -> Iterator[str]:

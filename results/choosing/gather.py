@@ -6,7 +6,7 @@ contender beside the best alone, whose times then stand for the machine of that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from opbench.results.choosing.candidates import Conditions, left_out
@@ -15,6 +15,7 @@ from opbench.results.choosing.situations import Row, Situation, merged, row_of, 
 from opbench.results.errors import EnvironmentsDifferError, NothingRecordedError
 from opbench.results.records import Case, Environment, Record
 from opbench.results.records.anchors import without_anchors
+from opbench.results.records.case import AxisValue
 from opbench.results.records.run_folder import RunFolder, start_time
 
 
@@ -23,10 +24,14 @@ class Races:
     """The races of one situation."""
 
     situation: Situation
-    #: By the name of the shape and its sizes.
-    rows: dict[tuple[object, ...], Row] = field(default_factory=dict)
+    #: By the name of the shape and its axes.
+    rows: dict[tuple[str, tuple[tuple[str, AxisValue], ...]], Row] = field(default_factory=dict)
     #: Those of older runs first.
     records: list[Record] = field(default_factory=list)
+
+
+#: The name of an op and of one of its contenders.
+Name = tuple[str, str]
 
 
 def gather(
@@ -35,19 +40,19 @@ def gather(
     """The races of some runs by situation, and the environment that all of them were made in.
 
     keep: which cases count. Of a shape that several runs have, the latest race counts, and of older
-    ones the contenders that it lacks. Raises EnvironmentsDifferError where the runs were made in
+    ones the contenders that it lacks. Of a contender whose source changed from run to run, its
+    latest source counts alone. Raises EnvironmentsDifferError where the runs were made in
     different environments, NothingRecordedError where there is no race.
     """
     runs = sorted(runs, key=lambda run: start_time(run.info))
     environment = _one_environment(runs)
+    recorded = [without_anchors(run.records()) for run in runs]
+    sources = {_name(record): record.fingerprint for records in recorded for record in records}
     found: dict[Situation, Races] = {}
-    for run in runs:
-        cases: dict[Case, list[Record]] = {}
-        for record in without_anchors(run.records()):
-            if keep(record.case):
-                cases.setdefault(record.case, []).append(record)
-        for case, records in cases.items():
-            _add(found, case, records)
+    for records in recorded:
+        for case, own in by_case(records, sources).items():
+            if keep(case):
+                add_race(found, case, own)
     if not any(races.rows for races in found.values()):
         where = ", ".join(str(run.path) for run in runs)
         raise NothingRecordedError(f"no race of what is selected was recorded in {where}")
@@ -65,8 +70,25 @@ def _one_environment(runs: Sequence[RunFolder]) -> Environment:
     return first
 
 
-def _add(found: dict[Situation, Races], case: Case, records: Iterable[Record]) -> None:
-    """Add a race to what was found."""
+def by_case(records: Iterable[Record], sources: Mapping[Name, str]) -> dict[Case, list[Record]]:
+    """The records by their cases, without those of a contender's other source.
+
+    sources: by op and contender the fingerprint that counts; those that it lacks don't count.
+    """
+    cases: dict[Case, list[Record]] = {}
+    for record in records:
+        if record.fingerprint == sources.get(_name(record)):
+            cases.setdefault(record.case, []).append(record)
+    return cases
+
+
+def _name(record: Record) -> Name:
+    """The op and the contender of a record."""
+    return record.case.op, record.contender
+
+
+def add_race(found: dict[Situation, Races], case: Case, records: Iterable[Record]) -> None:
+    """Add a race to what was found in earlier ones."""
     situation, records = situation_of(case), tuple(records)
     races = found.setdefault(situation, Races(situation))
     races.records += records

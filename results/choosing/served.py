@@ -32,16 +32,19 @@ class Served:
     count: float
 
 
-def read_served(path: Path) -> tuple[Served, ...]:
-    """The lines of a file. Raises SelectionError, naming the line, for one that is none."""
+def read_served(path: Path, option: str = "--weights") -> tuple[Served, ...]:
+    """The lines of a file. Raises SelectionError, naming the line, for one that is none.
+
+    option: by which the file was given.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise SelectionError(f"--weights {path} cannot be read: {reason}") from error
+        raise SelectionError(f"{option} {path} cannot be read: {reason}") from error
     found = [_served(line, f"{path}:{n}") for n, line in enumerate(lines, 1) if line.strip()]
     if not found:
-        raise SelectionError(f"--weights {path}: there is no shape in it")
+        raise SelectionError(f"{option} {path}: there is no shape in it")
     return tuple(found)
 
 

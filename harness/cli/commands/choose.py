@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opbench.harness.cli import choosing
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from opbench.harness.catalog import Catalog
     from opbench.harness.choosing.call_axes import CallAxes
     from opbench.harness.cli.choosing import ChoiceRequest
-    from opbench.results.choosing.candidates import Conditions
-    from opbench.results.choosing.choice import Choice, Terms
+    from opbench.results.choosing.choice import Choice
     from opbench.results.choosing.gather import Races
     from opbench.results.records import Environment
 
@@ -32,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Chosen:
+class Chosen:
     """The choices for the situations of an op."""
 
     op: str
@@ -43,24 +42,29 @@ class _Chosen:
 
 def run(args: argparse.Namespace) -> Exit:
     """Choose from the runs, print it, and write the table that was asked for."""
-    from opbench.results.choosing.gather import gather
-
     request = choosing.request_of(args)
-    races, environment = gather(request.runs, request.has)
     catalog = load_catalog(request.modules)
-    _ensure_known(request, catalog, races)
-    chosen = [_chosen(request, catalog, op, races) for op in _ops(races)]
+    chosen, environment = choose(request, catalog)
     if request.output.json:
-        print_json(_document(chosen))
+        print_json(document(chosen))
     elif request.shapes:
         for item in chosen:
             _answer(item, request.shapes, catalog)
     else:
         for item in chosen:
-            _draw(item)
+            draw_choices(item)
     if request.table is not None:
-        _write(request, catalog, chosen, environment)
+        write_table(request, catalog, chosen, environment)
     return Exit.OK
+
+
+def choose(request: ChoiceRequest, catalog: Catalog) -> tuple[tuple[Chosen, ...], Environment]:
+    """The choices for each op of some runs, and the environment that these were made in."""
+    from opbench.results.choosing.gather import gather
+
+    races, environment = gather(request.runs, request.has)
+    _ensure_known(request, catalog, races)
+    return tuple(_chosen(request, catalog, op, races) for op in _ops(races)), environment
 
 
 def _ensure_known(request: ChoiceRequest, catalog: Catalog, races: Iterable[Races]) -> None:
@@ -81,16 +85,17 @@ def _ops(races: Iterable[Races]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item.situation.op for item in races))
 
 
-def _chosen(request: ChoiceRequest, catalog: Catalog, op: str, races: Iterable[Races]) -> _Chosen:
+def _chosen(request: ChoiceRequest, catalog: Catalog, op: str, races: Iterable[Races]) -> Chosen:
     """The choices for an op; what can't be chosen for is printed, unless nothing can."""
     from opbench.harness.choosing.call_axes import call_axes
+    from opbench.harness.choosing.terms import terms_for
     from opbench.results.choosing.gather import choose_for
 
     own = [item for item in races if item.situation.op == op]
     axes = call_axes(catalog.op(op), own[0].situation.inputs) if op in catalog.ops else None
     choices, refused = [], []
     for item in own:
-        conditions, terms = _terms(request, catalog, item, axes)
+        conditions, terms = terms_for(item, request.wishes, catalog, axes)
         try:
             choices.append(choose_for(item, conditions, terms))
         except NothingRecordedError as error:
@@ -99,33 +104,10 @@ def _chosen(request: ChoiceRequest, catalog: Catalog, op: str, races: Iterable[R
         complain("choose", text)
     if not choices:
         raise NothingRecordedError("; ".join(refused))
-    return _Chosen(op, tuple(choices), axes)
+    return Chosen(op, tuple(choices), axes)
 
 
-def _terms(
-    request: ChoiceRequest, catalog: Catalog, races: Races, axes: CallAxes | None
-) -> tuple[Conditions, Terms]:
-    """By what to choose for a situation; without the op's declaration, by its records alone."""
-    from opbench.harness.choosing.provenance import barred, runs_on_all_calls
-    from opbench.results.choosing.choice import Terms
-    from opbench.results.choosing.served import weights_of
-
-    name, rows = races.situation.op, tuple(races.rows.values())
-    terms = Terms(
-        axes=tuple(axis for axis in rows[0].axes if axes is None or axis in axes.reads),
-        preferred=request.preferred,
-        weights=weights_of(rows, name, request.served),
-        baseline=request.baseline,
-    )
-    if axes is None:
-        return request.conditions, terms
-    op, impls = catalog.op(name), catalog.impls[name]
-    reliable = frozenset(n for n, contender in impls.items() if runs_on_all_calls(op, contender))
-    reasons = barred(impls, races.records)
-    return replace(request.conditions, barred=reasons), replace(terms, reliable=reliable)
-
-
-def _draw(item: _Chosen) -> None:
+def draw_choices(item: Chosen) -> None:
     """Print the choices for an op."""
     from opbench.results.choosing.text import notes, regions_table, regret_table
 
@@ -139,7 +121,7 @@ def _draw(item: _Chosen) -> None:
         say(f"{item.op}: {', '.join(item.axes.hidden)} can't be read off a call")
 
 
-def _answer(item: _Chosen, shapes: Sequence[str], catalog: Catalog) -> None:
+def _answer(item: Chosen, shapes: Sequence[str], catalog: Catalog) -> None:
     """Print a sentence for each shape and situation.
 
     Raises NothingRecordedError for a shape that no situation is of.
@@ -173,7 +155,7 @@ def _axes_of(text: str, op: str, choice: Choice, catalog: Catalog) -> dict[str, 
     return {a: float(v) for a, v in shape.items() if a in choice.bounds and is_size(v)}
 
 
-def _document(chosen: Iterable[_Chosen]) -> list[dict[str, Any]]:
+def document(chosen: Iterable[Chosen]) -> list[dict[str, Any]]:
     """The choices as JSON: as a table has them, for each op."""
     from opbench.results.choosing.table import section
 
@@ -187,8 +169,8 @@ def _document(chosen: Iterable[_Chosen]) -> list[dict[str, Any]]:
     ]
 
 
-def _write(
-    request: ChoiceRequest, catalog: Catalog, chosen: Sequence[_Chosen], environment: Environment
+def write_table(
+    request: ChoiceRequest, catalog: Catalog, chosen: Sequence[Chosen], environment: Environment
 ) -> None:
     """Write the table of one op. Raises SelectionError where there are several.
 

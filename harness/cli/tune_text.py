@@ -1,0 +1,108 @@
+"""What `opbench tune` says: a line for each shape, and how it ended. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from opbench.results.report.counts import counted
+from opbench.results.report.table import format_ratio
+
+if TYPE_CHECKING:
+    from opbench.harness.pipeline.tune import Round, Tuned
+    from opbench.harness.pipeline.tuning_state import View
+
+#: More names than these aren't listed.
+_MOST_NAMES = 4
+
+
+def line(done: Round) -> str:
+    """A shape that was raced, why, and the regret that is reached."""
+    parts = [f"{done.number}. {done.shape}: {_why(done)}"]
+    if done.view is not None and (text := reached(done.view)):
+        parts.append(text)
+    return "; ".join([*parts, f"{done.elapsed_s:.0f} s"])
+
+
+def _why(done: Round) -> str:
+    """Why a shape was raced."""
+    if done.why == "start":
+        return "to span the range"
+    if done.why == "interrupted":
+        return "its race was broken off"
+    if done.why == "missing":
+        best, *added = done.raced
+        return f"{_listed(added)} beside {best}"
+    found = done.proposal
+    assert found is not None
+    hole = f"sizes are {found.apart:.1f}x from {done.near}, the nearest"
+    if found.reason == "hole":
+        return f"a hole: its {hole}"
+    ratio = format_ratio(found.ratio)
+    return f"a crossing: {found.rival} may take {ratio} the time of {found.favourite}; its {hole}"
+
+
+def reached(view: View) -> str:
+    """What choosing costs in a situation, as far as it is known; "" while it isn't."""
+    if view.choice is None or view.uncertainty is None or len(view.races.rows) < view.start:
+        return ""
+    mean = view.choice.regrets["chosen"].mean
+    return (
+        f"regret {mean.value:.3f}x [{mean.low:.3f}, {mean.high:.3f}] held out, "
+        f"{view.uncertainty.mean:.3f}x expected between"
+    )
+
+
+def ending(tuned: Tuned, rounds: Iterable[Round], until: float) -> str:
+    """How a tune ended, in a sentence."""
+    done = tuple(rounds)
+    shapes = counted(len({item.shape for item in done}), "shape")
+    spent = f"{shapes} raced in {done[-1].elapsed_s:.0f} s" if done else "nothing to race"
+    reasons = {
+        "reached": f"a regret of {until:g} is reached",
+        "shapes": f"a regret of {until:g} isn't reached: more shapes with --resume, --max-shapes",
+        "time": f"a regret of {until:g} isn't reached: more time with --resume, --max-time",
+        "raced": f"a regret of {until:g} isn't reached on any more shapes: all were raced",
+    }
+    return f"{spent}; {reasons[tuned.stopped]}"
+
+
+def futile_text(futile: Mapping[str, float]) -> str:
+    """Who was left out of shapes for being slow, in a sentence."""
+    names = ", ".join(f"{name} ({format_ratio(low)})" for name, low in futile.items())
+    return (
+        f"at least so many times as slow as the best wherever it was raced, and left out of other "
+        f"shapes but every fifth (--all-contenders): {names}"
+    )
+
+
+def document(tuned: Tuned, rounds: Iterable[Round]) -> dict[str, Any]:
+    """How a tune went, as JSON."""
+    return {
+        "stopped": tuned.stopped,
+        "futile": tuned.futile,
+        "refused": tuned.refused,
+        "rounds": [_round(done) for done in rounds],
+    }
+
+
+def _round(done: Round) -> dict[str, Any]:
+    """A shape that was raced, as JSON."""
+    view = done.view
+    choice = None if view is None or not reached(view) else view.choice
+    mean = None if choice is None else choice.regrets["chosen"].mean
+    between = None if view is None or view.uncertainty is None else view.uncertainty.mean
+    return {
+        "shape": done.shape,
+        "why": done.why,
+        "contenders": list(done.raced),
+        "elapsed_s": done.elapsed_s,
+        "regret_low_high": None if mean is None else [mean.value, mean.low, mean.high],
+        "expected_between": between if mean is not None else None,
+    }
+
+
+def _listed(names: list[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more

@@ -1,0 +1,239 @@
+"""Tune: race the shapes where it is uncertain which contender to choose, until that costs little.
+
+A few shapes that span the range are raced first. Then a choice is made as `opbench choose` makes
+it, and the shape is raced next where knowing would help most; until what the choice loses on shapes
+that it wasn't made from, and what it is expected to lose between the measured ones, are both small.
+Of earlier runs the times count, contender by contender: one that they lack is raced beside the best
+alone.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from opbench.harness.pipeline.tuning_races import TuningRaces
+from opbench.harness.pipeline.tuning_state import TuningRequest, View, view_of
+from opbench.harness.planning.selection import Race
+from opbench.harness.planning.shape_ranges import Candidate, shape_text
+from opbench.results.choosing.situations import Situation, situation_of
+from opbench.results.choosing.uncertain import Proposal, Reason
+from opbench.results.errors import DeclarationError, SelectionError
+from opbench.results.records import Case, Record
+
+#: Of the shapes that a tune chooses, every so many is raced by futile contenders too.
+_TRIED_AGAIN = 5
+
+#: Why a shape is raced: as a proposal says; a contender was missing; its race was broken off.
+Why = Reason | Literal["missing", "interrupted"]
+#: Why a tune ends: the regret is reached; or as many shapes, or as much time, were spent; or no
+#: other shape is left.
+Stopped = Literal["reached", "shapes", "time", "raced"]
+#: Races cases, records them, and returns their records.
+RaceCases = Callable[[Sequence[Race], Why], Sequence[Record]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """When a tune ends."""
+
+    #: The most that choosing may cost: the time of the chosen over the best's.
+    until_regret: float
+    #: The most shapes that are raced, without those of earlier runs.
+    max_shapes: int
+    #: Seconds after which no further shape is begun.
+    max_time_s: float = math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """A shape that was raced, and what is known since."""
+
+    #: How many shapes were raced by this command, this one included.
+    number: int
+    #: As `--shape` takes it.
+    shape: str
+    why: Why
+    #: What the proposal says, and the name of the measured shape that was nearest; of a shape that
+    #: wasn't proposed neither.
+    proposal: Proposal | None
+    near: str
+    #: The contenders that were raced, in any situation.
+    raced: tuple[str, ...]
+    #: The worst situation since; None while a contender is missing.
+    view: View | None
+    #: Seconds since the first race began.
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned:
+    """How a tune ended."""
+
+    stopped: Stopped
+    views: tuple[View, ...]
+    #: By contender that was left out of shapes as futile, how many times as slow it is at least.
+    futile: dict[str, float]
+    #: By shape that the op refused, the reason.
+    refused: dict[str, str]
+
+
+def tune(
+    request: TuningRequest,
+    goal: Goal,
+    race_cases: RaceCases,
+    *,
+    report: Callable[[Round], None] = lambda _: None,
+    now: Callable[[], float] = time.monotonic,
+) -> Tuned:
+    """Race shapes until the goal is reached.
+
+    race_cases: races what it is given into the request's folder. report: is given each shape that
+    was raced. Raises NothingRecordedError where no contender may be chosen, SelectionError where
+    the op refuses all shapes, DeclarationError where it fails on the first.
+    """
+    session = _Session(TuningRaces(request), race_cases, report, now, began=now())
+    session.races.expect()
+    session.finish(session.races.read())
+    session.add_missing()
+    session.look()
+    stopped: Stopped | None = None
+    while stopped is None:
+        stopped = session.step(goal)
+    if not any(races.rows for races in session.races.found.values()):
+        reason = next(iter(session.races.refused.values()), "there is none")
+        raise SelectionError(f"{request.op.name}: no shape can be raced: {reason}")
+    return Tuned(
+        stopped=stopped,
+        views=tuple(session.views.values()),
+        futile=session.futile(),
+        refused=session.races.refused,
+    )
+
+
+@dataclass(slots=True)
+class _Session:
+    """A tune under way."""
+
+    races: TuningRaces
+    race_cases: RaceCases
+    report: Callable[[Round], None]
+    now: Callable[[], float]
+    #: When it began.
+    began: float
+    views: dict[Situation, View] = field(default_factory=dict)
+    #: How many shapes were raced, and how many of them because a proposal says so.
+    number: int = 0
+    proposed: int = 0
+
+    def look(self, situations: Sequence[Situation] = ()) -> None:
+        """View situations anew; all where none is given."""
+        for situation in situations or tuple(self.races.found):
+            races = self.races.found[situation]
+            self.views[situation] = view_of(self.races.request, races, self.races.candidates)
+
+    def finish(self, broken: set[Case]) -> None:
+        """Race anew what was broken off; but of earlier runs' shapes what they lack is missing."""
+        broken = {case for case in broken if not self.races.has(case)}
+        for shape in dict.fromkeys(shape_text(case.axes) for case in broken):
+            planned = [race for race in self.races.planned(shape) if race.case in broken]
+            self._race(shape, "interrupted", planned)
+
+    def add_missing(self) -> None:
+        """Race the contenders that earlier runs lack."""
+        while (found := next(self.races.missing(), None)) is not None:
+            shape, race = found
+            self._take(shape, "missing", [race])
+
+    def step(self, goal: Goal) -> Stopped | None:
+        """Race a shape, unless there is a reason to stop, which is returned."""
+        open_ = [view for view in self.views.values() if view.bound > goal.until_regret]
+        if not open_:
+            return "reached"
+        if self.number >= goal.max_shapes:
+            return "shapes"
+        if self.now() - self.began >= goal.max_time_s:
+            return "time"
+        for view in sorted(open_, key=lambda view: view.bound, reverse=True):
+            if (found := view.next()) is not None:
+                self._propose(view, *found)
+                return None
+        return "raced"
+
+    def futile(self) -> dict[str, float]:
+        """The contenders that are futile in every situation where they are timed."""
+        found: dict[str, float] = {}
+        if self.races.request.all_contenders:
+            return found
+        for races in self.races.found.values():
+            names = {name for row in races.rows.values() for name in row.times}
+            for name, times in self.races.futile(races, sorted(names)).items():
+                found[name] = min(times, found.get(name, math.inf))
+        return found
+
+    def _propose(self, view: View, candidate: Candidate, proposal: Proposal) -> None:
+        """Race a shape that was proposed, or note that the op refuses it."""
+        rows = tuple(view.races.rows.values())
+        try:
+            planned = self.races.planned(candidate.text)
+        except SelectionError as error:
+            self._refuse(candidate.text, str(error))
+            return
+        near = rows[proposal.near].shape if proposal.near >= 0 else ""
+        self._race(candidate.text, proposal.reason, planned, proposal, near)
+
+    def _race(
+        self,
+        shape: str,
+        why: Why,
+        planned: Sequence[Race],
+        proposal: Proposal | None = None,
+        near: str = "",
+    ) -> None:
+        """Race a shape by all that enter."""
+        self.proposed += why in ("crossing", "hole")
+        tries = why in ("crossing", "hole") and self.proposed % _TRIED_AGAIN == 0
+        entering = [r.only(self.races.entering(r, tries_futile=tries)) for r in planned]
+        self._take(shape, why, entering, proposal, near)
+
+    def _take(
+        self,
+        shape: str,
+        why: Why,
+        races: Sequence[Race],
+        proposal: Proposal | None = None,
+        near: str = "",
+    ) -> None:
+        """Race, take the records, and report what is known since."""
+        try:
+            records = self.race_cases([race for race in races if race.contenders], why)
+        except DeclarationError as error:
+            if not any(found.rows for found in self.races.found.values()):
+                raise
+            self._refuse(shape, str(error))
+            return
+        self.races.take(records)
+        self.races.own |= {race.case for race in races}
+        self.number += 1
+        if why not in ("missing", "interrupted"):
+            self.look([situation_of(race.case) for race in races])
+        self.report(
+            Round(
+                number=self.number,
+                shape=shape,
+                why=why,
+                proposal=proposal,
+                near=near,
+                raced=tuple(dict.fromkeys(name for race in races for name in race.contenders)),
+                view=max(self.views.values(), key=lambda view: view.bound, default=None),
+                elapsed_s=self.now() - self.began,
+            )
+        )
+
+    def _refuse(self, shape: str, reason: str) -> None:
+        """Leave a shape out that the op refuses."""
+        self.races.refused[shape] = reason
+        self.look()

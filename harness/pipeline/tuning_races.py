@@ -1,0 +1,135 @@
+"""The races of a tune: what was recorded of each situation, and who enters the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from opbench.harness.pipeline.tuning_state import TuningRequest, logs_of, start_size, varying
+from opbench.harness.planning.cases import plan
+from opbench.harness.planning.selection import Race
+from opbench.harness.planning.shape_ranges import Candidate, shape_text
+from opbench.harness.preparation.resolve import fingerprint
+from opbench.harness.preparation.taken_shapes import ensure_taken
+from opbench.results.choosing.entrants import eligible, futile
+from opbench.results.choosing.gather import Races, add_race, by_case
+from opbench.results.choosing.situations import Row, Situation, situation_of
+from opbench.results.choosing.uncertain import spanning
+from opbench.results.records import Case, Record
+from opbench.results.records.anchors import without_anchors
+from opbench.results.records.run_folder import start_time
+
+
+@dataclass(slots=True)
+class TuningRaces:
+    """The races of a tune, those of earlier runs among them."""
+
+    request: TuningRequest
+    found: dict[Situation, Races] = field(default_factory=dict)
+    #: The cases that the tune's own run has.
+    own: set[Case] = field(default_factory=set)
+    #: By shape that the op refuses, the reason.
+    refused: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The shapes that may be raced, without those that the op refuses."""
+        return tuple(c for c in self.request.candidates if c.text not in self.refused)
+
+    def expect(self) -> None:
+        """Find the situations: those of one candidate for each value of axes that are no sizes."""
+        for candidate in {c.fixed: c for c in reversed(self.request.candidates)}.values():
+            for race in self._plan(candidate.text):
+                situation = situation_of(race.case)
+                self.found.setdefault(situation, Races(situation))
+
+    def read(self) -> set[Case]:
+        """Take what runs have of these situations; return the own cases that were broken off."""
+        request, folder = self.request, self.request.folder
+        broken = {line.case for line in folder.unfinished() if line.case.op == request.op.name}
+        for run in sorted(request.earlier, key=lambda run: start_time(run.info)):
+            self.take(without_anchors(run.records()))
+        records = [r for r in without_anchors(folder.records()) if r.case not in broken]
+        self.take(records)
+        self.own = {record.case for record in records}
+        return broken
+
+    def take(self, records: Iterable[Record]) -> None:
+        """Add records, unless they are of other situations or of another source."""
+        for case, own in by_case(records, self._sources()).items():
+            if situation_of(case) in self.found:
+                add_race(self.found, case, own)
+
+    def has(self, case: Case) -> bool:
+        """Whether a shape was raced in the situation of a case."""
+        races = self.found.get(situation_of(case))
+        return races is not None and (case.shape, case.axes) in races.rows
+
+    def planned(self, shape: str) -> tuple[Race, ...]:
+        """The races of a shape. Raises SelectionError where the op refuses it."""
+        races = self._plan(shape)
+        ensure_taken(self.request.catalog.ops, (race.case for race in races))
+        return races
+
+    def entering(self, race: Race, *, tries_futile: bool = False) -> tuple[str, ...]:
+        """The contenders that enter a race: that may be chosen, and aren't futile."""
+        request, races = self.request, self.found[situation_of(race.case)]
+        if request.all_contenders:
+            return race.contenders
+        names = eligible(
+            races,
+            race.contenders,
+            request.wishes.conditions,
+            takes_new=bool(request.earlier) or not races.records,
+        )
+        out = {} if tries_futile else self.futile(races, names)
+        return tuple(name for name in names if name not in out)
+
+    def futile(self, races: Races, names: Iterable[str]) -> dict[str, float]:
+        """Futile contenders, and how slow they are at least; what one compares with never is."""
+        rows = tuple(races.rows.values())
+        axes, own = self._axes(races.situation)
+        others = [name for name in names if name != self.request.wishes.baseline]
+        return futile(rows, others, start_size(axes, own)) if rows else {}
+
+    def missing(self) -> Iterator[tuple[str, Race]]:
+        """Shapes of earlier runs with a race of what wasn't raced there, beside the best alone.
+
+        What becomes of one may say that a contender needn't be raced on the others.
+        """
+        for races in self.found.values():
+            keys = tuple(races.rows)
+            logs = logs_of((dict(axes) for _, axes in keys), self._axes(races.situation)[0])
+            for place in spanning(logs, logs[:0], len(keys)):
+                _, axes = keys[place]
+                shape = shape_text(axes)
+                for race in self._plan(shape) if shape not in self.refused else ():
+                    if situation_of(race.case) == races.situation and race.case not in self.own:
+                        names = self._missing(race, races.rows[keys[place]])
+                        if names:
+                            yield shape, race.only(names)
+
+    def _missing(self, race: Race, row: Row) -> tuple[str, ...]:
+        """The contenders that lack a time in a row, behind the best of it; none where none does."""
+        races, entering = self.found[situation_of(race.case)], self.entering(race)
+        known = {r.contender for r in races.records if r.case == race.case}
+        names = [name for name in entering if name not in row.times and name not in known]
+        timed = [name for name in row.times if name in race.contenders]
+        best = [min(timed, key=lambda name: row.times[name].time_s)] if timed else []
+        return (*best, *names) if names else ()
+
+    def _axes(self, situation: Situation) -> tuple[tuple[str, ...], list[Candidate]]:
+        """The axes that vary in a situation, and its candidates."""
+        own = [c for c in self.candidates if dict(c.fixed) == dict(situation.fixed)]
+        return varying(self.request, (candidate.axes for candidate in own)), own
+
+    def _plan(self, shape: str) -> tuple[Race, ...]:
+        """The races of a shape."""
+        selection, name = self.request.selection, self.request.op.name
+        chosen = replace(selection, names=(name,), shapes=(shape,), sweeps=(), grid="quick")
+        return plan(self.request.catalog, chosen)
+
+    def _sources(self) -> dict[tuple[str, str], str]:
+        """The fingerprints of the op's contenders as they are now."""
+        op, catalog = self.request.op.name, self.request.catalog
+        return {(op, name): fingerprint(item) for name, item in catalog.impls[op].items()}

@@ -1,0 +1,140 @@
+"""What a tune knows of a situation: its races so far, the choice that they make, what is open."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from opbench.harness.catalog import Catalog
+from opbench.harness.choosing.call_axes import CallAxes
+from opbench.harness.choosing.terms import Wishes, terms_for
+from opbench.harness.declare import Op
+from opbench.harness.planning.selection import Selection
+from opbench.harness.planning.shape_ranges import Candidate
+from opbench.results.choosing.choice import FEWEST, Choice
+from opbench.results.choosing.gather import Races, choose_for
+from opbench.results.choosing.rules import Array
+from opbench.results.choosing.served import Served
+from opbench.results.choosing.situations import is_size
+from opbench.results.choosing.uncertain import (
+    Proposal,
+    Uncertainty,
+    proposal,
+    spanning,
+    uncertainty,
+)
+from opbench.results.records.run_folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuningRequest:
+    """What is to be tuned, and what is known of it already."""
+
+    catalog: Catalog
+    op: Op
+    #: Of contenders and situations; its shapes are those of the candidates.
+    selection: Selection
+    #: The shapes that may be raced, and that are to be chosen for.
+    candidates: tuple[Candidate, ...]
+    #: As a call shows them.
+    axes: CallAxes
+    wishes: Wishes
+    #: Runs whose times count.
+    earlier: tuple[RunFolder, ...]
+    #: The run that is made.
+    folder: RunFolder
+    #: Whether futile contenders are raced on every shape, too.
+    all_contenders: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class View:
+    """A situation as it is known."""
+
+    races: Races
+    #: Its shapes that may be raced.
+    candidates: tuple[Candidate, ...]
+    #: Its axes that vary, and that a call shows.
+    axes: tuple[str, ...]
+    #: The candidates by the logarithms of these axes.
+    points: Array
+    #: How many shapes span its range.
+    start: int
+    choice: Choice | None = None
+    #: At the candidates.
+    uncertainty: Uncertainty | None = None
+
+    @property
+    def bound(self) -> float:
+        """The most that choosing is believed to cost: held out, and between what was measured."""
+        if self.choice is None or self.uncertainty is None or len(self.races.rows) < self.start:
+            return math.inf
+        return max(self.choice.regrets["chosen"].mean.high, self.uncertainty.mean)
+
+    def next(self) -> tuple[Candidate, Proposal] | None:
+        """The candidate to race next, and why; None where all were raced."""
+        rows = tuple(self.races.rows.values())
+        known = logs_of((row.axes for row in rows), self.axes)
+        if self.uncertainty is None or len(rows) < self.start:
+            first = spanning(self.points, known, 1)
+            return (
+                (self.candidates[first[0]], Proposal(point=first[0], reason="start"))
+                if first
+                else None
+            )
+        found = proposal(self.uncertainty)
+        return None if found is None else (self.candidates[found.point], found)
+
+
+def logs_of(shapes: Iterable[Mapping[str, object]], axes: Sequence[str]) -> Array:
+    """The logarithms of the sizes of shapes, a row each; of a size of 0, of a half."""
+    rows = [[math.log(max(float(str(shape[a])), 0.5)) for a in axes] for shape in shapes]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(axes))
+
+
+def start_size(axes: Sequence[str], candidates: Sequence[Candidate]) -> int:
+    """How many shapes span a range: two for each axis and two more, if there are as many."""
+    return min(max(2 * len(axes) + 2, FEWEST), len(candidates)) if axes else 1
+
+
+def varying(request: TuningRequest, shapes: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
+    """The axes that a call shows, and that have several sizes in some shapes."""
+    shapes = tuple(shapes)
+    return tuple(
+        axis
+        for axis in request.axes.reads
+        if all(is_size(shape[axis]) for shape in shapes)  # type: ignore[arg-type]
+        and len({shape[axis] for shape in shapes}) > 1
+    )
+
+
+def served(op: str, candidates: Iterable[Candidate]) -> tuple[Served, ...]:
+    """Candidates as shapes that are served: each weighs the measured shape that is nearest."""
+    found = []
+    for candidate in candidates:
+        sizes = {a: float(str(v)) for a, v in candidate.axes.items() if is_size(v)}
+        found.append(Served(op, sizes, candidate.count))
+    return tuple(found)
+
+
+def view_of(request: TuningRequest, races: Races, candidates: Iterable[Candidate]) -> View:
+    """A situation as its races show it.
+
+    Raises NothingRecordedError, with the reasons, where no contender may be chosen.
+    """
+    fixed = dict(races.situation.fixed)
+    own = tuple(candidate for candidate in candidates if dict(candidate.fixed) == fixed)
+    rows = tuple(races.rows.values())
+    axes = varying(request, (candidate.axes for candidate in own))
+    points = logs_of((candidate.axes for candidate in own), axes)
+    bare = View(races=races, candidates=own, axes=axes, points=points, start=start_size(axes, own))
+    if not rows or not own:
+        return bare
+    wishes = replace(request.wishes, served=served(request.op.name, own))
+    choice = choose_for(races, *terms_for(races, wishes, request.catalog, request.axes))
+    counts = np.array([candidate.count for candidate in own])
+    found = uncertainty(rows, choice.contenders, axes, points, counts)
+    return replace(bare, choice=choice, uncertainty=found)
