@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from opbench.harness.catalog import Catalog
 from opbench.harness.choosing.call_axes import CallAxes
@@ -10,20 +10,8 @@ from opbench.harness.choosing.provenance import barred, runs_on_all_calls
 from opbench.results.choosing.candidates import Conditions
 from opbench.results.choosing.choice import Terms
 from opbench.results.choosing.gather import Races
-from opbench.results.choosing.served import Served, weights_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What is asked of a choice, whatever the situation."""
-
-    conditions: Conditions
-    #: Of several that lose as little, these run first.
-    preferred: tuple[str, ...] = ()
-    #: The contender that people use without choosing; "" for none.
-    baseline: str = ""
-    #: The shapes that weigh the measured ones; these count alike where there is none.
-    served: tuple[Served, ...] = ()
+from opbench.results.choosing.served import weights_of
+from opbench.results.choosing.wishes import Wishes
 
 
 def terms_for(

@@ -15,11 +15,11 @@ from opbench.harness.cli.run_folder import recorded
 from opbench.results.errors import SelectionError
 
 if TYPE_CHECKING:
-    from opbench.harness.choosing.terms import Wishes
     from opbench.harness.cli.filter import Filter
     from opbench.harness.cli.output import Output
     from opbench.results.choosing.candidates import Conditions
     from opbench.results.choosing.served import Served
+    from opbench.results.choosing.wishes import Wishes
     from opbench.results.records import Case
     from opbench.results.records.run_folder import RunFolder
 
@@ -107,7 +107,7 @@ class ChoiceRequest:
     @property
     def wishes(self) -> Wishes:
         """What is asked of a choice, whatever the situation."""
-        from opbench.harness.choosing.terms import Wishes
+        from opbench.results.choosing.wishes import Wishes
 
         return Wishes(
             conditions=self.conditions,
@@ -130,13 +130,13 @@ def request_of(args: argparse.Namespace) -> ChoiceRequest:
     selector = Filter(tuple(n for n, is_run in paths.items() if not is_run), args.expression)
     selector.ensure_recorded(*runs, by_contender=False)
     fields = {"dtype": args.dtype, "direction": args.passes, "inputs": args.inputs}
-    only = {field: split(text) for field, text in (fields | {"board": args.board}).items()}
+    only = {field: _split(text) for field, text in (fields | {"board": args.board}).items()}
     return ChoiceRequest(
         runs=runs,
         selector=selector,
         only=tuple(only.items()),
-        conditions=conditions(args),
-        preferred=split(args.prefer),
+        conditions=_conditions(args),
+        preferred=_split(args.prefer),
         baseline=args.baseline,
         shapes=tuple(dict.fromkeys(args.shape)),
         served=read_served(args.weights) if args.weights else (),
@@ -147,14 +147,22 @@ def request_of(args: argparse.Namespace) -> ChoiceRequest:
     )
 
 
-def conditions(args: argparse.Namespace) -> Conditions:
+def wishes(args: argparse.Namespace) -> Wishes:
+    """What the options that `add_conditions` adds say of a choice."""
+    from opbench.results.choosing.wishes import Wishes
+
+    preferred = _split(args.prefer)
+    return Wishes(conditions=_conditions(args), preferred=preferred, baseline=args.baseline)
+
+
+def _conditions(args: argparse.Namespace) -> Conditions:
     """What a contender has to fulfil."""
     from opbench.results.choosing.candidates import Conditions
 
-    accepted, compiler = frozenset(split(args.accept)), not args.no_compiler
+    accepted, compiler = frozenset(_split(args.accept)), not args.no_compiler
     return Conditions(accepted=accepted, max_memory=args.max_memory, compiler=compiler)
 
 
-def split(text: str) -> tuple[str, ...]:
+def _split(text: str) -> tuple[str, ...]:
     """Names by commas."""
     return tuple(filter(None, text.split(",")))

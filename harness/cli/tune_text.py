@@ -18,7 +18,7 @@ _MOST_NAMES = 4
 
 def line(done: Round) -> str:
     """A shape that was raced, why, and the regret that is reached."""
-    parts = [f"{done.number}. {done.shape}: {_why(done)}"]
+    parts = [f"{done.number}. {done.step.shape}: {_why(done)}"]
     if done.view is not None and (text := reached(done.view)):
         parts.append(text)
     return "; ".join([*parts, f"{done.elapsed_s:.0f} s"])
@@ -26,20 +26,21 @@ def line(done: Round) -> str:
 
 def _why(done: Round) -> str:
     """Why a shape was raced."""
-    if done.why == "start":
+    if done.step.why == "start":
         return "to span the range"
-    if done.why == "interrupted":
+    if done.step.why == "interrupted":
         return "its race was broken off"
-    if done.why == "missing":
+    if done.step.why == "missing":
         best, *added = done.raced
         return f"{_listed(added)} beside {best}"
-    found = done.proposal
+    found = done.step.proposal
     assert found is not None
-    hole = f"sizes are {found.apart:.1f}x from {done.near}, the nearest"
+    apart = f"{found.apart:.1f}x from {done.step.near}"
     if found.reason == "hole":
-        return f"a hole: its {hole}"
-    ratio = format_ratio(found.ratio)
-    return f"a crossing: {found.rival} may take {ratio} the time of {found.favourite}; its {hole}"
+        return f"a hole, {apart}"
+    return (
+        f"near a crossing ({found.rival} {format_ratio(found.ratio)} {found.favourite}?), {apart}"
+    )
 
 
 def reached(view: View) -> str:
@@ -56,7 +57,7 @@ def reached(view: View) -> str:
 def ending(tuned: Tuned, rounds: Iterable[Round], until: float) -> str:
     """How a tune ended, in a sentence."""
     done = tuple(rounds)
-    shapes = counted(len({item.shape for item in done}), "shape")
+    shapes = counted(len({item.step.shape for item in done}), "shape")
     spent = f"{shapes} raced in {done[-1].elapsed_s:.0f} s" if done else "nothing to race"
     reasons = {
         "reached": f"a regret of {until:g} is reached",
@@ -93,8 +94,8 @@ def _round(done: Round) -> dict[str, Any]:
     mean = None if choice is None else choice.regrets["chosen"].mean
     between = None if view is None or view.uncertainty is None else view.uncertainty.mean
     return {
-        "shape": done.shape,
-        "why": done.why,
+        "shape": done.step.shape,
+        "why": done.step.why,
         "contenders": list(done.raced),
         "elapsed_s": done.elapsed_s,
         "regret_low_high": None if mean is None else [mean.value, mean.low, mean.high],

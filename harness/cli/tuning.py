@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from opbench.harness.execution.process import Limits
     from opbench.harness.pipeline.tune import Goal
     from opbench.harness.planning.selection import Selection
-    from opbench.results.choosing.candidates import Conditions
     from opbench.results.choosing.served import Served
+    from opbench.results.choosing.wishes import Wishes
     from opbench.results.records.run_folder import RunFolder
 
 #: The options that say for which sizes to choose.
@@ -93,9 +93,7 @@ class TuneCommand:
     #: Seconds for the race of each shape, and of one where a contender is added.
     budget_s: float
     added_budget_s: float
-    conditions: Conditions
-    preferred: tuple[str, ...]
-    baseline: str
+    wishes: Wishes
     all_contenders: bool
     #: Whether a regret was asked for.
     is_regret_given: bool
@@ -150,9 +148,7 @@ def _command(
         goal=Goal(until_regret=args.until_regret, max_shapes=args.max_shapes, max_time_s=limit_s),
         budget_s=args.budget,
         added_budget_s=args.budget / (1 if "budget" in args.given else 5),
-        conditions=choosing.conditions(args),
-        preferred=choosing.split(args.prefer),
-        baseline=args.baseline,
+        wishes=choosing.wishes(args),
         all_contenders=args.all_contenders,
         is_regret_given="until_regret" in args.given,
         table=args.table,

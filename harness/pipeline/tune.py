@@ -25,7 +25,7 @@ from opbench.results.errors import DeclarationError, SelectionError
 from opbench.results.records import Case, Record
 
 #: Of the shapes that a tune chooses, every so many is raced by futile contenders too.
-_TRIED_AGAIN = 5
+TRIED_AGAIN = 5
 
 #: Why a shape is raced: as a proposal says; a contender was missing; its race was broken off.
 Why = Reason | Literal["missing", "interrupted"]
@@ -48,19 +48,31 @@ class Goal:
     max_time_s: float = math.inf
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
-    """A shape that was raced, and what is known since."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A shape that is raced."""
 
-    #: How many shapes were raced by this command, this one included.
-    number: int
     #: As `--shape` takes it.
     shape: str
     why: Why
     #: What the proposal says, and the name of the measured shape that was nearest; of a shape that
     #: wasn't proposed neither.
-    proposal: Proposal | None
-    near: str
+    proposal: Proposal | None = None
+    near: str = ""
+
+    @property
+    def is_proposed(self) -> bool:
+        """Whether what is known says to race it, rather than that too little is known."""
+        return self.why in ("crossing", "hole")
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A shape that was raced, and what is known since."""
+
+    #: How many shapes were raced by this command, this one included.
+    number: int
+    step: Step
     #: The contenders that were raced, in any situation.
     raced: tuple[str, ...]
     #: The worst situation since; None while a contender is missing.
@@ -96,22 +108,15 @@ def tune(
     the op refuses all shapes, DeclarationError where it fails on the first.
     """
     session = _Session(TuningRaces(request), race_cases, report, now, began=now())
-    session.races.expect()
-    session.finish(session.races.read())
-    session.add_missing()
-    session.look()
+    session.begin()
     stopped: Stopped | None = None
     while stopped is None:
         stopped = session.step(goal)
-    if not any(races.rows for races in session.races.found.values()):
-        reason = next(iter(session.races.refused.values()), "there is none")
+    views, refused = tuple(session.views.values()), session.races.refused
+    if not any(view.races.rows for view in views):
+        reason = next(iter(refused.values()), "there is none")
         raise SelectionError(f"{request.op.name}: no shape can be raced: {reason}")
-    return Tuned(
-        stopped=stopped,
-        views=tuple(session.views.values()),
-        futile=session.futile(),
-        refused=session.races.refused,
-    )
+    return Tuned(stopped=stopped, views=views, futile=session.futile(), refused=refused)
 
 
 @dataclass(slots=True)
@@ -129,6 +134,13 @@ class _Session:
     number: int = 0
     proposed: int = 0
 
+    def begin(self) -> None:
+        """Read what is known, and race what is missing of it."""
+        self.races.expect()
+        self.finish(self.races.read())
+        self.add_missing()
+        self.look()
+
     def look(self, situations: Sequence[Situation] = ()) -> None:
         """View situations anew; all where none is given."""
         for situation in situations or tuple(self.races.found):
@@ -140,13 +152,13 @@ class _Session:
         broken = {case for case in broken if not self.races.has(case)}
         for shape in dict.fromkeys(shape_text(case.axes) for case in broken):
             planned = [race for race in self.races.planned(shape) if race.case in broken]
-            self._race(shape, "interrupted", planned)
+            self._race(Step(shape, "interrupted"), planned)
 
     def add_missing(self) -> None:
         """Race the contenders that earlier runs lack."""
         while (found := next(self.races.missing(), None)) is not None:
             shape, race = found
-            self._take(shape, "missing", [race])
+            self._take(Step(shape, "missing"), [race])
 
     def step(self, goal: Goal) -> Stopped | None:
         """Race a shape, unless there is a reason to stop, which is returned."""
@@ -177,61 +189,38 @@ class _Session:
     def _propose(self, view: View, candidate: Candidate, proposal: Proposal) -> None:
         """Race a shape that was proposed, or note that the op refuses it."""
         rows = tuple(view.races.rows.values())
+        near = rows[proposal.near].shape if proposal.near >= 0 else ""
         try:
             planned = self.races.planned(candidate.text)
         except SelectionError as error:
             self._refuse(candidate.text, str(error))
             return
-        near = rows[proposal.near].shape if proposal.near >= 0 else ""
-        self._race(candidate.text, proposal.reason, planned, proposal, near)
+        self._race(Step(candidate.text, proposal.reason, proposal, near), planned)
 
-    def _race(
-        self,
-        shape: str,
-        why: Why,
-        planned: Sequence[Race],
-        proposal: Proposal | None = None,
-        near: str = "",
-    ) -> None:
-        """Race a shape by all that enter."""
-        self.proposed += why in ("crossing", "hole")
-        tries = why in ("crossing", "hole") and self.proposed % _TRIED_AGAIN == 0
+    def _race(self, step: Step, planned: Sequence[Race]) -> None:
+        """Race a shape by all that enter; from time to time by those too that are futile."""
+        self.proposed += step.is_proposed
+        tries = step.is_proposed and self.proposed % TRIED_AGAIN == 0
         entering = [r.only(self.races.entering(r, tries_futile=tries)) for r in planned]
-        self._take(shape, why, entering, proposal, near)
+        self._take(step, [race for race in entering if race.contenders])
 
-    def _take(
-        self,
-        shape: str,
-        why: Why,
-        races: Sequence[Race],
-        proposal: Proposal | None = None,
-        near: str = "",
-    ) -> None:
+    def _take(self, step: Step, races: Sequence[Race]) -> None:
         """Race, take the records, and report what is known since."""
         try:
-            records = self.race_cases([race for race in races if race.contenders], why)
+            records = self.race_cases(races, step.why)
         except DeclarationError as error:
             if not any(found.rows for found in self.races.found.values()):
                 raise
-            self._refuse(shape, str(error))
+            self._refuse(step.shape, str(error))
             return
         self.races.take(records)
         self.races.own |= {race.case for race in races}
         self.number += 1
-        if why not in ("missing", "interrupted"):
+        if step.why not in ("missing", "interrupted"):
             self.look([situation_of(race.case) for race in races])
-        self.report(
-            Round(
-                number=self.number,
-                shape=shape,
-                why=why,
-                proposal=proposal,
-                near=near,
-                raced=tuple(dict.fromkeys(name for race in races for name in race.contenders)),
-                view=max(self.views.values(), key=lambda view: view.bound, default=None),
-                elapsed_s=self.now() - self.began,
-            )
-        )
+        raced = tuple(dict.fromkeys(name for race in races for name in race.contenders))
+        worst = max(self.views.values(), key=lambda view: view.bound, default=None)
+        self.report(Round(self.number, step, raced, worst, self.now() - self.began))
 
     def _refuse(self, shape: str, reason: str) -> None:
         """Leave a shape out that the op refuses."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from opbench.harness.catalog import Catalog
 from opbench.harness.choosing.call_axes import CallAxes
-from opbench.harness.choosing.terms import Wishes, terms_for
+from opbench.harness.choosing.terms import terms_for
 from opbench.harness.declare import Op
 from opbench.harness.planning.selection import Selection
 from opbench.harness.planning.shape_ranges import Candidate
@@ -26,6 +26,7 @@ from opbench.results.choosing.uncertain import (
     spanning,
     uncertainty,
 )
+from opbench.results.choosing.wishes import Wishes
 from opbench.results.records.run_folder import RunFolder
 
 

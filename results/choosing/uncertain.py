@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy.special import ndtr
@@ -26,6 +26,8 @@ from opbench.results.choosing.situations import Row
 #: Why a shape is measured: to span the range; two contenders cross nearby; or nothing near it was
 #: measured.
 Reason = Literal["start", "crossing", "hole"]
+#: Places of rows.
+IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
 #: The least that two contenders' difference is taken to vary, at a distance of 1: a surface that
 #: fits a few shapes by chance would end the search.
@@ -38,30 +40,57 @@ _SAME = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Uncertainty:
-    """What is not known at some points, from what was measured at others."""
+    """What is not known at some points, from what was measured at others.
+
+    A row of each array is a point, and a column a contender.
+    """
 
     #: The contenders.
     names: tuple[str, ...]
-    #: The logarithm of what the contender that looks best is expected to lose, by point.
-    losses: Array
-    #: How much of the mean of `losses` is gone once a point is measured, by point.
-    gains: Array
+    #: The points, by the logarithms of their axes.
+    points: Array
     #: How much each point counts; together 1.
     shares: Array
-    #: The logarithm of predicted seconds: a row for each point, a column for each contender.
-    times: Array
-    #: The rival that the loss is to, by point: its column.
-    rivals: Array
-    #: By how much the rival's time may vary beside that of the contender that looks best, by point.
-    spreads: Array
-    #: How far the nearest measured shape is, by point, and its row.
+    #: The logarithm of each contender's predicted time over that of the one that looks best.
+    gaps: Array
+    #: The variance of these at a distance of 1 from the nearest measured shape.
+    variances: Array
+    #: How far the nearest measured shape is.
     distances: Array
-    nearest: Array
+    #: Its place among the measured ones.
+    nearest: IntArray
 
     @property
     def mean(self) -> float:
         """What a choice is expected to lose between the measured shapes, as a ratio."""
-        return math.exp(float(self.shares @ self.losses))
+        return math.exp(float(self.shares @ self.losses().max(1)))
+
+    def losses(self, distances: Array | None = None) -> Array:
+        """What the contender that looks best is expected to lose to each other one.
+
+        The gap between both is off by a normal error, whose variance grows with the distance.
+        distances: of the points from what is measured; those that are known where None.
+        """
+        spreads = self.spreads(self.distances if distances is None else distances)
+        scores = self.gaps / np.maximum(spreads, 1e-12)
+        density = np.exp(-(scores**2) / 2) / math.sqrt(2 * math.pi)
+        found: Array = np.maximum(spreads * (density - scores * ndtr(-scores)), 0.0)
+        found[np.arange(len(found)), self.gaps.argmin(1)] = 0.0
+        return found
+
+    def spreads(self, distances: Array) -> Array:
+        """The standard error of each gap, at some distances from what is measured."""
+        found: Array = np.sqrt(self.variances * distances[:, None])
+        return found
+
+    def gains(self) -> Array:
+        """By how much `mean` falls once a point is measured, as a logarithm, for each point.
+
+        What is near a point is known better, too.
+        """
+        apart, now = _distances(self.points, self.points), self.losses().max(1)
+        nearer = np.minimum(self.distances, apart)
+        return np.array([self.shares @ (now - self.losses(row).max(1)) for row in nearer])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,54 +138,43 @@ def uncertainty(
 ) -> Uncertainty:
     """What isn't known at points, from at least one row in which all contenders were timed.
 
-    points: by the logarithms of their axes. weights: how much each counts.
+    points: by the logarithms of their axes. weights: how much each counts; alike where None.
     """
     logs, times = axes_logs(rows, axes), times_of(rows, names)
-    shares = np.ones(len(points)) if weights is None else np.asarray(weights, dtype=np.float64)
-    shares = shares / shares.sum()
-    variances = _variances(logs, times)
-    predicted = surface(logs, times)(points)
-    best = predicted.argmin(1)
-    gaps = predicted - predicted.min(1, keepdims=True)
-    apart = _distances(points, logs)
-    distances = apart.min(1)
-    own = variances[best]
-    by_rival = _expected_losses(gaps, own, distances)
-    by_rival[np.arange(len(points)), best] = -1.0
-    rivals = by_rival.argmax(1)
-    losses = np.maximum(by_rival.max(1), 0.0)
+    counts = np.ones(len(points)) if weights is None else weights
+    predicted, apart = surface(logs, times)(points), _distances(points, logs)
     return Uncertainty(
         names=tuple(names),
-        losses=losses,
-        gains=_gains(points, gaps, own, distances, losses, shares),
-        shares=shares,
-        times=predicted,
-        rivals=rivals,
-        spreads=np.sqrt(own[np.arange(len(points)), rivals] * distances),
-        distances=distances,
+        points=points,
+        shares=counts / counts.sum(),
+        gaps=predicted - predicted.min(1, keepdims=True),
+        variances=_variances(logs, times, _noise(rows, names))[predicted.argmin(1)],
+        distances=apart.min(1),
         nearest=apart.argmin(1),
     )
 
 
 def proposal(found: Uncertainty) -> Proposal | None:
-    """The point to measure next; None where all were measured."""
+    """The point to measure next; None where all were measured.
+
+    Where measuring gains nothing anywhere, that is the point that is farthest from what was.
+    """
     is_new = found.distances > _SAME
     if not is_new.any():
         return None
-    gains = np.where(is_new, found.gains, -1.0)
-    # Where nothing can be gained, nothing is known to be doubtful: the farthest.
-    place = int((gains if gains.max() > 0 else np.where(is_new, found.distances, -1.0)).argmax())
-    favourite, rival = int(found.times[place].argmin()), int(found.rivals[place])
-    gap = float(found.times[place, rival] - found.times[place, favourite])
-    crosses = gap < found.spreads[place] and len(found.names) > 1
+    gains = found.gains()
+    scores = gains if (gains[is_new] > 0).any() else found.distances
+    place = int(np.where(is_new, scores, -math.inf).argmax())
+    favourite, rival = int(found.gaps[place].argmin()), int(found.losses()[place].argmax())
+    gap, spread = found.gaps[place, rival], found.spreads(found.distances)[place, rival]
     return Proposal(
         point=place,
-        reason="crossing" if crosses else "hole",
+        reason="crossing" if rival != favourite and gap < spread else "hole",
         favourite=found.names[favourite],
-        rival=found.names[rival] if len(found.names) > 1 else "",
+        rival=found.names[rival],
         ratio=math.exp(gap),
         near=int(found.nearest[place]),
-        apart=math.exp(float(found.distances[place])),
+        apart=math.exp(found.distances[place]),
     )
 
 
@@ -166,58 +184,37 @@ def _distances(points: Array, others: Array) -> Array:
     return found
 
 
-def _variances(logs: Array, times: Array) -> Array:
+def _noise(rows: Sequence[Row], names: Sequence[str]) -> Array:
+    """By row and two contenders, the variance of their difference by what was measured.
+
+    The halves of a race differ by twice the error of their mean, two times out of three.
+    """
+    halves = np.array([[row.times[name].halves for name in names] for row in rows])
+    errors = (halves[:, :, 0] - halves[:, :, 1]) / 2
+    found: Array = (errors[:, :, None] - errors[:, None, :]) ** 2
+    return found
+
+
+def _variances(logs: Array, times: Array, noise: Array) -> Array:
     """By two contenders, the variance of their difference at a distance of 1.
 
-    Each measured shape is predicted by the others; that it is off by more the farther the nearest
-    of them is, is taken out.
+    Each measured shape is predicted by the others. That such a prediction is off by more the
+    farther the nearest of them is, and by the noise of what it is compared with, is taken out.
     """
     number = times.shape[1]
     if len(logs) < 3:
         return np.full((number, number), _UNKNOWN_VARIANCE)
     apart = _distances(logs, logs)
     np.fill_diagonal(apart, math.inf)
-    distances = np.maximum(apart.min(1), _SAME)
-    others = [np.arange(len(logs)) != row for row in range(len(logs))]
-    off = np.stack(
-        [
-            surface(logs[other], times[other])(logs[row : row + 1])[0] - times[row]
-            for row, other in enumerate(others)
-        ]
-    )
-    squares = (off[:, :, None] - off[:, None, :]) ** 2 / distances[:, None, None]
+    distances = np.maximum(apart.min(1), _SAME)[:, None, None]
+    off = np.stack([_off(logs, times, row) for row in range(len(logs))])
+    squares = ((off[:, :, None] - off[:, None, :]) ** 2 - noise) / distances
     found: Array = np.maximum(squares.mean(0), _LEAST_VARIANCE)
     return found
 
 
-def _expected_losses(gaps: Array, variances: Array, distances: Array) -> Array:
-    """What is lost to each rival in the mean, a normal error of its gap given.
-
-    gaps: how much longer each rival is predicted to take; variances: of these at a distance of 1;
-    both a row for each point. distances: of the points.
-    """
-    spreads = np.sqrt(variances * distances[:, None])
-    scores = gaps / np.maximum(spreads, 1e-12)
-    density = np.exp(-(scores**2) / 2) / math.sqrt(2 * math.pi)
-    found: Array = np.maximum(spreads * (density - scores * ndtr(-scores)), 0.0)
+def _off(logs: Array, times: Array, row: int) -> Array:
+    """How far a row's times are from those that the other rows predict, by contender."""
+    others = np.arange(len(logs)) != row
+    found: Array = surface(logs[others], times[others])(logs[row : row + 1])[0] - times[row]
     return found
-
-
-def _gains(
-    points: Array,
-    gaps: Array,
-    variances: Array,
-    distances: Array,
-    losses: Array,
-    shares: Array,
-) -> Array:
-    """By how much the mean loss falls once a point is measured, by point."""
-    apart = _distances(points, points)
-    best = gaps.argmin(1)
-    gains = np.zeros(len(points))
-    for place in range(len(points)):
-        nearer = np.minimum(distances, apart[place])
-        left = _expected_losses(gaps, variances, nearer)
-        left[np.arange(len(points)), best] = 0.0
-        gains[place] = float(shares @ (losses - left.max(1)))
-    return gains

@@ -135,7 +135,6 @@ def _request(
     folder: RunFolder,
 ) -> TuningRequest:
     """What is to be tuned."""
-    from opbench.harness.choosing.terms import Wishes
     from opbench.harness.pipeline.tuning_state import TuningRequest
 
     return TuningRequest(
@@ -144,11 +143,7 @@ def _request(
         selection=_selection(command, catalog),
         candidates=candidates,
         axes=axes,
-        wishes=Wishes(
-            conditions=command.conditions,
-            preferred=command.preferred,
-            baseline=command.baseline,
-        ),
+        wishes=command.wishes,
         earlier=command.earlier,
         folder=folder,
         all_contenders=command.all_contenders,
@@ -243,9 +238,9 @@ def _choice(command: TuneCommand, request: TuningRequest, tuned: Tuned) -> Choic
         runs=(*command.earlier, request.folder),
         selector=Filter((command.op,), ""),
         only=only,
-        conditions=command.conditions,
-        preferred=command.preferred,
-        baseline=command.baseline,
+        conditions=command.wishes.conditions,
+        preferred=command.wishes.preferred,
+        baseline=command.wishes.baseline,
         shapes=(),
         served=served(command.op, taken),
         table=command.table,
