@@ -45,13 +45,13 @@ def _why(done: Round) -> str:
 
 def reached(view: View) -> str:
     """What choosing costs in a situation, as far as it is known; "" while it isn't."""
-    if view.choice is None or view.uncertainty is None or len(view.races.rows) < view.start:
-        return ""
-    mean = view.choice.regrets["chosen"].mean
-    return (
-        f"regret {mean.value:.3f}x [{mean.low:.3f}, {mean.high:.3f}] held out, "
-        f"{view.uncertainty.mean:.3f}x expected between"
-    )
+    parts = []
+    if view.choice is not None:
+        mean = view.choice.regrets["chosen"].mean
+        parts.append(f"{mean.value:.3f}x [{mean.low:.3f}, {mean.high:.3f}] held out")
+    if view.uncertainty is not None:
+        parts.append(f"{view.uncertainty.mean:.3f}x expected between")
+    return f"regret {', '.join(parts)}" if parts else ""
 
 
 def ending(tuned: Tuned, rounds: Iterable[Round], until: float) -> str:
@@ -90,16 +90,15 @@ def document(tuned: Tuned, rounds: Iterable[Round]) -> dict[str, Any]:
 def _round(done: Round) -> dict[str, Any]:
     """A shape that was raced, as JSON."""
     view = done.view
-    choice = None if view is None or not reached(view) else view.choice
-    mean = None if choice is None else choice.regrets["chosen"].mean
-    between = None if view is None or view.uncertainty is None else view.uncertainty.mean
+    mean = view.choice.regrets["chosen"].mean if view and view.choice else None
+    between = view.uncertainty.mean if view and view.uncertainty else None
     return {
         "shape": done.step.shape,
         "why": done.step.why,
         "contenders": list(done.raced),
         "elapsed_s": done.elapsed_s,
         "regret_low_high": None if mean is None else [mean.value, mean.low, mean.high],
-        "expected_between": between if mean is not None else None,
+        "expected_between": between,
     }
 
 

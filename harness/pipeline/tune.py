@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -107,13 +107,13 @@ def tune(
     was raced. Raises NothingRecordedError where no contender may be chosen, SelectionError where
     the op refuses all shapes, DeclarationError where it fails on the first.
     """
-    session = _Session(TuningRaces(request), race_cases, report, now, began=now())
+    session = _Session(TuningRaces(request), goal, race_cases, report, now, began=now())
     session.begin()
     stopped: Stopped | None = None
     while stopped is None:
-        stopped = session.step(goal)
+        stopped = session.step()
     views, refused = tuple(session.views.values()), session.races.refused
-    if not any(view.races.rows for view in views):
+    if not any(view.rows for view in views):
         reason = next(iter(refused.values()), "there is none")
         raise SelectionError(f"{request.op.name}: no shape can be raced: {reason}")
     return Tuned(stopped=stopped, views=views, futile=session.futile(), refused=refused)
@@ -124,6 +124,7 @@ class _Session:
     """A tune under way."""
 
     races: TuningRaces
+    goal: Goal
     race_cases: RaceCases
     report: Callable[[Round], None]
     now: Callable[[], float]
@@ -143,16 +144,20 @@ class _Session:
 
     def look(self, situations: Sequence[Situation] = ()) -> None:
         """View situations anew; all where none is given."""
+        request, candidates = self.races.request, self.races.candidates
         for situation in situations or tuple(self.races.found):
             races = self.races.found[situation]
-            self.views[situation] = view_of(self.races.request, races, self.races.candidates)
+            self.views[situation] = view_of(request, races, candidates, self.goal.until_regret)
 
-    def finish(self, broken: set[Case]) -> None:
+    def finish(self, broken: Mapping[Case, Collection[str]]) -> None:
         """Race anew what was broken off; but of earlier runs' shapes what they lack is missing."""
-        broken = {case for case in broken if not self.races.has(case)}
-        for shape in dict.fromkeys(shape_text(case.axes) for case in broken):
-            planned = [race for race in self.races.planned(shape) if race.case in broken]
-            self._race(Step(shape, "interrupted"), planned)
+        cases = [case for case in broken if not self.races.has(case)]
+        for shape in dict.fromkeys(shape_text(case.axes) for case in cases):
+            planned = [race for race in self.races.planned(shape) if race.case in cases]
+            entering = {race.case: {*self.races.entering(race)} for race in planned}
+            both = {case: names | {*broken[case]} for case, names in entering.items()}
+            races = [r.only(n for n in r.contenders if n in both[r.case]) for r in planned]
+            self._take(Step(shape, "interrupted"), races)
 
     def add_missing(self) -> None:
         """Race the contenders that earlier runs lack."""
@@ -160,8 +165,9 @@ class _Session:
             shape, race = found
             self._take(Step(shape, "missing"), [race])
 
-    def step(self, goal: Goal) -> Stopped | None:
+    def step(self) -> Stopped | None:
         """Race a shape, unless there is a reason to stop, which is returned."""
+        goal = self.goal
         open_ = [view for view in self.views.values() if view.bound > goal.until_regret]
         if not open_:
             return "reached"
@@ -188,8 +194,7 @@ class _Session:
 
     def _propose(self, view: View, candidate: Candidate, proposal: Proposal) -> None:
         """Race a shape that was proposed, or note that the op refuses it."""
-        rows = tuple(view.races.rows.values())
-        near = rows[proposal.near].shape if proposal.near >= 0 else ""
+        near = view.rows[proposal.near].shape if proposal.near >= 0 else ""
         try:
             planned = self.races.planned(candidate.text)
         except SelectionError as error:
@@ -201,6 +206,7 @@ class _Session:
         """Race a shape by all that enter; from time to time by those too that are futile."""
         self.proposed += step.is_proposed
         tries = step.is_proposed and self.proposed % TRIED_AGAIN == 0
+        self.races.ensure_some_enter(planned)
         entering = [r.only(self.races.entering(r, tries_futile=tries)) for r in planned]
         self._take(step, [race for race in entering if race.contenders])
 

@@ -12,7 +12,7 @@ from opbench.harness.planning.shape_ranges import Candidate, shape_text
 from opbench.harness.preparation.resolve import fingerprint
 from opbench.harness.preparation.taken_shapes import ensure_taken
 from opbench.results.choosing.entrants import eligible, futile
-from opbench.results.choosing.gather import Races, add_race, by_case
+from opbench.results.choosing.gather import Races, add_race, by_case, ensure_choice
 from opbench.results.choosing.situations import Row, Situation, situation_of
 from opbench.results.choosing.uncertain import spanning
 from opbench.results.records import Case, Record
@@ -43,10 +43,16 @@ class TuningRaces:
                 situation = situation_of(race.case)
                 self.found.setdefault(situation, Races(situation))
 
-    def read(self) -> set[Case]:
-        """Take what runs have of these situations; return the own cases that were broken off."""
+    def read(self) -> dict[Case, set[str]]:
+        """Take what runs have of these situations; return the own cases that were broken off.
+
+        They have the contenders that had begun.
+        """
         request, folder = self.request, self.request.folder
-        broken = {line.case for line in folder.unfinished() if line.case.op == request.op.name}
+        broken: dict[Case, set[str]] = {}
+        for line in folder.unfinished():
+            if line.case.op == request.op.name:
+                broken.setdefault(line.case, set()).add(line.contender)
         for run in sorted(request.earlier, key=lambda run: start_time(run.info)):
             self.take(without_anchors(run.records()))
         records = [r for r in without_anchors(folder.records()) if r.case not in broken]
@@ -70,6 +76,13 @@ class TuningRaces:
         races = self._plan(shape)
         ensure_taken(self.request.catalog.ops, (race.case for race in races))
         return races
+
+    def ensure_some_enter(self, races: Iterable[Race]) -> None:
+        """Raise NothingRecordedError, with the reasons, where nothing may enter some races."""
+        for race in races:
+            if not self.entering(race):
+                found = self.found[situation_of(race.case)]
+                ensure_choice(found, self.request.wishes.conditions)
 
     def entering(self, race: Race, *, tries_futile: bool = False) -> tuple[str, ...]:
         """The contenders that enter a race: that may be chosen, and aren't futile."""

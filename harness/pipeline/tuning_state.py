@@ -15,10 +15,10 @@ from opbench.harness.declare import Op
 from opbench.harness.planning.selection import Selection
 from opbench.harness.planning.shape_ranges import Candidate
 from opbench.results.choosing.choice import FEWEST, Choice
-from opbench.results.choosing.gather import Races, choose_for
+from opbench.results.choosing.gather import Races, choose_for, ensure_choice
 from opbench.results.choosing.rules import Array
 from opbench.results.choosing.served import Served
-from opbench.results.choosing.situations import is_size
+from opbench.results.choosing.situations import Row, Situation, is_size
 from opbench.results.choosing.uncertain import (
     Proposal,
     Uncertainty,
@@ -28,6 +28,9 @@ from opbench.results.choosing.uncertain import (
 )
 from opbench.results.choosing.wishes import Wishes
 from opbench.results.records.run_folder import RunFolder
+
+#: The choice is made after so many shapes, even if too much is uncertain.
+_CHOSEN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,38 +58,41 @@ class TuningRequest:
 class View:
     """A situation as it is known."""
 
-    races: Races
-    #: Its shapes that may be raced.
+    situation: Situation
+    #: The shapes that were raced.
+    rows: tuple[Row, ...]
+    #: Those that may be raced.
     candidates: tuple[Candidate, ...]
-    #: Its axes that vary, and that a call shows.
+    #: The axes that vary, and that a call shows.
     axes: tuple[str, ...]
     #: The candidates by the logarithms of these axes.
     points: Array
-    #: How many shapes span its range.
-    start: int
-    choice: Choice | None = None
-    #: At the candidates.
+    #: At the candidates; None until shapes span the range.
     uncertainty: Uncertainty | None = None
+    #: What is chosen; None where too much is uncertain for that to be worth its time.
+    choice: Choice | None = None
+
+    @property
+    def start(self) -> int:
+        """How many shapes span the range."""
+        return start_size(self.axes, self.candidates)
 
     @property
     def bound(self) -> float:
         """The most that choosing is believed to cost: held out, and between what was measured."""
-        if self.choice is None or self.uncertainty is None or len(self.races.rows) < self.start:
+        if self.uncertainty is None:
             return math.inf
-        return max(self.choice.regrets["chosen"].mean.high, self.uncertainty.mean)
+        held_out = 1.0 if self.choice is None else self.choice.regrets["chosen"].mean.high
+        return max(held_out, self.uncertainty.mean)
 
     def next(self) -> tuple[Candidate, Proposal] | None:
         """The candidate to race next, and why; None where all were raced."""
-        rows = tuple(self.races.rows.values())
-        known = logs_of((row.axes for row in rows), self.axes)
-        if self.uncertainty is None or len(rows) < self.start:
+        if self.uncertainty is None:
+            known = logs_of((row.axes for row in self.rows), self.axes)
             first = spanning(self.points, known, 1)
-            return (
-                (self.candidates[first[0]], Proposal(point=first[0], reason="start"))
-                if first
-                else None
-            )
-        found = proposal(self.uncertainty)
+            found = Proposal(point=first[0], reason="start") if first else None
+        else:
+            found = proposal(self.uncertainty)
         return None if found is None else (self.candidates[found.point], found)
 
 
@@ -121,21 +127,32 @@ def served(op: str, candidates: Iterable[Candidate]) -> tuple[Served, ...]:
     return tuple(found)
 
 
-def view_of(request: TuningRequest, races: Races, candidates: Iterable[Candidate]) -> View:
+def view_of(
+    request: TuningRequest, races: Races, candidates: Iterable[Candidate], until: float
+) -> View:
     """A situation as its races show it.
 
-    Raises NothingRecordedError, with the reasons, where no contender may be chosen.
+    until: the regret that is to be reached. The choice is made, every rule once without each shape,
+    where so little is uncertain that it may be, and else after every fifth shape. Raises
+    NothingRecordedError, with the reasons, where no contender may be chosen.
     """
     fixed = dict(races.situation.fixed)
     own = tuple(candidate for candidate in candidates if dict(candidate.fixed) == fixed)
     rows = tuple(races.rows.values())
     axes = varying(request, (candidate.axes for candidate in own))
     points = logs_of((candidate.axes for candidate in own), axes)
-    bare = View(races=races, candidates=own, axes=axes, points=points, start=start_size(axes, own))
-    if not rows or not own:
-        return bare
-    wishes = replace(request.wishes, served=served(request.op.name, own))
-    choice = choose_for(races, *terms_for(races, wishes, request.catalog, request.axes))
-    counts = np.array([candidate.count for candidate in own])
-    found = uncertainty(rows, choice.contenders, axes, points, counts)
-    return replace(bare, choice=choice, uncertainty=found)
+    view = View(situation=races.situation, rows=rows, candidates=own, axes=axes, points=points)
+    return view if len(rows) < view.start or not own else _known(request, races, view, until)
+
+
+def _known(request: TuningRequest, races: Races, view: View, until: float) -> View:
+    """A view of what is uncertain, and of the choice where that is worth its time."""
+    wishes = replace(request.wishes, served=served(request.op.name, view.candidates))
+    conditions, terms = terms_for(races, wishes, request.catalog, request.axes)
+    out = ensure_choice(races, conditions)
+    names = [name for name in view.rows[0].times if name not in out]
+    counts = np.array([candidate.count for candidate in view.candidates])
+    found = uncertainty(view.rows, names, view.axes, view.points, counts)
+    is_due = found.mean <= until or len(view.rows) % _CHOSEN == 0
+    choice = choose_for(races, conditions, terms) if is_due else None
+    return replace(view, uncertainty=found, choice=choice)

@@ -42,11 +42,11 @@ def eligible(
 def futile(rows: Sequence[Row], names: Iterable[str], least: int) -> dict[str, float]:
     """By contender that was slower by far wherever it was timed, how many times at least.
 
-    least: on how many shapes it has to be timed for that, if there are as many.
+    least: on how many shapes it has to be timed for that.
     """
     found = {}
     for name in names:
         lows = [row.times[name].ratio.low for row in rows if name in row.times]
-        if len(lows) >= min(least, len(rows)) and lows and min(lows) >= FUTILE:
+        if len(lows) >= max(least, 1) and min(lows) >= FUTILE:
             found[name] = min(lows)
     return found

@@ -104,10 +104,19 @@ def choose_for(races: Races, conditions: Conditions, terms: Terms) -> Choice:
 
     Raises NothingRecordedError, with the reasons, where every contender is left out.
     """
+    out = ensure_choice(races, conditions)
+    return choose(races.situation, tuple(races.rows.values()), out, terms)
+
+
+def ensure_choice(races: Races, conditions: Conditions) -> dict[str, str]:
+    """By contender that is left out of a situation, the reason.
+
+    Raises NothingRecordedError, with the reasons, where every contender is left out.
+    """
     rows = tuple(races.rows.values())
     out = left_out(rows, races.records, conditions)
     if not {name for row in rows for name in row.times} - set(out):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in out.items())
         label = f"{races.situation.op} {races.situation.label}"
         raise NothingRecordedError(f"{label}: no contender may be chosen ({reasons})")
-    return choose(races.situation, rows, out, terms)
+    return out

@@ -33,7 +33,7 @@ IntArray = np.ndarray[Any, np.dtype[np.int64]]
 #: fits a few shapes by chance would end the search.
 _LEAST_VARIANCE = 0.02**2
 #: The variance where too few shapes were measured to learn it.
-_UNKNOWN_VARIANCE = 0.5**2
+_UNKNOWN_VARIANCE = 1.0
 #: Shapes nearer than this are one.
 _SAME = 1e-6
 
@@ -118,7 +118,7 @@ def spanning(points: Array, known: Array, count: int) -> list[int]:
     picked: list[int] = []
     if not len(known) and len(points) and count > 0:
         picked.append(int(((points - points.mean(0)) ** 2).sum(1).argmin()))
-    taken = np.concatenate([known.reshape(-1, points.shape[1]), points[picked]])
+    taken = np.concatenate([known, points[picked]])
     while len(picked) < count:
         distances = _distances(points, taken).min(1)
         farthest = int(distances.argmax())

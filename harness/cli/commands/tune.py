@@ -228,7 +228,7 @@ def _choice(command: TuneCommand, request: TuningRequest, tuned: Tuned) -> Choic
     from opbench.harness.cli.filter import Filter
     from opbench.harness.pipeline.tuning_state import served
 
-    situations = [view.races.situation for view in tuned.views]
+    situations = [view.situation for view in tuned.views]
     fields = ("dtype", "device", "direction", "inputs", "threads", "layout", "cache", "board")
     only = tuple(
         (name, tuple(dict.fromkeys(getattr(item, name) for item in situations))) for name in fields
