@@ -103,7 +103,22 @@ def _candidates(command: TuneCommand, catalog: Catalog) -> tuple[tuple[Candidate
     if not found:
         raise SelectionError(f"{op.name}: there is no range of sizes to choose for")
     _ensure_shown(op, found, axes)
+    _ensure_known(command, catalog, found[0])
     return found, axes
+
+
+def _ensure_known(command: TuneCommand, catalog: Catalog, first: Candidate) -> None:
+    """Raise SelectionError for what the op or its contenders don't have, before a run is begun."""
+    from opbench.harness.declare import LAYOUTS
+    from opbench.harness.planning.cases import plan
+    from opbench.harness.planning.selection import ensure_known
+
+    accepted, impls = command.wishes.conditions.accepted, catalog.impls[command.op]
+    kinds = {*catalog.op(command.op).inputs, *LAYOUTS}
+    ensure_known(tuple(sorted(accepted)), kinds, "input kind")
+    ensure_known(command.wishes.preferred, set(impls), "contender")
+    shape = {"names": (command.op,), "shapes": (first.text,), "sweeps": ()}
+    plan(catalog, replace(_selection(command, catalog), grid="quick", **shape))  # type: ignore[arg-type]
 
 
 def _ensure_shown(op: Op, candidates: Sequence[Candidate], axes: CallAxes) -> None:
