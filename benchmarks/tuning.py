@@ -5,15 +5,16 @@ On one op, without one of its contenders: a grid is raced by `opbench run`, the 
 best of a shape is named on one half of its rounds and priced on the other. Of tuning that is done
 after each shape, with the wall time until then. Then `opbench tune` adds the contender that was
 left out. All commands are timed from start to end, and their races also by themselves: a command
-that races a few shapes spends much of its time on beginning.
+that races a few shapes spends much of its time on beginning. What was done before is read.
 
-    python -m benchmarks.tuning --op moe_combine --add embedding_bag --points 4 --out runs/tuning
+    python -m benchmarks.tuning --op moe_combine --add embedding_bag --points 3 --out runs/tuning
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -76,14 +77,21 @@ class Bench:
     ends: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def command(self, verb: str, name: str, *words: str) -> Timed:
-        """Run a command that makes a run."""
-        args = self.args
+        """Run a command that makes a run, unless that was done before."""
+        args, out = self.args, Path(self.args.out)
+        folder, kept = RunFolder(out / name), out / f"{name}.json"
+        if kept.exists():
+            wall_s, document = json.loads(kept.read_text(encoding="utf-8"))
+            return Timed(wall_s, document, folder)
+        shutil.rmtree(folder.path, ignore_errors=True)
         line = [sys.executable, "-m", "opbench", verb, self.op, "--json", "-q", "--id", name]
         line += ["--out", args.out, "--threads", "1", "--budget", args.budget, *words]
         began = time.monotonic()
         done = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=False)
         wall_s = time.monotonic() - began
-        return Timed(wall_s, json.loads(done.stdout), RunFolder(Path(args.out) / name))
+        document = json.loads(done.stdout)
+        kept.write_text(json.dumps([wall_s, document]), encoding="utf-8")
+        return Timed(wall_s, document, folder)
 
     def expression(self, *, everybody: bool) -> list[str]:
         """The contenders, with or without the one that is added."""
@@ -126,7 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--op", default="moe_combine", choices=RANGES)
     parser.add_argument("--add", default="embedding_bag", help="the contender that comes later")
-    parser.add_argument("--points", type=int, default=4, help="of the grid on each axis")
+    parser.add_argument("--points", type=int, default=3, help="of the grid on each axis")
     parser.add_argument("--unseen", type=int, default=16, help="shapes that price both")
     parser.add_argument("--budget", default="200ms", help="of each race")
     parser.add_argument("--until-regret", default="1.02")

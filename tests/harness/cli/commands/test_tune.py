@@ -118,7 +118,7 @@ def test_the_contenders_that_are_named_are_added(tuned, tmp_path, capsys):
 
 def test_a_killed_tune_goes_on(tuned, tmp_path):
     words = ["tune", "row_sum", *MINE, *RANGE, *FEW, "--out", str(tmp_path), "--id", "one"]
-    command = [sys.executable, "-m", "opbench", *words]
+    command = [sys.executable, "-m", "opbench", *words, "--in-process"]
     folder, kills = tmp_path / "one", 0
     for number, lines in ((signal.SIGKILL, 12), (signal.SIGINT, 25)):
         process = subprocess.Popen(
@@ -138,6 +138,7 @@ def test_a_killed_tune_goes_on(tuned, tmp_path):
             assert f"`opbench tune --resume {folder}`" in error
         assert gone(str(tmp_path))
         command = [sys.executable, "-m", "opbench", "tune", "--resume", str(folder)]
+        command.append("--in-process")
     assert kills
     subprocess.run(command, check=True, capture_output=True)
     run = open_run(folder)
