@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from opbench.results.report.counts import counted
@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 #: More names than these aren't listed.
 _MOST_NAMES = 4
+#: What became of the regret, by why a tune ended.
+_STOPPED = {
+    "reached": "is reached",
+    "shapes": "isn't reached: more shapes with --resume, --max-shapes",
+    "time": "isn't reached: more time with --resume, --max-time",
+    "raced": "isn't reached, and there is no other shape",
+}
 
 
 def line(done: Round) -> str:
@@ -54,27 +61,18 @@ def reached(view: View) -> str:
     return f"regret {', '.join(parts)}" if parts else ""
 
 
-def ending(tuned: Tuned, rounds: Iterable[Round], until: float) -> str:
-    """How a tune ended, in a sentence."""
+def endings(tuned: Tuned, rounds: Iterable[Round], until: float) -> Iterator[str]:
+    """How a tune ended, and which contenders were left out of shapes, in sentences."""
+    if tuned.futile:
+        names = ", ".join(f"{n} ({format_ratio(low)})" for n, low in tuned.futile.items())
+        yield (
+            "at least so many times as slow as the best wherever it was raced, and left out of "
+            f"other shapes but every fifth (--all-contenders): {names}"
+        )
     done = tuple(rounds)
     shapes = counted(len({item.step.shape for item in done}), "shape")
     spent = f"{shapes} raced in {done[-1].elapsed_s:.0f} s" if done else "nothing to race"
-    reasons = {
-        "reached": f"a regret of {until:g} is reached",
-        "shapes": f"a regret of {until:g} isn't reached: more shapes with --resume, --max-shapes",
-        "time": f"a regret of {until:g} isn't reached: more time with --resume, --max-time",
-        "raced": f"a regret of {until:g} isn't reached on any more shapes: all were raced",
-    }
-    return f"{spent}; {reasons[tuned.stopped]}"
-
-
-def futile_text(futile: Mapping[str, float]) -> str:
-    """Who was left out of shapes for being slow, in a sentence."""
-    names = ", ".join(f"{name} ({format_ratio(low)})" for name, low in futile.items())
-    return (
-        f"at least so many times as slow as the best wherever it was raced, and left out of other "
-        f"shapes but every fifth (--all-contenders): {names}"
-    )
+    yield f"{spent}; a regret of {until:g} {_STOPPED[tuned.stopped]}"
 
 
 def document(tuned: Tuned, rounds: Iterable[Round]) -> dict[str, Any]:

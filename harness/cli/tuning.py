@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,17 +135,15 @@ def _command(
     args: argparse.Namespace, op: str, earlier: tuple[RunFolder, ...], resumed: RunFolder | None
 ) -> TuneCommand:
     """The command of arguments that go together."""
-    from opbench.harness.pipeline.tune import Goal
     from opbench.results.choosing.served import read_served
 
-    limit_s = float("inf") if args.max_time is None else args.max_time
     return TuneCommand(
         op=op,
         earlier=earlier,
         selection=options.selection(args),
         like=args.like or 0,
         served=read_served(Path(args.shapes), "--shapes") if args.shapes else (),
-        goal=Goal(until_regret=args.until_regret, max_shapes=args.max_shapes, max_time_s=limit_s),
+        goal=_goal(args),
         budget_s=args.budget,
         added_budget_s=args.budget / (1 if "budget" in args.given else 5),
         wishes=choosing.wishes(args),
@@ -158,6 +156,14 @@ def _command(
         limits=options.isolation(args),
         output=options.output(args),
     )
+
+
+def _goal(args: argparse.Namespace) -> Goal:
+    """When to end."""
+    from opbench.harness.pipeline.tune import Goal
+
+    goal = Goal(until_regret=args.until_regret, max_shapes=args.max_shapes)
+    return goal if args.max_time is None else replace(goal, max_time_s=args.max_time)
 
 
 def _names(args: argparse.Namespace) -> tuple[str, tuple[RunFolder, ...]]:

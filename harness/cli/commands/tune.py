@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from opbench.harness.cli import resuming, tuning
+from opbench.harness.cli import resuming, tuning, tuning_range
 from opbench.harness.cli.catalogue import load_catalog
 from opbench.harness.cli.choosing import ChoiceRequest
 from opbench.harness.cli.commands import choose
@@ -16,18 +16,17 @@ from opbench.harness.cli.exit_codes import Exit, of_outcomes, worst
 from opbench.harness.cli.output import complain, print_json, warn
 from opbench.harness.cli.run_folder import RunInProgress, add_ceilings, create, resumable
 from opbench.harness.cli.workers import supervised
-from opbench.results.errors import SelectionError
 
 if TYPE_CHECKING:
     from opbench.harness.catalog import Catalog
     from opbench.harness.choosing.call_axes import CallAxes
     from opbench.harness.cli.tuning import TuneCommand
-    from opbench.harness.declare import Op
     from opbench.harness.execution.supervisor import Supervisor
     from opbench.harness.pipeline.tune import Round, Tuned, Why
     from opbench.harness.pipeline.tuning_state import TuningRequest
-    from opbench.harness.planning.selection import Race, Selection
+    from opbench.harness.planning.selection import Race
     from opbench.harness.planning.shape_ranges import Candidate
+    from opbench.results.choosing.situations import Situation
     from opbench.results.records import Record
     from opbench.results.records.run_folder import RunFolder
 
@@ -70,7 +69,7 @@ def _tune(
             complain("tune", line(done))
 
     with supervised(command.modules, command.limits) as supervisor:
-        candidates, axes = _candidates(command, catalog)
+        candidates, axes = tuning_range.candidates(command, catalog)
         folder = _open(command, begun, supervisor)
         request = _request(command, catalog, candidates, axes, folder)
         racer, watch = _Racer(command, catalog, folder, supervisor), Watch.begun()
@@ -78,57 +77,6 @@ def _tune(
         for warning in watch.warnings(threads=racer.threads):
             warn("tune", warning)
     return request, tuned, rounds
-
-
-def _candidates(command: TuneCommand, catalog: Catalog) -> tuple[tuple[Candidate, ...], CallAxes]:
-    """The shapes that may be raced, and the op's axes as a call shows them.
-
-    Raises SelectionError where sizes are to be chosen by that no call shows.
-    """
-    from opbench.harness.choosing.call_axes import call_axes
-    from opbench.harness.planning import shape_ranges
-
-    op, selection = catalog.op(command.op), command.selection
-    axes = call_axes(op, next(iter(selection.inputs), ""))
-    if command.served:
-        found = shape_ranges.like_served(op, command.served)
-    elif command.like:
-        found = shape_ranges.like_declared(op, selection, command.like, axes.hidden)
-    elif selection.shapes or selection.sweeps:
-        found = shape_ranges.in_range(op, selection)
-    else:
-        found = shape_ranges.measured(
-            record.case for run in command.earlier for record in run.records(ops=(op.name,))
-        )
-    if not found:
-        raise SelectionError(f"{op.name}: there is no range of sizes to choose for")
-    _ensure_shown(op, found, axes)
-    _ensure_known(command, catalog, found[0])
-    return found, axes
-
-
-def _ensure_known(command: TuneCommand, catalog: Catalog, first: Candidate) -> None:
-    """Raise SelectionError for what the op or its contenders don't have, before a run is begun."""
-    from opbench.harness.declare import LAYOUTS
-    from opbench.harness.planning.cases import plan
-    from opbench.harness.planning.selection import ensure_known
-
-    accepted, impls = command.wishes.conditions.accepted, catalog.impls[command.op]
-    kinds = {*catalog.op(command.op).inputs, *LAYOUTS}
-    ensure_known(tuple(sorted(accepted)), kinds, "input kind")
-    ensure_known(command.wishes.preferred, set(impls), "contender")
-    shape = {"names": (command.op,), "shapes": (first.text,), "sweeps": ()}
-    plan(catalog, replace(_selection(command, catalog), grid="quick", **shape))  # type: ignore[arg-type]
-
-
-def _ensure_shown(op: Op, candidates: Sequence[Candidate], axes: CallAxes) -> None:
-    """Raise SelectionError where an axis varies that no call shows."""
-    for axis in axes.hidden:
-        if len({candidate.axes[axis] for candidate in candidates}) > 1:
-            raise SelectionError(
-                f"{op.name}: {axis} ({op.axes[axis]}) can't be read off a call, so no choice can "
-                "go by it: give it one value"
-            )
 
 
 def _open(command: TuneCommand, begun: RunInProgress, supervisor: Supervisor | None) -> RunFolder:
@@ -155,7 +103,7 @@ def _request(
     return TuningRequest(
         catalog=catalog,
         op=catalog.op(command.op),
-        selection=_selection(command, catalog),
+        selection=tuning_range.selection(command, catalog),
         candidates=candidates,
         axes=axes,
         wishes=command.wishes,
@@ -163,16 +111,6 @@ def _request(
         folder=folder,
         all_contenders=command.all_contenders,
     )
-
-
-def _selection(command: TuneCommand, catalog: Catalog) -> Selection:
-    """The selection; contenders that are given are added to those of earlier runs."""
-    selection = command.selection
-    if not selection.impls:
-        return selection
-    recorded = (r.contender for run in command.earlier for r in run.records(ops=(command.op,)))
-    known = [name for name in recorded if name in catalog.impls[command.op]]
-    return replace(selection, impls=tuple(dict.fromkeys((*known, *selection.impls))))
 
 
 @dataclass(slots=True)
@@ -219,7 +157,7 @@ def _show(
     tuned: Tuned,
     rounds: Sequence[Round],
 ) -> None:
-    """Print the choice, and how the tune ended."""
+    """Print the choice and how the tune ended, and write the table that was asked for."""
     from opbench.harness.cli import tune_text
 
     choice = _choice(command, request, tuned)
@@ -230,9 +168,8 @@ def _show(
     else:
         for item in chosen:
             choose.draw_choices(item)
-        if tuned.futile:
-            say(tune_text.futile_text(tuned.futile), indent="  ")
-        say(tune_text.ending(tuned, rounds, command.goal.until_regret))
+        for text in tune_text.endings(tuned, rounds, command.goal.until_regret):
+            say(text, indent="  ")
         print(f"run: {request.folder.path}")
     if command.table is not None:
         choose.write_table(choice, catalog, chosen, environment)
@@ -243,16 +180,11 @@ def _choice(command: TuneCommand, request: TuningRequest, tuned: Tuned) -> Choic
     from opbench.harness.cli.filter import Filter
     from opbench.harness.pipeline.tuning_state import served
 
-    situations = [view.situation for view in tuned.views]
-    fields = ("dtype", "device", "direction", "inputs", "threads", "layout", "cache", "board")
-    only = tuple(
-        (name, tuple(dict.fromkeys(getattr(item, name) for item in situations))) for name in fields
-    )
     taken = [c for c in request.candidates if c.text not in tuned.refused]
     return ChoiceRequest(
         runs=(*command.earlier, request.folder),
         selector=Filter((command.op,), ""),
-        only=only,
+        only=_fields([view.situation for view in tuned.views]),
         conditions=command.wishes.conditions,
         preferred=command.wishes.preferred,
         baseline=command.wishes.baseline,
@@ -262,3 +194,9 @@ def _choice(command: TuneCommand, request: TuningRequest, tuned: Tuned) -> Choic
         modules=command.modules,
         output=command.output,
     )
+
+
+def _fields(situations: Sequence[Situation]) -> tuple[tuple[str, tuple[object, ...]], ...]:
+    """By field of a case, the values that some situations have."""
+    names = ("dtype", "device", "direction", "inputs", "threads", "layout", "cache", "board")
+    return tuple((name, tuple({getattr(item, name) for item in situations})) for name in names)
