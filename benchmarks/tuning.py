@@ -1,11 +1,12 @@
 """Tuning against a grid: the wall time to the same regret, and what adding a contender costs.
 
-On one op, without one of its contenders: a grid is raced by `opbench run`, the same range by
-`opbench tune`, and shapes that neither has seen by `opbench run`, by which both are priced: the
-best of a shape is named on one half of its rounds and priced on the other. Of tuning that is done
-after each shape, with the wall time until then. Then `opbench tune` adds the contender that was
-left out. All commands are timed from start to end, and their races also by themselves: a command
-that races a few shapes spends much of its time on beginning. What was done before is read.
+On one op, without one of its contenders: a grid is raced by `opbench run`; the same range by
+`opbench tune`, on as many shapes at most; and shapes that neither has seen by `opbench run`. By
+these both are priced: the best of a shape is named on one half of its rounds and priced on the
+other. Of tuning that is done after each shape, with the wall time until then. Then `opbench tune`
+adds the contender that was left out. All commands are timed from start to end, and their races also
+by themselves: a command that races a few shapes spends much of its time on beginning. What was done
+before is read.
 
     python -m benchmarks.tuning --op moe_combine --add embedding_bag --points 3 --out runs/tuning
 """
@@ -145,7 +146,9 @@ def main() -> None:
     few = bench.expression(everybody=False)
     grid = bench.command("run", "grid", *few, *bench.range(args.points))
     accepted = ["--accept", ",".join(sorted(_ACCEPTED & set(load().op(args.op).inputs)))]
-    until = ["--until-regret", args.until_regret, *(accepted if accepted[1] else ())]
+    count = len(grid.document["boards"])
+    until = ["--max-shapes", str(count), "--until-regret", args.until_regret]
+    until += accepted if accepted[1] else []
     tuned = bench.command("tune", "tuned", *few, *bench.range(None), *until)
     shapes = [w for shape in drawn(args.op, args.unseen, "unseen") for w in ("--shape", shape)]
     unseen = bench.command("run", "unseen", *few, *shapes)

@@ -34,6 +34,8 @@ IntArray = np.ndarray[Any, np.dtype[np.int64]]
 _LEAST_VARIANCE = 0.02**2
 #: The variance where too few shapes were measured to learn it.
 _UNKNOWN_VARIANCE = 1.0
+#: The variance of a race that is hardly noisier than any other.
+_CLEAN = 0.05**2
 #: Shapes nearer than this are one.
 _SAME = 1e-6
 
@@ -199,7 +201,8 @@ def _variances(logs: Array, times: Array, noise: Array) -> Array:
     """By two contenders, the variance of their difference at a distance of 1.
 
     Each measured shape is predicted by the others. That such a prediction is off by more the
-    farther the nearest of them is, and by the noise of what it is compared with, is taken out.
+    farther the nearest of them is, and by the noise of what it is compared with, is taken out; and
+    what is noisy counts less.
     """
     number = times.shape[1]
     if len(logs) < 3:
@@ -209,7 +212,8 @@ def _variances(logs: Array, times: Array, noise: Array) -> Array:
     distances = np.maximum(apart.min(1), _SAME)[:, None, None]
     off = np.stack([_off(logs, times, row) for row in range(len(logs))])
     squares = ((off[:, :, None] - off[:, None, :]) ** 2 - noise) / distances
-    found: Array = np.maximum(squares.mean(0), _LEAST_VARIANCE)
+    weights = 1 / (noise + _CLEAN)
+    found: Array = np.maximum((squares * weights).sum(0) / weights.sum(0), _LEAST_VARIANCE)
     return found
 
 
