@@ -77,16 +77,19 @@ class Bench:
     #: How the range is given: a first shape, and a sweep of each axis.
     ends: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
-    def command(self, verb: str, name: str, *words: str) -> Timed:
-        """Run a command that makes a run, unless that was done before."""
+    def command(self, verb: str, name: str, *words: str, runs: Sequence[str] = ()) -> Timed:
+        """Run a command that makes a run, unless that was done before.
+
+        runs: that it adds to.
+        """
         args, out = self.args, Path(self.args.out)
         folder, kept = RunFolder(out / name), out / f"{name}.json"
         if kept.exists():
             wall_s, document = json.loads(kept.read_text(encoding="utf-8"))
             return Timed(wall_s, document, folder)
         shutil.rmtree(folder.path, ignore_errors=True)
-        line = [sys.executable, "-m", "opbench", verb, self.op, "--json", "-q", "--id", name]
-        line += ["--out", args.out, "--threads", "1", "--budget", args.budget, *words]
+        line = [sys.executable, "-m", "opbench", verb, self.op, *runs, "--json", "-q"]
+        line += ["--id", name, "--out", args.out, "--threads", "1", "--budget", args.budget, *words]
         began = time.monotonic()
         done = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=False)
         wall_s = time.monotonic() - began
@@ -136,7 +139,7 @@ def main() -> None:
     parser.add_argument("--op", default="moe_combine", choices=RANGES)
     parser.add_argument("--add", default="embedding_bag", help="the contender that comes later")
     parser.add_argument("--points", type=int, default=3, help="of the grid on each axis")
-    parser.add_argument("--unseen", type=int, default=16, help="shapes that price both")
+    parser.add_argument("--unseen", type=int, default=32, help="shapes that price both")
     parser.add_argument("--budget", default="200ms", help="of each race")
     parser.add_argument("--until-regret", default="1.02")
     parser.add_argument("--out", default="runs/tuning")
@@ -157,7 +160,7 @@ def main() -> None:
     line = [*bench.expression(everybody=True), "--until-regret", "100"]
     budget_s = {"budget": str(float(args.budget.removesuffix("ms")) / 5) + "ms"}
     added = Bench(args.op, argparse.Namespace(**{**vars(args), **budget_s}))
-    report_added(tuned, added.command("tune", "added", base, *line))
+    report_added(tuned, added.command("tune", "added", *line, runs=[base]))
 
 
 def report(bench: Bench, grid: Timed, tuned: Timed, unseen: Timed) -> None:

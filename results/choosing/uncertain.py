@@ -115,8 +115,11 @@ class Proposal:
 def spanning(points: Array, known: Array, count: int) -> list[int]:
     """So many points that span their range: the middle, then always the farthest from all others.
 
-    known: the logarithms of what was measured already, which counts among the others.
+    known: the logarithms of what was measured already, which counts among the others. Every axis
+    counts alike, however far it goes.
     """
+    extent = np.ptp(points, 0) if len(points) else np.ones(points.shape[1])
+    points, known = (of / np.where(extent > 0, extent, 1.0) for of in (points, known))
     picked: list[int] = []
     if not len(known) and len(points) and count > 0:
         picked.append(int(((points - points.mean(0)) ** 2).sum(1).argmin()))
