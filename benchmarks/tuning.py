@@ -77,7 +77,7 @@ class Bench:
     #: How the range is given: a first shape, and a sweep of each axis.
     ends: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
-    def command(self, verb: str, name: str, *words: str, runs: Sequence[str] = ()) -> Timed:
+    def command(self, verb: str, name: str, *options: str, runs: Sequence[str] = ()) -> Timed:
         """Run a command that makes a run, unless that was done before.
 
         runs: that it adds to.
@@ -89,7 +89,7 @@ class Bench:
             return Timed(wall_s, document, folder)
         shutil.rmtree(folder.path, ignore_errors=True)
         line = [sys.executable, "-m", "opbench", verb, self.op, *runs, "--json", "-q"]
-        line += ["--id", name, "--out", args.out, "--threads", "1", "--budget", args.budget, *words]
+        line += ["--id", name, "--out", args.out, "--threads", "1", "--budget", args.budget, *options]
         began = time.monotonic()
         done = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=False)
         wall_s = time.monotonic() - began
