@@ -89,7 +89,8 @@ class Bench:
             return Timed(wall_s, document, folder)
         shutil.rmtree(folder.path, ignore_errors=True)
         line = [sys.executable, "-m", "opbench", verb, self.op, *runs, "--json", "-q"]
-        line += ["--id", name, "--out", args.out, "--threads", "1", "--budget", args.budget, *options]
+        line += ["--id", name, "--out", args.out, "--threads", "1", "--budget", args.budget]
+        line += options
         began = time.monotonic()
         done = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=False)
         wall_s = time.monotonic() - began

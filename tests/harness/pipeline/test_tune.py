@@ -1,6 +1,7 @@
 """Tuning on times that are known: which shapes are raced by whom, and when it ends. No clock."""
 
 import dataclasses
+import itertools
 import math
 from itertools import count
 
@@ -10,10 +11,14 @@ import opbench
 from opbench.harness.choosing.call_axes import call_axes
 from opbench.harness.pipeline.tune import TRIED_AGAIN, Goal, tune
 from opbench.harness.pipeline.tuning_state import TuningRequest
+from opbench.harness.planning.cases import plan
 from opbench.harness.planning.selection import Selection
 from opbench.harness.planning.shape_ranges import Candidate, in_range
 from opbench.harness.preparation.resolve import fingerprint
 from opbench.results.choosing.candidates import Conditions
+from opbench.results.choosing.choice import Terms
+from opbench.results.choosing.gather import choose_for, gather
+from opbench.results.choosing.rules import chosen
 from opbench.results.choosing.wishes import Wishes
 from opbench.results.errors import DeclarationError, NothingRecordedError, SelectionError
 from opbench.results.records import Started, Unsupported
@@ -99,6 +104,31 @@ def test_it_spans_the_range_and_stops_when_choosing_costs_little(request_of):
     assert corners <= {shape for shape, _, _ in raced[:6]}
     near = [shape for shape, _, why in raced[6:] if why == "crossing"]
     assert near
+
+
+def lost(rule):
+    """What a rule loses over the range, by the speeds themselves."""
+    sizes = [2.0 * 4096 ** (step / 24) / 2 ** (step / 24) for step in range(25)]
+    logs = []
+    for rows, columns in itertools.product(sizes, sizes[2:]):
+        times = {name: fixed + each * rows * columns for name, (fixed, each) in SPEEDS.items()}
+        taken = times[chosen(rule, {"N": rows, "M": columns})]
+        logs.append(math.log(taken / min(times.values())))
+    return math.exp(sum(logs) / len(logs))
+
+
+def test_it_needs_half_of_the_shapes_of_a_grid(request_of, strangers):
+    ended, _, raced = tuned(request_of())
+    found = lost(ended.views[0].choice.rule)
+    request = request_of()
+    machine = Machine(strangers, request.folder)
+    sweeps = ("N=2..4096/5", "M=4..4096/5")
+    for race in plan(strangers, Selection(names=("row_sum",), sweeps=sweeps, threads=1)):
+        machine.race([race], "")
+    (races,), _ = gather([request.folder])
+    grid = choose_for(races, Conditions(), Terms(axes=("N", "M")))
+    assert len(raced) <= len(grid.rows) / 2
+    assert found <= max(lost(grid.rule), 1.01)
 
 
 def test_a_smaller_regret_takes_more_shapes(request_of):
