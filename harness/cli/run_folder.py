@@ -127,7 +127,7 @@ def _commit() -> tuple[tuple[str, str], ...]:
     return (("commit", json.dumps(commit)),) if commit else ()
 
 
-def add_ceilings(folder: RunFolder, races: Sequence[Race], *, verb: str = "run") -> None:
+def add_ceilings(folder: RunFolder, races: Sequence[Race], *, verb: str) -> None:
     """Put the machine's ceilings into the run, and say how to measure those that aren't known."""
     from opbench.results.records.machine import Machine
     from opbench.results.records.machine_cache import CEILINGS

@@ -85,8 +85,9 @@ def _open(command: TuneCommand, begun: RunInProgress, supervisor: Supervisor | N
     if folder is None:
         folder = create(command.new, supervisor)
     begun.folder = folder.path
+    here = supervisor.environment() if supervisor else None
     for run in (folder, *command.earlier):
-        resuming.ensure_same_environment(run, supervisor)
+        resuming.ensure_same_environment(run, here)
     return folder
 
 
@@ -191,6 +192,7 @@ def _choice(command: TuneCommand, request: TuningRequest, tuned: Tuned) -> Choic
         shapes=(),
         served=served(command.op, taken),
         table=command.table,
+        emits=False,
         modules=command.modules,
         output=command.output,
     )
