@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from opbench.harness.declaration.fields import CASE_NAMES
 from opbench.harness.declaration.loading import Source, import_all, module_of
 from opbench.harness.declaration.named_arguments import call_named, is_default, parameter_names
+from opbench.harness.declaration.observed import observed
 from opbench.harness.declaration.origins import home_of, suite_name
 from opbench.harness.declaration.signatures import misfit
 from opbench.harness.declaration.suggestions import listed, near
@@ -75,7 +76,8 @@ class Catalog:
         ensure_supported(op, contender, values)
         by_position = tuple(values[name] for name in op.arguments)
         by_name = {n: values[n] for n in op.options if not is_default(values[n], op.defaults[n])}
-        return resolve(contender)(*by_position, **by_name)
+        function = observed("catalog.call", op_name, resolve(contender))
+        return function(*by_position, **by_name)
 
 
 def load(

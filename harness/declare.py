@@ -20,6 +20,7 @@ from opbench.harness.declaration.named_arguments import (
     names_of_kind,
     parameters_of,
 )
+from opbench.harness.declaration.observed import observed, original
 from opbench.harness.declaration.origins import name_of_file, path_for_people
 from opbench.harness.declaration.samples import Samples
 from opbench.harness.declaration.support import Support
@@ -176,9 +177,10 @@ def impl(
     origin = _calling(sys._getframe(1))
 
     def tag(function: Callable[..., Any]) -> Callable[..., Any]:
+        function = original(function)
         contender = _declared(op, name or _name_of(op, function), function, parameters, origin)
         _tags_of(op, function).append(contender)
-        return function
+        return observed("contender", op, function)
 
     return tag
 
@@ -310,6 +312,13 @@ class Op:
     promises: tuple[Promise, ...] = ()
     #: The function of torch that the op is, whose samples are checked too where the op is named.
     samples: Samples | None = None
+    #: By name below `torch`, the functions of torch that are the op for some of their arguments, as
+    #: `opbench record-shapes` recognises them: of these arguments, given as torch's function is,
+    #: those of the op and options by name; None for a call that isn't one of the op. They are
+    #: given the shapes of tensors, and no tensors.
+    torch_functions: Mapping[str, Callable[..., Mapping[str, Any] | None]] = field(
+        default_factory=dict
+    )
     #: Of floating-point outputs, where it isn't that of the inputs.
     output_dtype: str = ""
     #: The program or paper that the op comes from.

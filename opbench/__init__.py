@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from opbench.harness.pipeline.run import run
     from opbench.harness.planning.cases import plan, plan_checks
     from opbench.harness.planning.selection import Race, Selection
+    from opbench.harness.recording.record import RecordedCalls, RecordingWarning, record_shapes
     from opbench.harness.timing.clock import FakeClock
     from opbench.harness.timing.interleaving import measure
     from opbench.harness.timing.stopping import Policy
@@ -53,6 +54,8 @@ _HOMES = {
     "Op": "opbench.harness.declare",
     "Policy": "opbench.harness.timing.stopping",
     "Race": "opbench.harness.planning.selection",
+    "RecordedCalls": "opbench.harness.recording.record",
+    "RecordingWarning": "opbench.harness.recording.record",
     "Rules": "opbench.results.records",
     "Samples": "opbench.harness.declaration.samples",
     "Selection": "opbench.harness.planning.selection",
@@ -73,6 +76,7 @@ _HOMES = {
     "plan": "opbench.harness.planning.cases",
     "plan_checks": "opbench.harness.planning.cases",
     "profile": "opbench.harness.pipeline.profile",
+    "record_shapes": "opbench.harness.recording.record",
     "run": "opbench.harness.pipeline.run",
     "supported": "opbench.harness.declaration.support",
     "triton_device": "opbench.harness.declaration.support",
@@ -99,6 +103,8 @@ __all__ = [
     "Op",
     "Policy",
     "Race",
+    "RecordedCalls",
+    "RecordingWarning",
     "Rules",
     "Samples",
     "Selection",
@@ -119,6 +125,7 @@ __all__ = [
     "plan",
     "plan_checks",
     "profile",
+    "record_shapes",
     "run",
     "supported",
     "triton_device",

@@ -9,7 +9,7 @@ from opbench.suites import convolution_contracts as contracts
 from opbench.suites import convolution_inputs as given
 from opbench.suites import convolution_limits as limits
 from opbench.suites import convolution_shapes as shapes
-from opbench.suites import long_sums
+from opbench.suites import long_sums, torch_functions
 
 if TYPE_CHECKING:
     pass
@@ -40,6 +40,7 @@ conv2d = Op(
     validate=limits.validate_conv2d,
     grad=("x", "w", "b"),
     samples=Samples("nn.functional.conv2d"),
+    torch_functions=torch_functions.CONV2D,
     source=_SOURCE,
 )
 
@@ -87,6 +88,7 @@ max_pool2d = Op(
     # torch's own gives the gradient of a window to its last NaN; what is written by hand, often
     # to its first.
     ungraded=("nonfinite",),
+    torch_functions=torch_functions.MAX_POOL2D,
     source=_SOURCE,
 )
 
@@ -134,6 +136,7 @@ im2col = Op(
     cost=limits.cost_im2col,
     validate=limits.validate_im2col,
     grad=("x",),
+    torch_functions=torch_functions.UNFOLD,
     source=_SOURCE,
 )
 
@@ -154,5 +157,6 @@ col2im = Op(
     cost=limits.cost_col2im,
     validate=limits.validate_col2im,
     grad=("columns",),
+    torch_functions=torch_functions.FOLD,
     source=_SOURCE,
 )

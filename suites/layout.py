@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from opbench import Op, Shape
 from opbench.suites import layout_contracts as contracts
 from opbench.suites import layout_inputs as given
-from opbench.suites import long_sums
+from opbench.suites import long_sums, torch_functions
 
 if TYPE_CHECKING:
     pass
@@ -247,6 +247,7 @@ pixel_unshuffle = Op(
     cost=given.cost,
     validate=given.validate_pixel_unshuffle,
     grad=("x",),
+    torch_functions=torch_functions.PIXEL_UNSHUFFLE,
     boards=("materialise",),
 )
 
@@ -263,5 +264,6 @@ pixel_shuffle = Op(
     cost=given.cost,
     validate=given.validate_pixel_shuffle,
     grad=("x",),
+    torch_functions=torch_functions.PIXEL_SHUFFLE,
     boards=("materialise",),
 )

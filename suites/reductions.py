@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opbench import Cost, Op
-from opbench.suites import long_sums
+from opbench.suites import long_sums, torch_functions
 from opbench.suites import reduction_contracts as contracts
 from opbench.suites import reduction_inputs as made
 from opbench.suites import reduction_limits as limits
@@ -112,7 +112,10 @@ def _labelled(shapes: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
 
 
 def _of_rows(
-    name: str, oracle: Callable[[Tensor], Tensor], magnitude: Callable[[Tensor], Tensor]
+    name: str,
+    oracle: Callable[[Tensor], Tensor],
+    magnitude: Callable[[Tensor], Tensor],
+    functions: torch_functions.Functions,
 ) -> Op:
     return Op(
         name=name,
@@ -127,6 +130,7 @@ def _of_rows(
         cost=_cost_rows,
         validate=limits.floating_matrix(name),
         grad=("matrix",),
+        torch_functions=functions,
         source=_ARRAYS,
     )
 
@@ -218,13 +222,22 @@ batched_logsumexp = Op(
     validate=limits.floating_matrix("batched_logsumexp"),
     grad=("matrix",),
     ungraded=("nonfinite",),
+    torch_functions=torch_functions.LOGSUMEXP,
     source=_ARRAYS,
 )
 
-batched_softmax = _of_rows("batched_softmax", contracts.batched_softmax, made.size_of_softmax)
+batched_softmax = _of_rows(
+    "batched_softmax",
+    contracts.batched_softmax,
+    made.size_of_softmax,
+    torch_functions.SOFTMAX,
+)
 
 batched_logsoftmax = _of_rows(
-    "batched_logsoftmax", contracts.batched_logsoftmax, made.size_of_logsoftmax
+    "batched_logsoftmax",
+    contracts.batched_logsoftmax,
+    made.size_of_logsoftmax,
+    torch_functions.LOG_SOFTMAX,
 )
 
 batched_cross_entropy_loss = Op(
@@ -247,6 +260,7 @@ batched_cross_entropy_loss = Op(
     validate=limits.validate_loss,
     grad=("logits",),
     ungraded=("impossible",),
+    torch_functions=torch_functions.CROSS_ENTROPY,
     source=_ARRAYS,
 )
 

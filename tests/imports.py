@@ -29,6 +29,7 @@ FLOORS = {
         ("planning", "correctness"),
         ("choosing",),
         ("versions",),
+        ("recording",),
         ("explaining",),
         ("execution",),
         ("pipeline", "pytest_plugin"),

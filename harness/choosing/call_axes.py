@@ -151,7 +151,7 @@ def _quotients(
         yield f"{length} // {other}"
         yield f"{length} // {other} // {other}"
     for length in lengths:
-        size, value = samples[0][0][axis], _value(length, samples[0][1])
+        size, value = samples[0][0][axis], read_axis(length, samples[0][1])
         if isinstance(size, int) and isinstance(value, int) and size > 0 and value % size == 0:
             if 1 < value // size <= _MOST_TIMES:
                 yield f"{length} // {value // size}"
@@ -159,11 +159,11 @@ def _quotients(
 
 def _follows(text: str, axis: str, samples: Sequence[Sample]) -> bool:
     """Whether an expression has the value of an axis in all samples."""
-    return all(_value(text, values) == shape[axis] for shape, values in samples)
+    return all(read_axis(text, values) == shape[axis] for shape, values in samples)
 
 
-def _value(text: str, values: Mapping[str, Any]) -> object:
-    """The value of an expression of ours; None where a sample has none."""
+def read_axis(text: str, values: Mapping[str, Any]) -> object:
+    """The value of an expression of ours, of `CallAxes`, for a call; None where it has none."""
     try:
         # Made here of the names of the op's arguments.
         return eval(text, {"len": len}, dict(values))

@@ -24,6 +24,7 @@ from opbench.harness.choosing.dispatch_source import Program, program_of
 from opbench.harness.choosing.guards import guards_of
 from opbench.harness.choosing.provenance import lacks_option
 from opbench.harness.declaration.named_arguments import call_named
+from opbench.harness.declaration.observed import CONTENDER, DISPATCHERS, observed
 from opbench.harness.declare import Impl, Op
 from opbench.harness.machine.environment import describe
 from opbench.harness.preparation.output_modes import function_in_mode
@@ -132,12 +133,14 @@ def _built(
     if table.fallback in lacking:
         raise UnsupportedError(f"{table.fallback} of {op.name} runs on some calls only")
     program = program_of(table, op, guards, lacking)
-    names = _names(table, op, impls, program) | predicates
+    names = _names(table, op, impls, program)
+    names |= predicates
     code = compile(program.text, f"<dispatch of {op.name}>", "exec")
     # The text is made of a table that was read field by field, and compared with the op's own.
     exec(code, names)
     dispatcher, traced, pick = names["dispatch"], names["traced"], names["pick"]
     assert isinstance(dispatcher, FunctionType)
+    DISPATCHERS[dispatcher] = op.name
     if _is_traceable(op, table):
         # The compiler runs `pick` while it traces, on the tensors that are there, and keeps the
         # number: an `if` on a size would be a guard, and a recompilation for each region.
@@ -155,13 +158,13 @@ def _names(table: Table, op: Op, impls: Mapping[str, Impl], program: Program) ->
     """The values that the generated program asks for."""
     board = table.sections[0].situation.board
     functions = {name: _function(op, impls[name], board) for name in table.contenders}
-    fallback = functions[table.fallback]
+    fallback = f"{CONTENDER}{program.numbers[table.fallback]}"
     say = _sayer(table, op)
 
     def outside(*args: Any, **options: Any) -> Any:
         """Run the fallback, and say so once."""
         say()
-        return fallback(*args, **options)
+        return names[fallback](*args, **options)
 
     def outside_number(*args: Any, **options: Any) -> int:
         """The fallback's number, said once too."""
@@ -172,7 +175,9 @@ def _names(table: Table, op: Op, impls: Mapping[str, Impl], program: Program) ->
     names |= {"graph": torch.is_grad_enabled, "threads": torch.get_num_threads}
     names |= {f"default_{name}": value for name, value in op.defaults.items()}
     names |= {variable: _dtype(name) for variable, name in program.dtypes.items()}
-    return names | {f"contender_{n}": functions[name] for name, n in program.numbers.items()}
+    for name, number in program.numbers.items():
+        names[f"{CONTENDER}{number}"] = observed("dispatch", op.name, functions[name])
+    return names
 
 
 def _function(op: Op, contender: Impl, board: str) -> Callable[..., Any]:

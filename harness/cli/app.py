@@ -34,6 +34,7 @@ from opbench.harness.cli.commands import (
     import_,
     profile,
     publish,
+    record_shapes,
     report,
     run,
     show,
@@ -76,7 +77,7 @@ class _Verb(Protocol):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
 
-    def run(self, args: argparse.Namespace) -> Exit: ...
+    def run(self, args: argparse.Namespace) -> int: ...
 
 
 #: In the order of `--help`.
@@ -88,6 +89,7 @@ _VERBS: dict[str, _Verb] = {
     "explain": explain,
     "calibrate": calibrate,
     "show": show,
+    "record-shapes": record_shapes,
     "choose": choose,
     "tune": tune,
     "compare": compare,

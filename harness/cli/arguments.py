@@ -13,6 +13,7 @@ from opbench.harness.cli.option_types import (
     count,
     duration,
     part,
+    served_shapes,
     share,
     size,
     threads,
@@ -185,6 +186,8 @@ def add_selection(
     add("--grid", choices=GRIDS, default="quick")
     text = "in place of the grid, every axis (B=4,S=2048) or a declared shape's others (wide,S=64)"
     add("--shape", action="append", default=[], metavar="AXES", help=f"{text}; may be repeated")
+    text = "the shapes of a file of `opbench record-shapes`, the most served first"
+    add("--shapes", type=served_shapes, default=[], metavar="FILE", help=text)
     text = "an axis of these shapes to go over: S=256..8192, or S=256..8192/9 for nine sizes"
     add("--sweep", action="append", default=[], metavar="AXIS", help=f"{text}; may be repeated")
     add("--cache", choices=("warm", "cold"), default="warm")

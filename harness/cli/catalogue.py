@@ -27,7 +27,9 @@ def load_catalog(modules: tuple[str, ...]) -> Catalog:
 
 def ensure_shapes(catalog: Catalog, selection: Selection, races: Iterable[Race]) -> None:
     """Raise SelectionError where an op refuses a shape that the selection itself gives."""
-    if selection.shapes or selection.sweeps:
+    from opbench.harness.planning.given_shapes import gives_shapes
+
+    if gives_shapes(selection):
         from opbench.harness.preparation.taken_shapes import ensure_taken
 
         ensure_taken(catalog.ops, (race.case for race in races))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opbench.harness.cli import arguments, options
-from opbench.harness.cli.option_types import size
+from opbench.harness.cli.option_types import served_shapes, size
 from opbench.harness.cli.parsing import Join
 from opbench.harness.cli.run_folder import recorded
 from opbench.results.errors import SelectionError
@@ -60,6 +60,8 @@ def _add_answers(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     text = "answer for this shape, B=4,S=2048,D=768,P=500, in a sentence; may be repeated"
     add("--shape", action="append", default=[], metavar="AXES", help=text)
+    text = "answer for each shape of the op in a file of `opbench record-shapes`"
+    add("--shapes", type=served_shapes, default=[], metavar="FILE", help=text)
     text = 'how often shapes are served: lines of {"op": …, "axes": {…}, "count": n}'
     add("--weights", type=Path, metavar="FILE", help=text)
     text = "write the choices for one op as a table for opbench.dispatch"
@@ -90,6 +92,8 @@ class ChoiceRequest:
     preferred: tuple[str, ...]
     baseline: str
     shapes: tuple[str, ...]
+    #: Recorded ones, each with its op.
+    recorded: tuple[tuple[str, str], ...]
     served: tuple[Served, ...]
     #: The file to write; None for none.
     table: Path | None
@@ -97,6 +101,13 @@ class ChoiceRequest:
     emits: bool
     modules: tuple[str, ...]
     output: Output
+
+    def shapes_of(self, op: str) -> tuple[str, ...]:
+        """The shapes of an op to answer for. Raises SelectionError where only others have some."""
+        own = (*self.shapes, *(text for name, text in self.recorded if name == op))
+        if self.recorded and not own:
+            raise SelectionError(f"--shapes: there is no shape of {op} in the file")
+        return own
 
     def has(self, case: Case) -> bool:
         """Whether a case counts."""
@@ -139,6 +150,7 @@ def request_of(args: argparse.Namespace) -> ChoiceRequest:
         preferred=_split(args.prefer),
         baseline=args.baseline,
         shapes=tuple(dict.fromkeys(args.shape)),
+        recorded=tuple((op, text) for op, text in args.shapes),
         served=read_served(args.weights) if args.weights else (),
         table=args.table,
         emits=args.emit is not None,

@@ -10,8 +10,10 @@ import argparse
 import math
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from opbench.harness.system.cores import usable_cores
+from opbench.results.errors import SelectionError
 from opbench.results.store.attempts import MOST_PARTS
 
 _SECONDS = {"ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
@@ -123,6 +125,16 @@ def names(text: str) -> tuple[str, ...]:
     if not all(parts):
         raise _invalid(text, "names by commas, none of them empty")
     return tuple(dict.fromkeys(parts))
+
+
+def served_shapes(text: str) -> list[tuple[str, str]]:
+    """The ops and shapes of a file, the most served first, as a run keeps them."""
+    from opbench.results.choosing.served import most_served, read_served
+
+    try:
+        return list(most_served(read_served(Path(text), "the file")))
+    except (SelectionError, ValueError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _invalid(text: str, valid: str) -> argparse.ArgumentTypeError:

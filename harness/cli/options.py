@@ -41,6 +41,7 @@ _SAVED = (
     "board",
     "grid",
     "shape",
+    "shapes",
     "sweep",
     "cache",
     "threads",
@@ -75,8 +76,10 @@ _SAVED = (
 
 def selection(args: argparse.Namespace) -> Selection:
     """The selection. Raises SelectionError for unknown passes and boards."""
-    if "grid" in args.given and (args.shape or args.sweep):
-        raise SelectionError("--shape and --sweep take the place of --grid: leave one out")
+    if "grid" in args.given and (args.shape or args.sweep or args.shapes):
+        raise SelectionError(
+            "--shape, --shapes and --sweep take the place of --grid: leave one out"
+        )
     return Selection(
         names=tuple(dict.fromkeys(args.names)),
         expression=args.expression,
@@ -89,6 +92,7 @@ def selection(args: argparse.Namespace) -> Selection:
         boards=_boards(args.board),
         grid=args.grid,
         shapes=tuple(dict.fromkeys(args.shape)),
+        recorded=tuple((op, text) for op, text in args.shapes),
         sweeps=tuple(dict.fromkeys(args.sweep)),
         cache=args.cache,
         threads=args.threads,

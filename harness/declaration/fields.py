@@ -98,6 +98,10 @@ _OF_OP: Mapping[str, tuple[Test, str]] = {
         lambda value: value is None or isinstance(value, Samples),
         "the function of torch that the op is: Samples('nn.functional.conv2d')",
     ),
+    "torch_functions": (
+        _mapping(callable),
+        "a mapping of names below torch to functions: {'softmax': lambda input, dim: …}",
+    ),
     "output_dtype": (_is_text, "the name of a dtype"),
     "source": (_is_text, "a text"),
 }

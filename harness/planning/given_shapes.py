@@ -32,9 +32,10 @@ def given_shapes(op: Op, selection: Selection) -> dict[str, Shape]:
     Without a shape, sweeps go over the first one that the op declares to be timed. Raises
     SelectionError, naming the option, for what the op doesn't have or isn't written so.
     """
-    if not selection.shapes and not selection.sweeps:
+    if not gives_shapes(selection):
         return {}
-    bases = [_shape(op, text) for text in selection.shapes]
+    bases = [_shape(op, text, "--shape") for text in selection.shapes]
+    bases += [_shape(op, text, "--shapes:") for text in _recorded(op, selection)]
     sweeps = [_sweep(op, text) for text in selection.sweeps]
     if len({axis for axis, _ in sweeps}) < len(sweeps):
         raise SelectionError("--sweep: give each axis once, its ends further apart")
@@ -45,37 +46,59 @@ def given_shapes(op: Op, selection: Selection) -> dict[str, Shape]:
             shape = {axis: {**base, **swept}[axis] for axis in op.axes}
             found.setdefault(*_named(op, shape))
             if len(found) > MOST_SHAPES:
-                raise SelectionError(f"--shape and --sweep give more than {MOST_SHAPES} shapes")
+                raise SelectionError(
+                    f"--shape, --shapes and --sweep give more than {MOST_SHAPES} shapes"
+                )
     return found
 
 
+def gives_shapes(selection: Selection) -> bool:
+    """Whether a selection gives shapes itself."""
+    return bool(selection.shapes or selection.sweeps or selection.recorded)
+
+
+def _recorded(op: Op, selection: Selection) -> list[str]:
+    """The recorded shapes of an op. Raises SelectionError where others have some, and it none."""
+    own = [text for name, text in selection.recorded if name == op.name]
+    if selection.recorded and not own and not selection.shapes:
+        names = listed(dict.fromkeys(name for name, _ in selection.recorded))
+        raise SelectionError(f"--shapes: there is no shape of {op.name} in the file; of {names}")
+    return own
+
+
 def fits(op: Op, selection: Selection) -> bool:
-    """Whether an op has every axis and declared shape that the shapes of a selection name."""
+    """Whether an op has every axis and declared shape that the shapes of a selection name.
+
+    Where it gives recorded shapes, the op has to have some.
+    """
+    if selection.recorded and not any(name == op.name for name, _ in selection.recorded):
+        return False
     texts = (*(t for text in selection.shapes for t in text.split(",")), *selection.sweeps)
     names = {text.partition("=")[0].strip() for text in texts if "=" in text}
     declared = {text.strip() for text in texts if "=" not in text}
     return names <= set(op.axes) and declared <= set(declared_shapes(op))
 
 
-def _shape(op: Op, text: str) -> Shape:
+def _shape(op: Op, text: str, option: str) -> Shape:
     """The shape that a text gives, with all axes of the op."""
+    where = f"{option} {text}"
     axes: dict[str, AxisValue] = {}
     for number, part in enumerate(part.strip() for part in text.split(",")):
         name, is_axis, value = (piece.strip() for piece in part.partition("="))
         if is_axis:
-            _ensure_axis(op, name, f"--shape {text}")
+            _ensure_axis(op, name, where)
             axes[name] = _value(op, name, value)
         elif number == 0 and name in declared_shapes(op):
             axes |= declared_shapes(op)[name]
         else:
             names = declared_shapes(op)
             raise SelectionError(
-                f"--shape {text}: {name!r} is no shape of {op.name}{near(name, names)}: give axes, "
+                f"{where}: {name!r} is no shape of {op.name}{near(name, names)}: give axes, "
                 f"{_example(op)}, or one of {listed(names)} before them"
             )
     if missing := [axis for axis in op.axes if axis not in axes]:
         raise SelectionError(
-            f"--shape {text}: {op.name} lacks {', '.join(missing)}: give every axis, "
+            f"{where}: {op.name} lacks {', '.join(missing)}: give every axis, "
             f"{_example(op)}, or a declared shape before it, {next(iter(op.quick))},{text}"
         )
     return axes

@@ -56,6 +56,7 @@ def _options(selection: Selection) -> str:
         ("--grid", selection.grid if selection.grid != "quick" else ""),
         *(("--shape", text) for text in selection.shapes),
         *(("--sweep", text) for text in selection.sweeps),
+        ("--shapes", "FILE" if selection.recorded else ""),
     )
     return " ".join(f"{word} {value}" for word, value in options if value) or "it"
 

@@ -50,6 +50,8 @@ class Selection:
     #: In place of the grid's, shapes of one's own: "B=4,S=2048", or "wide,S=2048" with the other
     #: axes of a declared one.
     shapes: tuple[str, ...] = ()
+    #: Shapes of some ops, each with the op's name: ("patch_pooling", "B=4,S=2048,D=768,P=500").
+    recorded: tuple[tuple[str, str], ...] = ()
     #: Axes of these shapes to go over: "S=256..8192".
     sweeps: tuple[str, ...] = ()
     #: "warm", or "cold" for calls that find their inputs in memory.

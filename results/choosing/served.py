@@ -1,4 +1,4 @@
-"""How often shapes are served: weights for the measured ones, from a file of lines.
+"""How often shapes are served: weights for measured ones and a grid, from a file of lines.
 
     {"op": "patch_pooling", "axes": {"B": 4, "S": 2048, "D": 768, "P": 500}, "count": 1200}
 
@@ -30,12 +30,14 @@ class Served:
     op: str
     axes: Mapping[str, float]
     count: float
+    #: As an option takes it, with the axes that are no numbers: "B=4,order=torch".
+    text: str = ""
 
 
 def read_served(path: Path, option: str = "--weights") -> tuple[Served, ...]:
     """The lines of a file. Raises SelectionError, naming the line, for one that is none.
 
-    option: by which the file was given.
+    option: by which the file was given, for the error.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -61,7 +63,16 @@ def _served(line: str, where: str) -> Served:
         raise SelectionError(
             f'{where}: not a shape with its count: {{"op": "…", "axes": {{"B": 4}}, "count": 12}}'
         )
-    return Served(op, sizes, float(count))
+    text = ",".join(f"{axis}={value}" for axis, value in axes.items())
+    return Served(op, sizes, float(count), text)
+
+
+def most_served(served: Sequence[Served]) -> tuple[tuple[str, str], ...]:
+    """Each op and shape once, as an option takes it; of each op the most served first."""
+    counts: dict[tuple[str, str], float] = {}
+    for item in served:
+        counts[item.op, item.text] = counts.get((item.op, item.text), 0.0) + item.count
+    return tuple(sorted(counts, key=lambda pair: -counts[pair]))
 
 
 def weights_of(rows: Sequence[Row], op: str, served: Sequence[Served]) -> dict[str, float]:

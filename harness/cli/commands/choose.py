@@ -47,9 +47,9 @@ def run(args: argparse.Namespace) -> Exit:
     chosen, environment = choose(request, catalog)
     if request.output.json:
         print_json(document(chosen))
-    elif request.shapes:
+    elif request.shapes or request.recorded:
         for item in chosen:
-            _answer(item, request.shapes, catalog)
+            _answer(item, request.shapes_of(item.op), catalog)
     else:
         for item in chosen:
             draw_choices(item)
