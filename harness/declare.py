@@ -177,10 +177,9 @@ def impl(
     origin = _calling(sys._getframe(1))
 
     def tag(function: Callable[..., Any]) -> Callable[..., Any]:
-        function = original(function)
-        contender = _declared(op, name or _name_of(op, function), function, parameters, origin)
-        _tags_of(op, function).append(contender)
-        return observed("contender", op, function)
+        own = original(function)
+        _tags_of(op, own).append(_declared(op, name or _name_of(op, own), own, parameters, origin))
+        return observed("contender", op, own)
 
     return tag
 

@@ -4,6 +4,11 @@ A counted function reads the shape, layout, dtype, device and gradient of each t
 function with the very same arguments; what that returns or raises is handed on. Counts are kept for
 each thread, and read at the end. Calls that a counted function makes itself are not counted: they
 are how it is implemented. Where something can't be read, that is counted with its reason.
+
+What a call costs is the attributes that are read of its tensors. So they are read by source that is
+made for a number of arguments, without a function call for each; the device is read of the first
+one alone, and strides where a tensor isn't contiguous. Of a tensor's subclass nothing is read, as
+that would run its own code; nor below a mode of torch's functions, which would see it.
 """
 
 from __future__ import annotations
@@ -44,7 +49,10 @@ _Function = Callable[..., Any]
 
 @dataclass(slots=True)
 class _Thread:
-    """What a thread has counted."""
+    """What a thread has counted.
+
+    Threads share nothing while they count: adding to one number from several would lose counts.
+    """
 
     #: Whether it is in a counted function.
     inside: bool = False
@@ -54,7 +62,10 @@ class _Thread:
 
 @dataclass(slots=True)
 class Calls:
-    """The calls of some functions, counted from the first `counted` until `stop`."""
+    """The calls of some functions, counted from the first `counted` until `stop`.
+
+    A counted function that somebody still holds by then only runs what it counted.
+    """
 
     #: By number, how each function is called, and the ops that it may be of.
     names: list[tuple[str, list[str]]] = field(default_factory=list)
@@ -98,6 +109,7 @@ class Calls:
             yield self._facts(key, count, spent / 1e9)
 
     def _facts(self, key: Key, count: int, seconds: float) -> CallFacts:
+        """What a key says of the calls that have it."""
         number, grad, *parts = key
         assert isinstance(number, int)
         how, ops = self.names[number]

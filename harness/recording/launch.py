@@ -1,4 +1,9 @@
-"""Start a program whose calls are counted, wait for it, and take what it counted."""
+"""Start a program whose calls are counted, wait for it, and take what it counted.
+
+It runs by the interpreter that it was to be run by, with its own streams, in our process group: it
+is interrupted by the terminal as ever, and other signals are passed on. What it is to count and
+what it counted lie in a temporary folder.
+"""
 
 from __future__ import annotations
 

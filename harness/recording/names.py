@@ -20,7 +20,7 @@ _LEFT_ALONE = ("torch", "opbench.harness")
 
 @dataclass(frozen=True, slots=True)
 class _Replaced:
-    """A name that holds another function for now."""
+    """A name that holds another function for now, and what it held before."""
 
     #: A class, or the names of a module.
     owner: type | dict[str, Any]
@@ -83,4 +83,5 @@ def tagged_functions() -> Iterator[Callable[..., Any]]:
 
 
 def _is_left_alone(module: str) -> bool:
+    """Whether a module is torch's, or the harness's."""
     return any(f"{module}.".startswith(f"{name}.") for name in _LEFT_ALONE)

@@ -59,7 +59,11 @@ def _run_script(path: str) -> None:
 
 
 class _Counted:
-    """The counts of this process, from the moment that torch has been imported."""
+    """The counts of this process, from the moment that torch has been imported.
+
+    Before that nothing can be called that counts, and to import it ourselves would be too early for
+    a program that sets the environment first.
+    """
 
     def __init__(self, folder: Path, process: int) -> None:
         self._folder = folder
@@ -81,6 +85,7 @@ class _Counted:
         self._carefully(self._begin)
 
     def _begin(self) -> None:
+        """Count, now that torch is there."""
         from opbench.harness.recording.recorder import Recorder
 
         recognised: Recognised = pickle.loads((self._folder / RECOGNISED).read_bytes())
@@ -95,6 +100,7 @@ class _Counted:
             signal.signal(signal.SIGINT, before)
 
     def _finish(self) -> None:
+        """Count no more, and write once what was counted."""
         if self._recorder is None:
             return
         recorder, self._recorder = self._recorder, None

@@ -1,4 +1,9 @@
-"""From what was counted to recorded shapes: the axes of each call, by how its op reads them."""
+"""From what was counted to recorded shapes: the axes of each call, by how its op reads them.
+
+That takes the catalogue, and torch to find out how axes are read; neither is needed while a program
+runs. A call that is none of an op after all, as a softmax over another axis, or of which an axis
+can't be read, is counted with the reason and has no shape.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""A recorder: functions that are calls of ops, counted wherever a program names them."""
+"""A recorder: functions that are calls of ops, counted wherever a program names them.
+
+Counted are functions that carry the tag of a contender, and what runs for one (its target), by the
+names that they have in any module; those that are tagged or imported later as well; what a
+dispatcher runs, and what `Catalog.call` does; and functions of torch that ops name, by torch's own
+names and those of modules that imported them. At the end every name is put back.
+"""
 
 from __future__ import annotations
 
