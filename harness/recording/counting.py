@@ -39,7 +39,6 @@ _PLAIN = frozenset((int, float, bool, str, type(None)))
 _LONGEST = 64
 #: What reading the attributes of such tensors raises: of sparse and nested ones, say.
 _UNREADABLE = (RuntimeError, TypeError, ValueError, AttributeError, LookupError)
-_TOO_MANY = f"more than {MOST} different calls"
 _TRACED = "called while torch traces, or below a mode of torch's functions"
 
 #: What is kept of a call until it is counted.
@@ -250,7 +249,7 @@ def _add(calls: dict[Key, list[int]], key: Key) -> list[int]:
     if _tracing() is not None:
         key = (key[0], _TRACED)
     elif len(calls) >= MOST:
-        key = (key[0], _TOO_MANY)
+        key = (key[0], f"more than {MOST} different calls")
     return calls.setdefault(key, [0, 0])
 
 

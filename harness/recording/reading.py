@@ -123,7 +123,7 @@ def _read(call: CallFacts, op: Op, values: Mapping[str, Any], axes: CallAxes) ->
     main = read_axis(axes.tensor, values) if axes.tensor else None
     main = main if isinstance(main, TensorFacts) else None
     options = {
-        name: values[name] if isinstance(values[name], int | float | str) else str(values[name])
+        name: values[name] if isinstance(values[name], int | float | str) else "another value"
         for name in op.options
         if name not in op.axes and not is_default(values[name], op.defaults[name])
     }

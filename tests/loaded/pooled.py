@@ -41,7 +41,8 @@ def train(steps):
 
 if __name__ == "__main__":
     assert torch.get_num_threads() == 1
-    print(f"{train(3)!r} {sys.argv[1:]}", flush=True)
+    sys.stdout.write(f"{train(3)!r} {sys.argv[1:]}\n")
+    sys.stdout.flush()
     ending = sys.argv[1] if sys.argv[1:] else ""
     if ending == "raises":
         raise ValueError("on purpose")
@@ -50,4 +51,5 @@ if __name__ == "__main__":
     if ending.isdecimal():
         # As a terminal or `kill` would, once it is under way.
         os.kill(os.getpid(), int(ending))
+    if ending == "waits" or ending.isdecimal():
         signal.pause()

@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -21,54 +20,57 @@ CALLED = {
 }
 
 
-def record(folder: Path, *program: str) -> subprocess.CompletedProcess[str]:
-    """Run `opbench record-shapes` in a folder."""
-    words = [sys.executable, "-m", "opbench", "record-shapes", "-o", "shapes.jsonl", "--"]
-    return subprocess.run([*words, *program], cwd=folder, capture_output=True, text=True)
-
-
 def lines(folder):
     return [json.loads(line) for line in (folder / "shapes.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize(
-    ("ending", "code", "said"),
-    [
-        ("", 0, ""),
-        ("raises", 1, "ValueError: on purpose"),
-        ("exits", 3, ""),
-        (str(int(signal.SIGINT)), 130, "KeyboardInterrupt"),
-        (str(int(signal.SIGTERM)), 143, ""),
-    ],
-)
-def test_however_a_program_ends_its_calls_are_written(tmp_path, ending, code, said):
-    args = [ending, "-o", "--", "x"] if ending else []
-    done = record(tmp_path, sys.executable, "-W", "ignore", str(PROGRAM), *args)
-    assert done.returncode == code, done.stderr
-    assert said in done.stderr
-    assert done.stdout.endswith(f" {args}\n")
-    found = lines(tmp_path)
+def ensure_recorded(folder):
+    found = lines(folder)
     assert {line["op"] for line in found} == set(CALLED)
     for line in found:
         axes, count, via = CALLED[line["op"]]
         assert {axis: line["axes"][axis] for axis in axes} == axes
         assert (line["count"], line["via"]) == (count, {via: count})
         assert line["seconds"] > 0
-    assert "torch.Tensor.softmax (batched_softmax): 3 calls not read" in done.stderr
 
 
-def test_a_program_prints_what_it_prints_otherwise(tmp_path):
-    alone = subprocess.run([sys.executable, PROGRAM, "x"], capture_output=True, text=True)
-    done = record(tmp_path, sys.executable, str(PROGRAM), "x")
-    assert done.stdout == alone.stdout != ""
+@pytest.mark.parametrize(
+    ("ending", "code", "reason"),
+    [
+        ("", 0, ""),
+        ("raises", 1, "ValueError: on purpose"),
+        ("exits", 3, ""),
+        (str(int(signal.SIGINT)), 130, "KeyboardInterrupt"),
+    ],
+)
+def test_however_a_program_ends_its_calls_are_written(here, capfd, ending, code, reason):
+    args = [ending, "-o", "--", "x"] if ending else []
+    command = [sys.executable, "-W", "ignore", str(PROGRAM), *args]
+    assert main(["record-shapes", "--", *command]) == code
+    done = capfd.readouterr()
+    assert reason in done.err
+    assert done.out.endswith(f" {args}\n")
+    ensure_recorded(here)
+    assert "torch.Tensor.softmax (batched_softmax): 3 calls not read" in done.err
 
 
-def test_a_module_is_run_and_torch_may_never_be_imported(tmp_path):
-    (tmp_path / "quiet.py").write_text("import sys\nprint(sys.argv[1:], __name__)\nsys.exit(4)\n")
-    done = record(tmp_path, sys.executable, "-m", "quiet", "--lr", "1")
-    assert (done.returncode, done.stdout) == (4, "['--lr', '1'] __main__\n")
-    assert "did not import torch" in done.stderr
-    assert not (tmp_path / "shapes.jsonl").exists()
+def test_a_signal_is_passed_on_and_ends_the_program_as_ever(tmp_path):
+    words = [sys.executable, "-m", "opbench", "record-shapes", "-o", "shapes.jsonl", "--"]
+    command = [*words, sys.executable, str(PROGRAM), "waits"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert "waits" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 128 + signal.SIGTERM
+    ensure_recorded(tmp_path)
+
+
+def test_a_module_is_run_and_torch_may_never_be_imported(here, capfd):
+    (here / "quiet.py").write_text("import sys\nprint(sys.argv[1:], __name__)\nsys.exit(4)\n")
+    assert main(["record-shapes", sys.executable, "-m", "quiet", "--lr", "1"]) == 4
+    done = capfd.readouterr()
+    assert done.out == "['--lr', '1'] __main__\n"
+    assert "did not import torch" in done.err
+    assert not (here / "shapes.jsonl").exists()
 
 
 @pytest.mark.parametrize(
