@@ -33,24 +33,13 @@ def _block(call: Callable[..., None], args: tuple[Any, ...], options: dict[str, 
     return (time.perf_counter() - start) / CALLS
 
 
-def _added(args: tuple[Any, ...], options: dict[str, Any]) -> list[float]:
-    """The seconds that counting adds to a call, in each round."""
-    calls, rng = Calls(), random.Random(0)
-    counted = calls.counted("contender", ["nothing"], _nothing)
-    _block(counted, args, options)
-    found = []
-    for _ in range(ROUNDS):
-        times = {call: 0.0 for call in (counted, _nothing)}
-        for call in rng.sample(list(times), len(times)):
-            times[call] = _block(call, args, options)
-        found.append(times[counted] - times[_nothing])
-    return found
+#: The calls that are timed: by name, the arguments and the options.
+_Kinds = dict[str, tuple[tuple[Any, ...], dict[str, Any]]]
 
 
-def main() -> None:
-    """Print what each kind of call gets dearer by."""
+def _kinds() -> _Kinds:
     x, y, z = torch.zeros(4, 128, 64), torch.zeros(4, 16), torch.zeros(4)
-    kinds: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
+    return {
         "one tensor": ((x,), {}),
         "two tensors": ((x, y), {}),
         "three tensors": ((x, y, z), {}),
@@ -58,9 +47,26 @@ def main() -> None:
         "a tensor and a number": ((x, 1), {}),
         "a tensor and a named number": ((x,), {"dim": 1}),
     }
+
+
+def _added(kinds: _Kinds) -> dict[str, list[float]]:
+    """By kind of call, the seconds that counting adds to it in each round."""
+    calls, rng = Calls(), random.Random(0)
+    counted = calls.counted("contender", ["nothing"], _nothing)
+    found: dict[str, list[float]] = {name: [] for name in kinds}
+    for _ in range(ROUNDS):
+        for name in rng.sample(list(kinds), len(kinds)):
+            times = {call: 0.0 for call in (counted, _nothing)}
+            for call in rng.sample(list(times), len(times)):
+                times[call] = _block(call, *kinds[name])
+            found[name].append(times[counted] - times[_nothing])
+    return found
+
+
+def main() -> None:
+    """Print what each kind of call gets dearer by."""
     print(f"{'':30}  added, µs   99% interval")
-    for name, (args, options) in kinds.items():
-        added = _added(args, options)
+    for name, added in _added(_kinds()).items():
         interval = median_interval(added)
         ends = f"[{interval.low * 1e6:.2f}, {interval.high * 1e6:.2f}]"
         print(f"{name:30}  {median(added) * 1e6:9.2f}   {ends}")

@@ -41,7 +41,9 @@ _LONGEST = 64
 _UNREADABLE = (RuntimeError, TypeError, ValueError, AttributeError, LookupError)
 _TRACED = "called while torch traces, or below a mode of torch's functions"
 
-#: What is kept of a call until it is counted.
+#: What is kept of a call: the number of its function, whether gradients are enabled, and the
+#: arguments; or that number and why nothing is known. With named arguments there is such a key,
+#: their names and their values.
 Key = tuple[Hashable, ...]
 _Function = Callable[..., Any]
 
@@ -109,32 +111,22 @@ class Calls:
 
     def _facts(self, key: Key, count: int, seconds: float) -> CallFacts:
         """What a key says of the calls that have it."""
-        number, grad, *parts = key
-        assert isinstance(number, int)
+        first, *named = key if isinstance(key[0], tuple) else (key,)
+        assert isinstance(first, tuple)
+        number, grad, *values = first
         how, ops = self.names[number]
         if isinstance(grad, str):
             return CallFacts(how, tuple(ops), (), (), False, count, seconds, unread=grad)
-        *positional, named = parts if parts and isinstance(parts[-1], _Named) else (*parts, _NONE)
-        assert isinstance(named, _Named)
-        options = tuple((name, _fact(value)) for name, value in named.values)
-        args = tuple(map(_fact, positional))
-        return CallFacts(how, tuple(ops), args, options, bool(grad), count, seconds)
+        half = len(named) // 2
+        options = tuple(zip(map(str, named[:half]), map(_fact, named[half:]), strict=True))
+        args = tuple(map(_fact, values))
+        return CallFacts(how, tuple(ops), args, options, grad, count, seconds)
 
     def _begin(self) -> _Thread:
         """The counts of this thread, which has none yet."""
         thread = self._here.thread = _Thread()
         self._threads.append(thread)
         return thread
-
-
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """The named arguments of a call, at the end of its key."""
-
-    values: tuple[tuple[str, Hashable], ...]
-
-
-_NONE = _Named(())
 
 
 #: What is kept of a tensor, as source: to call a function for it would take as long as it reads.
@@ -161,8 +153,8 @@ def _keys() -> str:
 
 #: The function that counts, of names that its closure holds: it may get other globals.
 _SOURCE = f"""
-def make(here, begin, stopped, slow, add, part, tensors, grad_enabled, modes, clock, unreadable,
-         reason, number, function):
+def make(here, begin, stopped, slow, add, part, tensors, plain, grad_enabled, modes, traced, clock,
+         unreadable, reason, number, function):
     def counted(*args, **options):
         try:
             thread = here.thread
@@ -175,11 +167,16 @@ def make(here, begin, stopped, slow, add, part, tensors, grad_enabled, modes, cl
             try:
                 grad = grad_enabled()
                 size = len(args)
-                if options or modes():
-                    key = slow(number, grad, args, options)
+                if modes():
+                    key = (number, traced)
 {_keys()}
                 else:
-                    key = slow(number, grad, args, options)
+                    key = slow(number, grad, args)
+                if options:
+                    values = options.values()
+                    if not plain.issuperset(map(type, values)):
+                        values = [part(value, grad) for value in values]
+                    key = (key, *options, *values)
             except unreadable as error:
                 key = (number, reason(error))
             start = clock()
@@ -211,8 +208,10 @@ def _counted(calls: Calls, number: int, function: _Function) -> FunctionType:
         add=_add,
         part=_part,
         tensors=_TENSORS,
+        plain=_PLAIN,
         grad_enabled=torch.is_grad_enabled,
         modes=_modes,
+        traced=_TRACED,
         clock=time.perf_counter_ns,
         unreadable=_UNREADABLE,
         reason=one_line,
@@ -246,31 +245,29 @@ _tracing: Callable[[], Any] = getattr(torch._C, "_get_tracing_state", _none)
 
 def _add(calls: dict[Key, list[int]], key: Key) -> list[int]:
     """The counts of a call that wasn't made before."""
+    number = key[0][0] if isinstance(key[0], tuple) else key[0]
     if _tracing() is not None:
-        key = (key[0], _TRACED)
+        key = (number, _TRACED)
     elif len(calls) >= MOST:
-        key = (key[0], f"more than {MOST} different calls")
+        key = (number, f"more than {MOST} different calls")
     return calls.setdefault(key, [0, 0])
 
 
-def _slow(number: int, grad: bool, args: tuple[Any, ...], options: dict[str, Any]) -> Key:
-    """The key of any call."""
-    if _modes():
-        return number, _TRACED
-    named = _Named(tuple((name, _part(value, grad)) for name, value in options.items()))
-    return (number, grad, *(_part(value, grad) for value in args), *([named] if options else []))
+def _slow(number: int, grad: bool, args: tuple[Any, ...]) -> Key:
+    """The key of any call, without named arguments."""
+    return (number, grad, *(_part(value, grad) for value in args))
 
 
 def _part(value: Any, grad: bool) -> Hashable:
     """What is kept of an argument."""
     kind = type(value)
-    if kind in _PLAIN:
-        found: Hashable = value
-        return found
     if kind in _TENSORS:
         shape, strides = value.shape, value.is_contiguous() or value.stride()
         needs = grad and value.requires_grad
         return shape, strides, value.dtype, needs, value.is_cpu or value.device
+    if kind in _PLAIN:
+        found: Hashable = value
+        return found
     if isinstance(value, tuple | list) and len(value) <= _LONGEST:
         return ("", *(_part(item, grad) for item in value))
     if isinstance(value, torch.dtype | torch.device):
