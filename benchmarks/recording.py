@@ -25,7 +25,7 @@ def _nothing(*args: Any, **options: Any) -> None:
     """Nothing of whatever it is given."""
 
 
-def _block(call: Callable[..., None], args: tuple[Any, ...], options: dict[str, Any]) -> float:
+def _block(call: Callable[..., object], args: tuple[Any, ...], options: dict[str, Any]) -> float:
     """Seconds per call of a block."""
     start = time.perf_counter()
     for _ in range(CALLS):
@@ -65,6 +65,9 @@ def _added(kinds: _Kinds) -> dict[str, list[float]]:
 
 def main() -> None:
     """Print what each kind of call gets dearer by."""
+    x = torch.zeros(4, 128, 64)
+    shape = median([_block(lambda: x.shape, (), {}) for _ in range(ROUNDS)])
+    print(f"to read x.shape in a function: {shape * 1e6:.2f} µs, by which to compare machines")
     print(f"{'':30}  added, µs   99% interval")
     for name, added in _added(_kinds()).items():
         interval = median_interval(added)

@@ -18,6 +18,7 @@ from typing import Any
 
 from opbench.results.choosing.situations import Row, is_size
 from opbench.results.errors import SelectionError
+from opbench.results.records.input_file import read_input
 
 #: What a measured shape counts that nobody is served with, as a share of one served.
 _UNSERVED = 0.01
@@ -40,7 +41,7 @@ def read_served(path: Path, option: str = "--weights") -> tuple[Served, ...]:
     option: by which the file was given, for the error.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_input(path).decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SelectionError(f"{option} {path} cannot be read: {reason}") from error

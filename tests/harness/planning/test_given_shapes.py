@@ -127,3 +127,29 @@ def test_a_run_of_given_shapes_is_resumed_as_it_was_begun(capsys, tmp_path, monk
     assert [line.split()[1] for line in first.splitlines()] == ["N2_M5", "N4_M5", "N8_M5"]
     assert main(["run", "--resume", "runs/mine", "-q"]) == 0
     assert capsys.readouterr().out == first
+
+
+def recorded(strangers, *pairs, **fields):
+    return given_shapes(strangers.op("row_sum"), Selection(recorded=pairs, **fields))
+
+
+def test_recorded_shapes_are_those_of_the_op_in_their_order(strangers):
+    pairs = (("row_sum", "N=9,M=5"), ("another", "K=1"), ("row_sum", "N=64,M=64"))
+    assert list(recorded(strangers, *pairs)) == ["N9_M5", "small"]
+    both = recorded(strangers, *pairs, shapes=("tall",), sweeps=("M=1..2",))
+    assert list(both) == ["N512_M1", "N512_M2", "N9_M1", "N9_M2", "N64_M1", "N64_M2"]
+
+
+def test_recorded_shapes_that_are_none_of_the_op_are_refused(strangers):
+    with pytest.raises(
+        SelectionError, match=r"--shapes: there is no shape of row_sum .*; of other"
+    ):
+        recorded(strangers, ("other", "N=3,M=5"))
+    with pytest.raises(SelectionError, match=r"--shapes: N=3: row_sum lacks M"):
+        recorded(strangers, ("row_sum", "N=3"))
+
+
+def test_ops_that_no_recorded_shape_is_of_are_left_out_of_a_suite(catalog):
+    selection = Selection(recorded=(("batched_softmax", "B=4,N=8"),))
+    cases = [race.case for race in plan(catalog, selection)]
+    assert {(case.op, case.shape) for case in cases} == {("batched_softmax", "B4_N8")}

@@ -178,3 +178,38 @@ def test_a_table_that_cannot_be_written_is_one_line(folder, capsys, tmp_path):
     file = tmp_path / "missing" / "table.json"
     assert main(["choose", str(folder.path), *MINE, "-o", str(file)]) == 2
     assert "there is no folder" in capsys.readouterr().err
+
+
+def test_recorded_shapes_are_weights_and_shapes_to_race_and_to_answer_for(
+    folder, capsys, tmp_path, strangers
+):
+    file = tmp_path / "shapes.jsonl"
+    with opbench.record_shapes(file, catalog=strangers):
+        for rows, times in ((4, 2), (20, 3)):
+            for _ in range(times):
+                strangers.call("row_sum", torch.ones(rows, 16), impl="summed")
+    assert main(["choose", str(folder.path), *MINE, "--weights", str(file)]) == 0
+    assert "row_sum" in capsys.readouterr().out
+    assert main(["choose", str(folder.path), *MINE, "--shapes", str(file)]) == 0
+    answers = capsys.readouterr().out.splitlines()
+    assert ["N=20,M=16" in answers[0], "N=4,M=16" in answers[-1]] == [True, True]
+    words = ["row_sum", *MINE, "--shapes", str(file)]
+    assert main(["list", "cases", *words, "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [case["axes"] for case in listed] == ["N=20 M=16", "N=4 M=16"]
+    brief = ["--threads", "1", "--budget", "50ms", "--in-process", "--impl", "summed", "-q"]
+    where = ["--out", str(tmp_path), "--id", "mine"]
+    assert main(["run", *words, *brief, *where]) == 0
+    first = capsys.readouterr().out
+    assert [line.split()[1] for line in first.splitlines()] == ["N20_M16", "N4_M16"]
+    file.unlink()
+    assert main(["run", "--resume", str(tmp_path / "mine"), "-q"]) == 0
+    assert capsys.readouterr().out == first
+
+
+def test_shapes_of_other_ops_are_refused(folder, capsys, tmp_path):
+    file = tmp_path / "shapes.jsonl"
+    file.write_text('{"op": "conv2d", "axes": {"N": 4}}\n')
+    for words in (["choose", str(folder.path)], ["run", "row_sum"], ["list", "cases", "row_sum"]):
+        assert main([*words, *MINE, "--shapes", str(file)]) == 2
+        assert "--shapes: there is no shape of row_sum in the file" in capsys.readouterr().err
