@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opbench.harness.cli import arguments, options
-from opbench.harness.cli.option_types import served_shapes, size
+from opbench.harness.cli.option_types import recorded_shapes, served_shapes, size
 from opbench.harness.cli.parsing import Join
 from opbench.harness.cli.run_folder import recorded
 from opbench.results.errors import SelectionError
@@ -150,7 +150,7 @@ def request_of(args: argparse.Namespace) -> ChoiceRequest:
         preferred=_split(args.prefer),
         baseline=args.baseline,
         shapes=tuple(dict.fromkeys(args.shape)),
-        recorded=tuple((op, text) for op, text in args.shapes),
+        recorded=recorded_shapes(args.shapes),
         served=read_served(args.weights) if args.weights else (),
         table=args.table,
         emits=args.emit is not None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from opbench.harness.system.cores import usable_cores
@@ -127,14 +127,20 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parts))
 
 
-def served_shapes(text: str) -> list[tuple[str, str]]:
-    """The ops and shapes of a file, the most served first, as a run keeps them."""
+def served_shapes(text: str) -> list[str]:
+    """The shapes of a file, each after the name of its op, the most served first."""
     from opbench.results.choosing.served import most_served, read_served
 
     try:
-        return list(most_served(read_served(Path(text), "the file")))
+        served = most_served(read_served(Path(text), "the file"))
     except (SelectionError, ValueError) as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+    return [f"{op} {shape}" for op, shape in served]
+
+
+def recorded_shapes(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The ops and shapes that such texts stand for."""
+    return tuple((op, shape) for op, _, shape in (text.partition(" ") for text in texts))
 
 
 def _invalid(text: str, valid: str) -> argparse.ArgumentTypeError:

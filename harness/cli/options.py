@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from opbench.harness.cli.drawing import ColumnChoice
 from opbench.harness.cli.filter import Filter
+from opbench.harness.cli.option_types import recorded_shapes
 from opbench.harness.cli.output import Output
 from opbench.harness.cli.parsing import listed
 from opbench.harness.cli.run_folder import NewRun
@@ -92,7 +93,7 @@ def selection(args: argparse.Namespace) -> Selection:
         boards=_boards(args.board),
         grid=args.grid,
         shapes=tuple(dict.fromkeys(args.shape)),
-        recorded=tuple((op, text) for op, text in args.shapes),
+        recorded=recorded_shapes(args.shapes),
         sweeps=tuple(dict.fromkeys(args.sweep)),
         cache=args.cache,
         threads=args.threads,

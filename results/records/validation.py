@@ -50,7 +50,7 @@ def is_sound(line: Line) -> bool:
 
 
 #: The options in a run's settings whose values aren't texts.
-_LISTS = frozenset({"names", "load", "shape", "sweep"})
+_LISTS = frozenset({"names", "load", "shape", "shapes", "sweep"})
 _NUMBERS = frozenset({"threads", "seed", "processes", "budget", "precision", "tie"})
 
 
