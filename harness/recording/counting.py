@@ -194,13 +194,13 @@ def make(here, begin, stopped, slow, add, part, tensors, plain, grad_enabled, mo
 
     return counted
 """
+_MADE: dict[str, Any] = {}
+exec(compile(_SOURCE, "<calls that are counted>", "exec"), _MADE)
 
 
 def _counted(calls: Calls, number: int, function: _Function) -> FunctionType:
     """The function that counts the calls of `function`."""
-    names: dict[str, Any] = {}
-    exec(compile(_SOURCE, "<calls that are counted>", "exec"), names)
-    made = names["make"](
+    made = _MADE["make"](
         here=calls._here,
         begin=calls._begin,
         stopped=calls._stopped,
