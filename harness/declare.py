@@ -178,8 +178,8 @@ def impl(
 
     def tag(function: Callable[..., Any]) -> Callable[..., Any]:
         own = original(function)
-        _tags_of(op, own).append(_declared(op, name or _name_of(op, own), own, parameters, origin))
-        return observed("contender", op, own)
+        contender = _declared(op, name or _name_of(op, own), own, parameters, origin)
+        return _tagged(contender)
 
     return tag
 
@@ -221,6 +221,12 @@ def _name_of(op: str, function: Callable[..., Any]) -> str:
             f'@impl({op!r}): what it tags has no name of its own: @impl({op!r}, name="mine")'
         )
     return name
+
+
+def _tagged(contender: Impl) -> Callable[..., Any]:
+    """Tag the function of a contender, and return what a program calls in its place."""
+    _tags_of(contender.op, contender.function).append(contender)
+    return observed("contender", contender.op, contender.function)
 
 
 def _tags_of(op: str, function: Callable[..., Any]) -> list[Impl]:
