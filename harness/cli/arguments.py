@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from opbench.harness.cli.option_types import (
     LARGEST_SEED,
+    absolute,
     count,
     duration,
     part,
@@ -166,10 +167,12 @@ def add_selection(
     *,
     metavar: str = "OP",
     names: str = "ops or suites (default: all)",
+    weighs: bool = False,
 ) -> None:
     """Add the selection: ops, contenders, cases, and modules to load.
 
-    metavar, names: of what is given by position.
+    metavar, names: of what is given by position. weighs: whether the verb reads the file of
+    `--shapes` itself, for how often each is served.
     """
     group = parser.add_argument_group("selection (options that take several add up if repeated)")
     add = group.add_argument
@@ -187,7 +190,11 @@ def add_selection(
     text = "in place of the grid, every axis (B=4,S=2048) or a declared shape's others (wide,S=64)"
     add("--shape", action="append", default=[], metavar="AXES", help=f"{text}; may be repeated")
     text = "the shapes of a file of `opbench record-shapes`, the most served first"
-    add("--shapes", type=served_shapes, default=[], metavar="FILE", help=text)
+    if weighs:
+        parser.set_defaults(shapes=[])
+        add("--shapes", dest="served", type=absolute, metavar="FILE", help=text)
+    else:
+        add("--shapes", type=served_shapes, default=[], metavar="FILE", help=text)
     text = "an axis of these shapes to go over: S=256..8192, or S=256..8192/9 for nine sizes"
     add("--sweep", action="append", default=[], metavar="AXIS", help=f"{text}; may be repeated")
     add("--cache", choices=("warm", "cold"), default="warm")

@@ -127,6 +127,11 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parts))
 
 
+def absolute(text: str) -> str:
+    """A path that holds in any folder: a run may be resumed there."""
+    return str(Path(text).resolve())
+
+
 def served_shapes(text: str) -> list[str]:
     """The shapes of a file, each after the name of its op, the most served first."""
     from opbench.results.choosing.served import most_served, read_served

@@ -62,7 +62,7 @@ _SAVED = (
     "build",
     "slowdowns",
     "like",
-    "shapes",
+    "served",
     "until_regret",
     "max_shapes",
     "max_time",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opbench.harness.cli import arguments, choosing, options, resuming
-from opbench.harness.cli.option_types import count, duration, ratio
+from opbench.harness.cli.option_types import absolute, count, duration, ratio
 from opbench.harness.cli.run_folder import recorded
 from opbench.results.errors import SelectionError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from opbench.results.records.run_folder import RunFolder
 
 #: The options that say for which sizes to choose.
-_RANGE = {"shape", "sweep", "like", "shapes"}
+_RANGE = {"shape", "sweep", "like", "served"}
 #: What a tune has of its own, whatever the runs that it adds to were made with.
 _OWN = {"names", "load", "budget", "until_regret", "max_shapes", "max_time", "verb"}
 
@@ -33,7 +33,7 @@ _OWN = {"names", "load", "budget", "until_regret", "max_shapes", "max_time", "ve
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `opbench tune`."""
     text = "an op, and folders of runs whose times count: what they lack is raced"
-    arguments.add_selection(parser, metavar="OP|RUN", names=text)
+    arguments.add_selection(parser, metavar="OP|RUN", names=text, weighs=True)
     _add_range(parser)
     _add_goal(parser)
     choosing.add_conditions(parser)
@@ -52,8 +52,6 @@ def _add_range(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("sizes to choose for, beside --shape and --sweep").add_argument
     text = "N shapes drawn from the range of those that the op declares"
     add("--like", type=count(1, 10_000), metavar="N", help=text)
-    text = 'shapes with how often they are served: lines of {"op": …, "axes": {…}, "count": n}'
-    add("--shapes", type=_absolute, metavar="FILE", help=text)
 
 
 def _add_goal(parser: argparse.ArgumentParser) -> None:
@@ -70,11 +68,6 @@ def _add_goal(parser: argparse.ArgumentParser) -> None:
     add("--budget", type=duration, default=1.0, metavar="TIME", help=text)
     text = "race contenders on every shape that are shown to be slower by far, too"
     add("--all-contenders", action="store_true", help=text)
-
-
-def _absolute(text: str) -> str:
-    """A path that holds in any folder: a run may be resumed there."""
-    return str(Path(text).resolve())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +113,7 @@ def command_of(args: argparse.Namespace) -> TuneCommand:
     if not args.resume:
         _take_over(args, earlier)
     if (args.like and (args.shape or args.sweep)) or (
-        args.shapes and (args.like or args.shape or args.sweep)
+        args.served and (args.like or args.shape or args.sweep)
     ):
         raise SelectionError("give one of --like, --shapes, or --shape with --sweep")
     if not (earlier or any(getattr(args, name) for name in _RANGE)):
@@ -142,7 +135,7 @@ def _command(
         earlier=earlier,
         selection=options.selection(args),
         like=args.like or 0,
-        served=read_served(Path(args.shapes), "--shapes") if args.shapes else (),
+        served=read_served(Path(args.served), "--shapes") if args.served else (),
         goal=_goal(args),
         budget_s=args.budget,
         added_budget_s=args.budget / (1 if "budget" in args.given else 5),
@@ -175,7 +168,7 @@ def _names(args: argparse.Namespace) -> tuple[str, tuple[RunFolder, ...]]:
         raise SelectionError(f"give one op; {' and '.join(ops) if ops else 'none'} was given")
     paths = [name for name, is_run in are_runs.items() if is_run]
     earlier = tuple(recorded(path) for path in paths)
-    args.names = [*ops, *(p if "://" in p else _absolute(p) for p in paths)]
+    args.names = [*ops, *(p if "://" in p else absolute(p) for p in paths)]
     return ops[0], earlier
 
 

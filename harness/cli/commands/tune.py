@@ -190,6 +190,7 @@ def _choice(command: TuneCommand, request: TuningRequest, tuned: Tuned) -> Choic
         preferred=command.wishes.preferred,
         baseline=command.wishes.baseline,
         shapes=(),
+        recorded=(),
         served=served(command.op, taken),
         table=command.table,
         emits=False,
