@@ -208,7 +208,7 @@ class Shaky(LocalFileSystem):
 
     @classmethod
     def _strip_protocol(cls, path):
-        return super()._strip_protocol(path.replace("shaky://", "file://"))
+        return super()._strip_protocol(path.removeprefix("shaky://"))
 
     def _stumble(self):
         if Shaky.failures:
