@@ -32,6 +32,7 @@ from opbench.harness.cli.commands import (
     gate,
     history,
     import_,
+    matrix,
     profile,
     publish,
     record_shapes,
@@ -101,6 +102,7 @@ _VERBS: dict[str, _Verb] = {
     "export": export,
     "import": import_,
     "collect": collect,
+    "matrix": matrix,
 }
 
 

@@ -159,6 +159,11 @@ def add_cases(parser: argparse.ArgumentParser) -> None:
 def add_filter(parser: argparse.ArgumentParser) -> None:
     """Add the filter of recorded cases and contenders."""
     add_cases(parser)
+    add_impls(parser)
+
+
+def add_impls(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of contenders."""
     _add_names(parser, "--impl", dest="impls", metavar="NAMES", help="contenders, by commas")
 
 

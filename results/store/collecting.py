@@ -86,7 +86,12 @@ def write(collected: Iterable[Collected], root: Path, name: str) -> tuple[RunFol
 
 def described(environment: Environment) -> str:
     """An environment in a few words: its processor or accelerator, and its torch."""
-    facts = dict(environment.stable)
+    return described_facts(environment.stable)
+
+
+def described_facts(stable: Iterable[tuple[str, str]]) -> str:
+    """As `described`, from the stable facts of an environment."""
+    facts = dict(stable)
     device = facts.get("gpu") or facts.get("cpu") or "unknown processor"
     return f"{device}, torch {facts.get('torch', '?')}"
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from opbench.results.errors import RunFolderError
 from opbench.results.records import run_folder
 from opbench.results.records.run_folder import RunFolder
+from opbench.results.store.attempts import StoredRun
+from opbench.results.store.collecting import collect, described, short, write
 from opbench.results.store.urls import is_url, parse
 
 
@@ -24,21 +26,26 @@ def open_run(place: str | Path) -> RunFolder:
     """
     if not is_url(str(place)):
         return run_folder.open_run(place)
-    from opbench.results.store.attempts import StoredRun
-    from opbench.results.store.collecting import collect, described, short, write
-
-    address = parse(str(place))
-    collected = collect(StoredRun(address.store, address.name), key=address.key)
-    if len(collected) > 1:
-        named = ", ".join(
-            f"{place}#{short(one.environment.key)} ({described(one.environment)})"
-            for one in collected
-        )
+    found = open_runs(str(place))
+    if len(found) > 1:
+        environments = [folder.info.environment for folder in found]
+        named = ", ".join(f"{place}#{short(e.key)} ({described(e)})" for e in environments)
         raise RunFolderError(f"{place} holds several environments; name one: {named}")
+    return found[0]
+
+
+def open_runs(place: str) -> tuple[RunFolder, ...]:
+    """The runs at a path or a URL: of a URL those of all environments, each as `open_run` gives it.
+
+    Raises RunFolderError where there is none.
+    """
+    if not is_url(place):
+        return (run_folder.open_run(place),)
+    address = parse(place)
+    collected = collect(StoredRun(address.store, address.name), key=address.key)
     root = Path(tempfile.mkdtemp(prefix="opbench-run-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
-    (folder,) = write(collected, root, address.name)
-    return folder
+    return write(collected, root, address.name)
 
 
 def ensure_local(place: str | Path, *, verb: str) -> None:
