@@ -33,6 +33,7 @@ FLOORS = {
         ("explaining",),
         ("execution",),
         ("pipeline", "pytest_plugin"),
+        ("fleet",),
         ("regression",),
         ("cli",),
     ),
