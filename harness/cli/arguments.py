@@ -148,6 +148,25 @@ def add_store(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_fleet(parser: argparse.ArgumentParser) -> None:
+    """Add the engine that has a run done by the nodes of a cluster, and what it starts there."""
+    group = parser.add_argument_group("a cluster")
+    group.add_argument(
+        "--on",
+        metavar="ENGINE",
+        help="have all nodes of a Ray cluster do it: ray:auto for the one here, ray:HOST:PORT, or "
+        "ray to start one of this machine alone; with --store and --id",
+    )
+    group.add_argument(
+        "--kinds",
+        default="",
+        metavar="NAMES",
+        help="do every case on each kind of node, by commas: cpu:epyc,gpu:h100, of which the "
+        "second part is the node's label",
+    )
+    group.add_argument("--orders", metavar="JSON", help=argparse.SUPPRESS)
+
+
 def add_cases(parser: argparse.ArgumentParser) -> None:
     """Add the filter of recorded cases."""
     # With a default of its own argparse doesn't list it among what is required.

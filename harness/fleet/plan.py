@@ -51,6 +51,8 @@ class KindState:
     given_up: dict[str, str] = field(default_factory=dict)
     #: The environment key of its nodes; "" until the first is ready.
     key: str = ""
+    #: The nodes that are there and take part, ready or not.
+    nodes: int = 0
 
     @property
     def left(self) -> int:
@@ -107,6 +109,7 @@ class Planner:
     def join(self, node: str, kind: str) -> None:
         """A node is there; it gets nothing until it is ready."""
         self.nodes[node] = NodeState(kind)
+        self.kinds[kind].nodes += 1
 
     def ready(self, node: str, key: str) -> str:
         """A node has said what environment it is; why it can't take part, "" where it does.
@@ -127,11 +130,16 @@ class Planner:
         self.quarantine(node, reason)
         return reason
 
+    def is_idle(self, node: str) -> bool:
+        """Whether a node is ready, and does nothing."""
+        state = self.nodes.get(node)
+        return state is not None and state.is_ready and state.task is None
+
     def assign(self, node: str) -> Assignment | None:
         """What an idle node is to do next; None where there is nothing for it."""
-        state = self.nodes.get(node)
-        if state is None or not state.is_ready or state.task is not None:
+        if not self.is_idle(node):
             return None
+        state = self.nodes[node]
         waiting = self.kinds[state.kind].waiting
         if not waiting:
             return None
@@ -190,7 +198,7 @@ class Planner:
     def leave(self, node: str, cause: str, *, stored: bool = False) -> Fate:
         """A node is gone, with what it did. stored: as in `lost`."""
         fate = self.lost(node, cause, stored=stored)
-        del self.nodes[node]
+        self._remove(node)
         return fate
 
     def is_suspicious(self, node: str) -> bool:
@@ -199,12 +207,17 @@ class Planner:
 
     def quarantine(self, node: str, reason: str) -> None:
         """A node takes part no more; what it was to do is done elsewhere."""
-        state = self.nodes.pop(node)
+        state = self._remove(node)
         if state.task is not None:
             self.kinds[state.kind].waiting.appendleft(Assignment(state.task))
         self.quarantined[node] = reason
 
     def is_stuck(self, kind: str) -> bool:
         """Whether a kind has cases left, and no node."""
-        has_node = any(state.kind == kind for state in self.nodes.values())
-        return self.kinds[kind].left > 0 and not has_node
+        return self.kinds[kind].left > 0 and not self.kinds[kind].nodes
+
+    def _remove(self, node: str) -> NodeState:
+        """Forget a node, which takes part no more."""
+        state = self.nodes.pop(node)
+        self.kinds[state.kind].nodes -= 1
+        return state

@@ -6,7 +6,7 @@ Contenders run in the processes of a supervisor, or in this one. Torch isn't imp
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from opbench.harness.catalog import Catalog
@@ -45,6 +45,7 @@ def run(
     observer: Observer | None = None,
     anew: Collection[Case] = (),
     spot_check: bool = True,
+    arrange: Callable[[Sequence[Race]], Iterable[Race]] = tuple,
 ) -> tuple[Record, ...]:
     """Race every case that `folder` lacks a full result of; return the records of all races.
 
@@ -55,6 +56,7 @@ def run(
         units of evidence; each gets its part of the policy's budget.
     anew: cases that are raced again though the folder has them; the new records count instead.
     spot_check: whether contenders are checked once on small cases first; what fails isn't raced.
+    arrange: gives those that are raced, in their order; each is over when the next is taken.
     Raises ValueError for processes without a supervisor; at the end DeclarationError if ops failed.
     """
     if processes > 1 and supervisor is None:
@@ -64,7 +66,7 @@ def run(
     faults, spots = OpFaults(), SpotChecks(recorder, supervisor)
     left = [race for race in races if race.case in anew or not _is_done(race, done)]
     spots.expect(left if spot_check else ())
-    for race in left:
+    for race in arrange(left):
         recorder.begin_case(race)
         recorder.first_round = _beyond(done.get((race.case, name)) for name in race.contenders)
         with faults.collect(race.case):

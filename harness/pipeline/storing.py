@@ -52,6 +52,14 @@ class Upload:
         self._there.update(done, there - own.keys())
         return len(taken)
 
+    def leave_out(self, *cases: str) -> None:
+        """Don't store some cases, by their digests: others have, or will."""
+        self._there.update(cases)
+
+    def take_in(self, *cases: str) -> None:
+        """Store some cases after all, by their digests."""
+        self._there.difference_update(cases)
+
     def offer(self) -> None:
         """Store every finished case that isn't there; a warning says what the store refuses."""
         try:

@@ -95,82 +95,27 @@ def digest_of(case: Case | None) -> str:
     return _MACHINE if case is None else hashlib.sha256(case.key.encode()).hexdigest()[:20]
 
 
-class StoredRun:
-    """A run in a store, which need not be there yet."""
+class Objects:
+    """The objects below a folder of a store; what fails is tried several times."""
 
-    def __init__(self, store: str, name: str) -> None:
-        """store: a URL. name: of the run. Raises RunFolderError where the URL can't be used."""
+    def __init__(self, store: str, folder: str) -> None:
+        """store: a URL. folder: of it. Raises RunFolderError where the URL can't be used."""
         self._system, root = filesystem(store)
-        self._root = f"{root}/runs/{name}"
-        self._url = f"{store.rstrip('/')}/runs/{name}"
+        self._root = f"{root}/{folder}"
+        self._url = f"{store.rstrip('/')}/{folder}"
 
     def __str__(self) -> str:
         return self._url
 
-    def put(self, info: RunInfo, case: Case | None, lines: Iterable[Line]) -> None:
-        """Store an attempt, then its mark. Raises RunFolderError where the store doesn't take it.
-
-        case: that all lines are of; None for lines of the machine.
-        """
-        text = "".join(codec.dumps(line) + "\n" for line in (info, *lines)).encode()
-        folder = f"{self._root}/parts/{info.environment.key}/{digest_of(case)}"
-        name = _new_name()
-        self._write(f"{folder}/{name}.jsonl", text)
-        self._write(f"{folder}/{name}.done", json.dumps(_mark_of(text)).encode())
-
-    def begin(self, key: str, part: Part) -> None:
-        """Say that a part is at work in an environment; what can't be stored shows before it is."""
-        self._write(f"{self._root}/begun/{key}/{part}/{_new_name()}", b"{}\n")
-
-    def finish(self, key: str, part: Part) -> None:
-        """Say that a part has done its share in an environment."""
-        self._write(f"{self._root}/finished/{key}/{part}/{_new_name()}", b"{}\n")
-
-    def survey(self) -> Survey:
-        """What there is of the run now; nothing where it isn't there."""
-        paths = self._list()
-        names = [path.split("/") for path in paths]
-        parts = [name[1:] for name in names if len(name) == 4 and name[0] == "parts"]
-        there = {Attempt(key, case, stem) for key, case, stem in _stems(parts, ".jsonl")}
-        marked = {Attempt(key, case, stem) for key, case, stem in _stems(parts, ".done")}
-        finished = {
-            (name[1], part)
-            for name in names
-            if len(name) == 4 and name[0] == "finished" and (part := _part(name[2]))
-        }
-        return Survey(
-            complete=tuple(sorted(there & marked)),
-            incomplete=tuple(sorted(there - marked)),
-            finished=tuple(sorted(finished)),
-        )
-
-    def read(self, attempt: Attempt) -> Content | None:
-        """What an attempt says; None where it isn't what its mark says, or can't be used.
-
-        Raises RunFolderError where the store can't be read.
-        """
-        stem = f"{self._root}/parts/{attempt.key}/{attempt.case}/{attempt.name}"
-        text, mark = self._read(f"{stem}.jsonl"), self._read(f"{stem}.done")
-        try:
-            if json.loads(mark) != _mark_of(text):
-                return None
-            head, *lines = text.splitlines()
-            info = codec.loads(head.decode())
-            if not isinstance(info, RunInfo) or info.environment.key != attempt.key:
-                return None
-            ensure_usable(info)
-            return Content(info, tuple(map(parse_line, lines)))
-        except (RunFolderError, ValueError):
-            return None
-
-    def _list(self) -> list[str]:
-        """The paths of all objects of the run, from its own folder on."""
-        found = self._patiently(lambda: self._system.find(self._root), absent=list)
+    def list(self, folder: str = "") -> list[str]:
+        """The paths of all objects in a folder of this one, from this one on."""
         start = f"{self._root}/"
+        found = self._patiently(lambda: self._system.find(f"{start}{folder}"), absent=tuple)
         return [path.partition(start)[2] for path in map(str, found) if start in path]
 
-    def _write(self, path: str, text: bytes) -> None:
+    def write(self, path: str, text: bytes) -> None:
         """Write an object whole."""
+        path = f"{self._root}/{path}"
 
         def write() -> None:
             """Make the folder, where there are any, and write."""
@@ -180,9 +125,10 @@ class StoredRun:
 
         self._patiently(write)
 
-    def _read(self, path: str) -> bytes:
+    def read(self, path: str) -> bytes:
         """The content of an object; b"" where there is none."""
-        found: bytes = self._patiently(lambda: self._system.cat_file(path), absent=bytes)
+        whole = f"{self._root}/{path}"
+        found: bytes = self._patiently(lambda: self._system.cat_file(whole), absent=bytes)
         return found
 
     def _patiently(
@@ -205,13 +151,88 @@ class StoredRun:
         raise AssertionError("the last wait ends it")
 
 
+class StoredRun:
+    """A run in a store, which need not be there yet."""
+
+    def __init__(self, store: str, name: str) -> None:
+        """store: a URL. name: of the run. Raises RunFolderError where the URL can't be used."""
+        self._objects = Objects(store, f"runs/{name}")
+
+    def __str__(self) -> str:
+        return str(self._objects)
+
+    def put(self, info: RunInfo, case: Case | None, lines: Iterable[Line]) -> None:
+        """Store an attempt, then its mark. Raises RunFolderError where the store doesn't take it.
+
+        case: that all lines are of; None for lines of the machine.
+        """
+        text = "".join(codec.dumps(line) + "\n" for line in (info, *lines)).encode()
+        folder = f"parts/{info.environment.key}/{digest_of(case)}"
+        name = new_name()
+        self._objects.write(f"{folder}/{name}.jsonl", text)
+        self._objects.write(f"{folder}/{name}.done", json.dumps(_mark_of(text)).encode())
+
+    def begin(self, key: str, part: Part) -> None:
+        """Say that a part is at work in an environment; what can't be stored shows before it is."""
+        self._objects.write(f"begun/{key}/{part}/{new_name()}", b"{}\n")
+
+    def finish(self, key: str, part: Part) -> None:
+        """Say that a part has done its share in an environment."""
+        self._objects.write(f"finished/{key}/{part}/{new_name()}", b"{}\n")
+
+    def survey(self) -> Survey:
+        """What there is of the run now; nothing where it isn't there."""
+        paths = self._objects.list()
+        names = [path.split("/") for path in paths]
+        parts = [name[1:] for name in names if len(name) == 4 and name[0] == "parts"]
+        there = {Attempt(key, case, stem) for key, case, stem in _stems(parts, ".jsonl")}
+        marked = {Attempt(key, case, stem) for key, case, stem in _stems(parts, ".done")}
+        finished = {
+            (name[1], part)
+            for name in names
+            if len(name) == 4 and name[0] == "finished" and (part := _part(name[2]))
+        }
+        return Survey(
+            complete=tuple(sorted(there & marked)),
+            incomplete=tuple(sorted(there - marked)),
+            finished=tuple(sorted(finished)),
+        )
+
+    def read(self, attempt: Attempt) -> Content | None:
+        """What an attempt says; None where it isn't what its mark says, or can't be used.
+
+        Raises RunFolderError where the store can't be read.
+        """
+        stem = f"parts/{attempt.key}/{attempt.case}/{attempt.name}"
+        text, mark = self._objects.read(f"{stem}.jsonl"), self._objects.read(f"{stem}.done")
+        try:
+            if json.loads(mark) != _mark_of(text):
+                return None
+            head, *lines = text.splitlines()
+            info = codec.loads(head.decode())
+            if not isinstance(info, RunInfo) or info.environment.key != attempt.key:
+                return None
+            ensure_usable(info)
+            return Content(info, tuple(map(parse_line, lines)))
+        except (RunFolderError, ValueError):
+            return None
+
+    def has(self, key: str, case: str) -> bool:
+        """Whether there is a complete attempt at a case, by its digest, of an environment.
+
+        Nothing else of the run is listed.
+        """
+        names = {path.rpartition("/")[2] for path in self._objects.list(f"parts/{key}/{case}")}
+        return any(name.replace(".done", ".jsonl") in names for name in names if ".done" in name)
+
+
 def _failures() -> tuple[type[Exception], ...]:
     """The exceptions of stores: those of systems, and of the libraries of those that are used."""
     loaded = ((sys.modules.get(module), name) for module, name in _OWN_EXCEPTIONS)
     return (OSError, *(getattr(module, name) for module, name in loaded if module))
 
 
-def _new_name() -> str:
+def new_name() -> str:
     """A name that no other attempt has; the later, the larger."""
     return f"{time.time_ns():019d}-{uuid.uuid4().hex[:12]}"
 

@@ -9,7 +9,7 @@ import argparse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opbench.harness.cli import arguments, board_text, options, resuming, storing
+from opbench.harness.cli import arguments, board_text, fleet, options, resuming, serving, storing
 from opbench.harness.cli.catalogue import ensure_shapes, load_catalog
 from opbench.harness.cli.exit_codes import Exit, of_boards, of_outcomes, worst
 from opbench.harness.cli.option_types import count, duration, share
@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_race_options(parser)
     arguments.add_store(parser)
+    arguments.add_fleet(parser)
     arguments.add_isolation(parser)
 
 
@@ -122,6 +123,12 @@ class _Request:
 
 def run(args: argparse.Namespace) -> Exit:
     """Race the selected contenders, record the run and print its leaderboards."""
+    if args.orders is not None:
+        return serving.serve(args)
+    if args.on:
+        return fleet.run_on(args)
+    if args.kinds:
+        raise SelectionError("--kinds are of a cluster's nodes: give --on as well")
     request = _request(args)
     with resumable("run") as begun:
         report = _run(request, begun)
