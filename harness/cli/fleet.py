@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +54,8 @@ def run_on(args: argparse.Namespace) -> Exit:
     kinds, output = parse_kinds(args.kinds), options.output(args)
     run = _run(args, shared, kinds)
     settings = {kind.name: _settings(args, kind) for kind in kinds}
-    with connected(address, settings, str(Path.cwd())) as ray:
+    # Ray prints what happens to its nodes on standard output, which is for results.
+    with redirect_stdout(sys.stderr), connected(address, settings, str(Path.cwd())) as ray:
         try:
             driver = _drive(run, ray, output, args.budget)
         except KeyboardInterrupt as error:
@@ -191,5 +194,5 @@ def _document(driver: Driver, shared: Sharing, missing: Mapping[str, str]) -> di
         "kinds": kinds,
         "outcomes": dict(driver.outcomes),
         "repeated": driver.planner.repeated,
-        "quarantined": driver.quarantined,
+        "quarantined": {n: why for nodes in driver.left_out.values() for n, why in nodes.items()},
     }

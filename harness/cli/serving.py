@@ -1,4 +1,4 @@
-"""`opbench run --orders`: a node of a fleet, which races what it is told on its standard input."""
+"""`opbench run --orders`: a node of a fleet, which races what its standard input says."""
 
 from __future__ import annotations
 

@@ -48,7 +48,14 @@ class _Member:
 
 @dataclass(slots=True)
 class Driver:
-    """Drives one run."""
+    """Drives one run.
+
+        driver = Driver(run, engine, Planner(run.cases), FleetObserver(), time.monotonic)
+        driver.drive()
+        driver.missing()  # by kind, why cases are not in the store
+
+    Nothing is kept here that the store hasn't: a driver that is killed is replaced by another.
+    """
 
     run: FleetRun
     engine: Engine
@@ -63,8 +70,8 @@ class Driver:
     heads: dict[str, tuple[RunInfo, int]] = field(default_factory=dict)
     #: How many contenders had each outcome.
     outcomes: Counter[str] = field(default_factory=Counter)
-    #: By name, why nodes were left out.
-    quarantined: dict[str, str] = field(default_factory=dict)
+    #: By kind and name, why nodes were left out.
+    left_out: dict[str, dict[str, str]] = field(default_factory=dict)
     #: By kind, the nodes that have nothing to do.
     _free: dict[str, dict[str, None]] = field(default_factory=dict)
     _looked_s: float = -math.inf
@@ -82,7 +89,7 @@ class Driver:
             self._assign()
             if not all(self.planner.is_stuck(kind) for kind in self._open()):
                 stuck_s = self.clock()
-            elif not self.heads or self.clock() - stuck_s >= self.patience_s:
+            elif self.clock() - stuck_s >= self._patience():
                 break
             for node, reply in self.engine.replies(LOOK_S):
                 if node in self.members:
@@ -103,11 +110,15 @@ class Driver:
                 found[kind.name] = self._why(kind)
         return found
 
+    def _patience(self) -> float:
+        """Seconds to wait where no kind with cases left has a node: none where none ever had."""
+        return self.patience_s if any(kind in self.heads for kind in self._open()) else 0.0
+
     def _why(self, kind: FleetKind) -> str:
         """Why a kind that has cases left does none."""
         if kind.name in self.heads:
             return "all of its nodes are lost or left out"
-        return "; ".join(self.quarantined.values()) or why_no_node(kind)
+        return "; ".join(self.left_out.get(kind.name, {}).values()) or why_no_node(kind)
 
     def _open(self) -> list[str]:
         """The kinds that have cases left."""
@@ -241,7 +252,7 @@ class Driver:
             self.planner.quarantine(id, reason)
         self.members.pop(id, None)
         self._free.get(member.kind.name, {}).pop(id, None)
-        self.quarantined[name] = reason
+        self.left_out.setdefault(member.kind.name, {})[name] = reason
         self.observer.note(f"{name} is left out: {reason}")
 
     def _restart(self, member: _Member, problem: str) -> None:

@@ -27,7 +27,14 @@ _MOST = 2000
 
 
 class NodeProcess:
-    """The process, which is started anew where it has ended."""
+    """The process, which is started anew where it has ended.
+
+        process = NodeProcess('{"names": ["patch_pooling"], "store": …}', "/home/me/bench")
+        process.start()  # '{"did": "ready", …}'
+        process.order(Order(do="race", case=name).text())  # '{"did": "race", …}'
+
+    What it prints besides is kept until it ends: the last line says why.
+    """
 
     def __init__(self, settings: str, folder: str) -> None:
         """settings: the options of the run, as JSON. folder: where it runs, if it is there."""

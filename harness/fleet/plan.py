@@ -83,7 +83,8 @@ class Planner:
     planner = Planner({"cpu": ("a/small", "a/large")})
     planner.join("node 1", "cpu")
     planner.ready("node 1", "1eda7848")
-    assignment = planner.assign("node 1")
+    planner.assign("node 1")  # Assignment(Task("cpu", "a/small"))
+    planner.done("node 1")
     """
 
     def __init__(self, cases: Mapping[str, Iterable[str]]) -> None:

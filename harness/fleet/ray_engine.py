@@ -39,7 +39,10 @@ _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
 class RayEngine:
-    """The nodes of a Ray cluster."""
+    """The nodes of a Ray cluster.
+
+    On each node one actor takes all processors, all accelerators and all of the resource `opbench`.
+    """
 
     def __init__(self, ray: Any, settings: Mapping[str, str], folder: str) -> None:
         """settings: by kind, the options of the run as JSON. folder: where it is made."""
@@ -48,10 +51,13 @@ class RayEngine:
         #: What is under way, with the node that it comes from.
         self._pending: dict[Any, str] = {}
         self._facts: dict[str, Any] = {}
+        #: Nodes that can't be scheduled on, which Ray takes to be alive for some seconds more.
+        self._dead: set[str] = set()
 
     def nodes(self) -> Sequence[NodeFacts]:
         """The nodes that are alive and have opbench's resource."""
-        alive = [n for n in self._ray.nodes() if n["Alive"] and n["Resources"].get(RESOURCE)]
+        usable = [n for n in self._ray.nodes() if n["Alive"] and n["Resources"].get(RESOURCE)]
+        alive = [node for node in usable if node["NodeID"] not in self._dead]
         self._facts = {node["NodeID"]: node for node in alive}
         return [NodeFacts(n["NodeID"], n["NodeName"], n.get("Labels", {})) for n in alive]
 
@@ -83,21 +89,21 @@ class RayEngine:
             return ()
         first, _ = self._ray.wait(waiting, timeout=timeout_s)
         ready, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=0)
-        return [
-            (self._pending.pop(one), self._reply(one))
-            for one in ready or first
-            if one in self._pending
-        ]
+        nodes = {one: self._pending.pop(one) for one in ready or first}
+        return [(node, self._reply(one, node)) for one, node in nodes.items()]
 
     def close(self) -> None:
         """End all processes on all nodes."""
         for node in list(self._actors):
             self._end(node)
 
-    def _reply(self, reference: Any) -> Reply:
+    def _reply(self, reference: Any, node: str) -> Reply:
         """The reply that has come; that its process has died where its actor has."""
         try:
             return reply_of(self._ray.get(reference))
+        except self._ray.exceptions.ActorUnschedulableError:
+            self._dead.add(node)
+            return Reply(did="died", problem="its node was lost")
         except self._ray.exceptions.RayError as error:
             first = str(error).strip().splitlines()[0]
             return Reply(did="died", problem=f"its worker was lost: {first}")

@@ -26,7 +26,11 @@ from opbench.results.store.attempts import digest_of
 
 @dataclass(slots=True)
 class Service:
-    """A node's side of a fleet."""
+    """A node's side of a fleet.
+
+    service.say_ready(races)
+    run(catalog, races, folder, arrange=service.ordered)
+    """
 
     #: Its own run folder is that of this node alone.
     upload: Upload

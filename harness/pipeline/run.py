@@ -67,13 +67,23 @@ def run(
     left = [race for race in races if race.case in anew or not _is_done(race, done)]
     spots.expect(left if spot_check else ())
     for race in arrange(left):
-        recorder.begin_case(race)
-        recorder.first_round = _beyond(done.get((race.case, name)) for name in race.contenders)
+        _begin(race, recorder, done)
         with faults.collect(race.case):
             left_over = spots.passed(_affordable(race, recorder))
             _race(left_over, policy or Policy(), supervisor, recorder, processes)
         recorder.end_case(race)
     ensure_none(faults, folder)
+    return _records_of(races, folder)
+
+
+def _begin(race: Race, recorder: Recorder, done: Mapping[tuple[Case, str], Outcome]) -> None:
+    """Begin a case, whose rounds go on after those that it has."""
+    recorder.begin_case(race)
+    recorder.first_round = _beyond(done.get((race.case, name)) for name in race.contenders)
+
+
+def _records_of(races: Iterable[Race], folder: RunFolder) -> tuple[Record, ...]:
+    """The records of some races in a run."""
     raced = {(race.case, name) for race in races for name in race.contenders}
     return tuple(r for r in folder.records() if (r.case, r.contender) in raced)
 

@@ -98,6 +98,8 @@ class Matrix:
 def matrix(runs: Iterable[RunFolder], keep: Callable[[Case, str], bool]) -> Matrix:
     """The matrix of some runs; where two have a case of one kind, the later counts.
 
+        matrix([open_run("runs/here"), open_run("runs/there")], lambda case, contender: True)
+
     keep: whether a contender on a case is in it.
     """
     ordered = sorted(runs, key=lambda run: start_time(run.info))

@@ -91,14 +91,14 @@ def test_a_case_that_ends_its_worker_twice_is_recorded_and_others_go_on(fleet):
     assert [order.do for order in orders] == ["race", "race", "fail"]
     assert orders[2].reason.startswith("ended its worker or its node 2 times: n")
     assert (driver.planner.kinds["cpu:k0"].failed, done(driver)) == (1, ([6], 0))
-    assert driver.quarantined == {}
+    assert driver.left_out == {}
 
 
 def test_a_node_that_ends_case_after_case_is_left_out(fleet):
     driver, engine = fleet(cases=12)
     engine.kills = lambda node, order: node == "n1"
     driver.drive()
-    assert "it ended one case after another" in driver.quarantined["n1"]
+    assert "it ended one case after another" in driver.left_out["cpu:k0"]["n1"]
     assert (done(driver), driver.planner.kinds["cpu:k0"].failed) == (([12], 0), 0)
 
 
@@ -107,9 +107,8 @@ def test_a_node_that_is_off_its_history_is_left_out_and_named(fleet):
     for _ in range(3):
         driver.run.history.add("key-k0", "n0", {"anchor": 1e-4})
     driver.drive()
-    assert driver.quarantined == {
-        "n0": "it is off its own history: anchor takes 10.00 times what it took in 3 measurements"
-    }
+    reason = "it is off its own history: anchor takes 10.00 times what it took in 3 measurements"
+    assert driver.left_out == {"cpu:k0": {"n0": reason}}
     assert {node for node, order in engine.sent if order.do == "race"} == {"n1"}
     assert done(driver) == ([6], 0)
     assert len(driver.run.history.of("key-k0", "n0")) == 4

@@ -1,0 +1,202 @@
+"""Runs on a real Ray cluster: three nodes of two kinds, which lose workers, nodes and drivers."""
+
+import importlib.util
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from opbench.results.records.anchors import is_anchor
+from opbench.results.store.attempts import StoredRun
+from opbench.results.store.collecting import collect
+from tests.behaviour.commands import run
+from tests.harness.processes import PATIENCE, within
+from tests.harness.runs import MINE
+from tests.places import ROOT
+
+needs_ray = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="needs Ray: pip install 'opbench[fleet]'"
+)
+#: Ray's part of the environment of nodes and drivers: see docs/fleet.md.
+RAY = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(16),
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_memory_monitor_refresh_ms": "0",
+    # All of it listens on the loopback address.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+}
+SHAPES = [word for rows in range(1, 6) for word in ("--shape", f"N={rows},M=16")]
+RACE = ("run", "row_sum", *MINE, "--budget", "0.2", "--threads", "1", "-q", "--json")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """The address of a cluster, and its raylets by the names of their nodes."""
+    program = [sys.executable, str(Path(__file__).with_name("ray_cluster.py"))]
+    with subprocess.Popen(
+        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **RAY}, cwd=ROOT
+    ) as process:
+        yield json.loads(process.stdout.readline())
+        process.stdin.close()
+        assert process.wait(PATIENCE) == 0
+
+
+class Command:
+    """`opbench run` on the cluster, in a process of its own."""
+
+    def __init__(self, cluster, folder, *words):
+        command = [sys.executable, "-m", "opbench", *words, "--on", f"ray:{cluster['address']}"]
+        self.errors = (folder / "errors").open("a+")
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            env={**os.environ, **RAY},
+            cwd=folder,
+        )
+
+    def reaches(self, condition):
+        """Whether a condition holds before it ends."""
+        within(PATIENCE, lambda: condition() or self.process.poll() is not None)
+        return self.process.poll() is None
+
+    def end(self):
+        """Its JSON, what it printed besides, and its exit code."""
+        out, _ = self.process.communicate(timeout=PATIENCE)
+        self.errors.seek(0)
+        err = self.errors.read()
+        self.errors.close()
+        assert out, err
+        return json.loads(out), err, self.process.returncode
+
+
+def cases_in(folder):
+    """How many complete attempts a store has."""
+    return len(list(folder.glob("store/runs/n/parts/*/*/*.done")))
+
+
+def kill_worker(raylet):
+    """Kill Ray's worker on a node, which holds the process that races."""
+    for child in psutil.Process(raylet).children():
+        if "NodeProcess" in child.name() or "NodeProcess" in " ".join(child.cmdline()):
+            child.kill()
+            return True
+    return False
+
+
+def kill_node(raylet):
+    """Kill all processes of a node at once, as when its machine is lost."""
+    everything = psutil.Process(raylet).children(recursive=True)
+    for process in (psutil.Process(raylet), *everything):
+        process.send_signal(signal.SIGKILL)
+
+
+@needs_ray
+def test_kinds_are_run_whole_though_the_driver_a_worker_and_a_node_are_killed(cluster, tmp_path):
+    store = f"file://{tmp_path}/store"
+    words = (*RACE, *SHAPES, "--store", store, "--id", "n")
+    kinds = ("--kinds", "cpu:plain,cpu:arenas,gpu:h100")
+    first = Command(cluster, tmp_path, *words, *kinds)
+    # The anchors of two kinds are six, the rest are cases.
+    assert first.reaches(lambda: cases_in(tmp_path) >= 8)
+    first.process.kill()
+    first.process.wait()
+    first.errors.close()
+    there = set(tmp_path.glob("store/runs/n/parts/*/*/*.jsonl"))
+
+    second = Command(
+        cluster, tmp_path, "run", "-q", "--json", "--resume", f"{store}/runs/n", *kinds
+    )
+    assert second.reaches(lambda: kill_worker(cluster["raylets"]["two"]))
+    assert second.reaches(lambda: cases_in(tmp_path) > len(there))
+    kill_node(cluster["raylets"]["two"])
+    document, errors, code = second.end()
+
+    assert code == 3, errors
+    assert "gpu:h100: 5 cases, not run unless a node comes: no node has the label" in errors
+    assert {name: kind["done"] for name, kind in document["kinds"].items()} == {
+        "cpu:plain": 5,
+        "cpu:arenas": 5,
+        "gpu:h100": 0,
+    }
+    assert "opbench-kind=h100" in document["kinds"]["gpu:h100"]["not run because"]
+    assert document["repeated"] <= 2
+    found = collect(StoredRun(store, "n"))
+    assert [(one.cases, one.whole, one.unusable) for one in found] == [(5, True, ())] * 2
+    assert sum(one.repeated for one in found) <= 2
+    assert there <= set(tmp_path.glob("store/runs/n/parts/*/*/*.jsonl"))
+    assert is_as_run_here(found, tmp_path)
+
+    matrix = json.loads(run("matrix", f"{store}/runs/n", "--json").out)
+    assert sorted(kind["label"] for kind in matrix["kinds"]) == ["cpu:arenas", "cpu:plain"]
+    assert len({kind["machine"]["environment_key"] for kind in matrix["kinds"]}) == 2
+    assert len(matrix["cases"]) == 5
+
+
+def is_as_run_here(found, folder):
+    """Whether the records of all kinds are those of a run on this machine, but for the times."""
+    here = run(*RACE, *SHAPES, "--store", f"file://{folder}/here", "--id", "n")
+    assert here.code == 0, here.err
+    (local,) = collect(StoredRun(f"file://{folder}/here", "n"))
+    assert local.environment.key in {one.environment.key for one in found}
+    return all(plain(one.lines) == plain(local.lines) for one in found)
+
+
+def plain(records):
+    """What records say but for times, environments, and anchors."""
+    return sorted(
+        (r.case.key, r.contender, type(r.outcome).__name__, r.fingerprint, r.caveats, r.compiled)
+        for r in records
+        if not is_anchor(r)
+    )
+
+
+def test_without_ray_the_message_says_what_to_install(tmp_path):
+    code = "import sys; sys.modules['ray'] = None; from opbench.harness.cli.app import command"
+    words = [*RACE, "--store", f"file://{tmp_path}/store", "--id", "n", "--on", "ray"]
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; sys.argv = {['opbench', *words]!r}; command()"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 2
+    assert "pip install 'opbench[fleet]', here and on every node" in done.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_ray_is_not_imported_without_being_asked_for(tmp_path):
+    code = "import sys; from opbench.harness.cli.app import main; code = main(sys.argv[1:])"
+    check = f"{code}; sys.exit(code or 'ray' in sys.modules)"
+    words = ["run", "row_sum", *MINE, "--budget", "0.05", "--threads", "1", "-q", "--in-process"]
+    subprocess.run([sys.executable, "-c", check, *words], cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--on", "slurm"), "--on 'slurm': the engine is ray, ray:auto or ray:HOST:PORT"),
+        (("--on", "ray"), "--on takes --store and --id: what nodes do goes into a store"),
+        (("--on", "ray", "--part", "1/2"), "--part would say nothing to --on: leave it out"),
+        (("--kinds", "cpu:a"), "--kinds are of a cluster's nodes: give --on as well"),
+        (
+            ("--on", "ray", "--store", "file:///x", "--id", "n", "--kinds", "tpu:4"),
+            "--kinds: 'tpu:4' begins with no device",
+        ),
+        (
+            ("--on", "ray", "--resume", "file:///x/runs/n"),
+            "a run goes on as it was begun: leave --budget, --load, --threads, OP out",
+        ),
+    ],
+)
+def test_what_cannot_be_run_on_a_cluster_is_said(words, reason, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run(*RACE, *words)
+    assert (done.code, reason in done.err) == (2, True), done.err
