@@ -1,5 +1,6 @@
 """Runs on a real Ray cluster: three nodes of two kinds, which lose workers, nodes and drivers."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -82,13 +83,22 @@ def cases_in(folder):
     return len(list(folder.glob("store/runs/n/parts/*/*/*.done")))
 
 
-def kill_worker(raylet):
-    """Kill Ray's worker on a node, which holds the process that races."""
+def workers(raylet):
+    """Ray's workers on a node that hold the process which races."""
+    found = []
     for child in psutil.Process(raylet).children():
-        if "NodeProcess" in child.name() or "NodeProcess" in " ".join(child.cmdline()):
-            child.kill()
-            return True
-    return False
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child.name().startswith("ray::NodeP") and child.status() != psutil.STATUS_ZOMBIE:
+                found.append(child)
+    return found
+
+
+def kill_worker(raylet):
+    """Kill Ray's worker on a node; whether there was one."""
+    found = workers(raylet)
+    for worker in found:
+        worker.kill()
+    return bool(found)
 
 
 def kill_node(raylet):
@@ -109,6 +119,7 @@ def test_kinds_are_run_whole_though_the_driver_a_worker_and_a_node_are_killed(cl
     first.process.kill()
     first.process.wait()
     first.errors.close()
+    assert within(PATIENCE, lambda: not workers(cluster["raylets"]["two"]))
     there = set(tmp_path.glob("store/runs/n/parts/*/*/*.jsonl"))
 
     second = Command(
@@ -175,7 +186,7 @@ def test_without_ray_the_message_says_what_to_install(tmp_path):
 def test_ray_is_not_imported_without_being_asked_for(tmp_path):
     code = "import sys; from opbench.harness.cli.app import main; code = main(sys.argv[1:])"
     check = f"{code}; sys.exit(code or 'ray' in sys.modules)"
-    words = ["run", "row_sum", *MINE, "--budget", "0.05", "--threads", "1", "-q", "--in-process"]
+    words = ["run", "row_sum", *MINE, "--budget", "0.05", "--impl", "summed", "-q", "--in-process"]
     subprocess.run([sys.executable, "-c", check, *words], cwd=tmp_path, check=True)
 
 
