@@ -68,6 +68,12 @@ class Command:
         within(PATIENCE, lambda: condition() or self.process.poll() is not None)
         return self.process.poll() is None
 
+    def kill(self):
+        """Kill it, as where its machine is lost."""
+        self.process.kill()
+        self.process.communicate()
+        self.errors.close()
+
     def end(self):
         """Its JSON, what it printed besides, and its exit code."""
         out, _ = self.process.communicate(timeout=PATIENCE)
@@ -116,9 +122,7 @@ def test_kinds_are_run_whole_though_the_driver_a_worker_and_a_node_are_killed(cl
     first = Command(cluster, tmp_path, *words, *kinds)
     # The anchors of two kinds are six, the rest are cases.
     assert first.reaches(lambda: cases_in(tmp_path) >= 8)
-    first.process.kill()
-    first.process.wait()
-    first.errors.close()
+    first.kill()
     assert within(PATIENCE, lambda: not workers(cluster["raylets"]["two"]))
     there = set(tmp_path.glob("store/runs/n/parts/*/*/*.jsonl"))
 
