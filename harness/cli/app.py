@@ -134,6 +134,7 @@ def _end(code: int) -> NoReturn:
     leave, report = os._exit, sys.unraisablehook
 
     def refuse(_: int) -> None:
+        """End the process, as argparse does of itself."""
         raise SystemExit
 
     os._exit = refuse  # type: ignore[assignment]

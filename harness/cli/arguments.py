@@ -186,6 +186,23 @@ def add_impls(parser: argparse.ArgumentParser) -> None:
     _add_names(parser, "--impl", dest="impls", metavar="NAMES", help="contenders, by commas")
 
 
+def _add_shapes(
+    parser: argparse.ArgumentParser, group: argparse._ArgumentGroup, *, weighs: bool
+) -> None:
+    """Add what takes the place of the grid, as for `add_selection`."""
+    add = group.add_argument
+    text = "in place of the grid, every axis (B=4,S=2048) or a declared shape's others (wide,S=64)"
+    add("--shape", action="append", default=[], metavar="AXES", help=f"{text}; may be repeated")
+    text = "the shapes of a file of `opbench record-shapes`, the most served first"
+    if weighs:
+        parser.set_defaults(shapes=[])
+        add("--shapes", dest="served", type=absolute, metavar="FILE", help=text)
+    else:
+        add("--shapes", type=served_shapes, default=[], metavar="FILE", help=text)
+    text = "an axis of these shapes to go over: S=256..8192, or S=256..8192/9 for nine sizes"
+    add("--sweep", action="append", default=[], metavar="AXIS", help=f"{text}; may be repeated")
+
+
 def add_selection(
     parser: argparse.ArgumentParser,
     *,
@@ -211,16 +228,7 @@ def add_selection(
     _add_names(group, "--board", help=f"{', '.join(BOARDS)} (default: those that an op has)")
     _add_names(group, "--layout", help=f"{', '.join(LAYOUTS)} (default: {LAYOUTS[0]})")
     add("--grid", choices=GRIDS, default="quick")
-    text = "in place of the grid, every axis (B=4,S=2048) or a declared shape's others (wide,S=64)"
-    add("--shape", action="append", default=[], metavar="AXES", help=f"{text}; may be repeated")
-    text = "the shapes of a file of `opbench record-shapes`, the most served first"
-    if weighs:
-        parser.set_defaults(shapes=[])
-        add("--shapes", dest="served", type=absolute, metavar="FILE", help=text)
-    else:
-        add("--shapes", type=served_shapes, default=[], metavar="FILE", help=text)
-    text = "an axis of these shapes to go over: S=256..8192, or S=256..8192/9 for nine sizes"
-    add("--sweep", action="append", default=[], metavar="AXIS", help=f"{text}; may be repeated")
+    _add_shapes(parser, group, weighs=weighs)
     add("--cache", choices=("warm", "cold"), default="warm")
     add("--threads", type=threads, default=0, metavar="N", help="default: every core")
     add("--seed", type=count(0, LARGEST_SEED), default=0, metavar="N", help="default: 0")

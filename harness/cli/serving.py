@@ -109,7 +109,7 @@ def _serve(args: argparse.Namespace, shared: Sharing, new: NewRun, replies: IO[s
         races = plan(catalog, selection)
         ensure_shapes(catalog, selection, races)
         folder = create(new, supervisor)
-        add_ceilings(folder, races)
+        add_ceilings(folder, races, verb="run")
         anchor(folder, races, budget_s=args.budget, supervisor=supervisor)
         service = Service(
             upload=Upload(StoredRun(shared.store, shared.name), folder, ()),

@@ -181,6 +181,8 @@ def _unit_lines(verb: str) -> session.SessionObserver:
     began = time.monotonic()
 
     class Lines(SessionObserver):
+        """A line for each unit, where the output is no terminal."""
+
         def begin_unit(self, role: str, number: int, left: int) -> None:
             """Write a line for the unit."""
             elapsed = _elapsed(time.monotonic() - began)
@@ -199,6 +201,8 @@ def _unit_status(show: Callable[[str], None]) -> session.SessionObserver:
     began = time.monotonic()
 
     class Status(SessionObserver):
+        """One line of a terminal, which each unit replaces."""
+
         _text = ""
 
         def begin_unit(self, role: str, number: int, left: int) -> None:

@@ -188,6 +188,7 @@ def _forward(
 
 
 def _truths(values: tuple[Tensor, ...], magnitudes: tuple[Tensor, ...]) -> tuple[Truth, ...]:
+    """Each value of the oracle with its magnitude."""
     pairs = zip(values, magnitudes, strict=True)
     return tuple(Truth(value.detach(), magnitude.detach().abs()) for value, magnitude in pairs)
 

@@ -172,10 +172,12 @@ def _address(tensor: Tensor) -> int:
 
 
 def _is_negative(value: Any) -> bool:
+    """Whether a value is a number below 0."""
     return isinstance(value, int | float) and value < 0
 
 
 def _has_negative(tensor: Tensor) -> bool:
+    """Whether a tensor has an element below 0."""
     return tensor.numel() > 0 and bool(tensor.min() < 0)
 
 

@@ -33,19 +33,23 @@ Test = Callable[[object], bool]
 
 # Names stand in lists on the command line, in paths and in the keys of cases.
 def _is_name(value: object) -> bool:
+    """Whether a value can be typed as a name in an option."""
     return isinstance(value, str) and bool(value) and not any(c in value for c in " ,/\n\t")
 
 
 def _is_text(value: object) -> bool:
+    """Whether a value is a text."""
     return isinstance(value, str)
 
 
 # To Python a bool is an int.
 def _is_number(value: object) -> bool:
+    """Whether a value is a number, and not a truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_size(value: object) -> bool:
+    """Whether a value can stand for an axis of a shape."""
     return isinstance(value, int | float | str | bool)
 
 

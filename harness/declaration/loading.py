@@ -53,6 +53,7 @@ def _file_of(source: str | Path | ModuleType) -> str:
 
 
 def _is_path(source: str | Path) -> bool:
+    """Whether a source is a file, and no module's name."""
     return isinstance(source, Path) or source.endswith(".py")
 
 
@@ -71,6 +72,7 @@ def _import(label: str, source: str | Path | ModuleType) -> ModuleType:
 
 
 def _import_name(name: str) -> ModuleType:
+    """Import a module by its name. Raises DeclarationError where that names none."""
     if not name or name.startswith(".") or "/" in name:
         raise DeclarationError(f"{name!r} names no module: give package.module, or a .py file")
     try:

@@ -35,6 +35,7 @@ def parameters_of(function: NamedCallable) -> Mapping[str, Parameter]:
 
 
 def _parameters(function: NamedCallable) -> Mapping[str, Parameter]:
+    """The parameters of a function, by name."""
     return inspect.signature(function).parameters
 
 

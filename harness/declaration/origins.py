@@ -75,6 +75,7 @@ def line_in(error: BaseException, path: str) -> int:
 
 
 def _last_line(traceback: TracebackType | None, path: str) -> int:
+    """The last line of a file that a traceback passes through; 0 where none does."""
     line = 0
     while traceback is not None:
         if traceback.tb_frame.f_code.co_filename == path:

@@ -85,4 +85,5 @@ def _short(name: str) -> str:
 
 
 def _text(path: Path) -> str:
+    """The content of a source, whatever its encoding."""
     return path.read_text(encoding="utf-8", errors="replace")

@@ -18,18 +18,21 @@ if TYPE_CHECKING:
 
 
 def _vector(rng: torch.Generator, N: int) -> dict[str, Tensor]:
+    """Inputs of the anchor that reads memory."""
     import torch
 
     return {"x": torch.rand(N, generator=rng)}
 
 
 def _matrix(rng: torch.Generator, N: int) -> dict[str, Tensor]:
+    """Inputs of the anchor that computes."""
     import torch
 
     return {"x": torch.rand(N, N, generator=rng)}
 
 
 def _doubled(x: Tensor) -> Tensor:
+    """What the anchor of memory does: read each number once, write one."""
     return x + x
 
 

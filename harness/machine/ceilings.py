@@ -264,6 +264,7 @@ def _free_bytes(device: str) -> int:
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
+    """Compute on so many threads meanwhile."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -140,6 +140,7 @@ def _cpu_model() -> str:
 
 @functools.cache
 def _compiler() -> str:
+    """The version of the C++ compiler; "none" where there is none."""
     command = os.environ.get("CXX", "c++")
     try:
         done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)

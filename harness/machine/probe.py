@@ -134,6 +134,7 @@ def openmp_runtimes(maps: str) -> tuple[str, ...]:
 
 
 def _debug_builds() -> tuple[str, ...]:
+    """Which of Python and torch were built for debugging, and are slow."""
     builds = ["Python"] if sysconfig.get_config_var("Py_DEBUG") else []
     spec = importlib.util.find_spec("torch")  # finds it without importing it
     if spec is not None and spec.origin is not None:

@@ -91,4 +91,5 @@ class _Refused(NullObserver):
 
 
 def _key(race: Race) -> Key:
+    """By what checks are shared: one for each op and device."""
     return race.case.op, race.case.device

@@ -124,6 +124,7 @@ def _contenders(catalog: Catalog, op: Op, selection: Selection) -> tuple[str, ..
 
 
 def _timed_cases(op: Op, selection: Selection) -> Iterator[Case]:
+    """The cases of the grid, or of the shapes that were given, in the first dtype."""
     declared = op.full if selection.grid == "full" else op.quick
     shapes = given_shapes(op, selection) or declared
     kinds = known(selection.inputs or op.timed_kinds, tuple(op.inputs), op, "input kind")
@@ -134,6 +135,7 @@ def _timed_cases(op: Op, selection: Selection) -> Iterator[Case]:
 
 
 def _raced_on(op: Op, contender: Impl, case: Case) -> bool:
+    """Whether a contender is raced in the output mode of a case."""
     return races_on(op, contender, case.board)
 
 

@@ -14,6 +14,7 @@ from opbench.results.records import Case
 
 
 def output_modes(op: Op, selection: Selection) -> tuple[str, ...]:
+    """The op's output modes that are selected."""
     return tuple(mode for mode in op.boards if mode in selection.boards)
 
 

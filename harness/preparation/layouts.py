@@ -128,6 +128,7 @@ def far_apart(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _can_be_far(tensor: Tensor) -> bool:
+    """Whether rows can lie far apart: there are some, not too many, on the CPU."""
     on_cpu = tensor.device.type == "cpu"
     return on_cpu and tensor.ndim > 1 and tensor.numel() > 0 and 2 <= len(tensor) <= _FAR_ROWS
 

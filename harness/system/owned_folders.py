@@ -175,6 +175,7 @@ def _is_unlocked(folder: Path) -> bool:
 
 
 def _hash(*texts: str) -> str:
+    """A few characters that stand for some texts."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:6]
 
 

@@ -83,4 +83,5 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _first_line(error: BaseException) -> str:
+    """The first line of what an exception says."""
     return (str(error).strip().splitlines() or ["no message"])[0][:300]

@@ -187,6 +187,7 @@ def _time(race: _Race, name: str, number: int) -> None:
 
 
 def _block(race: _Race, entry: _Entry) -> Reading:
+    """Time one block of a contender, led by untimed calls."""
     return primed_block(entry.call, entry.size, race.clock, flush=race.flush)
 
 
@@ -197,6 +198,7 @@ def _recheck_at_random(race: _Race, active: Sequence[str], spent_s: float) -> No
 
 
 def _recheck(race: _Race, name: str) -> None:
+    """Exclude a contender whose answers are wrong by now; the time counts as no race's."""
     start = race.clock.now()
     race.monitor.begin(name)
     outcome = race.monitor.recheck(name)

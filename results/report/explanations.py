@@ -177,4 +177,5 @@ def _missing(explanation: Explanation) -> Iterator[str]:
 
 
 def _row(cause: ExplainedCause) -> tuple[str, str, str, str]:
+    """The cells of a cause."""
     return TITLES[cause.kind], f"{cause.share:.0%}", format_time(cause.seconds), cause.evidence
