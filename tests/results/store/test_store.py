@@ -232,6 +232,8 @@ class Shaky(LocalFileSystem):
 
 @pytest.fixture
 def shaky(tmp_path, monkeypatch):
+    # Of the URL of a scheme that it does not know, its base class makes a relative path.
+    monkeypatch.chdir(tmp_path)
     fsspec.register_implementation("shaky", Shaky, clobber=True)
     monkeypatch.setattr(attempts, "_WAITS_S", (0.0, 0.0))
     Shaky.failures, Shaky.error = 0, TimeoutError("the store didn't answer")
