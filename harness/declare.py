@@ -177,6 +177,7 @@ def impl(
     origin = _calling(sys._getframe(1))
 
     def tag(function: Callable[..., Any]) -> Callable[..., Any]:
+        """Tag a function."""
         own = original(function)
         contender = _declared(op, name or _name_of(op, own), own, parameters, origin)
         return _tagged(contender)
@@ -215,6 +216,7 @@ def _calling(frame: FrameType) -> tuple[str, str]:
 
 
 def _name_of(op: str, function: Callable[..., Any]) -> str:
+    """The name of a function that is tagged. Raises DeclarationError where it has none."""
     name = getattr(function, "__name__", None)
     if not isinstance(name, str):
         raise DeclarationError(

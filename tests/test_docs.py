@@ -136,9 +136,10 @@ def test_the_version_of_torch_in_the_readme_is_the_tested_one():
     assert set(re.findall(r"torch==(\S+)", PAGES["README.md"])) == {pinned}
 
 
-def test_verbs_take_what_the_readme_says_of_them():
+def test_verbs_take_what_the_page_of_commands_says_of_them():
     _, verbs = parsers()
-    (reported,) = (part for part in PAGES["README.md"].split("\n\n") if "All of these take" in part)
+    page = PAGES["docs/commands.md"]
+    (reported,) = (part for part in page.split("\n\n") if "All of these take" in part)
     selecting, rest = reported.split(". Of recorded runs, ")
     reading, rest = rest.split(". All of these")
     named = re.findall(r"`([a-z]+)(?: --gate)?`", selecting)

@@ -182,6 +182,7 @@ def _to_standard_error() -> Iterator[None]:
 
 
 def _flush() -> None:
+    """Write out what Python holds back of its own output."""
     if sys.__stdout__ is not None:
         with contextlib.suppress(ValueError, OSError):
             sys.__stdout__.flush()

@@ -57,6 +57,7 @@ def supported(reason: str) -> Callable[[NamedCallable], Support]:
     """
 
     def wrap(test: NamedCallable) -> Support:
+        """The predicate with its reason, as a condition."""
         return Support(((test, reason),))
 
     return wrap

@@ -36,10 +36,12 @@ def gather(call: Callable[[], object]) -> Iterator[tuple[str, float]]:
         raise UnsupportedError("not available: the allocator isn't glibc's")
 
     def keep() -> None:
+        """Let memory stay with the process."""
         library.mallopt(_MMAP_MAX, 0)
         library.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
 
     def give_back() -> None:
+        """Let memory go back to the system, as before."""
         library.mallopt(_MMAP_MAX, _MMAP_DEFAULT)
         library.mallopt(_TRIM_THRESHOLD, _TRIM_DEFAULT)
         library.malloc_trim(0)

@@ -33,6 +33,7 @@ def cache_flush(device: str) -> Callable[[], None]:
     wait = waiter(device)
 
     def flush() -> None:
+        """Write memory that is larger than the caches, and wait for it."""
         buffer.add_(1)
         wait()
 

@@ -73,6 +73,7 @@ def _spinning(call: Call, turns: int) -> Call:
     """The call, followed by `turns` of a loop that does nothing."""
 
     def spun() -> object:
+        """Call, and then turn in a loop."""
         result = call()
         for _ in repeat(None, turns):
             pass

@@ -16,6 +16,7 @@ def opened_files() -> Iterator[set[str]]:
     listening = [True]
 
     def hear(event: str, details: tuple[object, ...]) -> None:
+        """Note the path of a file that is opened."""
         if listening and event == "open" and isinstance(details[0], str | bytes):
             paths.add(os.path.abspath(os.fsdecode(details[0])))  # noqa: PTH100
 
