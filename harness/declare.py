@@ -177,7 +177,6 @@ def impl(
     origin = _calling(sys._getframe(1))
 
     def tag(function: Callable[..., Any]) -> Callable[..., Any]:
-        """Tag a function."""
         own = original(function)
         contender = _declared(op, name or _name_of(op, own), own, parameters, origin)
         return _tagged(contender)
