@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from opbench.harness.cli.catalogue import load_catalog
 from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.cli.output import complain, warn
-from opbench.results.errors import OpbenchError
+from opbench.results.errors import OpbenchError, SelectionError
 
 if TYPE_CHECKING:
     from opbench.harness.catalog import Catalog
@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from opbench.results.records.output_paths import ensure_file_can_be
 
     program = program_of(args.command)
+    _ensure_may_write(args)
     ensure_file_can_be(args.shapes_file)
     import_lazily("torch")
     catalog = load_catalog(tuple(args.load))
@@ -52,6 +53,14 @@ def run(args: argparse.Namespace) -> int:
         complain(_VERB, str(error))
         return ended.code or Exit.USAGE
     return ended.code
+
+
+def _ensure_may_write(args: argparse.Namespace) -> None:
+    """Raise SelectionError where a file is there that nobody asked to be replaced."""
+    if "shapes_file" not in args.given and args.shapes_file.exists():
+        raise SelectionError(
+            f"{args.shapes_file} is there already: give -o with it, or with another name"
+        )
 
 
 def _write(file: Path, ended: Ended, catalog: Catalog) -> None:

@@ -73,6 +73,13 @@ def test_a_module_is_run_and_torch_may_never_be_imported(here, capfd):
     assert not (here / "shapes.jsonl").exists()
 
 
+def test_a_file_that_nobody_named_is_not_replaced(here, capsys):
+    (here / "shapes.jsonl").write_text("mine")
+    assert main(["record-shapes", "--", sys.executable, str(PROGRAM)]) == 2
+    assert "shapes.jsonl is there already: give -o" in capsys.readouterr().err
+    assert (here / "shapes.jsonl").read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
