@@ -63,7 +63,8 @@ class Names:
 def names_of_modules() -> Iterator[dict[str, Any]]:
     """The names of each module that is imported, without torch's and the harness's own."""
     for label, module in tuple(sys.modules.items()):
-        if isinstance(module, ModuleType) and not _is_left_alone(label):
+        # By its type: libraries put objects there that only say that they are modules.
+        if issubclass(type(module), ModuleType) and not _is_left_alone(label):
             # As it is: a module that is loaded at its first use stays unloaded.
             names = ModuleType.__getattribute__(module, "__dict__")
             assert isinstance(names, dict)

@@ -10,7 +10,6 @@ from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.cli.output import warn
 from opbench.harness.cli.run_folder import recorded
 from opbench.results.records.contents import ensure_recorded
-from opbench.results.store.opening import ensure_local
 
 HELP = "write a run's TensorBoard dashboard"
 
@@ -25,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Exit:
     """Write the dashboard into the run's folder, or its HParams, if anything was recorded."""
     from opbench.dashboards.publish import publish, publish_hparams
+    from opbench.results.store.opening import ensure_local
 
     if args.run and not args.hparams:
         ensure_local(args.run, verb="publish")

@@ -144,6 +144,19 @@ def test_names_are_put_back_and_what_others_put_there_stays(own, monkeypatch):
     assert (plain, torch.logsumexp, sys.meta_path) == (tagged, "another's", meta_path)
 
 
+class SaysItIsAModule:
+    """As the libraries of cffi, which lie among the modules and are none."""
+
+    __class__ = type(sys)
+
+
+def test_what_only_says_that_it_is_a_module_is_left_alone(own, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lib_of_somebody", SaysItIsAModule())
+    with record_shapes(catalog=own) as recorded:
+        plain(torch.ones(4, 8))
+    assert [shape.op for shape in recorded.shapes] == ["scaled_rows"]
+
+
 def test_what_is_tagged_or_imported_meanwhile_is_counted(own, tmp_path, monkeypatch):
     (tmp_path / "later_target.py").write_text("def runs(x, *, scale=1.0):\n    return x * scale\n")
     monkeypatch.syspath_prepend(tmp_path)
