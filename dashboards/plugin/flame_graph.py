@@ -26,7 +26,7 @@ class Node:
     children: dict[str, Node] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlameGraph:
     """The nodes in columns, each after its parent."""
 

@@ -11,7 +11,7 @@ from opbench.dashboards.plugin.trace_events import Span, TraceEvents
 _MOST_STEPS = 5000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryTimeline:
     """The steps in columns, beyond what was held before the call."""
 

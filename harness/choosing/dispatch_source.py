@@ -57,12 +57,12 @@ def program_of(
     """
     numbers = {name: number for number, name in enumerate(table.contenders)}
     dtypes = {f"dtype_{s.situation.dtype}": s.situation.dtype for s in table.sections}
-    writer = _Writer(table, op, guards, frozenset(lacking), numbers)
+    writer = _Writer(table=table, op=op, guards=guards, lacking=frozenset(lacking), numbers=numbers)
     parts = ["\n".join(p) + "\n" for p in (writer.dispatch(), writer.pick(), writer.traced())]
     return Program("\n".join(parts), parts[0], dtypes, numbers)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Writer:
     """Writes the lines of a dispatcher."""
 

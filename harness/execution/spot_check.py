@@ -38,7 +38,7 @@ def spot_check(catalog: Catalog, race: Race, *, observer: Observer) -> None:
     that take too long, or run out of memory. Raises TaintedError, at the end, where a contender
     left something behind: a race then begins in another process.
     """
-    before, found = leaks.snapshot(), _Findings(catalog, observer)
+    before, found = leaks.snapshot(), _Findings(catalog=catalog, observer=observer)
     checker, begun = CaseChecker(catalog), time.process_time()
     for spot in _spots(catalog, race):
         if time.process_time() - begun - sum(found.spent_s.values()) > ORACLES_S:
@@ -64,7 +64,7 @@ def _spots(catalog: Catalog, race: Race) -> Iterator[Race]:
         yield Race(case, tuple(c.name for c in timed if is_spot_checked_on(op, c, case)))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Findings(NullObserver):
     """Collects what contenders fail, and how long they take."""
 

@@ -30,7 +30,7 @@ _MOST_SEEN = 1 << 20
 _UNWRITTEN = ("aten::empty", "aten::new_empty")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Tally:
     """What was seen so far."""
 

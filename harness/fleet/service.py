@@ -24,7 +24,7 @@ from opbench.results.records.run_folder import RunFolder, create
 from opbench.results.store.attempts import digest_of
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Service:
     """A node's side of a fleet.
 

@@ -23,7 +23,7 @@ _LOG = logging.getLogger(__name__)
 KEY_LENGTH = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
     """What a store holds of a run in one environment."""
 
