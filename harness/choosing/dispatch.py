@@ -21,8 +21,7 @@ from opbench.harness.catalog import Catalog, load
 from opbench.harness.choosing.call_axes import call_axes
 from opbench.harness.choosing.current import differences, ensure_usable
 from opbench.harness.choosing.dispatch_source import Program, program_of
-from opbench.harness.choosing.guards import guards_of
-from opbench.harness.choosing.provenance import lacks_option
+from opbench.harness.choosing.guards import guards_of, lacking_of
 from opbench.harness.declaration.named_arguments import call_named
 from opbench.harness.declaration.observed import CONTENDER, DISPATCHERS, observed
 from opbench.harness.declare import Impl, Op
@@ -31,7 +30,7 @@ from opbench.harness.preparation.output_modes import function_in_mode
 from opbench.harness.preparation.resolve import bind_arguments, ensure_installed, resolve
 from opbench.results.choosing.table import Table
 from opbench.results.choosing.table_file import read_table
-from opbench.results.errors import StaleTableError, TableError, UnsupportedError
+from opbench.results.errors import StaleTableError, TableError
 
 
 class DispatchWarning(UserWarning):
@@ -129,10 +128,7 @@ def _built(
 ) -> tuple[Mapping[str, int], dict[str, Any]]:
     """The number of each contender, and the functions of the generated program by name."""
     guards, predicates = guards_of(table, op, impls)
-    lacking = [n for n in table.contenders if lacks_option(op, impls[n])]
-    if table.fallback in lacking:
-        raise UnsupportedError(f"{table.fallback} of {op.name} runs on some calls only")
-    program = program_of(table, op, guards, lacking)
+    program = program_of(table, op, guards, lacking_of(table, op, impls))
     names = _names(table, op, impls, program)
     names |= predicates
     code = compile(program.text, f"<dispatch of {op.name}>", "exec")

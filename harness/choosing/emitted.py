@@ -10,8 +10,7 @@ import textwrap
 from collections.abc import Mapping
 
 from opbench.harness.choosing.dispatch_source import Program, program_of
-from opbench.harness.choosing.guards import guards_of
-from opbench.harness.choosing.provenance import lacks_option
+from opbench.harness.choosing.guards import guards_of, lacking_of
 from opbench.harness.choosing.standalone import StandaloneSource, written
 from opbench.harness.declare import Impl, Op
 from opbench.harness.preparation.output_modes import copies_view
@@ -41,8 +40,7 @@ def emitted(table: Table, op: Op, impls: Mapping[str, Impl]) -> str:
     Raises UnsupportedError, with the reason, where a contender's source doesn't stand by itself.
     """
     guards, predicates = guards_of(table, op, impls)
-    lacking = [name for name in table.contenders if lacks_option(op, impls[name])]
-    program = program_of(table, op, guards, lacking)
+    program = program_of(table, op, guards, lacking_of(table, op, impls))
     source = StandaloneSource(imports={"import torch": None})
     names = {
         f"contender_{number}": _contender(source, table, op, impls[name])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from opbench.harness.choosing.provenance import lacks_option
 from opbench.harness.declaration.named_arguments import call_named, parameter_names
 from opbench.harness.declare import Impl, Op
 from opbench.results.choosing.rules import contenders_of
@@ -40,6 +41,14 @@ def guards_of(
         if tests:
             guards[name] = " and ".join(tests)
     return guards, predicates
+
+
+def lacking_of(table: Table, op: Op, impls: Mapping[str, Impl]) -> list[str]:
+    """The contenders that lack an option. Raises UnsupportedError where the fallback does."""
+    lacking = [name for name in table.contenders if lacks_option(op, impls[name])]
+    if table.fallback in lacking:
+        raise UnsupportedError(f"{table.fallback} of {op.name} runs on some calls only")
+    return lacking
 
 
 def _ensure_supported(table: Table, name: str, contender: Impl) -> None:

@@ -160,7 +160,8 @@ def _keep_sources(source: Path, folder: Path) -> None:
     """Keep what a library is made of beside it, where a profile finds it to be read."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in sources_of(source):
-        shutil.copy(path, folder)
+        # Not its mode: of a package that can't be written a second process couldn't replace it.
+        shutil.copyfile(path, folder / path.name)
 
 
 def _torch_flags(library: Library) -> list[str]:

@@ -96,6 +96,11 @@ def threads(x, *, by=1.0):
     return x + by
 
 
+@impl("shifted")
+def lacking(x):
+    return x + 1.0
+
+
 in_a_lambda = impl("shifted", name="in_a_lambda")(lambda x, *, by=1.0: x + by)
 kernel = impl("shifted", name="kernel", target=f"{__name__}:plain")(lambda x, *, by=1.0: x + by)
 
@@ -203,6 +208,11 @@ def test_what_torch_compiles_is_compiled_there(impls):
 def test_what_does_not_stand_by_itself_is_said(impls, name, reason):
     with pytest.raises(UnsupportedError, match=reason):
         emitted(table(impls, Leaf(name)), shifted, impls)
+
+
+def test_a_fallback_that_lacks_an_option_is_refused_as_by_a_dispatcher(impls):
+    with pytest.raises(UnsupportedError, match="lacking of shifted runs on some calls only"):
+        emitted(table(impls, Leaf("plain"), fallback="lacking"), shifted, impls)
 
 
 def test_a_machine_of_any_name_ends_no_text(impls, tmp_path):
