@@ -1,65 +1,46 @@
 """Runs on a real Ray cluster: three nodes of two kinds, which lose workers, nodes and drivers."""
 
-import contextlib
 import importlib.util
 import json
 import os
-import secrets
-import signal
 import subprocess
 import sys
-from pathlib import Path
 
-import psutil
 import pytest
 
+from benchmarks.ray_cluster import ENVIRONMENT, ray_cluster
 from opbench.results.records.anchors import is_anchor
 from opbench.results.store.attempts import StoredRun
 from opbench.results.store.collecting import collect
 from tests.behaviour.commands import run
 from tests.harness.processes import PATIENCE, within
 from tests.harness.runs import MINE
-from tests.places import ROOT
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="needs Ray: pip install 'opbench[fleet]'"
 )
-#: Ray's part of the environment of nodes and drivers: see docs/fleet.md.
-RAY = {
-    "RAY_AUTH_MODE": "token",
-    "RAY_AUTH_TOKEN": secrets.token_hex(16),
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_memory_monitor_refresh_ms": "0",
-    # All of it listens on the loopback address.
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-}
 SHAPES = [word for rows in range(1, 6) for word in ("--shape", f"N={rows},M=16")]
 RACE = ("run", "row_sum", *MINE, "--budget", "0.2", "--threads", "1", "-q", "--json")
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    """The address of a cluster, and its raylets by the names of their nodes."""
-    program = [sys.executable, str(Path(__file__).with_name("ray_cluster.py"))]
-    with subprocess.Popen(
-        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **RAY}, cwd=ROOT
-    ) as process:
-        yield json.loads(process.stdout.readline())
-        process.stdin.close()
-        assert process.wait(PATIENCE) == 0
+    """A cluster of two nodes of one kind and one of another."""
+    with ray_cluster({"one": "plain", "two": "plain", "three": "arenas"}) as started:
+        yield started
 
 
 class Command:
     """`opbench run` on the cluster, in a process of its own."""
 
     def __init__(self, cluster, folder, *words):
-        command = [sys.executable, "-m", "opbench", *words, "--on", f"ray:{cluster['address']}"]
+        command = [sys.executable, "-m", "opbench", *words, "--on", f"ray:{cluster.address}"]
         self.errors = (folder / "errors").open("a+")
         self.process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
             stderr=self.errors,
-            env={**os.environ, **RAY},
+            env={**os.environ, **ENVIRONMENT},
             cwd=folder,
         )
 
@@ -89,31 +70,6 @@ def cases_in(folder):
     return len(list(folder.glob("store/runs/n/parts/*/*/*.done")))
 
 
-def workers(raylet):
-    """Ray's workers on a node that hold the process which races."""
-    found = []
-    for child in psutil.Process(raylet).children():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if child.name().startswith("ray::NodeP") and child.status() != psutil.STATUS_ZOMBIE:
-                found.append(child)
-    return found
-
-
-def kill_worker(raylet):
-    """Kill Ray's worker on a node; whether there was one."""
-    found = workers(raylet)
-    for worker in found:
-        worker.kill()
-    return bool(found)
-
-
-def kill_node(raylet):
-    """Kill all processes of a node at once, as when its machine is lost."""
-    everything = psutil.Process(raylet).children(recursive=True)
-    for process in (psutil.Process(raylet), *everything):
-        process.send_signal(signal.SIGKILL)
-
-
 @needs_ray
 def test_kinds_are_run_whole_though_the_driver_a_worker_and_a_node_are_killed(cluster, tmp_path):
     store = f"file://{tmp_path}/store"
@@ -123,15 +79,15 @@ def test_kinds_are_run_whole_though_the_driver_a_worker_and_a_node_are_killed(cl
     # The anchors of two kinds are six, the rest are cases.
     assert first.reaches(lambda: cases_in(tmp_path) >= 8)
     first.kill()
-    assert within(PATIENCE, lambda: not workers(cluster["raylets"]["two"]))
+    assert within(PATIENCE, lambda: not cluster.workers("two"))
     there = set(tmp_path.glob("store/runs/n/parts/*/*/*.jsonl"))
 
     second = Command(
         cluster, tmp_path, "run", "-q", "--json", "--resume", f"{store}/runs/n", *kinds
     )
-    assert second.reaches(lambda: kill_worker(cluster["raylets"]["two"]))
+    assert second.reaches(lambda: cluster.kill_worker("two"))
     assert second.reaches(lambda: cases_in(tmp_path) > len(there))
-    kill_node(cluster["raylets"]["two"])
+    cluster.kill_node("two")
     document, errors, code = second.end()
 
     assert code == 3, errors
