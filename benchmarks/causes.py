@@ -82,7 +82,9 @@ def main() -> None:
     parser.add_argument("--ways", default="first,second,same,real", help="by commas")
     parser.add_argument("--pairs", default="", help="only these, by commas")
     parser.add_argument("--threads", type=int, default=0, help="default: every core")
-    parser.add_argument("--budget", type=float, default=1.5, help="seconds of each race")
+    parser.add_argument(
+        "--budget", type=float, default=POLICY.budget_s, help="seconds of each race, at most"
+    )
     parser.add_argument("--keep", type=Path, help="a folder for the runs, with all evidence")
     parser.add_argument("--json", type=Path, help="where what was said is written")
     args = parser.parse_args()

@@ -50,7 +50,7 @@ PASSES: tuple[EvidencePass, ...] = (
     "allocator",
 )
 #: Of the race: times within 2% are equal. Its peak memory is among the evidence already.
-POLICY = Policy(rules=Rules(tie=0.02, precision=0.02), budget_s=1.5, takes_peak=False)
+POLICY = Policy(rules=Rules(tie=0.02, precision=0.02), budget_s=5.0, takes_peak=False)
 
 
 @dataclass(slots=True)

@@ -63,7 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_versions(parser, required=False)
     arguments.add_limits(parser)
     add = parser.add_argument_group("the race, and the evidence").add_argument
-    add("--budget", type=duration, default=1.5, metavar="TIME", help="of the race (default: 1.5s)")
+    add(
+        "--budget",
+        type=duration,
+        default=5.0,
+        metavar="TIME",
+        help="of the race, at most (default: 5s)",
+    )
     text = "times closer than this are no difference (default: 2%%)"
     add("--tie", type=share, default=0.02, metavar="P", help=text)
     text = "count instructions by callgrind, which takes minutes"
