@@ -2,6 +2,7 @@
 
     python -m benchmarks.racing equal      two names for one function: what calls them different?
     python -m benchmarks.racing slowdown   a slowdown of known size: what finds the winner?
+    python -m benchmarks.racing hits       how often is one of two equal blocks hit threefold?
     python -m benchmarks.racing sooner     patch pooling to ±1%: how long does it take?
     python -m benchmarks.racing overhead   what the race costs beside the calls it times
 
@@ -12,6 +13,7 @@ machine alone meanwhile.
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,7 +34,7 @@ from opbench.harness.planning.selection import Selection
 from opbench.harness.timing import injected_slowdown, interleaving
 from opbench.harness.timing.clock import HostClock
 from opbench.harness.timing.stopping import Policy
-from opbench.results.ranking.verdicts import Standing, standings
+from opbench.results.ranking.verdicts import HIT, HIT_CHANCE, Standing, standings
 from opbench.results.records import Rules
 
 
@@ -82,6 +84,31 @@ _RIVAL_GATES = {
     "pytest-benchmark, medians at 1%": ("pytest", 0.01),
     "pytest-benchmark, medians at 3%": ("pytest", 0.03),
 }
+
+
+def hits(races: int | None) -> None:
+    """How often one of two equal contenders takes `HIT` times as long as the other in a round.
+
+    The rule for gross differences takes that to happen with a chance of `HIT_CHANCE` at most, in
+    one round as in the next.
+    """
+    ops, races = workloads(), races or 5
+    print(
+        f"rounds of equal contenders of which one took {HIT:g} times as long: share, and the most"
+    )
+    print(f"in a row by the same one; the rule assumes {HIT_CHANCE:.3f}, and 4 in a row are enough")
+    for name, call in ops.items():
+        shares, longest, rounds = [], 0, 0
+        for _ in range(races):
+            policy = Policy(rules=Rules(tie=1e-9, precision=0.0), budget_s=2.0)
+            one, other = (t.samples_s for t in measured({"a": call, "b": call}, policy).values())
+            for slow, fast in ((one, other), (other, one)):
+                hit = [s > HIT * f for s, f in zip(slow, fast, strict=True)]
+                shares.append(sum(hit) / len(hit))
+                runs = (len(list(same)) for was_hit, same in itertools.groupby(hit) if was_hit)
+                longest = max([longest, *runs])
+            rounds += len(one)
+        print(f"  {name:36} {max(shares):7.4f} at most, {longest} in a row, of {rounds} rounds")
 
 
 def slowdown(races: int | None) -> None:
@@ -229,6 +256,7 @@ def clocked(took: dict[str, float], name: str) -> Iterator[None]:
 
 _EXPERIMENTS: Mapping[str, Callable[[int | None], None]] = {
     "equal": equal,
+    "hits": hits,
     "overhead": overhead,
     "slowdown": slowdown,
     "sooner": sooner,

@@ -7,6 +7,7 @@ per contender, so that all blocks of one contender are alike.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import repeat
@@ -71,9 +72,17 @@ def pilot(call: Call, clock: Clock, policy: Policy) -> float:
     """
     start = clock.now()
     fastest, stale = float("inf"), 0
-    while stale < _STALE_CALLS and clock.now() - start < policy.pilot_s:
+    while stale < _patience(fastest) and clock.now() - start < policy.pilot_s:
         clock.synchronize()
         elapsed = clock.block(call, 1).host_s
         stale = stale + 1 if elapsed > 0.95 * fastest else 0
         fastest = min(fastest, elapsed)
     return fastest
+
+
+def _patience(fastest_s: float) -> int:
+    """How many calls in a row have to be no faster, before the fastest is taken for steady.
+
+    A block of a call that is too long for warm-up calls is one call, however long exactly.
+    """
+    return 1 if math.isfinite(fastest_s) and fastest_s > _WARMUP_S else _STALE_CALLS

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from opbench.results.records import Rules
 from opbench.results.statistics.interval import Interval
 from opbench.results.statistics.intervals import (
+    gross_interval,
     median,
     paired_log_ratios,
     ratio_interval,
@@ -30,6 +31,14 @@ RaceVerdict = Literal["best", "tied", "slower", "undecided"]
 Samples = Mapping[Any, float]
 #: From one interim look to the next, the rounds grow by this.
 GROWTH = 1.25
+#: Of two blocks of one round, one may have been hit by something else that ran, so that it takes
+#: this many times as long as it does otherwise,
+HIT = 3.0
+#: with at most this chance: `python -m benchmarks.racing hits` measures it.
+HIT_CHANCE = 1 / 8
+#: The part of the error that is for gross differences. The looks leave it: of 20,000 rounds, the
+#: most that a race has, there are 36 looks, which spend 36/37.
+_GROSS = 1 / 37
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,10 @@ def ratio_to(slower: Samples, faster: Samples, *, contenders: int, rules: Rules)
         # Processes have one look, when all are there.
         groups = [log_ratios[[owner == unit for owner in owners]] for unit in sorted(units)]
         return ratio_of_units(groups, error=error)
-    return ratio_interval(log_ratios, error=error * _spending(_look_at(len(log_ratios), error)))
+    rounds = len(log_ratios)
+    if _gross_look(error) <= rounds < next(_looks(error)):
+        return gross_interval(log_ratios, hit=HIT)
+    return ratio_interval(log_ratios, error=error * _spending(_look_at(rounds, error)))
 
 
 def _owners(slower: Samples, faster: Samples) -> list[Any]:
@@ -116,6 +128,16 @@ def verdict_of(ratio: Interval, *, tie: float) -> RaceVerdict:
     return "tied" if ratio.high <= 1 + tie and ratio.low >= 1 / (1 + tie) else "undecided"
 
 
+def gross_look(contenders: int, rules: Rules) -> int:
+    """The rounds after which a gross difference is seen, which is before the first of the looks.
+
+    A contender is slower if it took so much longer in every round that it had to be hit each time
+    for it not to be so. Seen once: what held in these rounds is what the rounds that follow, until
+    the first look, can only weaken.
+    """
+    return _gross_look(_error_per_pair(contenders, rules))
+
+
 def looks(contenders: int, rules: Rules) -> Iterator[int]:
     """The interim looks, by their rounds: the first is when a verdict is possible at all."""
     return _looks(_error_per_pair(contenders, rules))
@@ -126,6 +148,11 @@ def errors(contenders: int, rules: Rules) -> Iterator[tuple[int, float]]:
     error = _error_per_pair(contenders, rules)
     for number, rounds in enumerate(_looks(error)):
         yield rounds, error * _spending(number)
+
+
+def _gross_look(error: float) -> int:
+    """error: of a pair, over all looks."""
+    return math.ceil(math.log(error * _GROSS) / math.log(HIT_CHANCE))
 
 
 def _looks(error: float) -> Iterator[int]:

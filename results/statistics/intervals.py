@@ -62,6 +62,17 @@ def ratio_interval(log_ratios: Values, *, error: float) -> Interval:
     return Interval(math.exp(median(log_ratios)), math.exp(low), math.exp(high))
 
 
+def gross_interval(log_ratios: Values, *, hit: float) -> Interval:
+    """Median ratio with the range of all rounds, wider by a factor on both sides.
+
+    For rounds that are too few for `ratio_interval`. What lies outside of it would need that in
+    every round one of the two was hit so hard as to take `hit` times as long as it does otherwise.
+    log_ratios: of at least one round.
+    """
+    low, high = float(np.min(log_ratios)), float(np.max(log_ratios))
+    return Interval(math.exp(median(log_ratios)), math.exp(low) / hit, math.exp(high) * hit)
+
+
 def ratio_of_units(log_ratios: Sequence[Values], *, error: float) -> Interval:
     """Mean ratio over units (fresh processes) with its t-interval.
 

@@ -195,6 +195,7 @@ def test_parallel_checks_give_the_verdicts_of_serial_ones(wrong_catalog, report)
     chosen = Selection(
         names=("patch_pooling",),
         impls=("first_token", "changes_input", "no_gradient"),
+        expression="odd or only",
         dtypes=("float32", "float64"),
         threads=1,
     )

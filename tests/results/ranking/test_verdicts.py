@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opbench.results.ranking.verdicts import best_of, looks, ratio_to, standings, verdict_of
+from opbench.results.ranking.verdicts import (
+    HIT,
+    HIT_CHANCE,
+    best_of,
+    gross_look,
+    looks,
+    ratio_to,
+    standings,
+    verdict_of,
+)
 from opbench.results.records import Rules
 from opbench.results.statistics.interval import Interval
 
@@ -51,9 +60,35 @@ def test_undecided_has_a_detectable_ratio():
 
 
 def test_nothing_is_detectable_in_a_few_rounds():
-    (_, b) = standings(race(5, a=1.0, b=9.0), RULES).values()
+    (_, b) = standings(race(3, a=1.0, b=9.0), RULES).values()
 
     assert (b.verdict, b.detectable) == ("undecided", math.inf)
+
+
+def test_a_gross_difference_shows_before_the_first_look():
+    rounds = gross_look(3, RULES)
+    assert rounds < next(looks(3, RULES))
+    found = standings(race(rounds, a=1.0, twice=2.0, gross=40.0), RULES)
+
+    assert (found["twice"].verdict, found["gross"].verdict) == ("undecided", "slower")
+    assert found["gross"].ratio.low == pytest.approx(40.0 / HIT, rel=0.1)
+    assert found["gross"].is_settled(RULES, futile_ratio=3.0)
+    assert found["twice"].detectable == pytest.approx(1.01 * HIT, rel=0.1)
+
+
+def test_one_round_that_was_no_slower_acquits_of_a_gross_difference():
+    gross = race(gross_look(2, RULES), a=1.0, gross=40.0)
+    gross["gross"][1] = gross["a"][1]
+
+    assert standings(gross, RULES)["gross"].verdict == "undecided"
+
+
+def test_who_left_early_keeps_the_verdict_beside_others_that_went_on():
+    raced = race(200, a=1.0, near=1.05, gross=40.0)
+    raced["gross"] = {n: raced["gross"][n] for n in range(gross_look(3, RULES))}
+
+    found = standings(raced, RULES)
+    assert (found["near"].verdict, found["gross"].verdict) == ("slower", "slower")
 
 
 @pytest.mark.parametrize(
@@ -100,6 +135,21 @@ def test_looks_begin_when_a_verdict_is_possible_and_grow_apart():
         assert all(b >= math.ceil(1.25 * a) for a, b in itertools.pairwise([first, *rest]))
     assert next(looks(2, RULES)) == 9
     assert next(looks(18, RULES)) == 16
+
+
+@pytest.mark.parametrize("contenders", [2, 6, 16])
+def test_equals_that_are_hit_now_and_then_show_no_gross_difference(contenders):
+    """As many hits as the rule allows for, and of any size: 1 in 37 of the error is for these."""
+    rules = Rules(error=0.5)
+    wrong = 0
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        rounds = range(gross_look(contenders, rules))
+        hits = rng.random((contenders, len(rounds))) < HIT_CHANCE
+        samples = np.where(hits, rng.uniform(HIT, 1000, hits.shape), 1.0)
+        seen = {str(n): dict(zip(rounds, s, strict=True)) for n, s in enumerate(samples)}
+        wrong += any(s.verdict == "slower" for s in standings(seen, rules).values())
+    assert wrong <= rules.error / 37 * 400
 
 
 @pytest.mark.parametrize("contenders", [2, 6])
