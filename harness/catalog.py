@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -23,11 +24,16 @@ from opbench.harness.declaration.observed import observed
 from opbench.harness.declaration.origins import home_of, suite_name
 from opbench.harness.declaration.signatures import misfit
 from opbench.harness.declaration.suggestions import listed, near
+from opbench.harness.declaration.support import Support
 from opbench.harness.declare import CAVEAT_NAMES, LAYOUTS, Impl, Op
 from opbench.results.errors import DeclarationError, SelectionError
 
 #: The entry-point group in which packages name their modules.
 GROUP = "opbench.suites"
+#: The suite that every op is in that is a chain of others, beside the one of its module.
+CHAINS = "chains"
+#: What a condition of a part may ask for when it runs in a chain, whose arguments are others.
+_OF_PART = {"dtype", "device", "direction"}
 T = TypeVar("T")
 
 
@@ -101,7 +107,8 @@ def load(
     if not may_be_empty:
         _refuse_empty(imported, {label for label, _ in requested})
     ops, suites = _collect_ops(module for _, module in imported)
-    return Catalog(ops, _collect_impls((module for _, module in imported), ops), suites)
+    impls = _collect_impls((module for _, module in imported), ops)
+    return Catalog(ops, _with_parts(impls), suites)
 
 
 def _refuse_empty(imported: Iterable[tuple[str, ModuleType]], requested: set[str]) -> None:
@@ -142,7 +149,21 @@ def _collect_ops(
             ops[op.name], homes[op.name] = op, home_of(module.__name__)
             suite = suite_name(module)
             suites[suite] = (*suites.get(suite, ()), op.name)
-    return ops, suites
+    for op in ops.values():
+        _validate_parts(op, ops)
+    chains = [name for name, op in ops.items() if op.parts]
+    # A module may have that name. First, so that a later suite says where an op is declared.
+    members = tuple(dict.fromkeys((*chains, *suites.pop(CHAINS, ()))))
+    return ops, {**({CHAINS: members} if members else {}), **suites}
+
+
+def _validate_parts(op: Op, ops: Mapping[str, Op]) -> None:
+    """Raise DeclarationError where a chain is of an op that isn't there."""
+    for name in op.parts:
+        if name not in ops:
+            raise DeclarationError(
+                f"op {op.name!r}: parts: there is no op {name!r}{near(name, ops)}"
+            )
 
 
 def ops_in(module: ModuleType) -> Iterator[Op]:
@@ -185,7 +206,13 @@ def _validate(contender: Impl, ops: Mapping[str, Op]) -> None:
     if contender.op not in ops:
         raise DeclarationError(f"{where}: there is no op {contender.op!r}{near(contender.op, ops)}")
     op = ops[contender.op]
-    reason = misfit(contender.function, op.arguments, op.defaults)
+    if contender.made_of and tuple(part for part, _ in contender.made_of) != tuple(op.parts):
+        given = ", ".join(part for part, _ in contender.made_of)
+        raise DeclarationError(
+            f"{where}: parts={given}; the op's are {', '.join(op.parts) or 'none'}"
+        )
+    function = partial(contender.function, *contender.made_of)
+    reason = misfit(function, op.arguments, op.defaults)
     if reason is not None:
         raise DeclarationError(f"{where}: {reason}")
     names_of_case = {*op.arguments, *op.options, *CASE_NAMES}
@@ -201,6 +228,45 @@ def _validate(contender: Impl, ops: Mapping[str, Op]) -> None:
                     f"{where}: {what} {name!r}, which is not one of "
                     f"{', '.join(sorted(allowed)) or 'none'}{near(name, allowed)}"
                 )
+
+
+def _with_parts(impls: Mapping[str, Mapping[str, Impl]]) -> dict[str, dict[str, Impl]]:
+    """The contenders, those that are composed of others with these."""
+    return {
+        op: {name: _linked(contender, impls) for name, contender in own.items()}
+        for op, own in impls.items()
+    }
+
+
+def _linked(contender: Impl, impls: Mapping[str, Mapping[str, Impl]]) -> Impl:
+    """A contender with those that it is made of, which run where all of them do."""
+    parts = tuple(_part(contender, *name, impls) for name in contender.made_of)
+    tests = (test for part in parts for test in part.supports.tests)
+    requires = (module for part in parts for module in part.requires)
+    return replace(
+        contender,
+        parts=parts,
+        supports=contender.supports & Support(tuple(dict.fromkeys(tests))),
+        requires=tuple(dict.fromkeys((*contender.requires, *requires))),
+    )
+
+
+def _part(contender: Impl, op: str, name: str, impls: Mapping[str, Mapping[str, Impl]]) -> Impl:
+    """A part of a contender. Raises DeclarationError where it can't be one."""
+    where = f"contender {contender.name!r} of {contender.op!r} ({contender.origin})"
+    part = impls[op].get(name)
+    if part is None:
+        raise DeclarationError(
+            f"{where}: there is no contender {name!r} of {op}{near(name, impls[op])}"
+        )
+    if part.made_of:
+        raise DeclarationError(f"{where}: {name} of {op} is composed itself")
+    if unknown := part.supports.names() - _OF_PART:
+        raise DeclarationError(
+            f"{where}: {name} of {op} refuses some calls by {', '.join(sorted(unknown))}, which a "
+            "chain can't ask for: leave it out of parts"
+        )
+    return part
 
 
 def _condition_names(contender: Impl) -> tuple[str, ...]:

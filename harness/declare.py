@@ -7,14 +7,22 @@ A module declares an op by binding an `Op`, and a contender by tagging a functio
 from __future__ import annotations
 
 import inspect
+import itertools
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
-from opbench.harness.declaration.fields import CASE_NAMES, OutputMode, Promise, check_impl, check_op
+from opbench.harness.declaration.fields import (
+    CASE_NAMES,
+    OutputMode,
+    Promise,
+    check_chain,
+    check_impl,
+    check_op,
+)
 from opbench.harness.declaration.named_arguments import (
     NamedCallable,
     names_of_kind,
@@ -119,6 +127,10 @@ class Impl:
     prepare: str | Callable[..., Any] | None = None
     #: The output mode that it was declared with; "" stands for the default of its op.
     board: OutputMode | Literal[""] = ""
+    #: Of a contender that is composed of others: the op and the name of each.
+    made_of: tuple[tuple[str, str], ...] = ()
+    #: Those contenders, which the function takes before its arguments; as `load` found them.
+    parts: tuple[Impl, ...] = ()
     #: The module that tagged it.
     module: str = ""
     #: The file and the line of the tag: "./rms.py:12".
@@ -180,6 +192,43 @@ def impl(
         own = original(function)
         contender = _declared(op, name or _name_of(op, own), own, parameters, origin)
         return _tagged(contender)
+
+    return tag
+
+
+def chain(
+    op: str,
+    parts: Mapping[str, tuple[str, ...]],
+    *,
+    caveats: Mapping[str, str | Caveat] | None = None,
+    supports: Support | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Tag a function as contenders of `op` that are composed of contenders of other ops.
+
+        @chain("merge_linear", {"merge": ("cat", "copy"), "linear": ("mm", "einsum")})
+        def merged_then_linear(merge, linear, x, weight):
+            return linear(merge(x), weight)
+
+    parts: the ops that `op` is made of, as its own `parts` name them, and some contenders of each.
+        The function takes one of each before its arguments; with every choice of them it is a
+        contender, named "cat+mm", "cat+einsum", "copy+mm", "copy+einsum".
+    caveats, supports: of all of them, as for `impl`. A part that needs a device or a dtype is
+        unsupported elsewhere in a chain too.
+    Raises DeclarationError where one of these isn't what it should be.
+    """
+    parameters: dict[str, Any] = {"caveats": caveats, "supports": supports, "requires": ()}
+    parameters |= {"target": None, "prepare": None, "board": ""}
+    check_impl(op, None, parameters)
+    check_chain(op, parts)
+    origin = _calling(sys._getframe(1))
+
+    def tag(function: Callable[..., Any]) -> Callable[..., Any]:
+        for names in itertools.product(*parts.values()):
+            contender = _declared(op, "+".join(names), function, parameters, origin)
+            made_of = tuple(zip(parts, names, strict=True))
+            # A program doesn't call it as it calls the op: nothing counts its calls.
+            _tags_of(op, function).append(replace(contender, made_of=made_of))
+        return function
 
     return tag
 
@@ -325,6 +374,9 @@ class Op:
     torch_functions: Mapping[str, Callable[..., Mapping[str, Any] | None]] = field(
         default_factory=dict
     )
+    #: Of an op that is a chain of others: by the name of each, in their order, a function of the
+    #: axes of this one that returns the shape that it has there.
+    parts: Mapping[str, NamedCallable] = field(default_factory=dict)
     #: Of floating-point outputs, where it isn't that of the inputs.
     output_dtype: str = ""
     #: The program or paper that the op comes from.

@@ -7,22 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 from einops import einsum as einops_einsum
 
-from opbench import floating, impl, supported, triton_device
+from opbench import floating, impl, triton_device
+from opbench.impls.grouped import aligned, has_grouped_mm
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-@supported("takes float32, float16 and bfloat16 only")
-def has_grouped_mm(dtype: str) -> bool:
-    """Whether torch multiplies groups of this type."""
-    return dtype in ("float32", "float16", "bfloat16")
-
-
-@supported("takes rows of a multiple of 16 bytes only")
-def aligned(w: Tensor) -> bool:
-    """Whether rows of width D, and of width F, are there and end on a multiple of 16 bytes."""
-    return all(size > 0 and size * w.element_size() % 16 == 0 for size in w.shape[1:])
 
 
 @impl("expert_forward")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         supported,
         triton_device,
     )
-    from opbench.harness.declare import Caveat, Cost, Impl, Op, Shape, Unavailable, impl
+    from opbench.harness.declare import Caveat, Cost, Impl, Op, Shape, Unavailable, chain, impl
     from opbench.harness.execution.process import Limits
     from opbench.harness.execution.supervisor import Supervisor
     from opbench.harness.pipeline.check import check
@@ -63,6 +63,7 @@ _HOMES = {
     "Supervisor": "opbench.harness.execution.supervisor",
     "Support": "opbench.harness.declaration.support",
     "Unavailable": "opbench.harness.declare",
+    "chain": "opbench.harness.declare",
     "check": "opbench.harness.pipeline.check",
     "cpu": "opbench.harness.declaration.support",
     "cuda": "opbench.harness.declaration.support",
@@ -112,6 +113,7 @@ __all__ = [
     "Supervisor",
     "Support",
     "Unavailable",
+    "chain",
     "check",
     "cpu",
     "cuda",

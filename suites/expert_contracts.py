@@ -76,6 +76,36 @@ def forward(x: Tensor, w: Tensor) -> Tensor:
     return torch.cat([nothing, *((xe @ we)[None] for xe, we in zip(x, w, strict=True))])
 
 
+def grouped(x: Tensor, offsets: Tensor, w: Tensor) -> Tensor:
+    """Each expert's matrix applied to its rows, whatever their number.
+
+    x[N, D], offsets[E+1] int64 from 0 to N, w[E, D, F] -> [N, F]: rows offsets[e] to
+    offsets[e+1]-1 times w[e]; an expert may have none. Any size may be 0, but there is an expert.
+    Half-precision types are summed in float32. A NaN stays in its row, and in the gradients of its
+    expert.
+    """
+    parts = x.split_with_sizes(offsets.diff().tolist())
+    return torch.cat([rows @ matrix for rows, matrix in zip(parts, w, strict=True)])
+
+
+def moe(x: Tensor, logits: Tensor, w: Tensor, k: int, *, renormalise: bool = True) -> Tensor:
+    """Tokens through the k experts of the largest logits each, and the weighted sums of results.
+
+    x[T, D], logits[T, E], w[E, D, F], 1 <= k <= E -> [T, F]: token t times w[e], weighed as
+    topk_gating does in that `renormalise`. An expert may have no token. Logits are as there; they
+    are no product of x, so that no rounding changes who is chosen. Where logits are equal, any of
+    them may be chosen. Half-precision types are summed in float32. A NaN of x stays with its
+    token, and in the gradients of its experts.
+    """
+    weights, experts = gating(logits, k, renormalise=renormalise)
+    total = x.new_zeros(len(x), w.shape[2])
+    for number, matrix in enumerate(w):
+        tokens, places = (experts == number).nonzero(as_tuple=True)
+        rows = (x[tokens] @ matrix) * weights[tokens, places, None]
+        total = total.index_add(0, tokens, rows)
+    return total
+
+
 def gating(logits: Tensor, k: int, *, renormalise: bool = True) -> tuple[Tensor, Tensor]:
     """The k largest logits of each token, as weights, in descending order.
 
@@ -144,10 +174,44 @@ def validate_forward(x: Tensor, w: Tensor) -> None:
     _validate_types(op, x=x, w=w)
 
 
+def validate_grouped(x: Tensor, offsets: Tensor, w: Tensor) -> None:
+    op = "grouped_matmul"
+    _validate_rank(op, "x", x, "N, D")
+    _validate_rank(op, "w", w, "E, D, F")
+    if not len(w) or w.shape[1] != x.shape[1]:
+        raise ValueError(
+            f"{op}: w: shape {list(w.shape)}, only [E, {x.shape[1]}, F] with an expert is allowed"
+        )
+    _validate_shape(op, "offsets", offsets, torch.Size([len(w) + 1]))
+    _validate_index(op, "offsets", offsets, len(x) + 1)
+    ends = (int(offsets[0]), int(offsets[-1]))
+    if ends != (0, len(x)) or bool((offsets.diff() < 0).any()):
+        raise ValueError(
+            f"{op}: offsets: {offsets.tolist()}, only ascending from 0 to {len(x)} is allowed"
+        )
+    _validate_types(op, x=x, w=w)
+
+
+def validate_moe(x: Tensor, logits: Tensor, w: Tensor, k: int) -> None:
+    op = "moe_forward"
+    _validate_rank(op, "x", x, "T, D")
+    _validate_rank(op, "w", w, "E, D, F")
+    _validate_shape(op, "logits", logits, torch.Size([len(x), len(w)]))
+    if w.shape[1] != x.shape[1]:
+        raise ValueError(f"{op}: w: shape {list(w.shape)}, only [E, {x.shape[1]}, F] is allowed")
+    _validate_types(op, x=x, logits=logits, w=w)
+    _validate_logits(op, logits, k)
+
+
 def validate_gating(logits: Tensor, k: int) -> None:
     op = "topk_gating"
     _validate_rank(op, "logits", logits, "T, E")
     _validate_types(op, logits=logits)
+    _validate_logits(op, logits, k)
+
+
+def _validate_logits(op: str, logits: Tensor, k: int) -> None:
+    """Each row has a softmax, and k to choose from."""
     if not 1 <= k <= logits.shape[1]:
         raise ValueError(f"{op}: k: {k}, 1 to {logits.shape[1]} (the experts) is allowed")
     if not bool((logits < torch.inf).all()):

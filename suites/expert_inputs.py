@@ -155,7 +155,7 @@ def forward(*, nan: bool = False) -> MakeInputs:
 
     def inputs(E: int, T: int, D: int, F: int, rng: Generator) -> Mapping[str, Any]:
         x = torch.randn(E, T, D, generator=rng)
-        w = torch.randn(E, D, F, generator=rng) * max(D, 1) ** -0.5
+        w = _matrices(E, D, F, rng)
         if nan:
             # No infinities: oneDNN makes NaN of one that ends a row of odd width in bfloat16.
             hit = torch.rand(x.shape, generator=rng) < 0.5
@@ -208,3 +208,76 @@ def masked_logits(rows: int, experts: int, rng: Generator) -> Tensor:
     out = torch.rand(rows, experts, generator=rng) < chance
     out.scatter_(1, torch.randint(experts, (rows, 1), generator=rng), False)
     return logits.masked_fill(out, -torch.inf)
+
+
+# --- experts with any number of tokens, and the whole way ------------------------------------
+
+
+def grouped(make: MakeIds, *, nan: bool = False) -> MakeInputs:
+    """Rows x[N, D] in the order of experts, as many each as `make` draws, and the matrices."""
+
+    def inputs(N: int, D: int, F: int, E: int, rng: Generator) -> Mapping[str, Any]:
+        loads = torch.bincount(make(N, E, rng), minlength=E)
+        offsets = torch.cat([loads.new_zeros(1), loads.cumsum(0)])
+        x = torch.randn(N, D, generator=rng)
+        return {"x": _with_nan(x) if nan else x, "offsets": offsets, "w": _matrices(E, D, F, rng)}
+
+    return inputs
+
+
+def routed(
+    make: Callable[[int, int, Generator], Tensor],
+    *,
+    nan: bool = False,
+    twins: bool = False,
+    **options: bool,
+) -> MakeInputs:
+    """Tokens x[T, D], the logits [T, E] of their experts as `make` draws them, and the matrices.
+
+    twins: two experts each have one matrix, and equal logits: which is chosen doesn't matter.
+    """
+
+    def inputs(T: int, E: int, K: int, D: int, F: int, rng: Generator) -> Mapping[str, Any]:
+        x, logits = torch.randn(T, D, generator=rng), make(T, E, rng)
+        w = _matrices(E, D, F, rng)
+        if twins:
+            first = torch.arange(E) // 2 * 2
+            logits, w = logits[:, first], w[first]
+        return {"x": _with_nan(x) if nan else x, "logits": logits, "w": w, "k": K, **options}
+
+    return inputs
+
+
+def whole_logits(rows: int, experts: int, rng: Generator) -> Tensor:
+    """Whole numbers, no two of a row equal: no rounding makes another of them the largest."""
+    ranks = torch.rand(rows, experts, generator=rng).argsort(1).float()
+    return ranks - torch.randint(max(experts, 1), (rows, 1), generator=rng)
+
+
+def idle_logits(rows: int, experts: int, rng: Generator) -> Tensor:
+    """The last experts, half of them, are chosen where nobody else is left."""
+    logits = whole_logits(rows, experts, rng)
+    return logits - 2 * experts * (torch.arange(experts) >= (experts + 1) // 2)
+
+
+def crowded_logits(rows: int, experts: int, rng: Generator) -> Tensor:
+    """The same experts for every token."""
+    return whole_logits(1, experts, rng).repeat(rows, 1)
+
+
+def ruled_out_logits(rows: int, experts: int, rng: Generator) -> Tensor:
+    """As masked_logits, of whole numbers."""
+    masked = masked_logits(rows, experts, rng)
+    return whole_logits(rows, experts, rng).masked_fill(masked == -torch.inf, -torch.inf)
+
+
+def _matrices(experts: int, width: int, results: int, rng: Generator) -> Tensor:
+    """The matrix of each expert, which leaves the size of a token about as it is."""
+    scale: float = max(width, 1) ** -0.5
+    return scale * torch.randn(experts, width, results, generator=rng)
+
+
+def _with_nan(x: Tensor) -> Tensor:
+    """NaN in the first element of every fifth row."""
+    hit = (torch.arange(len(x)) % 5 == 2)[:, None] & (torch.arange(x.shape[1]) == 0)
+    return x.masked_fill(hit, torch.nan)

@@ -87,6 +87,36 @@ FORWARD = {
         w=lambda: _ones(2, 2, TERMS),
     ),
 }
+GROUPED = {
+    "long_sum": _kind(
+        "Rows of thousands.",
+        x=lambda: _ones(3, TERMS),
+        offsets=lambda: torch.tensor([0, 1, 3]),
+        w=lambda: _ones(2, TERMS, 2),
+    ),
+    "long_group": _kind(
+        "Thousands of rows of one expert.",
+        x=lambda: _ones(TERMS, 2),
+        offsets=lambda: torch.tensor([0, 0, TERMS]),
+        w=lambda: _ones(2, 2, 2),
+    ),
+}
+ROUTED = {
+    "long_sum": _kind(
+        "Tokens of thousands.",
+        x=lambda: _ones(3, TERMS),
+        logits=lambda: torch.tensor([[2.0, 1.0]]).repeat(3, 1),
+        w=lambda: _ones(2, TERMS, 2),
+        k=lambda: 1,
+    ),
+    "long_group": _kind(
+        "Thousands of tokens of one expert.",
+        x=lambda: _ones(TERMS, 2),
+        logits=lambda: torch.tensor([[1.0, 2.0]]).repeat(TERMS, 1),
+        w=lambda: _ones(2, 2, 2),
+        k=lambda: 1,
+    ),
+}
 
 # --- reductions ------------------------------------------------------------------------------
 
@@ -179,6 +209,24 @@ SCORES = {
         window=lambda: 2,
         step=lambda: 1,
     )
+}
+BATCH_SCORES = {
+    "long_sum": _kind(
+        "Tokens of thousands.", q=lambda: _ones(2, 2, TERMS), k=lambda: _ones(2, 2, TERMS)
+    ),
+    "long_window": _kind(
+        "Windows of thousands of tokens.",
+        q=lambda: _ones(1, TERMS, 1),
+        k=lambda: _ones(1, TERMS, 1),
+    ),
+}
+LINEAR = {
+    "long_sum": _kind(
+        "Rows of thousands.", x=lambda: _ones(2, TERMS), weight=lambda: _ones(2, TERMS)
+    ),
+    "long_column": _kind(
+        "Thousands of rows.", x=lambda: _ones(TERMS, 2), weight=lambda: _ones(2, 2)
+    ),
 }
 MERGED = {
     "long_sum": _kind(

@@ -205,6 +205,10 @@ patch_merging_linear = Op(
     cost=limits.cost_merging_linear,
     validate=limits.validate_merging_linear,
     grad=("x", "weight"),
+    parts={
+        "patch_merging": lambda B, H, W, C, order: dict(B=B, H=H, W=W, C=C, order=order),
+        "linear": lambda B, H, W, C: {"N": B * H * W // 4, "C": 4 * C, "F": 2 * C},
+    },
     source="the downsampling layer of hierarchical vision transformers (Swin)",
 )
 
@@ -256,5 +260,13 @@ window_attention_scores = Op(
     validate=limits.validate_scores,
     grad=("q", "k"),
     boards=("consume",),
+    parts={
+        "sliding_windows": lambda B, N, D, w, s: dict(B=B, N=N, D=D, w=w, s=s),
+        "attention_scores": lambda B, N, D, w, s: {
+            "N": B * limits.number_of_windows(N, w, s),
+            "W": w,
+            "D": D,
+        },
+    },
     source="sliding-window attention (Longformer)",
 )

@@ -61,19 +61,33 @@ def emitted(table: Table, op: Op, impls: Mapping[str, Impl]) -> str:
 
 def _contender(source: StandaloneSource, table: Table, op: Op, contender: Impl) -> str:
     """Collect a contender; return the expression of what runs. Raises UnsupportedError."""
-    name = f"{contender.name} of {op.name}"
+    if copies_view(op, contender, table.sections[0].situation.board):
+        raise UnsupportedError(
+            f"{contender.name} of {op.name} returns a view, of which opbench takes a copy"
+        )
+    return _function(source, contender)
+
+
+def _function(source: StandaloneSource, contender: Impl) -> str:
+    """Collect what runs of a contender, with its parts; return its expression.
+
+    Raises UnsupportedError.
+    """
+    name = f"{contender.name} of {contender.op}"
     if contender.target is not None:
         raise UnsupportedError(f"{name} is a kernel, which opbench compiles: {contender.target}")
     if contender.prepare not in (None, _COMPILED):
         raise UnsupportedError(
             f"{name} is prepared by {contender.prepare}, which needs its project"
         )
-    if copies_view(op, contender, table.sections[0].situation.board):
-        raise UnsupportedError(f"{name} returns a view, of which opbench takes a copy")
+    parts = [_function(source, part) for part in contender.parts]
     try:
         called = source.add(contender.function)
     except UnsupportedError as error:
         raise UnsupportedError(f"{name} needs its project: {error}") from error
+    if parts:
+        source.imports["import functools"] = None
+        called = f"functools.partial({called}, {', '.join(parts)})"
     return called if contender.prepare is None else f"torch.compile({called})"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_cases(parser: argparse.ArgumentParser) -> None:
     """Add which recorded cases count."""
     add = parser.add_argument
-    text = "ops (default: all), and folders of runs of one machine (default: the latest in runs/)"
+    text = "ops or suites (default: all), and runs of one machine (default: the latest in runs/)"
     add("names", nargs="*", default=[], metavar="OP|RUN", help=text)
     add("-k", dest="expression", default="", metavar="EXPR", help="only these cases")
     _add_names(add, "--dtype", "only these dtypes")
@@ -128,9 +128,11 @@ class ChoiceRequest:
         )
 
 
-def request_of(args: argparse.Namespace) -> ChoiceRequest:
-    """What the arguments ask for. Raises SelectionError for what doesn't go together."""
-    from opbench.harness.cli.filter import Filter
+def request_of(args: argparse.Namespace, suites: Mapping[str, tuple[str, ...]]) -> ChoiceRequest:
+    """What the arguments ask for. Raises SelectionError for what doesn't go together.
+
+    suites: by the name of each, its ops.
+    """
     from opbench.results.choosing.served import read_served
 
     if args.emit and not args.table:
@@ -138,8 +140,8 @@ def request_of(args: argparse.Namespace) -> ChoiceRequest:
     # What has a slash is no name of an op: if it isn't a run, that is the error.
     paths = {n: "/" in n or (Path(n) / "run.json").exists() for n in args.names}
     runs = tuple(recorded(name) for name, is_run in paths.items() if is_run) or (recorded(None),)
-    selector = Filter(tuple(n for n, is_run in paths.items() if not is_run), args.expression)
-    selector.ensure_recorded(*runs, by_contender=False)
+    names = [name for name, is_run in paths.items() if not is_run]
+    selector = _selector(names, args.expression, suites, runs)
     fields = {"dtype": args.dtype, "direction": args.passes, "inputs": args.inputs}
     only = {field: _split(text) for field, text in (fields | {"board": args.board}).items()}
     return ChoiceRequest(
@@ -157,6 +159,28 @@ def request_of(args: argparse.Namespace) -> ChoiceRequest:
         modules=options.modules(args),
         output=options.output(args),
     )
+
+
+def _selector(
+    names: Iterable[str],
+    expression: str,
+    suites: Mapping[str, tuple[str, ...]],
+    runs: tuple[RunFolder, ...],
+) -> Filter:
+    """Which recorded cases count. A suite stands for those of its ops that were raced.
+
+    Raises SelectionError for a name that no run has, or an expression that fits nothing.
+    """
+    from opbench.harness.cli.filter import Filter
+
+    raced = {record.case.op for run in runs for record in run.records()}
+    ops: list[str] = []
+    for name in names:
+        members = [op for op in suites.get(name, ()) if op in raced]
+        ops += members if members and name not in raced else [name]
+    selector = Filter(tuple(dict.fromkeys(ops)), expression)
+    selector.ensure_recorded(*runs, by_contender=False)
+    return selector
 
 
 def wishes(args: argparse.Namespace) -> Wishes:

@@ -144,6 +144,13 @@ def _loaded(contender: Impl) -> Iterator[str]:
     """Lines that make `contender` the function that runs."""
     file = Path(contender.place.rpartition(":")[0]).resolve() if contender.place else None
     name = getattr(contender.function, "__qualname__", contender.name)
+    if contender.parts:
+        own = str(file) if file and contender.module == name_of_file(file) else contender.module
+        yield "import opbench"
+        yield "from opbench.harness.preparation.resolve import resolve"
+        yield f"catalog = opbench.load({own!r})"
+        yield f"contender = resolve(catalog.impl({contender.op!r}, {contender.name!r}))"
+        return
     if contender.target is not None:
         module, _, attribute = contender.target.partition(":")
         yield f"from {module} import {attribute} as contender"

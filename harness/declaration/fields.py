@@ -106,6 +106,10 @@ _OF_OP: Mapping[str, tuple[Test, str]] = {
         _mapping(callable),
         "a mapping of names below torch to functions: {'softmax': lambda input, dim: …}",
     ),
+    "parts": (
+        _mapping(callable),
+        "a mapping of ops to functions of axes: {'linear': lambda N, C: {'N': N, 'C': C}}",
+    ),
     "output_dtype": (_is_text, "the name of a dtype"),
     "source": (_is_text, "a text"),
 }
@@ -164,6 +168,7 @@ def _check_callables(op: Any) -> None:
         ("magnitude", op.magnitude, own),
         ("canonical", op.canonical, {*own, "output"}),
         ("draws", op.draws, {*own, "draw"}),
+        *((f"parts[{part!r}]", shape, {*op.axes}) for part, shape in op.parts.items()),
     ):
         if function is not None:
             _check_names(op.name, what, function, allowed)
@@ -253,6 +258,13 @@ def check_impl(op: object, name: object, parameters: Mapping[str, object]) -> No
     ensure(f"@impl({op!r}): name", name, _optional(_is_name), _OF_OP["name"][1])
     for field, (test, expected) in _OF_IMPL.items():
         ensure(f"@impl({op!r}): {field}", parameters[field], test, expected)
+
+
+def check_chain(op: str, parts: object) -> None:
+    """Raise DeclarationError where the parts of `@chain(...)` aren't contenders of ops."""
+    expected = "a mapping of ops to their contenders: {'linear': ('matmul', 'einsum')}"
+    test = _mapping(lambda item: _names(item) and bool(item))
+    ensure(f"@chain({op!r}): parts", parts, lambda value: bool(value) and test(value), expected)
 
 
 #: As `_OF_OP`, by parameter of `impl`.

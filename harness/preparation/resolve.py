@@ -78,6 +78,8 @@ def resolve(contender: Impl) -> Callable[..., Any]:
     """
     ensure_installed(contender)
     function = contender.function
+    if contender.parts:
+        function = functools.partial(function, *map(resolve, contender.parts))
     if contender.target is not None:
         function = _attribute(contender, contender.target)
     if contender.prepare is None:
@@ -92,8 +94,13 @@ def resolve(contender: Impl) -> Callable[..., Any]:
 
 
 def fingerprint(contender: Impl) -> str:
-    """A hash of the contender's source: its own lines, and for a target all sources beside it."""
+    """A hash of the contender's source: its own lines, and for a target all sources beside it.
+
+    That of a composed one is of its parts as well.
+    """
     digest = hashlib.sha256(source_of(contender.function).encode())
+    for part in contender.parts:
+        digest.update(fingerprint(part).encode())
     for path in _sources_beside(contender.target):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
@@ -103,7 +110,8 @@ def is_compiled(contender: Impl) -> bool:
     """Whether a contender takes a compiler: it is prepared, Triton's, or C++ lies at its target."""
     sources = _sources_beside(contender.target)
     is_kernel = any(path.suffix != ".py" for path in sources)
-    return contender.prepare is not None or "triton" in contender.requires or is_kernel
+    own = contender.prepare is not None or "triton" in contender.requires or is_kernel
+    return own or any(map(is_compiled, contender.parts))
 
 
 def _sources_beside(target: str | None) -> list[Path]:

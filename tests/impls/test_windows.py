@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 
 from tests.impls.contenders import DTYPES, Kit, shares
 
-KIT = Kit("opbench.suites.windows", "opbench.impls.patch_merging", "opbench.impls.sliding_windows")
+KIT = Kit(
+    "opbench.suites.windows",
+    "opbench.suites.products",
+    "opbench.impls.patch_merging",
+    "opbench.impls.sliding_windows",
+)
 MERGE, LINEAR = "patch_merging", "patch_merging_linear"
 WINDOWS, SCORES = "sliding_windows", "window_attention_scores"
 MERGING, SLIDING = KIT.pairs(MERGE, LINEAR), KIT.pairs(WINDOWS, SCORES)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from opbench.harness.cli import choosing
+from opbench.harness.cli import choosing, options
 from opbench.harness.cli.catalogue import load_catalog
 from opbench.harness.cli.drawing import ColumnChoice, draw, draw_rows, say
 from opbench.harness.cli.exit_codes import Exit
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from opbench.harness.choosing.call_axes import CallAxes
     from opbench.harness.cli.choosing import ChoiceRequest
     from opbench.results.choosing.choice import Choice
+    from opbench.results.choosing.company import Company
     from opbench.results.choosing.gather import Races
     from opbench.results.records import Environment
 
@@ -38,12 +40,14 @@ class Chosen:
     choices: tuple[Choice, ...]
     #: None where the op isn't declared here.
     axes: CallAxes | None
+    #: For each choice, what is to be said of its shapes; nothing where the op isn't a chain.
+    companies: tuple[tuple[Company, ...], ...]
 
 
 def run(args: argparse.Namespace) -> Exit:
     """Choose from the runs, print it, and write the table that was asked for."""
-    request = choosing.request_of(args)
-    catalog = load_catalog(request.modules)
+    catalog = load_catalog(options.modules(args))
+    request = choosing.request_of(args, catalog.suites)
     chosen, environment = choose(request, catalog)
     if request.output.json:
         print_json(document(chosen))
@@ -88,6 +92,7 @@ def _ops(races: Iterable[Races]) -> tuple[str, ...]:
 def _chosen(request: ChoiceRequest, catalog: Catalog, op: str, races: Iterable[Races]) -> Chosen:
     """The choices for an op; what can't be chosen for is printed, unless nothing can."""
     from opbench.harness.choosing.call_axes import call_axes
+    from opbench.harness.choosing.chains import companies
     from opbench.harness.choosing.terms import terms_for
     from opbench.results.choosing.gather import choose_for
 
@@ -104,21 +109,44 @@ def _chosen(request: ChoiceRequest, catalog: Catalog, op: str, races: Iterable[R
         complain("choose", text)
     if not choices:
         raise NothingRecordedError("; ".join(refused))
-    return Chosen(op, tuple(choices), axes)
+    parts = _races_of_parts(request, catalog, op)
+    return Chosen(op, tuple(choices), axes, tuple(companies(catalog, c, parts) for c in choices))
+
+
+def _races_of_parts(request: ChoiceRequest, catalog: Catalog, op: str) -> tuple[Races, ...]:
+    """The races that the same runs hold of the parts of a chain."""
+    from opbench.results.choosing.gather import gather
+
+    parts = catalog.op(op).parts if op in catalog.ops else {}
+    with contextlib.suppress(NothingRecordedError):
+        return gather(request.runs, lambda case: case.op in parts)[0] if parts else ()
+    return ()
 
 
 def draw_choices(item: Chosen) -> None:
     """Print the choices for an op."""
     from opbench.results.choosing.text import notes, regions_table, regret_table
 
-    for choice in item.choices:
+    for choice, shapes in zip(item.choices, item.companies, strict=True):
         draw([regions_table(choice)])
         draw_rows(regret_table(choice), ColumnChoice())
         for note in notes(choice):
             say(note, indent="  ")
+        _draw_company(f"{item.op} · {choice.situation.label}", shapes)
         say("")
     if item.axes is not None and item.axes.hidden:
         say(f"{item.op}: {', '.join(item.axes.hidden)} can't be read off a call")
+
+
+def _draw_company(title: str, shapes: Sequence[Company]) -> None:
+    """Print who wins a chain whole, and who its parts' own races would have taken."""
+    from opbench.results.choosing.company import company_notes, company_table
+
+    if shapes:
+        say("")
+        draw([company_table(title, shapes)])
+    for note in company_notes(shapes):
+        say(note, indent="  ")
 
 
 def _answer(item: Chosen, shapes: Sequence[str], catalog: Catalog) -> None:
@@ -157,6 +185,7 @@ def _axes_of(text: str, op: str, choice: Choice, catalog: Catalog) -> dict[str, 
 
 def document(chosen: Iterable[Chosen]) -> list[dict[str, Any]]:
     """The choices as JSON: as a table has them, for each op."""
+    from opbench.results.choosing.company import company_document
     from opbench.results.choosing.table import section
 
     return [
@@ -164,6 +193,7 @@ def document(chosen: Iterable[Chosen]) -> list[dict[str, Any]]:
             "op": item.op,
             "axes": dict(item.axes.reads) if item.axes else {},
             "sections": [section(choice) for choice in item.choices],
+            "chain": [[company_document(c) for c in shapes] for shapes in item.companies],
         }
         for item in chosen
     ]
