@@ -5,7 +5,7 @@ Whatever the op doesn't have, or can't be chosen by, is refused before a run is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,18 @@ def _ensure_known(command: TuneCommand, catalog: Catalog, first: Candidate) -> N
     ensure_known(command.wishes.preferred, set(impls), "contender")
     shape = {"names": (command.op,), "shapes": (first.text,), "sweeps": ()}
     plan(catalog, replace(selection(command, catalog), grid="quick", **shape))  # type: ignore[arg-type]
+
+
+def unmet(command: TuneCommand, op: Op) -> Iterator[str]:
+    """What recorded calls need that isn't raced, a sentence each."""
+    from opbench.results.choosing.served import unmet as unmet_of
+
+    selection = command.selection
+    own = [item for item in command.served if item.op == op.name]
+    if not op.grad:  # a dispatcher of it doesn't look at gradients
+        own = [replace(item, requires_grad=None) for item in own]
+    dtypes = selection.dtypes or op.dtypes[:1]
+    return unmet_of(own, dtypes=dtypes, directions=selection.directions)
 
 
 def _ensure_shown(op: Op, candidates: Sequence[Candidate], axes: CallAxes) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from opbench.results.choosing.situations import Row, is_size
 from opbench.results.errors import SelectionError
 from opbench.results.records.input_file import read_input
 
+#: What calls need, and the option that races it.
+_TRAINS = ("need gradients", "--pass both")
+_INFERS = ("need no gradients", "--pass forward")
 #: What a measured shape counts that nobody is served with, as a share of one served.
 _UNSERVED = 0.01
 
@@ -33,6 +36,10 @@ class Served:
     count: float
     #: As an option takes it, with the axes that are no numbers: "B=4,order=torch".
     text: str = ""
+    #: "float32"; "" where the line doesn't say.
+    dtype: str = ""
+    #: Whether the calls needed gradients; None where the line doesn't say.
+    requires_grad: bool | None = None
 
 
 def read_served(path: Path, option: str = "--weights") -> tuple[Served, ...]:
@@ -65,7 +72,39 @@ def _served(line: str, where: str) -> Served:
             f'{where}: not a shape with its count: {{"op": "…", "axes": {{"B": 4}}, "count": 12}}'
         )
     text = ",".join(f"{axis}={value}" for axis, value in axes.items())
-    return Served(op, sizes, float(count), text)
+    dtype, needs = data.get("dtype"), data.get("requires_grad")
+    return Served(
+        op=op,
+        axes=sizes,
+        count=float(count),
+        text=text,
+        dtype=dtype if isinstance(dtype, str) else "",
+        requires_grad=needs if isinstance(needs, bool) else None,
+    )
+
+
+def unmet(
+    served: Iterable[Served], *, dtypes: Sequence[str], directions: Sequence[str]
+) -> Iterator[str]:
+    """What calls of an op need that isn't raced, a sentence each with the option that races it.
+
+    served: those of the op; lines that don't say what they need are left aside. dtypes, directions:
+    what is raced. A choice says nothing of other calls: a dispatcher runs its fallback there.
+    """
+    counts: dict[tuple[str, str], float] = {}
+    trains = {direction != "forward" for direction in directions}
+    for item in served:
+        if item.requires_grad is not None and item.requires_grad not in trains:
+            need = _TRAINS if item.requires_grad else _INFERS
+            counts[need] = counts.get(need, 0.0) + item.count
+        if item.dtype and item.dtype not in dtypes:
+            need = (f"are in {item.dtype}", f"--dtype {item.dtype} or an input kind of it")
+            counts[need] = counts.get(need, 0.0) + item.count
+    for (text, option), count in counts.items():
+        yield (
+            f"{count:g} of the recorded calls {text}, which isn't raced: a dispatcher runs its "
+            f"fallback for them; {option} races it"
+        )
 
 
 def most_served(served: Sequence[Served]) -> tuple[tuple[str, str], ...]:

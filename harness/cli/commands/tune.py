@@ -70,6 +70,8 @@ def _tune(
 
     with supervised(command.modules, command.limits) as supervisor:
         candidates, axes = tuning_range.candidates(command, catalog)
+        for warning in tuning_range.unmet(command, catalog.op(command.op)):
+            warn("tune", warning)
         folder = _open(command, begun, supervisor)
         request = _request(command, catalog, candidates, axes, folder)
         racer, watch = _Racer(command, catalog, folder, supervisor), Watch.begun()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from opbench.results.choosing.served import Served, read_served, weights_of
+from opbench.results.choosing.served import Served, read_served, unmet, weights_of
 from opbench.results.choosing.text import (
     notes,
     region_text,
@@ -73,6 +73,24 @@ def test_served_shapes_weigh_the_nearest_measured_one(made, tmp_path):
     assert weights["B16_S128"] == 0.01
     assert sum(weights.values()) == pytest.approx(len(SIZES), rel=0.02)
     assert weights_of(made.rows, "unserved", served) == {}
+
+
+def test_what_recorded_calls_need_and_nobody_races_is_said(tmp_path):
+    file = tmp_path / "shapes.jsonl"
+    line = '{"op": "a", "axes": {"B": 3}, "count": 20, "requires_grad": %s, "dtype": "%s"}\n'
+    kinds = [("true", "float32"), ("true", "bfloat16"), ("false", "float32")]
+    file.write_text("".join(line % kind for kind in kinds) + '{"op": "a", "axes": {"B": 3}}\n')
+    served = read_served(file)
+    assert (served[1].requires_grad, served[1].dtype) == (True, "bfloat16")
+    assert (served[3].requires_grad, served[3].dtype) == (None, "")
+    trained, half = unmet(served, dtypes=("float32",), directions=("forward",))
+    assert trained.startswith("40 of the recorded calls need gradients, which isn't raced")
+    assert trained.endswith("--pass both races it")
+    assert half.startswith("20 of the recorded calls are in bfloat16")
+    (inferred,) = unmet(served, dtypes=("float32", "bfloat16"), directions=("both",))
+    assert inferred.endswith("--pass forward races it")
+    every = {"dtypes": ("float32", "bfloat16"), "directions": ("forward", "backward")}
+    assert list(unmet(served, **every)) == []
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,13 @@ def test_shapes_that_are_served_are_raced(tmp_path, capsys):
     words = ["tune", "row_sum", *MINE, "--shapes", str(file), "--in-process", "-q", *FEW]
     assert main([*words, "--out", str(tmp_path), "--id", "one"]) == 0
     assert set(cases(tmp_path / "one")) == {"N4_M16", "N8_M16", "N32_M8"}
+    assert "recorded calls" not in capsys.readouterr().err
+    trained = [{**line, "requires_grad": True, "dtype": "bfloat16"} for line in lines]
+    file.write_text("".join(json.dumps(line) + "\n" for line in trained))
+    assert main([*words, "--out", str(tmp_path), "--id", "two"]) == 0
+    said = capsys.readouterr().err
+    assert "warning: 44 of the recorded calls need gradients" in said
+    assert "warning: 44 of the recorded calls are in bfloat16" in said
     file.write_text("nothing\n")
     assert main(words) == 2
     assert "shapes.jsonl:1: not a shape with its count" in capsys.readouterr().err
