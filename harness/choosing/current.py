@@ -29,7 +29,8 @@ def ensure_usable(table: Table, op: Op, impls: Mapping[str, Impl], axes: CallAxe
     for name in table.contenders:
         if name not in impls:
             raise StaleTableError(
-                f"{op.name} has no contender {name!r} any more{near(name, impls)}: choose anew"
+                f"{op.name} has no contender {name!r} here{near(name, impls)}: choose anew, or "
+                'give catalog=opbench.load("file.py") with the file that declares it'
             )
     for axis, text in table.reads.items():
         if axes.reads.get(axis) != text:

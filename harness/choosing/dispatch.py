@@ -10,7 +10,7 @@ contender for all sizes that it serves.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ import torch
 
 from opbench.harness.catalog import Catalog, load
 from opbench.harness.choosing.call_axes import call_axes
+from opbench.harness.choosing.call_text import call_text
 from opbench.harness.choosing.current import differences, ensure_usable
 from opbench.harness.choosing.dispatch_source import Program, program_of
 from opbench.harness.choosing.guards import guards_of, lacking_of
@@ -159,12 +160,12 @@ def _names(table: Table, op: Op, impls: Mapping[str, Impl], program: Program) ->
 
     def outside(*args: Any, **options: Any) -> Any:
         """Run the fallback, and say so once."""
-        say()
+        say(args, options)
         return names[fallback](*args, **options)
 
     def outside_number(*args: Any, **options: Any) -> int:
         """The fallback's number, said once too."""
-        say()
+        say(args, options)
         return program.numbers[table.fallback]
 
     names: dict[str, Any] = {"outside": outside, "outside_number": outside_number}
@@ -193,18 +194,19 @@ def _dtype(name: str) -> torch.dtype:
     return dtype
 
 
-def _sayer(table: Table, op: Op) -> Callable[[], None]:
+def _sayer(table: Table, op: Op) -> Callable[[Sequence[Any], Mapping[str, Any]], None]:
     """Says once that the fallback runs."""
     said: list[bool] = []
 
-    def say() -> None:
+    def say(args: Sequence[Any], options: Mapping[str, Any]) -> None:
         """Warn, unless that was done before."""
         if not said:
             said.append(True)
             where = "; ".join(section.measured for section in table.sections)
             warnings.warn(
-                f"{op.name}: a call is outside of what was measured ({where}): {table.fallback} "
-                "runs, here and wherever else nothing was measured",
+                f"{op.name}: a call ({call_text(table, op, args, options)}) is outside of what was "
+                f"measured ({where}): {table.fallback} runs, here and wherever else nothing was "
+                "measured",
                 DispatchWarning,
                 stacklevel=4,
             )
