@@ -13,6 +13,7 @@ from opbench.harness.cli import arguments, choosing, options, resuming
 from opbench.harness.cli.option_types import absolute, count, duration, ratio
 from opbench.harness.cli.run_folder import recorded
 from opbench.results.errors import SelectionError
+from opbench.results.records.output_paths import ensure_file_can_be
 
 if TYPE_CHECKING:
     from opbench.harness.cli.output import Output
@@ -103,12 +104,18 @@ class TuneCommand:
 
 
 def command_of(args: argparse.Namespace) -> TuneCommand:
-    """What the arguments ask for. Raises SelectionError for what doesn't go together."""
+    """What the arguments ask for.
+
+    Raises SelectionError for what doesn't go together, RunFolderError where the table can't be
+    written.
+    """
     resumed = None
     if args.resume:
         given = options.given(args)
         resumed, settings = resuming.open_resumed(args.resume, verb="tune", given=given)
         options.restore(args, settings)
+    if args.table is not None:  # now, and not after minutes of racing
+        ensure_file_can_be(Path(args.table))
     op, earlier = _names(args)
     if not args.resume:
         _take_over(args, earlier)

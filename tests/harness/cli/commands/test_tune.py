@@ -204,6 +204,7 @@ def test_shapes_that_are_served_are_raced(tmp_path, capsys):
         (["row_sum", "--shapes", "none.jsonl"], "--shapes"),
         (["row_sum", "--like", "5", "--grid", "full"], "there is no range of sizes"),
         (["row_sum", *RANGE, "--prefer", "sumed"], "did you mean 'summed'"),
+        (["row_sum", *RANGE, "-o", "no/such/table.json"], "there is no folder no/such; make it"),
     ],
 )
 def test_what_is_refused(words, reason, capsys, tmp_path):
