@@ -28,6 +28,7 @@ FILES = {
     "docs/fleet.md": {"tests/loaded/row_sum.py": "ops.py"},
     "docs/measuring.md": {"tests/loaded": "tests/loaded"},
     "docs/reading.md": {"tests/loaded/row_sum.py": "ops.py"},
+    "docs/training.md": {"docs": "docs", "README.md": "README.md"},
 }
 #: Smaller numbers are of some of them: of a run, of a measurement.
 COUNTED = re.compile(r"\b(\d{2,}(?= +ops)|\d{3,}(?= +contenders)) +(ops|contenders)\b")
