@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from opbench.results.choosing.situations import Row
+from opbench.results.report.counts import counted
 from opbench.results.report.table import Table, format_interval, format_ratio
 from opbench.results.statistics.interval import Interval
 
@@ -117,8 +118,8 @@ def company_notes(shapes: Sequence[Company]) -> Iterator[str]:
     if known:
         where = f": {', '.join(lost)}" if lost else ""
         yield (
-            f"who wins alone was shown to lose in company on {len(lost)} of {len(known)} "
-            f"shapes{where}"
+            f"who wins alone was shown to lose in company on {len(lost)} of "
+            f"{counted(len(known), 'shape')}{where}"
         )
     for op, texts in _unraced(shapes).items():
         options = " ".join(f"--shape {text}" for text in texts)

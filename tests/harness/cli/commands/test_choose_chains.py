@@ -73,7 +73,7 @@ def test_a_chain_is_compared_with_its_parts(runs, capsys):
     cells = row.split()
     assert cells[:4] == ["small", "fused", "times_two+sum", "1.50x"]
     assert cells[6:8] == ["wrong_tripled+sum", "2.00x"]
-    assert "who wins alone was shown to lose in company on 1 of 1 shapes: small" in out
+    assert "who wins alone was shown to lose in company on 1 of 1 shape: small" in out
     # The suite is of chains: its parts weren't asked for.
     assert "doubled · normal" not in out
 
