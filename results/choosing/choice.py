@@ -30,7 +30,7 @@ from opbench.results.choosing.between import (
     with_points,
 )
 from opbench.results.choosing.regret import Regret, regret_of
-from opbench.results.choosing.rules import Rule, chosen, fit
+from opbench.results.choosing.rules import Rule, chosen, contenders_of, fit
 from opbench.results.choosing.situations import Row, Situation
 
 #: The fewest shapes of which anything but one contender is chosen.
@@ -91,8 +91,8 @@ def choose(
     names = _in_order([name for name in everybody if name not in left_out], rows, terms)
     axes = _varying(rows, terms.axes)
     makes = _makes(names, axes, terms)
-    made = {method: make(rows) for method, make in makes.items()}
-    logs = {method: _held_out(make, rows, names) for method, make in makes.items()}
+    made = _saying_more({method: make(rows) for method, make in makes.items()})
+    logs = {method: _held_out(makes[method], rows, names) for method in made}
     counts = [terms.weights.get(row.shape, 1.0) for row in rows]
     method = _kept(logs, {m: _known(rule, rows, names) for m, rule in made.items()}, counts)
     others = {"chosen": logs[method], "nearest shape": _looked_up(rows, names, terms.axes)}
@@ -165,6 +165,19 @@ def _makes(names: tuple[str, ...], axes: tuple[str, ...], terms: Terms) -> dict[
     if axes and len(names) > 1:
         makes |= {"tree": tree, "smooth": by_surface, "nearest": by_nearest}
     return makes
+
+
+def _saying_more(made: Mapping[str, Rule]) -> dict[str, Rule]:
+    """The rules, without those that have one contender for all sizes after all.
+
+    "single" has the one that is best on what was measured, and others perhaps one that is best by
+    what they take to lie between.
+    """
+    return {
+        method: rule
+        for method, rule in made.items()
+        if method == "single" or len(set(contenders_of(rule))) > 1
+    }
 
 
 def _held_out(make: Make, rows: Sequence[Row], names: Sequence[str]) -> list[float]:

@@ -105,6 +105,16 @@ def test_a_few_shapes_have_one_contender(tmp_path):
     assert one.regrets["chosen"].mean.value == 1.0
 
 
+def test_one_contender_for_all_sizes_is_the_single_best_one_by_whatever_rule(tmp_path):
+    """Surfaces may take another one to be best between what was measured, of two that are close."""
+    close = {"one": (1e-6, 1e-9), "two": (1.004e-6, 1.0005e-9), "slow": (1e-4, 1e-8)}
+    records = [item for sizes in SIZES for item in race(case(*sizes), speeds=close)]
+    found = chosen_for([run_of(tmp_path, records)])
+
+    assert (found.method, set(contenders_of(found.rule))) == ("single", {found.fallback})
+    assert not {"tree", "smooth", "nearest"} & set(found.regrets)
+
+
 def test_axes_that_are_hidden_are_no_thresholds(tmp_path):
     found = chosen_for([races_run(tmp_path)], axes=())
     assert len(set(contenders_of(found.rule))) == 1
