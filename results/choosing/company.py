@@ -7,7 +7,6 @@ would have said is priced by the race of the whole.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -107,7 +106,7 @@ def _priced(company: Company, name: str) -> tuple[str, str]:
     if not name:
         return "-", "-"
     ratio = company.ratios[name]
-    interval = format_interval(ratio) if math.isfinite(ratio.high) and name != company.best else ""
+    interval = format_interval(ratio) if name != company.best else ""
     return name, f"{format_ratio(ratio.value)} {interval}".strip()
 
 
