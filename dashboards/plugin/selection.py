@@ -29,6 +29,23 @@ def readable_runs(log: LogFolder) -> tuple[str, ...]:
     return tuple(run_id for _, run_id in sorted(heads))
 
 
+def latest_races(log: LogFolder, most: int) -> tuple[list[str], int]:
+    """The latest of the runs with a race, one at least, as they began; and how many are left out.
+
+    most: the records that all of them have together at most, where there are several.
+    """
+    counts = {run.id: run.lines["Record"] for run in log.summaries()}
+    races = [name for name in readable_runs(log) if counts[name]]
+    names: list[str] = []
+    rows = 0
+    for name in reversed(races):
+        rows += counts[name]
+        if names and rows > most:
+            break
+        names.insert(0, name)
+    return names, len(races) - len(names)
+
+
 def one_run(log: LogFolder, query: Query) -> ReadRun:
     """The one run that `run` names; as `selected_runs`."""
     if len(query.get("run", [])) != 1:

@@ -28,6 +28,7 @@ def ask_all(collected: Collected) -> None:
         collected.ask("run", run=run["id"])
         collected.ask("environment", run=run["id"])
     collected.ask("leaderboard")
+    collected.ask("matrix")
     for run in races:
         collected.ask("leaderboard", run=run["id"])
     _ask_comparisons(collected, runs)
@@ -36,6 +37,8 @@ def ask_all(collected: Collected) -> None:
         _ask_history(collected)
     for run in races:
         _ask_by_op(collected, "roofline", run=run["id"])
+    for run in races:
+        _ask_by_op(collected, "regions", run=run["id"])
     for run in races:
         for op in _ask_by_op(collected, "crossover", run=run["id"]):
             _ask_axes(collected, {"run": run["id"], "op": op["op"]}, op)

@@ -10,8 +10,7 @@ from opbench.harness.choosing.provenance import barred, runs_on_all_calls
 from opbench.results.choosing.candidates import Conditions
 from opbench.results.choosing.choice import Terms
 from opbench.results.choosing.gather import Races
-from opbench.results.choosing.served import weights_of
-from opbench.results.choosing.wishes import Wishes
+from opbench.results.choosing.wishes import Wishes, terms_of
 
 
 def terms_for(
@@ -22,13 +21,8 @@ def terms_for(
     axes: as a call shows them; None where the op isn't declared here, and its records alone say
     what may be chosen.
     """
-    name, rows = races.situation.op, tuple(races.rows.values())
-    terms = Terms(
-        axes=tuple(axis for axis in rows[0].axes if axes is None or axis in axes.reads),
-        preferred=wishes.preferred,
-        weights=weights_of(rows, name, wishes.served),
-        baseline=wishes.baseline,
-    )
+    name = races.situation.op
+    terms = terms_of(races, wishes, axes.reads if axes else None)
     if axes is None:
         return wishes.conditions, terms
     op, impls = catalog.op(name), catalog.impls[name]

@@ -5,12 +5,12 @@ Columns instead of objects: ten thousand rows are half a megabyte so, compressed
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from opbench.dashboards.plugin.answers import Query, finite
 from opbench.dashboards.plugin.log_folder import LogFolder
-from opbench.dashboards.plugin.selection import readable_runs, selected_runs
+from opbench.dashboards.plugin.selection import latest_races, selected_runs
 from opbench.results.ranking.ceilings import is_suspicious
 from opbench.results.ranking.leaderboard import Board, Row
 from opbench.results.records import Case
@@ -35,13 +35,13 @@ def answer(log: LogFolder, query: Query) -> dict[str, Any]:
 
     Of so many that a page can't hold them, the latest.
     """
-    races = _races(log)
-    names = query.get("run") or _latest(races)
+    latest, left_out = latest_races(log, _MOST_ROWS)
+    names = query.get("run") or latest
     runs = selected_runs(log, {"run": names}) if names else ()
     found = [(run, run.boards()) for run in runs]
     return {
         "runs": [{"id": run.id, "tie": run.info.rules.tie} for run, _ in found],
-        "left_out": 0 if query.get("run") else len(races) - len(names),
+        "left_out": 0 if query.get("run") else left_out,
         "cases": [
             {"run": number, **case_fields(board.case)}
             for number, (_, boards) in enumerate(found)
@@ -49,24 +49,6 @@ def answer(log: LogFolder, query: Query) -> dict[str, Any]:
         ],
         "rows": _columns(board for _, boards in found for board in boards),
     }
-
-
-def _races(log: LogFolder) -> dict[str, int]:
-    """The runs with a race, as they began, with the number of their records."""
-    counts = {run.id: run.lines["Record"] for run in log.summaries()}
-    return {name: counts[name] for name in readable_runs(log) if counts[name]}
-
-
-def _latest(races: Mapping[str, int]) -> list[str]:
-    """The latest of the runs, one at least, and no more than make _MOST_ROWS."""
-    names: list[str] = []
-    rows = 0
-    for name, count in reversed([*races.items()]):
-        rows += count
-        if names and rows > _MOST_ROWS:
-            break
-        names.insert(0, name)
-    return names
 
 
 def case_fields(case: Case) -> dict[str, Any]:

@@ -45,7 +45,8 @@ export function shown(Kind) {
   };
 }
 
-function addStylesheet() {
+/** Let the page have the stylesheet of charts and panels. */
+export function addStylesheet() {
   const href = new URL("panels.css", import.meta.url).href;
   const there = [...document.querySelectorAll("link[rel=stylesheet]")].some((one) => one.href === href);
   if (!there) document.head.append(el("link", { rel: "stylesheet", href }));

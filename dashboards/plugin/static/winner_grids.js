@@ -31,6 +31,20 @@ export function gridsOf(rows, across) {
     .map(([op, groups]) => gridOf(op, groups, across));
 }
 
+/** The ops of which at least two sizes vary among the cases that were measured. */
+export function opsWithMaps(rows) {
+  const sizes = new Map();
+  for (const row of rows.filter((one) => one.ratio !== null)) {
+    if (!sizes.has(row.op)) sizes.set(row.op, new Map());
+    const axes = sizes.get(row.op);
+    for (const [axis, size] of Object.entries(row.axes).filter(([, value]) => typeof value === "number")) {
+      axes.set(axis, (axes.get(axis) ?? new Set()).add(size));
+    }
+  }
+  const varying = (axes) => [...axes.values()].filter((values) => values.size > 1).length;
+  return [...sizes].filter(([, axes]) => varying(axes) > 1).map(([op]) => op).sort();
+}
+
 function casesOf(rows) {
   const groups = new Map();
   for (const row of rows) {

@@ -2,6 +2,8 @@
 
 import pytest
 
+from opbench.harness.cli.app import main
+from opbench.harness.cli.exit_codes import Exit
 from tests.dashboards.plugin.served import plugin_server, tensorboard, visit
 from tests.dashboards.plugin.stock import stock
 from tests.results.examples import make_run
@@ -19,6 +21,34 @@ def pair_url(real_runs):
     """The address of the plugin on a folder with two real runs."""
     with plugin_server(real_runs) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def swept_run(made_once):
+    """The folder of a real run over two sizes."""
+    return made_once("swept", _sweep) / "swept"
+
+
+def _sweep(root):
+    """Make that run below `root`."""
+    shapes = ["--shape", "T=8,K=2,D=8", "--sweep", "T=8..512/3", "--sweep", "D=8..512/3"]
+    words = ["run", "moe_combine", *shapes, "--impl", "loop,bmm,mul_sum", "--threads", "2"]
+    words += ["--budget", "0.1", "--in-process", "--no-spot-check"]
+    assert main([*words, "--out", str(root), "--id", "swept"]) == Exit.OK
+
+
+@pytest.fixture(scope="session")
+def swept_url(swept_run):
+    """The address of the plugin on the folder with that run."""
+    with plugin_server(swept_run.parent) as url:
+        yield url
+
+
+@pytest.fixture
+def swept(context, swept_url):
+    """A visitor to that run."""
+    with visit(context, swept_url) as one:
+        yield one
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ def traces(frame, place=".chart"):
     script = """([selector]) => document.querySelector(selector).data.map(one => ({
         name: one.name ?? "", x: [...(one.x ?? [])], y: [...(one.y ?? [])], type: one.type,
         texts: [one.hovertext ?? []].flat(), labels: [...(one.labels ?? [])],
-        band: one.fill === "toself"}))"""
+        band: one.fill === "toself" && one.yaxis !== "y2", strip: one.yaxis === "y2"}))"""
     return frame.evaluate(script, [f"{place}.js-plotly-plot"])
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from opbench.results.records import SCHEMA, Unsupported
+from opbench.results.records import SCHEMA, Environment, Unsupported
 from opbench.results.records.run_folder import RunFolder
+from tests.dashboards.plugin.stock import move
 from tests.results.examples import case, make_run, measured, profile, record
 
 #: What runs in a page that takes a name for HTML.
@@ -42,6 +43,8 @@ def make_hostile_runs(root: Path) -> Path:
 
 def _named(logs: Path) -> None:
     """A run whose every name is an attack, its own as well."""
+    make_run(logs, "elsewhere")
+    move(RunFolder(logs / "elsewhere"), Environment(SCRIPT, tuple((name, name) for name in NAMES)))
     folder = make_run(logs, "names").path.rename(logs / SCRIPT.replace("/", ""))
     run = RunFolder(folder)
     for number, name in enumerate(NAMES):

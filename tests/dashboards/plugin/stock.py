@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
-from opbench.results.records import Ceilings, run_folder
+from opbench.results.records import Ceilings, Environment, Unsupported, run_folder
 from opbench.results.records.run_folder import RunFolder
 from tests.results.examples import ENVIRONMENT, case, info, make_run, measured, profile, record
 from tests.results.explanations import evidence, explained, use
@@ -45,6 +46,7 @@ CROSSING = {"starts_fast": (1e-6, 4e-10), "runs_fast": (2e-4, 2e-10)}
 def stock(root: Path) -> Path:
     """The folder with a run, a gate, a history and profiles."""
     crossing_run(root)
+    grid_run(root)
     profiles(make_run(root))
     gate = make_gate(root)
     (gate.path / "opbench-accepted.toml").write_text(ACCEPTED, encoding="utf-8")
@@ -53,6 +55,7 @@ def stock(root: Path) -> Path:
     for number in range(24):
         add_commit(RunFolder(root / f"run-{number:03}"), "old1" if number < 14 else "new1+")
     hostile_run(root)
+    elsewhere_run(root)
     return root
 
 
@@ -74,6 +77,19 @@ def crossing_run(root: Path, run_id="crossing") -> RunFolder:
             outcome = measured(
                 fixed + per_byte * size, seed=seed, noise=0.002, bytes=size, flops=2 * size
             )
+            folder.append(record(name, outcome, on))
+    return folder
+
+
+def grid_run(root: Path, run_id="grid") -> RunFolder:
+    """The same two over two sizes, of which the product counts; and a third size in two values."""
+    folder = run_folder.create(root, info(run_id))
+    for size, depth, batch in product((100, 1000, 10_000), (1, 10, 100, 1000), (1, 100)):
+        axes = (("S", size), ("D", depth), ("B", batch))
+        on = case(shape=f"S{size}_D{depth}_B{batch}", axes=axes)
+        elements = size * depth * batch
+        for seed, (name, (fixed, per_byte)) in enumerate(CROSSING.items()):
+            outcome = measured(fixed + per_byte * elements, seed=seed, noise=0.002, bytes=elements)
             folder.append(record(name, outcome, on))
     return folder
 
@@ -115,6 +131,26 @@ def hostile_run(root: Path) -> RunFolder:
         folder.append(replace(found, operators=rows))
         write_trace(folder.path / found.trace, HOSTILE)
     return folder
+
+
+#: Of another machine, whose facts do harm as well.
+ELSEWHERE = Environment("gpu-5678", (("cpu", HOSTILE[0]), ("torch", "2.13.0")))
+
+
+def elsewhere_run(root: Path) -> RunFolder:
+    """A case of the hostile run on another machine, where others win and one isn't supported."""
+    folder = run_folder.create(root, info("elsewhere", environment=ELSEWHERE))
+    on = case(op=HOSTILE[0], shape=HOSTILE[0], axes=(("S", 1000),), inputs=HOSTILE[0])
+    for number, name in enumerate(reversed(HOSTILE[1:]), start=1):
+        folder.append(record(name, measured(1e-6 * number, noise=0.002), on))
+    folder.append(record(HOSTILE[0], Unsupported(f"no {HOSTILE[0]} here"), on))
+    return folder
+
+
+def move(folder: RunFolder, environment: Environment) -> None:
+    """Let a run have been made in another environment."""
+    text = run_folder.codec.dumps(replace(folder.info, environment=environment))
+    (folder.path / "run.json").write_text(text, encoding="utf-8")
 
 
 def write_trace(path: Path, names=("aten::add",), *, calls=3) -> Path:

@@ -11,7 +11,7 @@ NAMED = {
 }
 VIEWS = (
     *("leaderboard", "winners", "crossover", "roofline"),
-    *("compare", "history", "profile", "environment"),
+    *("matrix", "compare", "history", "profile", "environment"),
 )
 
 

@@ -22,6 +22,7 @@ CONTENT = {
     "winners": ".winner",
     "crossover": ".js-plotly-plot",
     "roofline": ".js-plotly-plot",
+    "matrix": ".winners-row",
     "compare": ".js-plotly-plot",
     "history": ".js-plotly-plot",
     "profile": ".js-plotly-plot",

@@ -4,6 +4,7 @@ import { draw, escaped, faded, look } from "../charts.js";
 import { choice, el, name as named, nothingYet } from "../dom.js";
 import * as format from "../format.js";
 import { chartPlace, hover, logAxis, panel, shown, View } from "../panels.js";
+import { AXES, stripOf, stripPanel, stripTraces } from "../region_strip.js";
 
 export const name = "crossover";
 export const title = "Crossover";
@@ -44,6 +45,8 @@ const times = (point, factor) =>
 const TRAFFIC = "compulsory traffic of a call (all sizes together)";
 const axisTitle = (axis) => (axis === "traffic" ? TRAFFIC : axis === "threads" ? "threads" : `axis ${axis}`);
 
+const shapeOf = (axis) => (axis === "traffic" ? format.bytes : format.number);
+
 /** So many crossings are listed, and so many are named in the chart. */
 const MOST_LISTED = 30;
 const MOST_NAMED = 3;
@@ -54,8 +57,10 @@ class Crossover extends View {
     this.tools = el("div", { class: "tools" });
     this.note = el("p", { class: "note" });
     this.chart = chartPlace("lines of the contenders along the axis");
+    this.regions = panel("Regions");
     this.crossings = panel("Crossings");
-    place.append(this.tools, this.chart, this.note, this.crossings);
+    this.chosen = { key: "", answer: null };
+    place.append(this.tools, this.chart, this.note, this.regions, this.crossings);
   }
 
   load(page) {
@@ -74,7 +79,27 @@ class Crossover extends View {
     this.drawCrossings(series, answer.axis);
     this.note.textContent = remark(series, measure);
     const names = [...new Set(answer.series.flatMap((one) => one.lines.map((line) => line.contender)))].sort();
-    await this.drawLines(series, answer.axis, measure, names);
+    const shown = { series, axis: answer.axis, measure, names };
+    const key = `${page.run.id} ${answer.op}`;
+    if (this.chosen.key !== key) this.chosen = { key, answer: null };
+    const choosing = page.ask("regions", { run: page.run.id, op: answer.op }).catch((error) => ({ fault: error.message }));
+    this.drawRegions(shown);
+    await this.drawLines(shown);
+    this.follow(choosing, shown);
+  }
+
+  /** Draw the regions once they are there: to choose takes longer than to draw the lines. */
+  async follow(choosing, shown) {
+    const turn = this.turn;
+    const answer = await choosing;
+    if (turn !== this.turn) return;
+    if (answer.fault) {
+      this.regions.replaceChildren(el("p", { class: "failed", role: "alert" }, answer.fault));
+      return;
+    }
+    this.chosen.answer = answer;
+    this.drawRegions(shown);
+    await this.drawLines(shown);
   }
 
   drawTools(answer, series, measure, page) {
@@ -89,8 +114,16 @@ class Crossover extends View {
     );
   }
 
-  async drawLines(series, axis, measure, names) {
+  drawRegions({ series, axis, names }) {
+    const { answer } = this.chosen;
+    this.regions.replaceChildren(...(answer
+      ? stripPanel(stripOf(answer, axis, series), answer, names, shapeOf(axis))
+      : [el("h2", {}, "Regions"), el("p", { class: "note" }, "choosing …")]));
+  }
+
+  async drawLines({ series, axis, measure, names }) {
     const { of, title: label, format: shape } = MEASURES[measure];
+    const strip = stripOf(this.chosen.answer, axis, series);
     const values = series.lines.flatMap((line) => line.points.map((point) => of(point)[0]));
     const traces = series.lines.flatMap((line) => {
       const style = look(names.indexOf(line.contender));
@@ -98,9 +131,10 @@ class Crossover extends View {
       return points.length ? [band(line, points, series, of, style), curve(line, points, series, of, style)] : [];
     });
     const marked = measure === "memory" ? [] : series.crossings.filter((one) => one.leads);
-    await draw(this.chart, traces, {
-      xaxis: logAxis(series.places.map((place) => place.x), axisTitle(axis), axis === "traffic" ? format.bytes : format.number),
-      yaxis: logAxis(values, label, shape),
+    await draw(this.chart, [...traces, ...(strip ? stripTraces(strip, names, shapeOf(axis)) : [])], {
+      xaxis: logAxis(series.places.map((place) => place.x), axisTitle(axis), shapeOf(axis), AXES.xaxis),
+      yaxis: logAxis(values, label, shape, AXES.yaxis),
+      yaxis2: AXES.yaxis2,
       hovermode: "closest",
       shapes: marked.map((one) => zone(one, series)),
       annotations: marked.slice(0, MOST_NAMED).map((one, number) => nameOf(one, series, number)),

@@ -1,8 +1,10 @@
 // Winners: per op a grid of its cases, each with who is best and by how much.
 
 import { choice, delayed, el, name as named } from "../dom.js";
+import { addStylesheet } from "../panels.js";
+import { RegionMap } from "../region_map.js";
 import { filterOf, rowsOf } from "../rows.js";
-import { FIELDS, fieldOf, gridsOf, shareOfWins } from "../winner_grids.js";
+import { FIELDS, fieldOf, gridsOf, opsWithMaps, shareOfWins } from "../winner_grids.js";
 
 export const name = "winners";
 export const title = "Winners";
@@ -14,6 +16,7 @@ export const missing = [
 ];
 
 export async function show(place, page) {
+  addStylesheet();
   const winners = new Winners(place, page);
   await winners.update(page);
   return (changed) => winners.update(changed);
@@ -31,19 +34,30 @@ class Winners {
     this.across = el("span");
     this.summary = el("p", { class: "note", role: "status" });
     this.grids = el("div", { class: "grids" });
+    this.maps = new Map();
     place.append(el("div", { class: "tools" }, this.typed, this.across), this.summary, this.grids);
   }
 
   async update(page) {
     this.page = page;
     this.rows = rowsOf(await page.ask("leaderboard", { run: page.run.id }));
+    const ops = opsWithMaps(this.rows);
+    for (const op of ops) {
+      if (!this.maps.has(op)) this.maps.set(op, new RegionMap(op, (changes) => this.keep(changes)));
+    }
     this.draw();
+    const open = page.parameters.map || ops[0];
+    for (const [op, map] of this.maps) map.update(page, op === open);
   }
 
   choose(changes) {
-    this.page.parameters = { ...this.page.parameters, ...changes };
-    this.page.keep(changes);
+    this.keep(changes);
     this.draw();
+  }
+
+  keep(changes) {
+    Object.assign(this.page.parameters, changes);
+    this.page.keep(changes);
   }
 
   draw() {
@@ -85,6 +99,7 @@ class Winners {
           el("tbody", {}, lines),
         ),
       ),
+      this.maps.get(grid.op)?.element,
     );
   }
 
