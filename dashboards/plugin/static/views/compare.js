@@ -139,8 +139,9 @@ function pairOf(page) {
   const given = page.runs.find((one) => one.id === run) ?? page.runs.find((one) => one.lines.Gate) ?? page.runs[0];
   if (given.lines.Gate) return { run: given.id, base: "" };
   const races = page.runs.filter((one) => one.lines.Record && !one.lines.Gate && one !== given);
-  const before = races.find((one) => one.created < given.created && one.environment === given.environment);
-  return { run: given.id, base: (races.find((one) => one.id === base) ?? before ?? races[0])?.id ?? "" };
+  const alike = races.filter((one) => one.environment === given.environment);
+  const before = alike.find((one) => one.created < given.created);
+  return { run: given.id, base: (races.find((one) => one.id === base) ?? before ?? alike[0] ?? races[0])?.id ?? "" };
 }
 
 /** The ends of the axis: one wild interval must not squeeze the others. */

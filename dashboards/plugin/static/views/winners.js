@@ -46,7 +46,9 @@ class Winners {
       if (!this.maps.has(op)) this.maps.set(op, new RegionMap(op, (changes) => this.keep(changes)));
     }
     this.draw();
-    const open = page.parameters.map || ops[0];
+    // The address may name an op of another run.
+    const given = page.parameters.map;
+    const open = given === "none" || ops.includes(given) ? given : ops[0];
     for (const [op, map] of this.maps) map.update(page, op === open);
   }
 
