@@ -16,7 +16,8 @@ def test_a_real_run_without_ceilings_says_how_to_measure_them(real, tmp_path):
     frame = real.open(view="roofline")
     assert {"loop", "index_add", "einsum"} <= set(lines(frame, ARITHMETIC))
     if "ceiling of memory" not in lines(frame, MEMORY):
-        expect(frame.get_by_role("status").first).to_contain_text("opbench calibrate --ceilings")
+        note = frame.locator("main").get_by_role("status").first
+        expect(note).to_contain_text("opbench calibrate --ceilings")
     assert_fits(frame)
     real.page.screenshot(path=tmp_path / "roofline.png")
 
