@@ -152,7 +152,7 @@ def efficient(cluster: RayCluster, folder: Path, cases: int) -> dict[str, object
 
 
 def waiting(folder: Path, cases: int) -> Sequence[str]:
-    """The words of a run of so many cases that only wait."""
+    """The arguments of a run of so many cases that only wait."""
     path = folder / "waiting.py"
     path.write_text(_WAITING, encoding="utf-8")
     shapes = [word for number in range(1, cases + 1) for word in ("--shape", f"N={number}")]
@@ -161,20 +161,29 @@ def waiting(folder: Path, cases: int) -> Sequence[str]:
 
 def alone(folder: Path, here: Path, cases: int) -> float:
     """The seconds that so many cases take in one process."""
-    words = ("run", *waiting(folder, cases), "--budget", "1s", "-q", "--json", "--out", str(here))
+    arguments = (
+        "run",
+        *waiting(folder, cases),
+        "--budget",
+        "1s",
+        "-q",
+        "--json",
+        "--out",
+        str(here),
+    )
     start = time.monotonic()
-    subprocess.run([sys.executable, "-m", "opbench", *words], capture_output=True, check=True)
+    subprocess.run([sys.executable, "-m", "opbench", *arguments], capture_output=True, check=True)
     return time.monotonic() - start
 
 
 def started(
-    cluster: RayCluster, folder: Path, words: Sequence[str], *more: str
+    cluster: RayCluster, folder: Path, arguments: Sequence[str], *more: str
 ) -> subprocess.Popen[bytes]:
     """The command on the cluster, which stores below the folder."""
     store = ("--store", f"file://{folder}/store", "--id", "n", "--on", f"ray:{cluster.address}")
     environment: Mapping[str, str] = {**os.environ, **ENVIRONMENT}
     return subprocess.Popen(
-        [sys.executable, "-m", "opbench", "run", *words, *more, *store, "-q", "--json"],
+        [sys.executable, "-m", "opbench", "run", *arguments, *more, *store, "-q", "--json"],
         stdout=subprocess.PIPE,
         env=environment,
         cwd=folder,

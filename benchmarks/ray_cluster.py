@@ -117,7 +117,7 @@ def main() -> None:
 
 
 def _added(cluster: Any, name: str, kind: str, head: Mapping[str, object]) -> int:
-    """Add a node; the number of its process. head: what only the first is told."""
+    """Add a node; the number of its process. head: options of the first alone."""
     node = cluster.add_node(
         num_cpus=1,
         resources={"opbench": 1},

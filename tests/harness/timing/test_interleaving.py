@@ -143,7 +143,7 @@ def test_futile_contender_is_decided_at_any_precision():
     assert decided(race, Policy())["h"] == "slower"
 
 
-def test_who_is_grossly_slower_leaves_before_the_others_are_decided():
+def test_a_contender_that_is_grossly_slower_leaves_before_the_others_are_decided():
     timings = World({"a": 1e-3, "near": 1.05e-3, "gross": 0.1}, noise=0.01).race(budget_s=30.0)
 
     assert timings["gross"].stopped == "slower"

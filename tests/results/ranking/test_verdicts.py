@@ -83,7 +83,7 @@ def test_one_round_that_was_no_slower_acquits_of_a_gross_difference():
     assert standings(gross, RULES)["gross"].verdict == "undecided"
 
 
-def test_who_left_early_keeps_the_verdict_beside_others_that_went_on():
+def test_a_contender_that_left_early_keeps_its_verdict_beside_others_that_went_on():
     raced = race(200, a=1.0, near=1.05, gross=40.0)
     raced["gross"] = {n: raced["gross"][n] for n in range(gross_look(3, RULES))}
 
