@@ -6,6 +6,7 @@ of their own, as the profiler itself allocates.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Callable
@@ -96,7 +97,7 @@ def _trace(
     before: the compiled code that was there before the contender was prepared.
     """
     case, tracing = subject.reference.case, subject.tracing
-    stem = _plain(contender.name)
+    stem = _stem(contender.name)
     trace = subject.folder / "traces" / _folder_name(case, subject.side) / f"{stem}.pt.trace.json"
     profiled = profiling.profile(
         call,
@@ -139,6 +140,14 @@ def _folder_name(case: Case, side: OptionalSide) -> str:
     """
     parts = (case.op, *case.label.split(), f"t{case.threads}", f"s{case.seed}", side)
     return _plain("-".join(filter(None, parts)))
+
+
+def _stem(name: str) -> str:
+    """The beginning of the names of a contender's files, which no other contender's have."""
+    plain = _plain(name)
+    if plain == name:
+        return plain
+    return f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
 def _plain(name: str) -> str:

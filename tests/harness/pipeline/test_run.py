@@ -122,6 +122,20 @@ def test_profile(troubled, tmp_path):
     assert set(folder.profiles()) == set(profiles.values())
 
 
+def test_traces_of_names_that_no_file_can_have_are_apart(tmp_path):
+    module = tmp_path / "alike.py"
+    tags = "\n".join(f"@impl('row_sum', name='{name}')" for name in ("a+b", "a_b", "a.b"))
+    module.write_text(f"from opbench import impl\n\n{tags}\ndef alike(x):\n    return x.sum(1)\n")
+    catalog = opbench.load(LOADED / "row_sum.py", module, entry_points=False)
+    folder = new_run(tmp_path)
+    races = opbench.plan(catalog, Selection(impls=("a+b", "a_b", "a.b"), expression="small"))
+    found = opbench.profile(catalog, races, folder)
+
+    assert {one.contender for one in found} == {"a+b", "a_b", "a.b"}
+    assert len({one.trace for one in found}) == 3
+    assert all((folder.path / one.trace).exists() for one in found)
+
+
 def test_peak_memory_is_the_most_held_at_once_by_a_call():
     size = 1 << 20
 
