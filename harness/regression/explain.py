@@ -20,6 +20,7 @@ from opbench.harness.regression.process_pair import ProcessPair, SideDiedError, 
 from opbench.harness.regression.setup import Setup
 from opbench.harness.timing.stopping import Policy
 from opbench.results.explaining.explanation import explain
+from opbench.results.ranking.verdicts import ratio_to
 from opbench.results.records import (
     SIDES,
     EvidencePass,
@@ -34,7 +35,7 @@ from opbench.results.records import (
 from opbench.results.records.comparison import status_of
 from opbench.results.records.run_folder import RunFolder
 from opbench.results.statistics.interval import Interval
-from opbench.results.statistics.intervals import median, paired_log_ratios, ratio_interval
+from opbench.results.statistics.intervals import median
 
 
 def explain_versions(
@@ -136,9 +137,9 @@ def _explained(
 
 
 def _interval(times: Paired, rules: Rules) -> Interval:
-    """The time of the head over that of the base."""
+    """The time of the head over that of the base, by the rules by which they were timed."""
     head, base = (dict(enumerate(some)) for some in (times.head_s, times.base_s))
-    return ratio_interval(paired_log_ratios(head, base), error=rules.error)
+    return ratio_to(head, base, contenders=2, rules=rules)
 
 
 def _inverse(ratio: Interval) -> float:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page
 
 from tests.harness.processes import PATIENCE, within
 
@@ -150,6 +150,18 @@ def _texts(page: Page) -> int:
 _ARE_DRAWN = "lines => lines.every(line => (line.getAttribute('d') || '').includes(','))"
 
 
+def _drawn(page: Page, parts: Locator) -> bool:
+    """Whether all lines are drawn; the page is loaded again where they aren't.
+
+    On a busy machine a line once didn't come in ten minutes.
+    """
+    if within(60.0, lambda: parts.evaluate_all(_ARE_DRAWN)):
+        return True
+    page.reload()
+    parts.first.wait_for(state="attached")
+    return False
+
+
 def _seen(page: Page, tab: str) -> Seen:
     """What stands in a tab; a tab that isn't known here fails for its name."""
     parts = page.locator(CONTENT[tab])
@@ -158,7 +170,7 @@ def _seen(page: Page, tab: str) -> Seen:
     if tab == "text":
         assert within(PATIENCE, lambda: page.locator(_CARD).count() >= _texts(page))
     if tab == "scalars":
-        assert within(PATIENCE, lambda: parts.evaluate_all(_ARE_DRAWN))
+        assert any(_drawn(page, parts) for _ in range(9))
     for picture in page.locator("img:visible").all():
         page.wait_for_function("e => e.complete", arg=picture.element_handle())
     sizes = page.locator("img:visible").evaluate_all("es => es.map(e => [e.naturalWidth, e.width])")
