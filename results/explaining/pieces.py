@@ -23,7 +23,7 @@ from opbench.results.explaining.families import Family, family_of
 from opbench.results.explaining.figures import figures_of, repeated
 from opbench.results.explaining.parts import Call, Part, parts_of
 from opbench.results.explaining.whole_call import breaks_graph, loses_vectors
-from opbench.results.records import CauseKind, Evidence
+from opbench.results.records import CauseKind, Evidence, OperatorUse
 
 #: An operator is in a loop from so many calls on, and so many times those of the counterpart.
 _LOOP_CALLS, _LOOP_TIMES = 8.0, 3.0
@@ -86,6 +86,20 @@ def pieces(both: Contenders) -> Iterator[Piece]:
         if piece.kind == "python" and waits:
             piece = Piece("synchronisation", piece.seconds, piece.names)
         yield _of_compiler(piece, both)
+
+
+def are_alike(both: Contenders) -> bool:
+    """Whether both call the same operators as often on the same, and all touch fresh memory."""
+    pairs, gaps = align(both.slow.parts, both.fast.parts)
+    if gaps or not pairs or any(_differ(pair.slow.use, pair.fast.use) for pair in pairs):
+        return False
+    return all(figures_of(one).get("faults", 0.0) >= 1 for one in (both.slower, both.faster))
+
+
+def _differ(slow: OperatorUse, fast: OperatorUse) -> bool:
+    """Whether two uses of an operator differ in anything but time."""
+    of_slow, of_fast = ((u.calls, u.sizes, u.strides, u.dtypes) for u in (slow, fast))
+    return of_slow != of_fast
 
 
 def _outside(both: Contenders) -> CauseKind:

@@ -161,14 +161,13 @@ def _explain_versions(request: _Request, comparison: ComparisonRequest) -> Exit:
 def _request(args: argparse.Namespace, *, contenders: int) -> _Request:
     """The request. Raises SelectionError where it isn't an op and so many contenders."""
     from opbench.harness.pipeline.explain import PASSES, POLICY
-    from opbench.results.records import Rules
 
     selection = options.selection(args)
     op, *names = selection.names or ("",)
     names = names or list(selection.impls)
     if not op or len(names) != contenders:
         raise SelectionError(_USAGE[contenders])
-    rules = Rules(tie=args.tie, precision=max(args.tie, 0.01))
+    rules = replace(POLICY.rules, tie=args.tie)
     return _Request(
         selection=replace(selection, names=(op,), impls=tuple(names)),
         modules=options.modules(args),

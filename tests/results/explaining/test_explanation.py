@@ -125,6 +125,19 @@ def test_no_difference_has_no_cause(ratio):
     assert headline(both).startswith("no difference between a and b")
 
 
+@pytest.mark.parametrize(
+    ("ratio", "faults", "named"), [(1.04, 9.0, 0), (1.04, 0.0, 1), (1.2, 9.0, 1)]
+)
+def test_alike_in_fresh_memory_a_small_difference_has_no_cause(ratio, faults, named):
+    figures = {"faults": faults}
+    slow, fast = evidence("a", MUL, figures=figures), evidence("b", MUL, figures=figures)
+    both = explained(slow, fast, ratio=ratio, width=0.005)
+
+    assert both.difference == "slower"
+    assert len(both.causes) == named
+    assert sum(cause.share for cause in both.causes) + both.unexplained == pytest.approx(1)
+
+
 def test_an_interval_that_holds_1_is_undecided():
     slow, fast = evidence("a", MUL), evidence("b", use("aten::copy_", 1e-3))
     both = explained(slow, fast, ratio=1.2, width=0.3)
