@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import runpy
+import shutil
 
 import pytest
 import torch
@@ -85,6 +86,16 @@ def test_what_was_not_raced_alone_is_asked_for(runs, capsys):
     assert "opbench run doubled --shape N=8,M=4" in out
     assert "summed wasn't raced" not in out
     assert "lose in company" not in out
+
+
+def test_a_contender_that_is_declared_no_more_takes_no_part(runs, tmp_path, capsys):
+    run = shutil.copytree(runs["double_sum"], tmp_path / "double_sum")
+    lines = (run / "records.jsonl").read_text()
+    (run / "records.jsonl").write_text(lines.replace('"fused"', '"gone"'))
+    assert '"gone"' in (run / "records.jsonl").read_text()
+    assert main(["choose", "double_sum", str(run), *THEIRS]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("small"))
+    assert row.split()[:4] == ["small", "times_two+sum", "times_two+sum", "1.00x"]
 
 
 def test_as_json(runs, capsys):
