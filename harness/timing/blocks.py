@@ -72,7 +72,7 @@ def pilot(call: Call, clock: Clock, policy: Policy) -> float:
     """
     start = clock.now()
     fastest, stale = float("inf"), 0
-    while stale < _patience(fastest) and clock.now() - start < policy.pilot_s:
+    while stale < _stale_calls(fastest) and clock.now() - start < policy.pilot_s:
         clock.synchronize()
         elapsed = clock.block(call, 1).host_s
         stale = stale + 1 if elapsed > 0.95 * fastest else 0
@@ -80,7 +80,7 @@ def pilot(call: Call, clock: Clock, policy: Policy) -> float:
     return fastest
 
 
-def _patience(fastest_s: float) -> int:
+def _stale_calls(fastest_s: float) -> int:
     """How many calls in a row have to be no faster, before the fastest is taken for steady.
 
     A block of a call that is too long for warm-up calls is one call, however long exactly.
