@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 from typing import Any
 
 import torch
@@ -62,16 +63,39 @@ def _one_pass(
     if direction == "backward":
         # Once: all timed calls go back through this graph.
         outputs = as_tuple(forward())
+        tracked = _tracked(outputs)
         return _written_out(
             partial(
-                torch.autograd.grad, outputs, leaves, upstream, retain_graph=True, allow_unused=True
+                torch.autograd.grad,
+                _some(outputs, tracked),
+                leaves,
+                _some(upstream, tracked),
+                retain_graph=True,
+                allow_unused=True,
             )
         )
+    tracked = _tracked(as_tuple(forward()))
+    sent = _some(upstream, tracked)
 
     def both() -> tuple[Tensor | None, ...]:
-        return torch.autograd.grad(as_tuple(forward()), leaves, upstream, allow_unused=True)
+        outputs = _some(as_tuple(forward()), tracked)
+        return torch.autograd.grad(outputs, leaves, sent, allow_unused=True)
 
     return _written_out(both)
+
+
+def _tracked(outputs: tuple[Tensor, ...]) -> tuple[bool, ...]:
+    """Of each output whether it has a gradient: whole numbers have none.
+
+    All of them where none has, which autograd then says.
+    """
+    tracked = tuple(output.requires_grad for output in outputs)
+    return tracked if any(tracked) else (True,) * len(outputs)
+
+
+def _some(tensors: tuple[Tensor, ...], chosen: tuple[bool, ...]) -> tuple[Tensor, ...]:
+    """The tensors that are chosen."""
+    return tensors if all(chosen) else tuple(compress(tensors, chosen))
 
 
 def _written_out(call: Callable[[], tuple[Tensor | None, ...]]) -> Callable[[], object]:

@@ -43,3 +43,18 @@ def test_expanded_gradients_are_written_out(direction):
 def test_unused_argument_has_no_gradient():
     call = bound(lambda matrix: torch.ones(2, requires_grad=True) * 1, "both")
     assert call() == (None,)
+
+
+@pytest.mark.parametrize("direction", ["backward", "both"])
+def test_an_output_without_a_gradient_is_left_out(direction):
+    matrix = torch.arange(6.0).view(2, 3)
+    given = Inputs(("matrix",), (matrix,), {})
+    upstream = (torch.zeros(2, dtype=torch.long), torch.ones(2))
+
+    def largest(matrix):
+        values, places = matrix.max(1)
+        return places, values
+
+    call = bind(largest, given, direction=direction, grad=("matrix",), upstream=upstream).call
+    (gradient,) = call()
+    assert gradient.tolist() == [[0, 0, 1], [0, 0, 1]]
