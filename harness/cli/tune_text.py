@@ -42,7 +42,8 @@ def _why(done: Round) -> str:
         return f"{_listed(added)} beside {best}"
     found = done.step.proposal
     assert found is not None
-    apart = f"{found.apart:.1f}x from {done.step.near}"
+    distance = f"{found.apart:.1f}x from" if found.apart >= 1.05 else "close to"
+    apart = f"{distance} {done.step.near}"
     if found.reason == "hole":
         return f"a hole, {apart}"
     return (
