@@ -8,16 +8,16 @@ direct call of the same round.
 from __future__ import annotations
 
 import functools
-import random
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 import opbench
+from benchmarks.in_turn import added, timed_in_turn
 from opbench import Catalog, Cost, Op, impl
 from opbench.harness.choosing.call_axes import call_axes
 from opbench.harness.choosing.contract import contract_fingerprint
@@ -26,11 +26,9 @@ from opbench.harness.preparation.resolve import fingerprint
 from opbench.results.choosing.rules import Leaf, Split
 from opbench.results.choosing.situations import Situation
 from opbench.results.choosing.table import Section, Table
-from opbench.results.statistics.intervals import median, median_interval
+from opbench.results.statistics.intervals import median
 
 Call = Callable[[Tensor, Tensor], Any]
-#: Calls of a block, and rounds.
-CALLS, ROUNDS = 2000, 200
 
 
 def _nothing(x: Tensor, y: Tensor) -> None:
@@ -146,31 +144,22 @@ def ways(x: Tensor, y: Tensor) -> dict[str, Call]:
     }
 
 
-def _block(call: Call, x: Tensor, y: Tensor) -> float:
-    """Seconds per call of a block."""
-    start = time.perf_counter()
-    for _ in range(CALLS):
-        call(x, y)
-    return (time.perf_counter() - start) / CALLS
-
-
 def main() -> None:
     """Print what each way adds to the direct call, and as multiples of the dispatcher's."""
     x, y = torch.zeros(4, 128, 64), torch.zeros(4, 16)
-    calls, rng = ways(x, y), random.Random(0)
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(ROUNDS):
-        for name in rng.sample(list(calls), len(calls)):
-            times[name].append(_block(calls[name], x, y))
+    calls = {name: partial(call, x, y) for name, call in ways(x, y).items()}
+    times = timed_in_turn(calls)
     direct = times["direct call"]
-    added = {name: [a - b for a, b in zip(of, direct, strict=True)] for name, of in times.items()}
-    ours = median(added["opbench.dispatch, four regions"])
-    print(f"{'':44}  added, µs   99% interval    of dispatch's")
-    for name, of in added.items():
-        interval = median_interval(of)
-        ends = f"[{interval.low * 1e6:.2f}, {interval.high * 1e6:.2f}]"
-        print(f"{name:44}  {median(of) * 1e6:9.2f}   {ends:15} {median(of) / ours:5.2f}x")
+    ours = _added_s(times["opbench.dispatch, four regions"], direct)
+    print(f"{'':44}  added, µs, 99% interval   of dispatch's")
+    for name, of in times.items():
+        print(f"{name:44}  {added(of, direct):24}  {_added_s(of, direct) / ours:5.2f}x")
     print(f"direct call: {median(direct) * 1e6:.3f} µs; {torch.get_num_threads()} threads")
+
+
+def _added_s(times: Sequence[float], direct: Sequence[float]) -> float:
+    """The median of what a way adds to the direct call of the same round, in seconds."""
+    return median([one - other for one, other in zip(times, direct, strict=True)])
 
 
 if __name__ == "__main__":

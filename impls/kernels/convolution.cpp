@@ -187,7 +187,7 @@ std::tuple<Tensor, Tensor> max_pool2d_with_places(
   const int64_t height = where.down.windows(), width = where.across.windows();
   const Tensor out = tensors::fresh(x, {x.size(0), x.size(1), height, width});
   const Tensor places =
-      tensors::fresh(tensors::ScalarType::Int, {x.size(0), x.size(1), height, width});
+      tensors::fresh(x, tensors::ScalarType::Int, {x.size(0), x.size(1), height, width});
   const Tensor image = tensors::contiguous(x);
   tensors::with_float_type(x, [&](auto type) {
     using T = decltype(type);

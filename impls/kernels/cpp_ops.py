@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import threading
 from collections.abc import Callable, Mapping
@@ -11,8 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from torch.autograd import forward_ad
 
+from opbench import Unavailable
 from opbench.impls.kernels import cpp_build
 
 
@@ -31,14 +32,15 @@ class Kernel:
 
 
 _LOADING = threading.RLock()
+_ENTRIES = Path(__file__).with_name("entries.cpp")
 
 
 def load(source: Path, kernels: Mapping[str, Kernel]) -> SimpleNamespace:
     """The ops of `source`, compiled and registered if need be, by the names of `kernels`.
 
-    Each is resolved once: a call pays for no look-up. Under `quick` are the same ops for calls that
-    can't be differentiated through: they save the half of a small call that goes into being
-    differentiable. Raises `Unavailable` where it can't be compiled.
+    Each is resolved once: a call pays for no look-up. Under `quick` are those by which calls enter:
+    they go to the kernel at once where nobody differentiates, which saves half of a small call.
+    Raises `Unavailable` where it can't be compiled.
     """
     with _LOADING:
         return _loaded(source, tuple(kernels.items()))
@@ -78,33 +80,21 @@ def _registered(namespace: str, kernels: tuple[tuple[str, Kernel], ...]) -> Simp
                 setup_context=kernel.keep,
             )
     ops.quick = SimpleNamespace(
-        **{name: _quick(getattr(ops, name), kernel) for name, kernel in kernels}
+        **{
+            name: getattr(ops, name) if kernel.backward is None else _entry(namespace, name)
+            for name, kernel in kernels
+        }
     )
     return ops
 
 
-def _quick(op: Callable[..., Any], kernel: Kernel) -> Callable[..., Any]:
-    """`op`, without its registered gradient where the call can't be differentiated through."""
-    if kernel.backward is None:
-        return op
-
-    def call(*args: Any) -> Any:
-        if torch.compiler.is_compiling() or _is_transformed() or any(map(_is_tracked, args)):
-            return op(*args)
-        with torch._C._AutoDispatchBelowAutograd():
-            return op(*args)
-
-    return call
-
-
-def _is_transformed() -> bool:
-    """Whether torch.func or forward-mode differentiation is at work."""
-    interpreter = torch._C._functorch.peek_interpreter_stack()
-    return interpreter is not None or forward_ad._current_level >= 0
-
-
-def _is_tracked(value: Any) -> bool:
-    """Whether it is a tensor with a gradient, or a subclass with dispatch rules of its own."""
-    if type(value) is not torch.Tensor:
-        return isinstance(value, torch.Tensor)
-    return value.requires_grad
+def _entry(namespace: str, name: str) -> Callable[..., Any]:
+    """The op by which calls enter that of this name."""
+    library = cpp_build.load(_ENTRIES)
+    add = ctypes.CDLL(str(library.path)).opbench_add_entry
+    add.restype = ctypes.c_char_p
+    space = f"{namespace}_entry"
+    if (error := add(namespace.encode(), space.encode(), name.encode())) is not None:
+        raise Unavailable(f"{namespace}::{name} could not be registered: {error.decode()}")
+    entry: Callable[..., Any] = getattr(getattr(torch.ops, space), name).default
+    return entry

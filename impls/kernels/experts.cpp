@@ -108,7 +108,7 @@ std::tuple<Tensor, Tensor> batch_ragged(Tensor x, Tensor ids, int64_t experts) {
   check_tokens(x, ids, experts);
   const Sorted sorted(ids, "expert_ids", experts, false);
   const Tensor out = tensors::fresh(x, {ids.numel(), x.size(2)});
-  const Tensor offsets = tensors::fresh(tensors::ScalarType::Long, {experts + 1});
+  const Tensor offsets = tensors::fresh(x, tensors::ScalarType::Long, {experts + 1});
   std::copy_n(sorted.firsts.get(), experts + 1, writable<int64_t>(offsets));
   sort_rows(x, out, sorted);
   return {out, offsets};

@@ -133,7 +133,7 @@ std::tuple<Tensor, Tensor> gate(Tensor logits, int64_t k, bool renormalise) {
   STD_TORCH_CHECK(k >= 1 && k <= logits.size(1), "k must be 1 to ", logits.size(1), ", found ", k);
   const Tensor values = tensors::contiguous(logits);
   const Tensor weights = tensors::fresh(logits, {logits.size(0), k});
-  const Tensor indices = tensors::fresh(tensors::ScalarType::Long, {logits.size(0), k});
+  const Tensor indices = tensors::fresh(logits, tensors::ScalarType::Long, {logits.size(0), k});
   tensors::with_float_type(logits, [&](auto type) {
     gate_rows<decltype(type)>(values, weights, indices, renormalise);
   });

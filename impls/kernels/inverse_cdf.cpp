@@ -159,7 +159,7 @@ Tensor inverse_cdf(Tensor probs, Tensor u, bool scaled) {
   const int64_t size = u.size(0);
   STD_TORCH_CHECK(probs.size(0) > 0, "probs must have an event");
   STD_TORCH_CHECK(probs.size(0) < (int64_t{1} << 31), "probs must have less than 2^31 events");
-  Tensor out = tensors::fresh(ScalarType::Long, {size});
+  Tensor out = tensors::fresh(u, ScalarType::Long, {size});
   const Tensor source = tensors::contiguous(u);
   const Tensor shares = tensors::contiguous(probs);
   tensors::with_float_type(source, [&](auto type) {

@@ -51,7 +51,8 @@ void for_rows(const Tensor& matrix, const Run& run) {
 // The levels of the rows of a matrix, [B, 2] in the type that is computed with: kept for backward.
 Tensor fresh_levels(const Tensor& matrix) {
   const bool is_double = matrix.scalar_type() == ScalarType::Double;
-  return tensors::fresh(is_double ? ScalarType::Double : ScalarType::Float, {matrix.size(0), 2});
+  const ScalarType type = is_double ? ScalarType::Double : ScalarType::Float;
+  return tensors::fresh(matrix, type, {matrix.size(0), 2});
 }
 
 template <typename W>

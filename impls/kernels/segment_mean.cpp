@@ -94,7 +94,7 @@ Tensor group_mean(
                   null_group.scalar_type() == hidden.scalar_type(),
                   "null_group must be one row of hidden");
   Tensor out = tensors::fresh(hidden, {slots + 1, plan.batches, width});
-  const Tensor null_row = torch::stable::contiguous(null_group);
+  const Tensor null_row = tensors::contiguous(null_group);
   const size_t row_bytes = width * hidden.element_size();
   auto* const row = static_cast<char*>(out.mutable_data_ptr());
   for (int64_t b = 0; b < plan.batches && row_bytes > 0; ++b) {

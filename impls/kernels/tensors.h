@@ -55,15 +55,22 @@ inline void advise_huge_pages(const Tensor& tensor) {
 #endif
 }
 
-// Memory for a result of these sizes, not yet written to.
-inline Tensor fresh(ScalarType type, std::initializer_list<int64_t> sizes) {
-  Tensor result = torch::stable::empty({sizes.begin(), sizes.size()}, type);
+// Memory for a result of this type and these sizes, on the device of `like`; not yet written to.
+// By the C interface: torch::stable::empty looks its op up by name, in every call.
+inline Tensor fresh(
+    const Tensor& like, ScalarType type, std::initializer_list<int64_t> sizes) {
+  auto number = torch::stable::detail::to<int32_t>(torch::stable::detail::from(type));
+  AtenTensorHandle handle;
+  STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_aten_new_empty(
+      like.get(), sizes.begin(), static_cast<int64_t>(sizes.size()), &number, nullptr, nullptr, 0,
+      nullptr, &handle));
+  Tensor result(handle);
   advise_huge_pages(result);
   return result;
 }
 
 inline Tensor fresh(const Tensor& like, std::initializer_list<int64_t> sizes) {
-  return fresh(like.scalar_type(), sizes);
+  return fresh(like, like.scalar_type(), sizes);
 }
 
 inline Tensor contiguous(const Tensor& tensor) {
