@@ -28,7 +28,7 @@ import torch
 from opbench.harness.execution.state_items import StateItem, state_items
 
 #: Set by torch's compilers for themselves at first use: no contender's fault, and shared by all.
-_COMPILERS_OWN = (
+COMPILERS_OWN = (
     "KMP_DUPLICATE_LIB_OK",
     "TORCHINDUCTOR_CACHE_DIR",
     "TORCH_WARM_POOL",
@@ -64,7 +64,7 @@ def quick() -> tuple[object, ...]:
 
 def read() -> GlobalState:
     """The state of this process and thread as it is now."""
-    environment = {n: value for n, value in os.environ.items() if n not in _COMPILERS_OWN}
+    environment = {n: value for n, value in os.environ.items() if n not in COMPILERS_OWN}
     return GlobalState({item.name: item.read() for item in state_items()}, environment)
 
 

@@ -17,6 +17,7 @@ from opbench.harness.catalog import Catalog
 from opbench.harness.correctness.caveats import expected_failure
 from opbench.harness.execution import leaks
 from opbench.harness.execution.check_case import CaseChecker
+from opbench.harness.execution.checked_before import remember, right_before
 from opbench.harness.execution.messages import JobResult, ObservedStage
 from opbench.harness.execution.observer import NullObserver, Observer
 from opbench.harness.execution.ready import TaintedError, interpreted, this_machine
@@ -34,11 +35,25 @@ CONTENDER_S = 1.0
 def spot_check(catalog: Catalog, race: Race, *, observer: Observer) -> None:
     """Report of each contender of a race what it fails of the small cases of its op, or Right.
 
-    Right are also those that aren't checked: that are compiled or would be interpreted, and those
-    that take too long, or run out of memory. Raises TaintedError, at the end, where a contender
-    left something behind: a race then begins in another process.
+    Right are also those that aren't checked: that were right before (`checked_before`), that are
+    compiled or would be interpreted, and those that take too long, or run out of memory. Raises
+    TaintedError, at the end, where a contender left something behind: a race then begins in another
+    process.
     """
     before, found = leaks.snapshot(), _Findings(catalog=catalog, observer=observer)
+    known = right_before(catalog, race)
+    left = race.only(name for name in race.contenders if name not in known)
+    if left.contenders:
+        _check(catalog, left, found)
+    for name in race.contenders:
+        observer.done(name, found.refused.get(name, Right(0.0)))
+    if leaks.restore(before) != leaks.Leaks() or found.ran_out_of_memory:
+        raise TaintedError("a contender left something behind in the process")
+    remember(catalog, left, [name for name in left.contenders if name not in found.refused])
+
+
+def _check(catalog: Catalog, race: Race, found: _Findings) -> None:
+    """Check the contenders of a race on the small cases, within the bounds."""
     checker, begun = CaseChecker(catalog), time.process_time()
     for spot in _spots(catalog, race):
         if time.process_time() - begun - sum(found.spent_s.values()) > ORACLES_S:
@@ -49,10 +64,6 @@ def spot_check(catalog: Catalog, race: Race, *, observer: Observer) -> None:
             # A check says what is wrong with the op itself; here that says nothing of contenders.
             with suppress(OpFaultError, TaintedError):
                 checker.check_case(left, observer=found, compares=False)
-    for name in race.contenders:
-        observer.done(name, found.refused.get(name, Right(0.0)))
-    if leaks.restore(before) != leaks.Leaks() or found.ran_out_of_memory:
-        raise TaintedError("a contender left something behind in the process")
 
 
 def _spots(catalog: Catalog, race: Race) -> Iterator[Race]:

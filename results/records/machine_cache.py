@@ -39,7 +39,7 @@ class MachineCache(Generic[T]):
         text = f"{machine.environment_key}-{machine.device}-t{machine.threads}"
         # Unlike names may make the same one.
         name = re.sub(r"[^\w.-]", "-", text)
-        return (Path(root) if root else _default_root() / self.folder) / f"{name}.json"
+        return (Path(root) if root else default_root() / self.folder) / f"{name}.json"
 
     def find(self, machine: Machine, *, root: str | Path | None = None) -> T | None:
         """The record of a machine; None where there is none that can be used.
@@ -76,7 +76,7 @@ CEILINGS = MachineCache(Ceilings, "ceilings", "the ceilings")
 CALIBRATIONS = MachineCache(Calibration, "calibrations", "the gate's calibration")
 
 
-def _default_root() -> Path:
+def default_root() -> Path:
     """The folder of all caches: below $XDG_CACHE_HOME or ~/.cache."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "opbench"
