@@ -15,6 +15,7 @@ from torch import Tensor
 from benchmarks.corpus.catalogue import Entry, catalog_of
 from opbench.harness.catalog import Catalog
 from opbench.harness.correctness import oracle
+from opbench.harness.correctness.evaluation import comparable, differentiate
 from opbench.harness.correctness.oracle import Expected
 from opbench.harness.correctness.tolerance import Truth
 from opbench.harness.declare import Op
@@ -182,7 +183,7 @@ def _comparer(op: Op, case: Case, close: Close) -> Callable[[Callable[..., Any]]
     def compare(function: Callable[..., Any]) -> str:
         bound, leaves = given.map(torch.clone).leaves(op.grad if backward else ())
         outputs = as_tuple(function(*bound.args, **bound.options))
-        for one, due in zip(oracle.comparable(op, outputs, given), truth.compared, strict=True):
+        for one, due in zip(comparable(op, outputs, given), truth.compared, strict=True):
             if not close(one.detach(), due.value.to(one.dtype)):
                 return "another value"
         for one, due in _gradients(outputs, leaves, truth):
@@ -199,7 +200,7 @@ def _gradients(
     """Each gradient, with what is due."""
     if not leaves or not truth.gradients:
         return []
-    found = oracle.gradient(outputs, leaves, tuple(g.clone() for g in truth.upstream))
+    found = differentiate(outputs, leaves, tuple(g.clone() for g in truth.upstream))
     return list(zip(found, truth.gradients, strict=True))
 
 

@@ -1,19 +1,19 @@
 """Whether a size that was chosen by rule can be checked: the op takes it, and its oracle is quick.
 
 Nobody declared these sizes. An op may not take them, the loops of its oracle may take minutes, and
-what it makes may fill the memory: all of that is found out before, by counting.
+what it makes may fill the memory: all of that is found out by counting, in the first call.
 """
 
 from __future__ import annotations
 
 import math
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from opbench.harness.correctness import oracle
 from opbench.harness.correctness.costs import cost_of
 from opbench.harness.correctness.rounding import QuietMode
 from opbench.harness.declare import Cost, Op
@@ -40,16 +40,23 @@ class _Counted(QuietMode):
         self._operations += 1
         if self._operations > MOST_OPERATIONS:
             raise UnsupportedError(f"the oracle does more than {MOST_OPERATIONS} operations")
-        if _elements_made(func, args) > MOST_ELEMENTS:
+        if not func.is_view and _elements_made(func, args) > MOST_ELEMENTS:
             raise UnsupportedError(f"a tensor has more than {MOST_ELEMENTS} elements")
         return func(*args, **(kwargs or {}))
 
 
 def _elements_made(func: Any, args: tuple[Any, ...]) -> int:
-    """How many elements an operation makes, as far as its arguments tell: these may be expanded."""
+    """How many elements an operation makes at most, as far as its arguments tell.
+
+    These may be expanded.
+    """
     shapes = [tuple(value.shape) for value in args if isinstance(value, Tensor)]
     if args and func._schema.arguments[0].name == "size":
         shapes.append(tuple(args[0]))
+    # Broadcasting makes no more than this; what it makes exactly takes long to find out.
+    most = math.prod(max(1, math.prod(shape)) for shape in shapes)
+    if most <= MOST_ELEMENTS:
+        return most
     with suppress(RuntimeError):  # they don't go together
         shapes.append(tuple(torch.broadcast_shapes(*shapes)))  # type: ignore[no-untyped-call]
     return max(map(math.prod, shapes), default=0)
@@ -61,27 +68,28 @@ def _ensure_within(cost: Cost, most: Cost) -> None:
         raise UnsupportedError(f"too much work: {cost.flops:.1e} FLOP, {cost.bytes:.1e} B")
 
 
-def affordable_inputs(op: Op, case: Case, *, most: Cost) -> Inputs:
-    """The inputs of a case, as `inputs.build` makes them, where they can be checked.
+@contextmanager
+def affordable() -> Iterator[None]:
+    """Within it, UnsupportedError is raised where too much is done, or the op refuses its inputs.
 
-    most: compulsory work of a call. Raises UnsupportedError where a case is too much, or the op
-    doesn't take its sizes.
+    Of declared shapes a refusal would be the op's own fault.
     """
     try:
-        return _tried(op_in_mode(op, case.board), case, most)
-    # Of declared shapes this would be the op's own fault.
+        with _Counted():
+            yield
     except OpFaultError as error:
         raise UnsupportedError(f"the op doesn't take them: {error}") from error
 
 
-def _tried(op: Op, case: Case, most: Cost) -> Inputs:
-    """The inputs, on which the oracle was evaluated once, as far as that is affordable."""
-    with _Counted():
+def affordable_inputs(op: Op, case: Case, *, most: Cost) -> Inputs:
+    """The inputs of a case, as `inputs.build` makes them, where they are affordable.
+
+    most: compulsory work of a call. Raises UnsupportedError where a case is too much, or the op
+    doesn't take its sizes.
+    """
+    op = op_in_mode(op, case.board)
+    with affordable():
         given = inputs.build(op, case)
         _ensure_within(cost_of(op, case, given), most)
         inputs.ensure_valid(op, given, "validate")
-        # Copies in any case: the oracle may work in place.
-        wide = given.map(lambda t: t.double().clone() if t.is_floating_point() else t.clone())
-        with torch.no_grad():
-            oracle.evaluate(op, "oracle", op.oracle, wide, (), ())
     return given

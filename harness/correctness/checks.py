@@ -8,19 +8,20 @@ unusual circumstances, where the check is thorough. The first check that fails g
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from opbench.harness.correctness import oracle
 from opbench.harness.correctness.caching import refuse_caching
 from opbench.harness.correctness.draws import refuse_bad_draws
+from opbench.harness.correctness.evaluation import comparable
 from opbench.harness.correctness.gradients import pass_error
 from opbench.harness.correctness.memory import clone
 from opbench.harness.correctness.outputs import output_error
 from opbench.harness.correctness.promises import promised_error
 from opbench.harness.correctness.reference import Reference, WrongError, call, refilled
 from opbench.harness.correctness.repeated_calls import thorough_error
-from opbench.harness.correctness.tolerance import Truth, largest_error, scaled_errors
+from opbench.harness.correctness.tolerance import Truth, error_of
 from opbench.harness.outcomes import catch
 from opbench.harness.preparation.output_modes import as_tuple
 from opbench.results.records import Right, Verdict, Wrong
@@ -57,22 +58,23 @@ def disagreement(
 ) -> dict[tuple[str, str], float]:
     """By pair of contenders, their largest difference as a multiple of the tolerance."""
     op, given = reference.op, reference.first
-    outputs = {
-        name: oracle.comparable(op, as_tuple(call(f, given.map(clone))), given)
+    magnitudes = [truth.magnitude for truth in reference.expected_first.compared]
+    truths = {
+        name: [
+            Truth(output.detach(), magnitude)
+            for output, magnitude in zip(
+                comparable(op, as_tuple(call(f, given.map(clone))), given), magnitudes, strict=True
+            )
+        ]
         for name, f in functions.items()
     }
-    names = list(outputs)
     tolerance = op.tolerance[reference.case.dtype]
-    pairs: dict[tuple[str, str], float] = {}
-    for index, one in enumerate(names):
-        for other in names[index + 1 :]:
-            pairs[one, other] = max(
-                largest_error(scaled_errors(a.detach(), Truth(b.detach(), t.magnitude), tolerance))
-                for a, b, t in zip(
-                    outputs[one], outputs[other], reference.expected_first.compared, strict=True
-                )
-            )
-    return pairs
+    return {
+        (one, other): max(
+            error_of(a.value, b, tolerance) for a, b in zip(truths[one], truths[other], strict=True)
+        )
+        for one, other in itertools.combinations(truths, 2)
+    }
 
 
 def _largest_error(reference: Reference, function: Callable[..., Any], *, caches: bool) -> float:

@@ -13,8 +13,9 @@ from typing import Any
 
 from torch import Tensor
 
-from opbench.harness.correctness import oracle
+from opbench.harness.correctness.evaluation import differentiate
 from opbench.harness.correctness.memory import clone
+from opbench.harness.correctness.oracle import Expected
 from opbench.harness.correctness.outputs import (
     check_form,
     check_unchanged,
@@ -74,7 +75,7 @@ def forward_pass(
 def gradient_error(
     reference: Reference,
     passed: ForwardPass,
-    expected: oracle.Expected,
+    expected: Expected,
     *,
     keeps_graph: bool = False,
 ) -> float:
@@ -104,7 +105,7 @@ def backward_pass(
     """
     lent = tuple(clone(gradient) for gradient in upstream)
     leaves = tuple(passed.leaves.values())
-    gradients = oracle.gradient(passed.outputs, leaves, lent, keeps_graph=keeps_graph)
+    gradients = differentiate(passed.outputs, leaves, lent, keeps_graph=keeps_graph)
     check_unchanged("the gradient of its output,", upstream, lent)
     check_unchanged("an input", passed.before.tensors(), passed.given.tensors())
     for gradient, leaf in zip(gradients, leaves, strict=True):
@@ -117,7 +118,7 @@ def backward_pass(
     return gradients
 
 
-def truths_by_name(reference: Reference, expected: oracle.Expected) -> dict[str, Truth]:
+def truths_by_name(reference: Reference, expected: Expected) -> dict[str, Truth]:
     """The expected gradients by the names of the arguments' tensors."""
     names = reference.first.leaf_names(reference.op.grad)
     return dict(zip(names, expected.gradients, strict=True))

@@ -7,21 +7,22 @@ judged fairly.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from opbench.harness.correctness import sizes
-from opbench.harness.correctness.sizes import Results
+from opbench.harness.correctness.evaluation import Evaluation, Results, evaluate
 from opbench.harness.correctness.tolerance import Truth
-from opbench.harness.declaration.named_arguments import call_named
 from opbench.harness.declare import Op
-from opbench.harness.outcomes import charged_to, op_fault
+from opbench.harness.outcomes import op_fault
 from opbench.harness.preparation.inputs import Inputs
-from opbench.harness.preparation.output_modes import as_tuple
+
+#: A gradient of each output.
+Upstream = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,100 +33,83 @@ class Expected:
     #: What is compared in place of the outputs; the same unless the op declares `canonical`.
     compared: tuple[Truth, ...]
     #: The seeded gradient of each output, in the case's dtype.
-    upstream: tuple[Tensor, ...]
+    upstream: Upstream
     #: Of each differentiable argument, in the order of the arguments; empty where none is checked.
     gradients: tuple[Truth, ...]
 
 
-def expect(
-    op: Op,
-    inputs: Inputs,
-    *,
-    dtype: str,
-    seed: int,
-    gradients: bool,
-    changed: Callable[[Tensor], Tensor] | None = None,
-) -> Expected:
+def expect(op: Op, inputs: Inputs, *, dtype: str, seed: int, gradients: bool) -> Expected:
     """Evaluate the oracle of `op` on `inputs`, which may be in any dtype and layout.
 
     dtype: of the case, for the upstream gradients, which `seed` seeds.
     gradients: whether to differentiate the outputs as well.
-    changed: makes another gradient of each output's seeded one.
     Raises OpFaultError where the oracle, the magnitude or `canonical` doesn't work.
+    """
+    (expected,) = expect_for(op, inputs, (_unchanged,), dtype=dtype, seed=seed, gradients=gradients)
+    return expected
+
+
+def expect_for(
+    op: Op,
+    inputs: Inputs,
+    changes: Sequence[Callable[[Tensor], Tensor]],
+    *,
+    dtype: str,
+    seed: int,
+    gradients: bool,
+    within: AbstractContextManager[object] | None = None,
+) -> tuple[Expected, ...]:
+    """The truth for several gradients of the outputs: the oracle is called once for all of them.
+
+    changes: each makes a gradient of an output of the seeded one.
+    within: the first call of the oracle is made within it.
     """
     exact = inputs.map(_widen)
     names = op.grad if gradients else ()
-    outputs, leaves = _forward(op, "oracle", op.oracle, exact, names)
-    upstream = upstream_of(op, outputs, dtype=dtype, seed=seed)
-    if changed is not None:
-        upstream = tuple(map(changed, upstream))
-    wide = tuple(g.double() for g in upstream)
-    truth = _results(op, "oracle", op.oracle, exact, (outputs, leaves), wide)
+    with within or nullcontext():
+        evaluation = evaluate(op, "oracle", op.oracle, exact, names)
+    seeded = upstream_of(op, evaluation.outputs, dtype=dtype, seed=seed)
+    upstreams = [tuple(map(change, seeded)) for change in changes]
+    wide = [tuple(gradient.double() for gradient in upstream) for upstream in upstreams]
+    truth = evaluation.results(wide)
     size = _sizes(op, exact, names, truth, wide)
-    return Expected(
-        outputs=_truths(truth.outputs, size.outputs),
-        compared=_truths(truth.compared, size.compared),
-        upstream=upstream,
-        gradients=_truths(truth.gradients, size.gradients),
+    outputs, compared = (
+        _truths(truth.outputs, size.outputs),
+        _truths(truth.compared, size.compared),
+    )
+    return tuple(
+        Expected(outputs, compared, upstream, _truths(values, magnitudes))
+        for upstream, values, magnitudes in zip(
+            upstreams, truth.gradients, size.gradients, strict=True
+        )
     )
 
 
-def evaluate(
-    op: Op,
-    label: str,
-    function: Callable[..., Any],
-    inputs: Inputs,
-    names: tuple[str, ...],
-    upstream: tuple[Tensor, ...],
-) -> Results:
-    """What one of the op's functions, called `label` in messages, gives on inputs.
-
-    names: of the arguments to differentiate by. Raises OpFaultError where something doesn't work.
-    """
-    passed = _forward(op, label, function, inputs, names)
-    return _results(op, label, function, inputs, passed, upstream)
-
-
-def _results(
-    op: Op,
-    label: str,
-    function: Callable[..., Any],
-    inputs: Inputs,
-    passed: tuple[tuple[Tensor, ...], tuple[Tensor, ...]],
-    upstream: tuple[Tensor, ...],
-) -> Results:
-    """What a forward pass gave, outputs and leaves, with what is compared and the gradients."""
-    outputs, leaves = passed
-    with charged_to(op.name, "canonical", op.canonical or op.oracle):
-        compared = comparable(op, tuple(o.detach() for o in outputs), inputs)
-    gradients: tuple[Tensor, ...] = ()
-    if leaves:
-        what = "oracle's gradient" if label == "oracle" else f"{label}: its gradient"
-        with charged_to(op.name, what, function):
-            gradients = gradient(outputs, leaves, upstream)
-    return Results(tuple(o.detach() for o in outputs), compared, gradients)
+def _unchanged(gradient: Tensor) -> Tensor:
+    """The seeded gradient of an output itself."""
+    return gradient
 
 
 def _sizes(
-    op: Op, exact: Inputs, names: tuple[str, ...], truth: Results, upstream: tuple[Tensor, ...]
+    op: Op, exact: Inputs, names: tuple[str, ...], truth: Results, upstreams: Sequence[Upstream]
 ) -> Results:
     """The magnitudes of the results."""
-    absolute, of_upstream = exact.map(_absolute), tuple(g.abs() for g in upstream)
+    absolute = exact.map(_absolute)
+    of_upstreams = [tuple(g.abs() for g in upstream) for upstream in upstreams]
     if op.magnitude is not None:
-        declared = op.magnitude
-        passed = _forward(op, "magnitude", declared, absolute, names)
-        _ensure_same_shapes(op, truth.outputs, passed[0])
-        return _results(op, "magnitude", declared, absolute, passed, of_upstream)
+        declared = evaluate(op, "magnitude", op.magnitude, absolute, names)
+        _ensure_same_shapes(op, truth.outputs, declared.outputs)
+        return declared.results(of_upstreams)
     if not any(result.is_floating_point() for result in truth):
         return truth  # whole numbers have to be equal
 
-    def run(inputs: Inputs, upstream: tuple[Tensor, ...]) -> Results:
-        return evaluate(op, "oracle", op.oracle, inputs, names, upstream)
+    def run(inputs: Inputs) -> Evaluation:
+        return evaluate(op, "oracle", op.oracle, inputs, names)
 
-    summed = sizes.of_absolute(run, absolute, of_upstream)
+    summed = sizes.of_absolute(run, absolute, of_upstreams)
     if summed is not None and [t.shape for t in summed] == [t.shape for t in truth]:
         return summed
-    return sizes.of_rounding(run, exact, upstream, truth)
+    return sizes.of_rounding(run, exact, upstreams, truth)
 
 
 def _ensure_same_shapes(
@@ -138,64 +122,13 @@ def _ensure_same_shapes(
         raise op_fault(op.name, "magnitude", op.magnitude or op.oracle, why)
 
 
-def comparable(op: Op, outputs: tuple[Tensor, ...], inputs: Inputs) -> tuple[Tensor, ...]:
-    """The outputs in the form in which they are compared: by `canonical`, where the op has it."""
-    if op.canonical is None:
-        return outputs
-    output = outputs[0] if len(outputs) == 1 else outputs
-    return as_tuple(call_named(op.canonical, {**op.defaults, **inputs.values, "output": output}))
-
-
-def gradient(
-    outputs: tuple[Tensor, ...],
-    leaves: tuple[Tensor, ...],
-    upstream: tuple[Tensor, ...],
-    *,
-    keeps_graph: bool = False,
-) -> tuple[Tensor, ...]:
-    """Gradients of the leaves; zeros for leaves that no output depends on.
-
-    keeps_graph: whether another backward pass goes through the same graph.
-    """
-    # Autograd refuses outputs that depend on no leaf.
-    pairs = [(o, g) for o, g in zip(outputs, upstream, strict=True) if o.requires_grad]
-    if not pairs:
-        return tuple(torch.zeros_like(leaf) for leaf in leaves)
-    gradients = torch.autograd.grad(
-        [o for o, _ in pairs],
-        leaves,
-        [g for _, g in pairs],
-        allow_unused=True,
-        retain_graph=keeps_graph,
-    )
-    return tuple(
-        torch.zeros_like(leaf) if value is None else value
-        for value, leaf in zip(gradients, leaves, strict=True)
-    )
-
-
-def _forward(
-    op: Op, label: str, function: Callable[..., Any], inputs: Inputs, names: tuple[str, ...]
-) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """The outputs of one of the op's functions, and the leaves to differentiate by."""
-    bound, leaves = inputs.leaves(names)
-    with charged_to(op.name, label, function):
-        output = function(*bound.args, **bound.options)
-    try:
-        return as_tuple(output), leaves
-    except TypeError as error:
-        raise op_fault(op.name, label, function, str(error)) from error
-
-
 def _truths(values: tuple[Tensor, ...], magnitudes: tuple[Tensor, ...]) -> tuple[Truth, ...]:
     """Each value of the oracle with its magnitude."""
     pairs = zip(values, magnitudes, strict=True)
     return tuple(Truth(value.detach(), magnitude.detach().abs()) for value, magnitude in pairs)
 
 
-def upstream_of(
-    op: Op, outputs: tuple[Tensor, ...], *, dtype: str, seed: int
-) -> tuple[Tensor, ...]:
+def upstream_of(op: Op, outputs: tuple[Tensor, ...], *, dtype: str, seed: int) -> Upstream:
     """A seeded gradient for each output, in the dtype that contenders return."""
     rng = torch.Generator().manual_seed(seed + 1)
     to = getattr(torch, op.output_dtype or dtype)

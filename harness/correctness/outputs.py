@@ -8,14 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from opbench.harness.correctness import oracle
+from opbench.harness.correctness.evaluation import comparable
 from opbench.harness.correctness.memory import clone, same_surroundings
+from opbench.harness.correctness.oracle import Expected
 from opbench.harness.correctness.reference import Reference, WrongError, call
 from opbench.harness.correctness.tolerance import (
     Truth,
     describe_worst,
     equal_values,
-    largest_error,
+    error_of,
     scaled_errors,
     shares_storage,
 )
@@ -25,7 +26,7 @@ from opbench.results.records import FailedCheck
 
 
 def output_error(
-    reference: Reference, function: Callable[..., Any], given: Inputs, expected: oracle.Expected
+    reference: Reference, function: Callable[..., Any], given: Inputs, expected: Expected
 ) -> float:
     """The largest error of the outputs of a call on `given`, which it must not change.
 
@@ -60,7 +61,7 @@ def check_unchanged(what: str, before: tuple[Tensor, ...], now: tuple[Tensor, ..
 
 
 def check_form(
-    reference: Reference, outputs: tuple[Tensor, ...], given: Inputs, expected: oracle.Expected
+    reference: Reference, outputs: tuple[Tensor, ...], given: Inputs, expected: Expected
 ) -> None:
     """Raise WrongError for outputs of another shape, dtype or device, or on forbidden memory."""
     if len(outputs) != len(expected.outputs):
@@ -97,10 +98,10 @@ def _check_memory(mode: str, output: Tensor, given: Inputs) -> None:
 
 
 def value_error(
-    reference: Reference, outputs: tuple[Tensor, ...], given: Inputs, expected: oracle.Expected
+    reference: Reference, outputs: tuple[Tensor, ...], given: Inputs, expected: Expected
 ) -> float:
     """The largest error of the values of some outputs. Raises WrongError where one exceeds 1."""
-    compared = oracle.comparable(reference.op, outputs, given)
+    compared = comparable(reference.op, outputs, given)
     truths = expected.compared
     names = [f"output {n}" for n in range(len(truths))] if len(truths) > 1 else [""]
     return largest_of(reference, "value", compared, dict(zip(names, truths, strict=True)))
@@ -120,10 +121,10 @@ def largest_of(
     tolerance = 0.0 if is_exact else reference.op.tolerance[reference.case.dtype]
     worst = 0.0
     for tensor, (name, truth) in zip(actual, truths.items(), strict=True):
-        errors = scaled_errors(tensor.detach(), truth, tolerance)
-        error = largest_error(errors)
+        error = error_of(tensor.detach(), truth, tolerance)
         # Written so that NaN is an error.
         if not error <= 1:
+            errors = scaled_errors(tensor.detach(), truth, tolerance)
             where = describe_worst(errors, tensor.detach(), truth)
             raise WrongError(stage, f"{name}: {where}" if name else where, error)
         worst = max(worst, error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from opbench.harness.correctness import oracle
+from opbench.harness.correctness.evaluation import evaluate
 from opbench.harness.correctness.reference import Reference
 from opbench.harness.correctness.tolerance import (
     Truth,
@@ -38,12 +38,12 @@ def ensure_passes_itself(reference: Reference) -> None:
     names = op.grad if expected.gradients else ()
     upstream = tuple(cast(gradient) for gradient in expected.upstream)
     try:
-        results = oracle.evaluate(op, "oracle", op.oracle, inputs.map(cast), names, upstream)
+        results = evaluate(op, "oracle", op.oracle, inputs.map(cast), names).results([upstream])
     except OpFaultError:
         return
     for found, truth in zip(results.compared, expected.compared, strict=True):
         _ensure_within(op, "the output", found, truth, dtype)
-    for found, truth in zip(results.gradients, expected.gradients, strict=True):
+    for found, truth in zip(results.gradients[0], expected.gradients, strict=True):
         _ensure_within(op, "the gradient", found, truth, dtype)
 
 

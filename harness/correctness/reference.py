@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
@@ -42,6 +43,7 @@ class Reference:
     #: Other values, as a rule in the same shapes.
     second: Inputs
     expected_first: oracle.Expected
+    #: Of the outputs alone.
     expected_second: oracle.Expected
     #: Of the first inputs, with the gradient that the sum of an output sends back.
     expected_of_sum: oracle.Expected | None = None
@@ -84,12 +86,14 @@ def build_reference(
     gradients: bool = True,
     thorough: bool = False,
     first: Inputs | None = None,
+    within: AbstractContextManager[object] | None = None,
 ) -> Reference:
     """Build the inputs of a case and evaluate the oracle on them.
 
     gradients: whether these are evaluated as well.
     thorough: whether unusual gradients of the outputs are expected as well.
     first: the first inputs, where they were built already.
+    within: the first call of the oracle is made within it.
     Raises OpFaultError where one of the op's own functions doesn't work, or refuses these inputs.
     """
     op = op_in_mode(op, case.board)
@@ -97,31 +101,63 @@ def build_reference(
     gradients = gradients and not {case.inputs, case.layout} & set(ungraded)
     built = [first or inputs.build(op, case), inputs.build(op, case, variant=1)]
     inputs.ensure_valid(op, built[0], f"validate, of its own inputs[{case.inputs!r}],")
-    expected = _expect(op, case, built[0], gradients=gradients)
-    reference = Reference(
+    expected, of_sum, of_nonfinite = _expected(
+        op, case, built[0], gradients=gradients, thorough=thorough, within=within
+    )
+    return Reference(
         op=op,
         case=case,
         first=built[0],
         second=built[1],
         expected_first=expected,
-        expected_second=_expect_as_well(op, case, built, expected),
+        expected_second=_expect_as_well(op, case, built, replace(expected, gradients=())),
+        expected_of_sum=of_sum,
+        expected_of_nonfinite=of_nonfinite,
     )
-    if not (thorough and reference.expected_first.gradients):
-        return reference
-    reference = replace(reference, expected_of_sum=_expected_of_sum(reference))
-    if all(t.isfinite().all() for t in built[0].tensors() if t.is_floating_point()):
-        return reference
-    of_nonfinite = _expect(op, case, built[0], gradients=True, changed=_with_nonfinite)
-    return replace(reference, expected_of_nonfinite=of_nonfinite)
 
 
-def _expected_of_sum(reference: Reference) -> oracle.Expected:
-    """The truth of the first inputs where the sum of each output is differentiated."""
-    op, case, expected = reference.op, reference.case, reference.expected_first
-    if case.inputs in op.long_sums:
-        # Their gradients are ones already, in another layout.
-        return replace(expected, upstream=tuple(map(_of_sum, expected.upstream)))
-    return _expect(op, case, reference.first, gradients=True, changed=_of_sum)
+def _expected(
+    op: Op,
+    case: Case,
+    first: Inputs,
+    *,
+    gradients: bool,
+    thorough: bool,
+    within: AbstractContextManager[object] | None,
+) -> tuple[oracle.Expected, oracle.Expected | None, oracle.Expected | None]:
+    """The truth of the first inputs, and where they are due those of unusual gradients."""
+    changes = _changes(op, case, first, thorough=thorough and gradients)
+    expected, *others = oracle.expect_for(
+        op,
+        first,
+        changes,
+        dtype=case.dtype,
+        seed=case.seed,
+        gradients=gradients,
+        within=within,
+    )
+    unusual = dict(zip(changes[1:], others, strict=True)) if expected.gradients else {}
+    return expected, unusual.get(_of_sum), unusual.get(_with_nonfinite)
+
+
+#: Makes a gradient of an output of the seeded one.
+Change = Callable[[Tensor], Tensor]
+
+
+def _changes(op: Op, case: Case, first: Inputs, *, thorough: bool) -> tuple[Change, ...]:
+    """What is sent back to the outputs: as a rule their seeded gradients, first."""
+    # In long sums those of both signs would cancel, and with them the errors of adding them up.
+    own: Change = torch.ones_like if case.inputs in op.long_sums else _as_seeded
+    if not thorough:
+        return (own,)
+    if all(t.isfinite().all() for t in first.tensors() if t.is_floating_point()):
+        return (own, _of_sum)
+    return (own, _of_sum, _with_nonfinite)
+
+
+def _as_seeded(gradient: Tensor) -> Tensor:
+    """The seeded gradient of an output itself."""
+    return gradient
 
 
 def _of_sum(gradient: Tensor) -> Tensor:
@@ -139,43 +175,26 @@ def _with_nonfinite(gradient: Tensor) -> Tensor:
     return changed
 
 
-def _expect(
-    op: Op,
-    case: Case,
-    given: Inputs,
-    *,
-    gradients: bool,
-    changed: Callable[[Tensor], Tensor] | None = None,
-) -> oracle.Expected:
-    """The truth about inputs of a case."""
-    if changed is None and case.inputs in op.long_sums:
-        # Of both signs they would cancel, and with them the errors of adding them up.
-        changed = torch.ones_like
-    return oracle.expect(
-        op, given, dtype=case.dtype, seed=case.seed, gradients=gradients, changed=changed
-    )
-
-
 def _expect_as_well(
     op: Op, case: Case, built: Sequence[Inputs], expected: oracle.Expected
 ) -> oracle.Expected:
     """The truth about the second of two inputs: what was `expected` of the first if they agree."""
     if built[0].equals(built[1]):
         return expected
-    return _expect(op, case, built[1], gradients=bool(expected.gradients))
+    graded = bool(expected.gradients)
+    change = _changes(op, case, built[1], thorough=False)
+    (other,) = oracle.expect_for(
+        op, built[1], change, dtype=case.dtype, seed=case.seed, gradients=graded
+    )
+    return other
 
 
 def without_gradients(reference: Reference) -> Reference:
     """The same reference on the forward pass alone."""
-    first, second = (
-        replace(e, gradients=()) for e in (reference.expected_first, reference.expected_second)
-    )
-    case = replace(reference.case, direction="forward")
     return replace(
         reference,
-        case=case,
-        expected_first=first,
-        expected_second=second,
+        case=replace(reference.case, direction="forward"),
+        expected_first=replace(reference.expected_first, gradients=()),
         expected_of_sum=None,
         expected_of_nonfinite=None,
     )

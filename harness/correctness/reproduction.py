@@ -12,7 +12,7 @@ from torch import Tensor
 from opbench.harness.correctness.memory import clone
 from opbench.harness.correctness.oracle import Expected
 from opbench.harness.correctness.reference import Reference, call
-from opbench.harness.correctness.tolerance import Truth, largest_error, scaled_errors
+from opbench.harness.correctness.tolerance import Truth, error_of
 from opbench.harness.declaration.origins import name_of_file
 from opbench.harness.declare import Impl
 from opbench.harness.preparation.inputs import Inputs
@@ -132,8 +132,7 @@ def _is_off(
     try:
         outputs = as_tuple(call(function, given.map(clone)))
         return any(
-            output.shape != truth.value.shape
-            or largest_error(scaled_errors(output.detach(), truth, tolerance)) > 1
+            output.shape != truth.value.shape or error_of(output.detach(), truth, tolerance) > 1
             for output, truth in zip(outputs, truths, strict=True)
         )
     except (RuntimeError, TypeError, ValueError, IndexError):

@@ -117,6 +117,9 @@ class OnlySums(QuietMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The result of one operation, if that is a sum of products of numbers of one sign."""
+        if func.is_view:
+            # It says nothing new of the memory that it is a view of.
+            return func(*args, **(kwargs or {}))
         # What is given by name may be a factor (`alpha`) or a term as well.
         values = (*args, *kwargs.values()) if kwargs else args
         floats = [tensor for tensor in _tensors(values) if tensor.is_floating_point()]
@@ -202,11 +205,10 @@ def _move(tensor: Tensor, number: int, *, exact_bits: int = _EXACT_BITS) -> None
 
     exact_bits: elements whose last bits, as many, are zero were not rounded, and are kept.
     """
-    bits = tensor.view(torch.int64)
+    # What was not rounded has no such bits, so that its product is 0.
+    bits = tensor.view(torch.int64) & ((1 << exact_bits) - 1 if exact_bits else -1)
     # The upper bits of such a product look random: as a fraction of 2^63 it is within -1 and 1.
-    by = (bits * _factor(number)).double()
-    if exact_bits:
-        by.mul_(bits & ((1 << exact_bits) - 1) != 0)
+    by = bits.mul_(_factor(number)).double()
     tensor.addcmul_(tensor, by, value=UNIT * 3**0.5 * 2.0**-63)
 
 

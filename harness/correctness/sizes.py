@@ -13,39 +13,22 @@ Three ways, the first that applies:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
 from torch import Tensor
 
+from opbench.harness.correctness.evaluation import Evaluation, Results
 from opbench.harness.correctness.rounding import UNIT, NotASumError, OnlySums, Rounded, moved_input
 from opbench.harness.preparation.inputs import Inputs
 from opbench.results.errors import OpFaultError
 
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """What an evaluation of a function gives; all of it is detached."""
-
-    outputs: tuple[Tensor, ...]
-    #: What is compared in place of the outputs.
-    compared: tuple[Tensor, ...]
-    #: Of each differentiable argument.
-    gradients: tuple[Tensor, ...]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return iter((*self.outputs, *self.compared, *self.gradients))
-
-    def like(self, tensors: tuple[Tensor, ...]) -> Results:
-        """Other tensors, as many, in the same order."""
-        first, second = len(self.outputs), len(self.outputs) + len(self.compared)
-        return Results(tensors[:first], tensors[first:second], tensors[second:])
-
-
-#: Evaluates the oracle on inputs, and its gradients for a gradient of each output.
-Evaluate = Callable[[Inputs, tuple[Tensor, ...]], Results]
+#: Calls the oracle on inputs, recorded for gradients.
+Evaluate = Callable[[Inputs], Evaluation]
+#: For each gradient of the outputs that is sent back: of each output.
+Upstreams = Sequence[tuple[Tensor, ...]]
 
 #: How often an oracle is evaluated, and the least size of an element as a part of what is usual in
 #: its row: by how much it does at most (`Rounded.work`). Loops over rows take thousands, and a few
@@ -54,40 +37,50 @@ _EVALUATIONS = ((300, 16, 1 / 8), (3000, 8, 1 / 2))
 _FEWEST = (4, 1.0)
 
 
-def of_absolute(
-    evaluate: Evaluate, absolute: Inputs, upstream: tuple[Tensor, ...]
-) -> Results | None:
+def of_absolute(evaluate: Evaluate, absolute: Inputs, upstreams: Upstreams) -> Results | None:
     """The sizes by the oracle of the absolute values; None where these would be none."""
     sums = OnlySums()
     try:
         with sums:
-            sizes = evaluate(absolute, upstream)
+            sizes = evaluate(absolute).results(upstreams)
     # Of absolute values an oracle may fail: they are none of its inputs.
     except (NotASumError, OpFaultError):
         return None
     return None if sums.refused else sizes
 
 
-def of_rounding(
-    evaluate: Evaluate, exact: Inputs, upstream: tuple[Tensor, ...], truth: Results
-) -> Results:
+def of_rounding(evaluate: Evaluate, exact: Inputs, upstreams: Upstreams, truth: Results) -> Results:
     """The sizes by how far the results move if all numbers are off by about one unit.
 
-    exact, upstream: in float64; `truth` is their result.
+    exact, upstreams: in float64; `truth` is their result.
     """
     sizes = [value.double().abs().nan_to_num(posinf=0.0) for value in truth]
     number, evaluations, share = 0, 1, 1.0
     while number < evaluations:
-        rounded, move = Rounded(number), partial(moved_input, number=number)
-        inputs, gradients = exact.map(move), tuple(map(move, upstream))
-        with rounded:
-            moved = evaluate(inputs, gradients)
+        moved, work = _moved(evaluate, exact, upstreams, number)
         for size, value, other in zip(sizes, truth, moved, strict=True):
             size.copy_(torch.maximum(size, _distance(value, other)))
         if number == 0:
-            evaluations, share = _planned(rounded.work)
+            evaluations, share = _planned(work)
         number += 1
-    return truth.like(tuple(_at_least(size, share) for size in sizes))
+    return truth.like([_at_least(size, share) for size in sizes])
+
+
+def _moved(
+    evaluate: Evaluate, exact: Inputs, upstreams: Upstreams, number: int
+) -> tuple[Results, int]:
+    """What an evaluation gives that moves every number, and what it does (`Rounded.work`).
+
+    Further gradients of the outputs than the first don't count as work.
+    """
+    rounded, move = Rounded(number), partial(moved_input, number=number)
+    inputs = exact.map(move)
+    first, *others = [tuple(map(move, upstream)) for upstream in upstreams]
+    with rounded:
+        evaluation = evaluate(inputs)
+        results, work = evaluation.results([first]), rounded.work
+        further = tuple(map(evaluation.gradients, others))
+    return replace(results, gradients=(*results.gradients, *further)), work
 
 
 def _planned(work: int) -> tuple[int, float]:

@@ -18,7 +18,7 @@ from torch._functorch import config as functorch_config
 
 from opbench.harness.catalog import Catalog
 from opbench.harness.correctness import checks
-from opbench.harness.correctness.affordable import affordable_inputs
+from opbench.harness.correctness.affordable import affordable, affordable_inputs
 from opbench.harness.correctness.costs import cost_of
 from opbench.harness.correctness.own_tolerance import ensure_passes_itself
 from opbench.harness.correctness.reference import Reference, without_gradients
@@ -158,9 +158,9 @@ class CaseChecker:
             return reference_of(self._catalog, case, gradients=True, thorough=thorough)
         try:
             first = affordable_inputs(self._catalog.op(case.op), case, most=MOST_WORK)
+            return reference_of(self._catalog, case, first=first, within=affordable())
         except UnsupportedError as error:
             raise UnsupportedError(REFUSED + str(error)) from error
-        return reference_of(self._catalog, case, first=first)
 
     def _function(
         self, reference: Reference, contender: Impl

@@ -10,7 +10,7 @@ import functools
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -135,18 +135,24 @@ def reference_of(
     gradients: bool = False,
     thorough: bool = False,
     first: Inputs | None = None,
+    within: AbstractContextManager[object] | None = None,
 ) -> Reference:
     """The reference of a case.
 
     gradients: whether they are checked in the forward pass as well.
     thorough: whether a thorough check is to follow.
-    first: the first inputs, where they were built already.
+    first, within: as in `build_reference`.
     Raises UnsupportedError where the case's device isn't here.
     """
     ensure_device(case.device)
     gradients = gradients or case.direction != "forward"
     return build_reference(
-        catalog.op(case.op), case, gradients=gradients, thorough=thorough, first=first
+        catalog.op(case.op),
+        case,
+        gradients=gradients,
+        thorough=thorough,
+        first=first,
+        within=within,
     )
 
 

@@ -8,8 +8,9 @@ import torch
 
 from opbench import load
 from opbench.harness.correctness.caveats import machine_facts, shows
-from opbench.harness.correctness.oracle import comparable, expect, gradient
-from opbench.harness.correctness.tolerance import largest_error, scaled_errors
+from opbench.harness.correctness.evaluation import comparable, differentiate
+from opbench.harness.correctness.oracle import expect
+from opbench.harness.correctness.tolerance import error_of
 from opbench.harness.declaration.fields import BOARDS
 from opbench.harness.declare import board_of, races_on
 from opbench.harness.machine.environment import describe
@@ -127,12 +128,10 @@ class Kit:
             found = comparable(declared, outputs, given)
         pairs = list(zip(found, truth.compared, strict=True))
         if truth.gradients:
-            grads = gradient(outputs, leaves, truth.upstream)
+            grads = differentiate(outputs, leaves, truth.upstream)
             pairs += list(zip(grads, truth.gradients, strict=True))
         tolerance = declared.tolerance[label]
-        return [
-            largest_error(scaled_errors(found.detach(), want, tolerance)) for found, want in pairs
-        ]
+        return [error_of(found.detach(), want, tolerance) for found, want in pairs]
 
 
 def shares(one, other):

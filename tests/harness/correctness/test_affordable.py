@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from opbench import Cost, Op
-from opbench.harness.correctness.affordable import MOST_OPERATIONS, affordable_inputs
+from opbench.harness.correctness.affordable import (
+    MOST_OPERATIONS,
+    affordable,
+    affordable_inputs,
+)
+from opbench.harness.correctness.reference import build_reference
 from opbench.harness.preparation.inputs import build
 from opbench.results.errors import UnsupportedError
 from opbench.results.records import Case
@@ -27,8 +32,14 @@ def op_of(oracle, make=lambda N: {"x": torch.ones(N)}, **fields):
 def refusal(op, size):
     case = Case(op="mine", shape="border_N", axes=(("N", size),), inputs="normal", dtype="float32")
     with pytest.raises(UnsupportedError) as raised:
-        affordable_inputs(op, case, most=MOST)
+        reference_of(op, case)
     return str(raised.value)
+
+
+def reference_of(op, case):
+    """The reference of a case, as far as that is affordable."""
+    first = affordable_inputs(op, case, most=MOST)
+    return build_reference(op, case, first=first, within=affordable())
 
 
 def added_up(x):
@@ -37,7 +48,8 @@ def added_up(x):
 
 def test_oracle_of_few_operations_passes():
     case = Case(op="mine", shape="border_N", axes=(("N", 9),), inputs="normal", dtype="float32")
-    assert affordable_inputs(op_of(added_up), case, most=MOST).equals(build(op_of(added_up), case))
+    op = op_of(added_up)
+    assert reference_of(op, case).first.equals(build(op, case))
 
 
 def test_oracle_that_loops_over_thousands_is_refused_by_their_number():
