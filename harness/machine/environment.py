@@ -10,6 +10,7 @@ import functools
 import hashlib
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -140,13 +141,13 @@ def _cpu_model() -> str:
 
 @functools.cache
 def _compiler() -> str:
-    """The version of the C++ compiler; "none" where there is none."""
-    command = os.environ.get("CXX", "c++")
+    """The C++ compiler: its version, and the options in $CXX; "none" where there is none."""
+    command = shlex.split(os.environ.get("CXX", "")) or ["c++"]
     try:
-        done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+        done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return "none"
-    return done.stdout.splitlines()[0]
+    return " ".join((done.stdout.splitlines()[0], *command[1:]))
 
 
 def _read(path: Path) -> str:

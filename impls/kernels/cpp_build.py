@@ -26,14 +26,17 @@ from opbench import Unavailable
 # No -ffast-math: NaN and infinities must come out right. The two -fno- flags only say that nobody
 # reads errno or the floating-point exception flags, which lets more loops become vector code.
 FLAGS = (
-    *("-O3", "-march=native", "-fPIC", "-shared", "-std=c++20"),
+    *("-O3", "-fPIC", "-shared", "-std=c++20"),
     *("-fno-trapping-math", "-fno-math-errno"),
     # Only what the stable ABI had in torch 2.10, the oldest version that is supported.
     "-DTORCH_TARGET_VERSION=0x020a000000000000",
 )
-# Compilers hold back from the widest vectors for fear of lower clock rates; loops that wait for
-# memory gain from them.
+# For the processor that compiles. Compilers hold back from the widest vectors of x86 for fear of
+# lower clock rates; loops that wait for memory gain from them.
+NATIVE_FLAGS = ("-march=native",)
 X86_FLAGS = ("-mprefer-vector-width=512",)
+#: By these $CXX names the processor to compile for.
+PROCESSOR_FLAGS = ("-march=", "-mcpu=")
 COMPILERS = ("c++", "g++", "clang++")
 LOCAL_INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 COMPILE_LIMIT_S = 300
@@ -91,9 +94,21 @@ def find_compiler() -> tuple[str, ...]:
     )
 
 
-def flags() -> tuple[str, ...]:
-    """The flags that every kernel is compiled with on this machine."""
-    return FLAGS + (X86_FLAGS if platform.machine() in ("x86_64", "AMD64") else ())
+def flags(compiler: tuple[str, ...]) -> tuple[str, ...]:
+    """The flags that every kernel is compiled with by this command.
+
+    For this machine's processor, unless the command names another: `c++ -march=x86-64-v3`.
+    """
+    if any(argument.startswith(PROCESSOR_FLAGS) for argument in compiler):
+        return FLAGS
+    return FLAGS + NATIVE_FLAGS + (X86_FLAGS if platform.machine() in ("x86_64", "AMD64") else ())
+
+
+def compiling(compiler: tuple[str, ...], namespace: str) -> tuple[str, ...]:
+    """The command that compiles a kernel whose ops are in `namespace`, without its files."""
+    include = Path(torch.__file__).parent / "include"
+    torch_flags = (f"-DOPBENCH_NAMESPACE={namespace}", "-isystem", str(include))
+    return (*compiler, *flags(compiler), *torch_flags)
 
 
 def sources_of(source: Path) -> list[Path]:
@@ -112,7 +127,7 @@ def sources_of(source: Path) -> list[Path]:
 
 def _key(source: Path, registrars: tuple[Path, ...], compiler: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
-    for part in (*flags(), *compiler, _version(compiler), _machine(), torch.__version__):
+    for part in (*flags(compiler), *compiler, _version(compiler), _machine(), torch.__version__):
         digest.update(part.encode() + b"\0")
     for path in (*sources_of(source), *sorted(registrars)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -147,9 +162,8 @@ def _compile(source: Path, library: Library, compiler: tuple[str, ...]) -> None:
     os.close(handle)
     partial = Path(name)
     try:
-        _output(
-            [*compiler, *flags(), *_torch_flags(library), str(source), "-o", name, *_link_flags()]
-        )
+        command = compiling(compiler, library.namespace)
+        _output([*command, str(source), "-o", name, *_link_flags()])
         partial.chmod(0o755)
         partial.replace(library.path)
     finally:
@@ -162,11 +176,6 @@ def _keep_sources(source: Path, folder: Path) -> None:
     for path in sources_of(source):
         # Not its mode: of a package that can't be written a second process couldn't replace it.
         shutil.copyfile(path, folder / path.name)
-
-
-def _torch_flags(library: Library) -> list[str]:
-    include = Path(torch.__file__).parent / "include"
-    return [f"-DOPBENCH_NAMESPACE={library.namespace}", "-isystem", str(include)]
 
 
 def _link_flags() -> list[str]:

@@ -87,6 +87,25 @@ def test_the_cache_is_used_and_can_be_moved(tmp_path, monkeypatch):
     assert cpp_build.build(source).path.stat().st_mtime_ns == written
 
 
+@pytest.mark.parametrize("chosen", ["-march=x86-64", "-mcpu=neoverse-v1"])
+def test_the_processor_that_the_compiler_is_given_is_compiled_for(chosen):
+    native = cpp_build.flags(("c++", "-m64"))
+    assert native == cpp_build.flags(("c++",))
+    assert "-march=native" in native
+    given = cpp_build.flags(("c++", chosen))
+    assert given == tuple(flag for flag in native if not flag.startswith("-m"))
+
+
+def test_a_library_for_another_processor_is_another_one(monkeypatch):
+    monkeypatch.setattr(cpp_build, "_compile", lambda *_: None)
+    (command, *_) = cpp_build.find_compiler()
+    keys = set()
+    for chosen in ("", "-march=x86-64", "-march=x86-64-v3"):
+        monkeypatch.setenv("CXX", f"{command} {chosen}")
+        keys.add(cpp_build.build(pooling_cpp.SOURCE).namespace)
+    assert len(keys) == 3
+
+
 def test_without_a_compiler(monkeypatch, tmp_path):
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
