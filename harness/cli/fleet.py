@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -59,9 +60,16 @@ def run_on(args: argparse.Namespace) -> Exit:
         try:
             driver = _drive(run, ray, output, args.budget)
         except KeyboardInterrupt as error:
-            error.add_note(f"what is done is in {shared.url}; the same command does the rest")
+            error.add_note(_hint(args, shared))
             raise
     return _report(driver, shared, output)
+
+
+def _hint(args: argparse.Namespace, shared: Sharing) -> str:
+    """Where the run is that was interrupted, and how to go on with it."""
+    kinds = f" --kinds {shlex.quote(args.kinds)}" if args.kinds else ""
+    words = f"--resume {shlex.quote(shared.url)} --on {shlex.quote(args.on)}{kinds}"
+    return f"what is done is in {shared.url}; it goes on with `opbench run {words}`"
 
 
 def _restore(args: argparse.Namespace) -> None:

@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
+import venv
 
 import pytest
 
@@ -24,17 +26,30 @@ RACE = ("run", "row_sum", *MINE, "--budget", "0.2", "--threads", "1", "-q", "--j
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    """A cluster of two nodes of one kind and one of another."""
-    with ray_cluster({"one": "plain", "two": "plain", "three": "arenas"}) as started:
+def python(tmp_path_factory):
+    """The interpreter of another environment: it has a module more, and memory in one arena."""
+    root = tmp_path_factory.mktemp("environment")
+    venv.create(root, symlinks=True)
+    (packages,) = root.glob("lib/*/site-packages")
+    here = sysconfig.get_path("purelib")
+    (packages / "here.pth").write_text(f"import site; site.addsitedir({here!r})\n")
+    (packages / "a_module_that_nobody_has.py").touch()
+    return ["env", "MALLOC_ARENA_MAX=1", str(root / "bin" / "python")]
+
+
+@pytest.fixture(scope="module")
+def cluster(python):
+    """A cluster of two nodes of one kind and one of another, which is another environment."""
+    nodes = {"one": "plain", "two": "plain", "three": "other"}
+    with ray_cluster(nodes, {"other": python}) as started:
         yield started
 
 
 class Command:
-    """`opbench run` on the cluster, in a process of its own."""
+    """`opbench WORDS` as a driver of the cluster, in a process of its own."""
 
-    def __init__(self, cluster, folder, *words):
-        command = [sys.executable, "-m", "opbench", *words, "--on", f"ray:{cluster.address}"]
+    def __init__(self, folder, *words):
+        command = [sys.executable, "-m", "opbench", *words]
         self.errors = (folder / "errors").open("a+")
         self.process = subprocess.Popen(
             command,
@@ -56,13 +71,12 @@ class Command:
         self.errors.close()
 
     def end(self):
-        """Its JSON, what it printed besides, and its exit code."""
+        """Its JSON, None where there is none, what it printed besides, and its exit code."""
         out, _ = self.process.communicate(timeout=PATIENCE)
         self.errors.seek(0)
         err = self.errors.read()
         self.errors.close()
-        assert out, err
-        return json.loads(out), err, self.process.returncode
+        return json.loads(out) if out else None, err, self.process.returncode
 
 
 def cases_in(folder):
@@ -72,19 +86,16 @@ def cases_in(folder):
 
 @needs_ray
 def test_kinds_are_run_whole_though_the_driver_a_worker_and_a_node_are_killed(cluster, tmp_path):
-    store = f"file://{tmp_path}/store"
-    words = (*RACE, *SHAPES, "--store", store, "--id", "n")
-    kinds = ("--kinds", "cpu:plain,cpu:arenas,gpu:h100")
-    first = Command(cluster, tmp_path, *words, *kinds)
+    store, on = f"file://{tmp_path}/store", ("--on", f"ray:{cluster.address}")
+    kinds = (*on, "--kinds", "cpu:plain,cpu:other,gpu:h100")
+    first = Command(tmp_path, *RACE, *SHAPES, "--store", store, "--id", "n", *kinds)
     # The anchors of two kinds are six, the rest are cases.
     assert first.reaches(lambda: cases_in(tmp_path) >= 8)
     first.kill()
-    assert within(PATIENCE, lambda: not cluster.workers("two"))
+    assert within(PATIENCE, lambda: not cluster.racing())
     there = set(tmp_path.glob("store/runs/n/parts/*/*/*.jsonl"))
 
-    second = Command(
-        cluster, tmp_path, "run", "-q", "--json", "--resume", f"{store}/runs/n", *kinds
-    )
+    second = Command(tmp_path, "run", "-q", "--json", "--resume", f"{store}/runs/n", *kinds)
     assert second.reaches(lambda: cluster.kill_worker("two"))
     assert second.reaches(lambda: cases_in(tmp_path) > len(there))
     cluster.kill_node("two")
@@ -94,7 +105,7 @@ def test_kinds_are_run_whole_though_the_driver_a_worker_and_a_node_are_killed(cl
     assert "gpu:h100: 5 cases, not run unless a node comes: no node has the label" in errors
     assert {name: kind["done"] for name, kind in document["kinds"].items()} == {
         "cpu:plain": 5,
-        "cpu:arenas": 5,
+        "cpu:other": 5,
         "gpu:h100": 0,
     }
     assert "opbench-kind=h100" in document["kinds"]["gpu:h100"]["not run because"]
@@ -104,11 +115,7 @@ def test_kinds_are_run_whole_though_the_driver_a_worker_and_a_node_are_killed(cl
     assert sum(one.repeated for one in found) <= 2
     assert there <= set(tmp_path.glob("store/runs/n/parts/*/*/*.jsonl"))
     assert is_as_run_here(found, tmp_path)
-
-    matrix = json.loads(run("matrix", f"{store}/runs/n", "--json").out)
-    assert sorted(kind["label"] for kind in matrix["kinds"]) == ["cpu:arenas", "cpu:plain"]
-    assert len({kind["machine"]["environment_key"] for kind in matrix["kinds"]}) == 2
-    assert len(matrix["cases"]) == 5
+    kinds_stand_side_by_side(f"{store}/runs/n")
 
 
 def is_as_run_here(found, folder):
@@ -121,12 +128,30 @@ def is_as_run_here(found, folder):
 
 
 def plain(records):
-    """What records say but for times, environments, and anchors."""
+    """What records say but for times, environments, anchors, and who needs a module."""
     return sorted(
         (r.case.key, r.contender, type(r.outcome).__name__, r.fingerprint, r.caveats, r.compiled)
         for r in records
-        if not is_anchor(r)
+        if not is_anchor(r) and r.contender != "elsewhere"
     )
+
+
+def kinds_stand_side_by_side(url):
+    """That a run's matrix has both environments, each with winners of its own, and nothing else."""
+    matrix = json.loads(run("matrix", url, "--json").out)
+    kinds = [kind["label"] for kind in matrix["kinds"]]
+    assert sorted(kinds) == ["cpu:other", "cpu:plain"]
+    assert len({kind["machine"]["environment_key"] for kind in matrix["kinds"]}) == 2
+    assert len(matrix["cases"]) == 5
+    for case in matrix["cases"]:
+        for kind, standings in zip(kinds, case["standings"], strict=True):
+            cells = {cell["contender"]: cell for cell in standings["cells"]}
+            # Only the other environment has the module that it needs.
+            assert (cells["elsewhere"]["time_s"] is not None) == (kind == "cpu:other")
+            (best,) = [cell for cell in cells.values() if cell["verdict"] == "best"]
+            assert best["ratio"] in (None, 1.0)
+    refused = run("show", url)
+    assert (refused.code, "#" in refused.err) == (2, True), refused.err
 
 
 def test_without_ray_the_message_says_what_to_install(tmp_path):
