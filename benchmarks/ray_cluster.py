@@ -103,9 +103,9 @@ def ray_cluster(
     pythons: by kind, the words that start the interpreter of its nodes, where that isn't this one.
     All of it ends at the end, whatever happens meanwhile.
     """
-    asked = json.dumps([dict(nodes), dict(pythons or {})])
+    described = json.dumps([dict(nodes), dict(pythons or {})])
     with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.ray_cluster", asked],
+        [sys.executable, "-m", "benchmarks.ray_cluster", described],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, **ENVIRONMENT},
@@ -202,7 +202,7 @@ def hold_node(address: str, name: str, kind: str) -> None:
     from ray._private.node import Node
     from ray._private.parameter import RayParams
 
-    asked: Any = RayParams(
+    parameters: Any = RayParams(
         gcs_address=address,
         redis_address=address,
         node_name=name,
@@ -215,8 +215,8 @@ def hold_node(address: str, name: str, kind: str) -> None:
         max_worker_port=0,
         node_manager_port=0,
     )
-    asked.include_log_monitor, asked.dashboard_agent_listen_port = False, None
-    Node(asked, head=False)
+    parameters.include_log_monitor, parameters.dashboard_agent_listen_port = False, None
+    Node(parameters, head=False)
     sys.stdin.read()
 
 

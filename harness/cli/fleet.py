@@ -68,8 +68,8 @@ def run_on(args: argparse.Namespace) -> Exit:
 def _hint(args: argparse.Namespace, shared: Sharing) -> str:
     """Where the run is that was interrupted, and how to go on with it."""
     kinds = f" --kinds {shlex.quote(args.kinds)}" if args.kinds else ""
-    words = f"--resume {shlex.quote(shared.url)} --on {shlex.quote(args.on)}{kinds}"
-    return f"what is done is in {shared.url}; it goes on with `opbench run {words}`"
+    options = f"--resume {shlex.quote(shared.url)} --on {shlex.quote(args.on)}{kinds}"
+    return f"what is done is in {shared.url}; it goes on with `opbench run {options}`"
 
 
 def _restore(args: argparse.Namespace) -> None:
