@@ -41,12 +41,6 @@ Tensor last_to_front(Tensor x) {
                 {axis_of(x, 3), axis_of(x, 0), axis_of(x, 1), axis_of(x, 2)});
 }
 
-Tensor front_to_last(Tensor x) {
-  check_shape(x, "x", 4);
-  return filled(tensors::fresh(x, {x.size(1), x.size(2), x.size(3), x.size(0)}), x,
-                {axis_of(x, 1), axis_of(x, 2), axis_of(x, 3), axis_of(x, 0)});
-}
-
 Tensor split_heads(Tensor x, int64_t heads) {
   check_shape(x, "x", 3);
   STD_TORCH_CHECK(heads > 0 && x.size(2) % heads == 0, "heads must divide the width");
@@ -87,7 +81,6 @@ Tensor pixel_shuffle(Tensor x, int64_t s) {
 OPBENCH_LIBRARY(OPBENCH_NAMESPACE, m) {
   m.def("transpose(Tensor x) -> Tensor");
   m.def("last_to_front(Tensor x) -> Tensor");
-  m.def("front_to_last(Tensor x) -> Tensor");
   m.def("split_heads(Tensor x, SymInt heads) -> Tensor");
   m.def("merge_heads(Tensor x) -> Tensor");
   m.def("pixel_unshuffle(Tensor x, SymInt factor) -> Tensor");
@@ -97,7 +90,6 @@ OPBENCH_LIBRARY(OPBENCH_NAMESPACE, m) {
 OPBENCH_LIBRARY_IMPL(OPBENCH_NAMESPACE, CPU, m) {
   m.impl("transpose", TORCH_BOX(&transpose));
   m.impl("last_to_front", TORCH_BOX(&last_to_front));
-  m.impl("front_to_last", TORCH_BOX(&front_to_last));
   m.impl("split_heads", TORCH_BOX(&split_heads));
   m.impl("merge_heads", TORCH_BOX(&merge_heads));
   m.impl("pixel_unshuffle", TORCH_BOX(&pixel_unshuffle));

@@ -63,17 +63,19 @@ def _ops() -> SimpleNamespace:
     return quick
 
 
-def _moved_back(by: str) -> Callable[..., Any]:
-    """The backward of an op that `by` undoes."""
+# A gradient that only lies in another order is a view: what it is added to is copied to once.
 
-    def backward(ops: SimpleNamespace, ctx: Any, grad: Tensor) -> Any:
-        return getattr(ops, by)(grad)
 
-    return backward
+def _transpose_back(ops: SimpleNamespace, ctx: Any, grad: Tensor) -> Tensor:
+    return grad.mT
+
+
+def _front_back(ops: SimpleNamespace, ctx: Any, grad: Tensor) -> Tensor:
+    return grad.permute(1, 2, 3, 0)
 
 
 def _shuffled_back(by: str) -> Callable[..., Any]:
-    """The same where both take a factor."""
+    """The backward of an op that `by` undoes, with the same factor."""
 
     def backward(ops: SimpleNamespace, ctx: Any, grad: Tensor) -> Any:
         return getattr(ops, by)(grad, ctx.number), None
@@ -97,8 +99,9 @@ def _split_back(ops: SimpleNamespace, ctx: Any, grad: Tensor) -> tuple[Tensor, N
     return ops.merge_heads(grad), None
 
 
-def _merge_back(ops: SimpleNamespace, ctx: Any, grad: Tensor) -> Any:
-    return ops.split_heads(grad, ctx.heads)
+def _merge_back(ops: SimpleNamespace, ctx: Any, grad: Tensor) -> Tensor:
+    batch, size, width = grad.shape
+    return grad.view(batch, size, ctx.heads, width // ctx.heads).transpose(1, 2)
 
 
 def _split_shape(x: Tensor, heads: int) -> Tensor:
@@ -122,16 +125,9 @@ def _shuffle_shape(x: Tensor, factor: int) -> Tensor:
 
 
 _KERNELS = {
-    "transpose": Kernel(lambda x: x.new_empty(x.mT.shape), _moved_back("transpose"), _keep_nothing),
+    "transpose": Kernel(lambda x: x.new_empty(x.mT.shape), _transpose_back, _keep_nothing),
     "last_to_front": Kernel(
-        lambda x: x.new_empty((x.shape[3], *x.shape[:3])),
-        _moved_back("front_to_last"),
-        _keep_nothing,
-    ),
-    "front_to_last": Kernel(
-        lambda x: x.new_empty((*x.shape[1:], x.shape[0])),
-        _moved_back("last_to_front"),
-        _keep_nothing,
+        lambda x: x.new_empty((x.shape[3], *x.shape[:3])), _front_back, _keep_nothing
     ),
     "split_heads": Kernel(_split_shape, _split_back, _keep_nothing),
     "merge_heads": Kernel(_merge_shape, _merge_back, _keep_heads),
