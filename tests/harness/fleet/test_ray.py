@@ -3,12 +3,16 @@
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
 import venv
 
+import fsspec
 import pytest
+from moto.server import DomainDispatcherApplication, create_backend_app
+from s3fs import S3FileSystem
 
 from benchmarks.ray_cluster import ENVIRONMENT, ray_cluster
 from opbench.results.records.anchors import is_anchor
@@ -17,11 +21,13 @@ from opbench.results.store.collecting import collect
 from tests.behaviour.commands import run
 from tests.harness.processes import PATIENCE, within
 from tests.harness.runs import MINE
+from tests.results.store.service import served
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="needs Ray: pip install 'opbench[fleet]'"
 )
 SHAPES = [word for rows in range(1, 6) for word in ("--shape", f"N={rows},M=16")]
+MANY = [word for rows in range(1, 13) for word in ("--shape", f"N={rows},M=16")]
 RACE = ("run", "row_sum", *MINE, "--budget", "0.2", "--threads", "1", "-q", "--json")
 
 
@@ -38,7 +44,22 @@ def python(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def cluster(python):
+def bucket():
+    """A bucket of S3, which this process and all that it starts can find."""
+    with (
+        served(DomainDispatcherApplication(create_backend_app)) as variables,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        S3FileSystem.clear_instance_cache()
+        fsspec.filesystem("s3").mkdir("bench")
+        yield "s3://bench"
+        S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture(scope="module")
+def cluster(python, bucket):
     """A cluster of two nodes of one kind and one of another, which is another environment."""
     nodes = {"one": "plain", "two": "plain", "three": "other"}
     with ray_cluster(nodes, {"other": python}) as started:
@@ -116,6 +137,34 @@ def test_kinds_are_run_whole_though_the_driver_a_worker_and_a_node_are_killed(cl
     assert there <= set(tmp_path.glob("store/runs/n/parts/*/*/*.jsonl"))
     assert is_as_run_here(found, tmp_path)
     kinds_stand_side_by_side(f"{store}/runs/n")
+
+
+@needs_ray
+def test_ctrl_c_leaves_what_is_done_in_s3_and_says_how_to_go_on(cluster, bucket, tmp_path):
+    on = ("--on", f"ray:{cluster.address}", "--kinds", "cpu:plain")
+    first = Command(tmp_path, *RACE, *MANY, "--store", bucket, "--id", "n", *on)
+    assert first.reaches(lambda: done_in(bucket) >= 5)
+    first.process.send_signal(signal.SIGINT)
+    _, errors, code = first.end()
+    assert code == 130, errors
+    assert f"opbench run --resume {bucket}/runs/n {' '.join(on)}`" in errors
+    assert within(PATIENCE, lambda: not cluster.racing())
+    left = collect(StoredRun(bucket, "n"))
+    assert [one.whole for one in left] == [False]
+
+    second = Command(tmp_path, "run", "-q", "--json", "--resume", f"{bucket}/runs/n", *on)
+    _, errors, code = second.end()
+    assert code in (0, 3), errors
+    (found,) = collect(StoredRun(bucket, "n"))
+    assert (found.whole, found.cases, found.unusable) == (True, len(MANY) // 2, ())
+
+
+def done_in(bucket):
+    """How many complete attempts a bucket has."""
+    files = fsspec.filesystem("s3")
+    # Listings are remembered, and nodes write meanwhile.
+    files.invalidate_cache()
+    return len(files.glob(f"{bucket}/runs/n/parts/*/*/*.done"))
 
 
 def is_as_run_here(found, folder):

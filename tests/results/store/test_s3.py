@@ -1,13 +1,11 @@
 """A run in S3 whose service stumbles: a real client, and moto's server behind what breaks it."""
 
 import random
-import threading
 
 import fsspec
 import pytest
 from moto.server import DomainDispatcherApplication, create_backend_app
 from s3fs import S3FileSystem
-from werkzeug.serving import make_server
 
 from opbench.results.errors import RunFolderError
 from opbench.results.store import attempts
@@ -15,6 +13,7 @@ from opbench.results.store.attempts import Part, StoredRun
 from opbench.results.store.collecting import collect
 from opbench.results.store.opening import open_run
 from tests.results.examples import ENVIRONMENT, case, info
+from tests.results.store.service import served
 from tests.results.store.test_store import record
 
 CASES = tuple(case(shape=f"s{size}", size=size) for size in range(1, 9))
@@ -44,25 +43,16 @@ class Stumbling:
 @pytest.fixture(scope="module")
 def service():
     app = Stumbling(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    app.port = server.server_port
-    yield app
-    server.shutdown()
-    server.server_close()
+    with served(app) as app.variables:
+        yield app
 
 
 @pytest.fixture
 def store(service, monkeypatch):
-    for name, value in (
-        ("AWS_ACCESS_KEY_ID", "key"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-        # Its client would try again by itself, and wait for longer each time.
-        ("AWS_MAX_ATTEMPTS", "1"),
-        ("AWS_ENDPOINT_URL", f"http://127.0.0.1:{service.port}"),
-    ):
+    for name, value in service.variables.items():
         monkeypatch.setenv(name, value)
+    # Its client would try again by itself, and wait for longer each time.
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.setattr(S3FileSystem, "retries", 1)
     monkeypatch.setattr(attempts, "_WAITS_S", (0.0,) * 8)
     S3FileSystem.clear_instance_cache()
