@@ -60,8 +60,10 @@ def remember(catalog: Catalog, race: Race, names: Iterable[str]) -> None:
 
 
 def is_remembered(catalog: Catalog, op: str, name: str) -> bool:
-    """Whether both a contender and its op are opbench's own."""
-    modules = (catalog.impl(op, name).module, getattr(catalog.op(op).oracle, "__module__", ""))
+    """Whether both a contender and its op are opbench's own, and their functions are."""
+    contender = catalog.impl(op, name)
+    functions = (contender.function, catalog.op(op).oracle)
+    modules = (contender.module, *(getattr(one, "__module__", "") for one in functions))
     return all(map(own_packages.is_own, modules))
 
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -73,6 +74,15 @@ def test_of_strangers_nothing_is_remembered(catalog, checked, tmp_path):
     check(catalog, *STRANGERS)
     assert checked["right"] == 2 * times > 0
     assert not list(tmp_path.rglob("checked/*/*"))
+
+
+def test_of_a_function_in_place_of_the_catalogues_nothing_is_remembered(catalog):
+    op, name = OWN
+    own = catalog.impl(op, name)
+    assert checked_before.is_remembered(catalog, op, name)
+    other = replace(own, function=lambda matrix, indexes: matrix.gather(1, indexes))
+    changed = replace(catalog, impls={**catalog.impls, op: {**catalog.impls[op], name: other}})
+    assert not checked_before.is_remembered(changed, op, name)
 
 
 def test_what_is_wrong_is_not_remembered(catalog, tmp_path, monkeypatch):
