@@ -1,9 +1,9 @@
 // Small blocks of matrix products that stay in the machine's registers.
 #pragma once
 
+#include "simd.h"
+
 #include <algorithm>
-#include <cstdint>
-#include <cstring>
 #include <type_traits>
 
 #if defined(__AVX512F__)
@@ -13,41 +13,20 @@
 namespace tiles {
 
 #if defined(__AVX512F__)
-constexpr int kVectorBytes = 64;
 constexpr int kRows = 8; // 24 of 32 registers hold sums
-#elif defined(__AVX__)
-constexpr int kVectorBytes = 32;
-constexpr int kRows = 4; // 12 of 16
 #else
-constexpr int kVectorBytes = 16;
-constexpr int kRows = 4;
+constexpr int kRows = 4; // 12 of 16
 #endif
 constexpr int kVectors = 3;
 // One row alone takes more vectors, so that additions need not wait for each other.
 constexpr int kVectorsOfOne = 8;
 
-template <typename W>
-struct Simd {
-  typedef W Vector __attribute__((vector_size(kVectorBytes)));
-  static constexpr int64_t kLanes = kVectorBytes / sizeof(W);
-};
-template <typename W>
-using Vector = typename Simd<W>::Vector;
-template <typename W>
-constexpr int64_t kLanes = Simd<W>::kLanes;
+using simd::kLanes;
+using simd::load;
+using simd::store;
+using simd::Vector;
 template <typename W>
 constexpr int64_t kMostColumns = kVectorsOfOne * kLanes<W>;
-
-template <typename W>
-inline Vector<W> load(const W* from) {
-  Vector<W> vector;
-  std::memcpy(&vector, from, sizeof(vector));
-  return vector;
-}
-template <typename W>
-inline void store(W* to, Vector<W> vector) {
-  std::memcpy(to, &vector, sizeof(vector));
-}
 
 // As memcpy, of which a call would take longer than most runs do.
 template <typename T>

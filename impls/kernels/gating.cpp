@@ -1,7 +1,9 @@
 // Top-k gating on CPU tensors: the k largest logits of each row and their softmax.
 #include "exponentials.h"
+#include "simd.h"
 #include "tensors.h"
 
+#include <memory>
 #include <tuple>
 #include <vector>
 
@@ -15,67 +17,69 @@ using tensors::data_of;
 using tensors::Tensor;
 using tensors::writable;
 
-// ---- one row ------------------------------------------------------------------------------------
+// ---- rows side by side --------------------------------------------------------------------------
 
-// Rows that are looked at side by side, each in its own lane of a vector: none waits for another,
-// and nothing depends on the values but what is selected.
-template <typename W>
-constexpr int64_t kLanes = 64 / sizeof(W);
+// Each row has its own lane of vectors: none waits for another, and nothing depends on the values
+// but what is selected.
+using simd::kLanes;
 
 // The position of a value as an integer of its size, which fits beside it in a vector.
 template <typename W>
 using Position = std::conditional_t<sizeof(W) == 4, int32_t, int64_t>;
 
-// One vector, on machines that have such: compilers select between two only on request.
+// One column of the rows: their values, and from where in each row these came.
 template <typename W>
-struct Lanes {
-  typedef W Vector __attribute__((vector_size(64)));
-  Vector value;
-};
+struct Column {
+  simd::Vector<W> value;
+  simd::Vector<Position<W>> place;
 
-// The k largest of each of kLanes rows, and where they are, in descending order.
-template <typename W>
-struct Largest {
-  int64_t k;
-  std::vector<Lanes<W>> values;
-  std::vector<Lanes<Position<W>>> places;
-
-  explicit Largest(int64_t k) : k(k), values(k), places(k) {}
-
-  // Puts in the values of column `at`: each takes the place of the first that is smaller, which
-  // goes on to do the same. Of equals the first stays first.
-  void insert(Lanes<W> value, int64_t at) {
-    Lanes<Position<W>> place{};
-    place.value += static_cast<Position<W>>(at);
-    const int64_t held = std::min(k, at);
-    for (int64_t i = 0; i < held; ++i) {
-      const auto larger = value.value > values[i].value;
-      exchange(larger, values[i].value, value.value);
-      exchange(larger, places[i].value, place.value);
-    }
-    if (held < k) {
-      values[held] = value;
-      places[held] = place;
-    }
-  }
-
-  template <typename Mask, typename Vector>
-  static void exchange(const Mask& mask, Vector& one, Vector& other) {
-    const Vector old = one;
-    one = mask ? other : old;
-    other = mask ? old : other;
+  // Exchanges the two in the lanes in which this one's value is the larger.
+  void exchange_if_larger(Column& other) {
+    const Column old = other;
+    const auto larger = value > old.value;
+    other.value = larger ? value : old.value;
+    other.place = larger ? place : old.place;
+    value = larger ? old.value : value;
+    place = larger ? old.place : place;
   }
 };
 
 // e ** (value - largest), in every lane.
 template <typename W>
-Lanes<W> powers(const Lanes<W>& value, const Lanes<W>& largest) {
+simd::Vector<W> powers(simd::Vector<W> value, simd::Vector<W> largest) {
   alignas(64) W power[kLanes<W>];
-  Lanes<W> result{value.value - largest.value};
-  std::memcpy(power, &result, sizeof(power));
+  simd::store(power, value - largest);
   for (W& x : power) x = exponentials::power(x);
-  std::memcpy(&result, power, sizeof(power));
-  return result;
+  return simd::load(power);
+}
+
+// Puts the N largest of the columns in front, in descending order: each value takes the place of
+// the first that is smaller, which goes on to do the same. Of equals the first stays first.
+template <int N, typename W>
+void select(Column<W>* columns, int64_t width) {
+  Column<W> largest[N];
+#pragma GCC unroll 4
+  for (int at = 0; at < N; ++at) {
+    largest[at] = columns[at];
+#pragma GCC unroll 4
+    for (int i = 0; i < at; ++i) largest[at].exchange_if_larger(largest[i]);
+  }
+  for (int64_t at = N; at < width; ++at) {
+    Column<W> column = columns[at];
+#pragma GCC unroll 4
+    for (int i = 0; i < N; ++i) column.exchange_if_larger(largest[i]);
+    columns[at] = column;
+  }
+  std::copy_n(largest, N, columns);
+}
+
+// The k largest, as many at a time as there are registers for.
+template <typename W>
+void select(Column<W>* columns, int64_t width, int64_t k) {
+  int64_t at = 0;
+  for (; at + 4 <= k; at += 4) select<4>(columns + at, width - at);
+  if (k - at >= 2) select<2>(columns + at, width - at), at += 2;
+  if (at < k) select<1>(columns + at, width - at);
 }
 
 // ---- ops ----------------------------------------------------------------------------------------
@@ -91,23 +95,36 @@ struct Gate {
   bool renormalise;
 
   // Rows begin .. begin + number - 1, of which there is at least one and at most one for each lane.
-  void rows(int64_t begin, int64_t number, std::vector<Lanes<W>>& columns) const {
+  void rows(int64_t begin, int64_t number, Column<W>* columns) const {
+    read(begin, number, columns);
+    select(columns, width, k);
+    const auto largest = columns[0].value;
+    simd::Vector<W> sum{};
+    for (int64_t i = 0; i < (renormalise ? k : width); ++i) {
+      columns[i].value = powers<W>(columns[i].value, largest);
+      sum += columns[i].value;
+    }
+    for (int64_t i = 0; i < k; ++i) {
+      write(begin, number, i, columns[i].value / sum, columns[i].place);
+    }
+  }
+
+  void read(int64_t begin, int64_t number, Column<W>* columns) const {
     for (int64_t lane = 0; lane < kLanes<W>; ++lane) {
       const T* const row = logits + (begin + std::min(lane, number - 1)) * width;
       for (int64_t e = 0; e < width; ++e) columns[e].value[lane] = widen(row[e]);
     }
-    Largest<W> largest(k);
-    for (int64_t e = 0; e < width; ++e) largest.insert(columns[e], e);
-    Lanes<W> sum{};
-    const auto& pool = renormalise ? largest.values : columns;
-    for (const Lanes<W>& value : pool) sum.value += powers(value, largest.values[0]).value;
-    for (int64_t i = 0; i < k; ++i) {
-      const auto share = powers(largest.values[i], largest.values[0]).value / sum.value;
-      for (int64_t lane = 0; lane < number; ++lane) {
-        const int64_t to = (begin + lane) * k + i;
-        weights[to] = narrow<T>(share[lane]);
-        indices[to] = largest.places[i].value[lane];
-      }
+    simd::Vector<Position<W>> place{};
+    for (int64_t e = 0; e < width; ++e, place += 1) columns[e].place = place;
+  }
+
+  // The i-th of each row's chosen.
+  void write(int64_t begin, int64_t number, int64_t i, simd::Vector<W> share,
+             simd::Vector<Position<W>> place) const {
+    for (int64_t lane = 0; lane < number; ++lane) {
+      const int64_t to = (begin + lane) * k + i;
+      weights[to] = narrow<T>(share[lane]);
+      indices[to] = place[lane];
     }
   }
 };
@@ -121,9 +138,9 @@ void gate_rows(
                      width, k, renormalise};
   const int64_t cost = 16 * width * (k + 4); // as many bytes would take as long
   tensors::parallel_rows((tokens + lanes - 1) / lanes, cost, [&](int64_t begin, int64_t end) {
-    std::vector<Lanes<Wide<T>>> columns(width);
+    const std::unique_ptr<Column<Wide<T>>[]> columns(new Column<Wide<T>>[width]);
     for (int64_t at = begin * lanes; at < std::min(tokens, end * lanes); at += lanes) {
-      gate.rows(at, std::min(lanes, tokens - at), columns);
+      gate.rows(at, std::min(lanes, tokens - at), columns.get());
     }
   });
 }

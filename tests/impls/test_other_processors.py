@@ -24,7 +24,11 @@ LEVELS = {"x86-64": ("sse2", "xmm"), "x86-64-v3": ("avx2", "ymm")}
 REGISTERS = ("xmm", "ymm", "zmm")
 #: By level, ops and the libraries that are built for them. One of these takes half a minute.
 OPS = {
-    "x86-64": {"batched_softmax": "reductions", "patch_pooling": "segment_mean"},
+    "x86-64": {
+        "batched_softmax": "reductions",
+        "patch_pooling": "segment_mean",
+        "topk_gating": "gating",
+    },
     "x86-64-v3": {"patch_pooling": "segment_mean"},
 }
 #: What of them is checked.
