@@ -22,6 +22,7 @@ constexpr int kVectors = 3;
 constexpr int kVectorsOfOne = 8;
 
 using simd::kLanes;
+using simd::kVectorBytes;
 using simd::load;
 using simd::store;
 using simd::Vector;
