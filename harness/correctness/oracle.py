@@ -45,7 +45,7 @@ def expect(op: Op, inputs: Inputs, *, dtype: str, seed: int, gradients: bool) ->
     gradients: whether to differentiate the outputs as well.
     Raises OpFaultError where the oracle, the magnitude or `canonical` doesn't work.
     """
-    (expected,) = expect_for(op, inputs, (_unchanged,), dtype=dtype, seed=seed, gradients=gradients)
+    (expected,) = expect_for(op, inputs, (unchanged,), dtype=dtype, seed=seed, gradients=gradients)
     return expected
 
 
@@ -85,7 +85,7 @@ def expect_for(
     )
 
 
-def _unchanged(gradient: Tensor) -> Tensor:
+def unchanged(gradient: Tensor) -> Tensor:
     """The seeded gradient of an output itself."""
     return gradient
 

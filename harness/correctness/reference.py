@@ -147,17 +147,12 @@ Change = Callable[[Tensor], Tensor]
 def _changes(op: Op, case: Case, first: Inputs, *, thorough: bool) -> tuple[Change, ...]:
     """What is sent back to the outputs: as a rule their seeded gradients, first."""
     # In long sums those of both signs would cancel, and with them the errors of adding them up.
-    own: Change = torch.ones_like if case.inputs in op.long_sums else _as_seeded
+    own: Change = torch.ones_like if case.inputs in op.long_sums else oracle.unchanged
     if not thorough:
         return (own,)
     if all(t.isfinite().all() for t in first.tensors() if t.is_floating_point()):
         return (own, _of_sum)
     return (own, _of_sum, _with_nonfinite)
-
-
-def _as_seeded(gradient: Tensor) -> Tensor:
-    """The seeded gradient of an output itself."""
-    return gradient
 
 
 def _of_sum(gradient: Tensor) -> Tensor:
