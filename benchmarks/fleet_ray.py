@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -26,9 +28,13 @@ from opbench.results.store.collecting import collect
 
 #: Of one kind, the first the cluster's head.
 NODES = {"one": "plain", "two": "plain", "three": "plain"}
-#: Seconds from one loss of a node to the next.
-REST_S = 15.0
-#: An op whose contender waits for so long that a case takes a second or two.
+#: The kind of the nodes that are killed; the head of a cluster never is.
+TARGET = "target"
+#: At most so many seconds after it is ready a node is killed, or its worker.
+MOST_S = 1.5
+#: So many workers of a node are killed at most before all of it is.
+MOST_WORKERS = 2
+#: An op whose contender only waits.
 _WAITING = """
 import time
 import torch
@@ -37,17 +43,17 @@ from opbench import Cost, Op, impl
 waits = Op(
     name="waits",
     oracle=lambda x: x,
-    axes={"N": "numbers"},
-    inputs={"normal": lambda N, rng: {"x": torch.randn(N, generator=rng)}},
-    quick={"one": {"N": 1}},
-    edge={"odd": {"N": 3}},
+    axes={{"N": "numbers"}},
+    inputs={{"normal": lambda N, rng: {{"x": torch.randn(N, generator=rng)}}}},
+    quick={{"one": {{"N": 1}}}},
+    edge={{"odd": {{"N": 3}}}},
     dtypes=("float32",),
     cost=lambda N: Cost(N, 8 * N),
 )
 
 @impl("waits")
 def slept(x):
-    time.sleep(0.05)
+    time.sleep({wait_s})
     return x.clone()
 """
 
@@ -65,7 +71,8 @@ def main() -> None:
     efficiency = verbs.add_parser("efficiency", help="of three nodes beside one process")
     efficiency.add_argument("--cases", type=int, default=40, help="of each node")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, ray_cluster(NODES) as cluster:
+    nodes = NODES if args.verb == "efficiency" else {"head": "head"}
+    with tempfile.TemporaryDirectory() as folder, ray_cluster(nodes) as cluster:
         if args.verb == "kills":
             found = killed(cluster, Path(folder), args.kills, args.cases, args.seed)
         else:
@@ -77,54 +84,82 @@ def main() -> None:
 def killed(
     cluster: RayCluster, folder: Path, kills: int, cases: int, seed: int
 ) -> dict[str, object]:
-    """Kill so many workers and nodes, at random moments, while a run is on; what it came to."""
+    """Kill so many workers and nodes, at random moments, while a run is on; what it came to.
+
+    Three nodes of a kind of their own are added for it.
+    """
     rng = random.Random(seed)
-    process = started(cluster, folder, waiting(folder, cases), "--budget", "1s")
-    done, rested_s = {"worker": 0, "node": 0}, dict.fromkeys(NODES, 0.0)
-    while sum(done.values()) < kills and process.poll() is None:
-        time.sleep(rng.uniform(1, 4))
-        # A process that is killed twice before it is ready has its node left out.
-        rested = [name for name in sorted(rested_s) if time.monotonic() > rested_s[name]]
-        if name := rng.choice([*rested, ""]):
-            what = kill_some(cluster, name, is_node=rng.random() < 0.25)
-            del rested_s[name]
-            if not what:
-                # It was left out: there is nothing to kill.
-                continue
-            done[what] += 1
-            rested_s[f"{name}'" if what == "node" else name] = time.monotonic() + REST_S
+    targets = [Target(cluster, f"target{number}", folder, rng) for number in range(3)]
+    words = waiting(folder, cases, wait_s=0.005, budget_s=0.3)
+    process = started(cluster, folder, words, "--kinds", f"cpu:{TARGET}")
+    done: Counter[str] = Counter()
+    while done.total() < kills and process.poll() is None:
+        done.update(filter(None, [target.kill_if_due() for target in targets]))
+        time.sleep(0.05)
     out, _ = process.communicate()
     if not out:
         raise SystemExit(f"fleet_ray: the run ended with {process.returncode}: see above")
     document = json.loads(out)
     (stored,) = collect(StoredRun(f"file://{folder}/store", "n"))
-    total = sum(done.values())
     whole = stored.whole and stored.cases == cases
     return {
-        "killed": done,
+        "killed": dict(done),
         "cases": cases,
         "collected": stored.cases,
         "complete twice": stored.repeated,
         "done again": document["repeated"],
         "exit code": process.returncode,
-        "as it should be": whole and total >= kills and document["repeated"] <= total,
+        "as it should be": whole and kills <= done.total() >= document["repeated"],
     }
 
 
-def kill_some(cluster: RayCluster, name: str, *, is_node: bool) -> str:
-    """Kill a node, in whose place another comes, or its worker; which of them, "" for neither.
+class Target:
+    """A node that is killed, or its worker, while it starts or races; another takes its place.
 
-    The first node is the cluster's head, which is never killed.
+    What would have a node left out doesn't happen: three cases in a row that end their worker, two
+    workers that end before they are ready, and three measurements of its anchors beside others.
     """
-    if is_node and name != next(iter(NODES)):
-        cluster.kill_node(name)
-        cluster.add(f"{name}'", "plain")
+
+    def __init__(self, cluster: RayCluster, name: str, folder: Path, rng: random.Random) -> None:
+        """folder: that of the store."""
+        self._cluster, self._name, self._folder, self._rng = cluster, name, folder, rng
+        self._workers, self._measured = 0, 0
+        self._while_starting, self._due_s = False, math.inf
+        cluster.add(name, TARGET)
+
+    def kill_if_due(self) -> str:
+        """Kill "worker" or "node" if the moment has come, and say which; "" where it hasn't."""
+        if self._due_s == math.inf and self._has_begun():
+            self._due_s = time.monotonic() + self._rng.uniform(0, MOST_S)
+        if time.monotonic() < self._due_s:
+            return ""
+        self._measured, self._due_s = self._anchors(), math.inf
+        self._while_starting = not self._while_starting and self._rng.random() < 0.5
+        return "worker" if self._kill_worker() else self._kill_node()
+
+    def _has_begun(self) -> bool:
+        """Whether what is to be killed is under way: a start, or a race."""
+        if self._while_starting:
+            return bool(self._cluster.workers(self._name))
+        return self._anchors() > self._measured
+
+    def _kill_worker(self) -> bool:
+        """Kill the worker of a node that hasn't lost too many; whether it was killed."""
+        if self._workers >= MOST_WORKERS or self._rng.random() < 0.2:
+            return False
+        self._workers += 1
+        return self._cluster.kill_worker(self._name)
+
+    def _kill_node(self) -> str:
+        """Kill the node, and add another."""
+        self._cluster.kill_node(self._name)
+        self._name, self._workers, self._measured = f"{self._name}-", 0, 0
+        self._cluster.add(self._name, TARGET)
         return "node"
-    for _ in range(300):
-        if cluster.kill_worker(name):
-            return "worker"
-        time.sleep(0.1)
-    return ""
+
+    def _anchors(self) -> int:
+        """How often the node has measured its anchors: each of its processes, when it is ready."""
+        return len(list(self._folder.glob(f"store/nodes/*/{self._name}/*.json")))
 
 
 def efficient(cluster: RayCluster, folder: Path, cases: int) -> dict[str, object]:
@@ -134,7 +169,7 @@ def efficient(cluster: RayCluster, folder: Path, cases: int) -> dict[str, object
     one_s, many_s = (alone(folder, here, number) for number in (1, 1 + cases))
     case_s = (many_s - one_s) / cases
     total = len(NODES) * (cases + 1)
-    started(cluster, folder, waiting(folder, total), "--budget", "1s").communicate()
+    started(cluster, folder, waiting(folder, total)).communicate()
     ends = sorted(mark.stat().st_mtime for mark in folder.glob("store/runs/n/parts/*/*/*.done"))[
         -total:
     ]
@@ -151,26 +186,20 @@ def efficient(cluster: RayCluster, folder: Path, cases: int) -> dict[str, object
     }
 
 
-def waiting(folder: Path, cases: int) -> Sequence[str]:
-    """The arguments of a run of so many cases that only wait."""
+def waiting(
+    folder: Path, cases: int, *, wait_s: float = 0.05, budget_s: float = 1.0
+) -> Sequence[str]:
+    """The arguments of a run of so many cases whose calls wait for so many seconds."""
     path = folder / "waiting.py"
-    path.write_text(_WAITING, encoding="utf-8")
+    path.write_text(_WAITING.format(wait_s=wait_s), encoding="utf-8")
     shapes = [word for number in range(1, cases + 1) for word in ("--shape", f"N={number}")]
-    return ("waits", "--load", str(path), "--threads", "1", *shapes)
+    budget = ("--budget", f"{budget_s}s", "--threads", "1")
+    return ("waits", "--load", str(path), *budget, *shapes)
 
 
 def alone(folder: Path, here: Path, cases: int) -> float:
     """The seconds that so many cases take in one process."""
-    arguments = (
-        "run",
-        *waiting(folder, cases),
-        "--budget",
-        "1s",
-        "-q",
-        "--json",
-        "--out",
-        str(here),
-    )
+    arguments = ("run", *waiting(folder, cases), "-q", "--json", "--out", str(here))
     start = time.monotonic()
     subprocess.run([sys.executable, "-m", "opbench", *arguments], capture_output=True, check=True)
     return time.monotonic() - start

@@ -167,6 +167,8 @@ class Driver:
         member.is_busy = False
         if reply.did == "died":
             self._restart(member, reply.problem)
+        elif reply.did == "lost":
+            self._lose(self.members.pop(member.facts.id), reply.problem, is_gone=True)
         elif reply.did == "ready":
             self._welcome(member, reply)
         elif reply.did == "keep":

@@ -36,9 +36,9 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What a node has done, or that its process has ended ("died")."""
+    """What a node has done, or that its process ("died") or all of it ("lost") has ended."""
 
-    did: Literal["ready", "keep", "race", "fail", "anchors", "died"]
+    did: Literal["ready", "keep", "race", "fail", "anchors", "died", "lost"]
     case: str = ""
     #: Why the case isn't in the store, or the process has ended; "" where all is well.
     problem: str = ""

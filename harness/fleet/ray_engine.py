@@ -98,12 +98,12 @@ class RayEngine:
             self._end(node)
 
     def _reply(self, reference: Any, node: str) -> Reply:
-        """The reply that has come; that its process has died where its actor has."""
+        """The reply that has come; that its process has died, or its node is lost, where so."""
         try:
             return reply_of(self._ray.get(reference))
         except self._ray.exceptions.ActorUnschedulableError:
             self._dead.add(node)
-            return Reply(did="died", problem="its node was lost")
+            return Reply(did="lost", problem="its node was lost")
         except self._ray.exceptions.RayError as error:
             first = str(error).strip().splitlines()[0]
             return Reply(did="died", problem=f"its worker was lost: {first}")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.fleet import Fleet, figures, simulated
+from benchmarks.fleet import Fleet, SimulatedEngine, figures, simulated
 from opbench.harness.fleet import drive
 from opbench.harness.fleet.engine import FleetObserver
 from opbench.harness.fleet.messages import MessageError, Order, Reply, order_of, reply_of
@@ -100,6 +100,24 @@ def test_a_node_that_ends_case_after_case_is_left_out(fleet):
     driver.drive()
     assert "it ended one case after another" in driver.left_out["cpu:k0"]["n1"]
     assert (done(driver), driver.planner.kinds["cpu:k0"].failed) == (([12], 0), 0)
+
+
+def test_a_node_that_is_lost_is_not_called_left_out(fleet, monkeypatch):
+    driver, engine = fleet()
+    engine.kills = lambda node, order: node == "n1"
+
+    def replies(timeout_s, usual=engine.replies):
+        found = usual(timeout_s)
+        if not any(reply.did == "died" for _, reply in found):
+            return found
+        del engine.there["n1"]
+        return [("n1", Reply(did="lost", problem="its node was lost"))]
+
+    monkeypatch.setattr(SimulatedEngine, "replies", lambda engine, timeout_s: replies(timeout_s))
+    driver.drive()
+    assert driver.left_out == {}
+    assert driver.observer.notes == ["n1: its node was lost, its case is done again"]
+    assert (done(driver), driver.planner.repeated) == (([6], 0), 1)
 
 
 def test_a_node_that_is_off_its_history_is_left_out_and_named(fleet):

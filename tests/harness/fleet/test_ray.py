@@ -14,6 +14,7 @@ import pytest
 from moto.server import DomainDispatcherApplication, create_backend_app
 from s3fs import S3FileSystem
 
+from benchmarks.fleet_ray import killed
 from benchmarks.ray_cluster import ENVIRONMENT, ray_cluster
 from opbench.results.records.anchors import is_anchor
 from opbench.results.store.attempts import StoredRun
@@ -157,6 +158,19 @@ def test_ctrl_c_leaves_what_is_done_in_s3_and_says_how_to_go_on(cluster, bucket,
     assert code in (0, 3), errors
     (found,) = collect(StoredRun(bucket, "n"))
     assert (found.whole, found.cases, found.unusable) == (True, len(MANY) // 2, ())
+
+
+@needs_ray
+def test_twenty_random_kills_lose_no_case_and_double_none(cluster, tmp_path):
+    kills, cases = 20, 60
+    found = killed(cluster, tmp_path, kills, cases, seed=0)
+    assert min(found["killed"]["worker"], found["killed"]["node"]) >= 1
+    assert sum(found["killed"].values()) >= kills
+    assert found["done again"] <= sum(found["killed"].values())
+    (stored,) = collect(StoredRun(f"file://{tmp_path}/store", "n"))
+    assert (stored.cases, stored.whole, stored.unusable) == (cases, True, ())
+    raced = [r.case.key for r in stored.lines if not is_anchor(r)]
+    assert len(raced) == len(set(raced)) == cases
 
 
 def done_in(bucket):
