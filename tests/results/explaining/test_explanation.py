@@ -182,7 +182,8 @@ FIGURES = st.dictionaries(
 )
 
 
-@given(slow=USES, fast=USES, of_slow=FIGURES, of_fast=FIGURES, ratio=st.floats(1.05, 50.0))
+# A few percent between calls of the same operators have no cause: all of it is unexplained then.
+@given(slow=USES, fast=USES, of_slow=FIGURES, of_fast=FIGURES, ratio=st.floats(1.06, 50.0))
 def test_shares_and_the_rest_make_the_whole(slow, fast, of_slow, of_fast, ratio):
     both = explained(
         evidence("slow", *slow, figures=of_slow),
