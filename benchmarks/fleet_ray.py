@@ -90,8 +90,8 @@ def killed(
     """
     rng = random.Random(seed)
     targets = [Target(cluster, f"target{number}", folder, rng) for number in range(3)]
-    words = waiting(folder, cases, wait_s=0.005, budget_s=0.3)
-    process = started(cluster, folder, words, "--kinds", f"cpu:{TARGET}")
+    arguments = waiting(folder, cases, wait_s=0.005, budget_s=0.3)
+    process = started(cluster, folder, arguments, "--kinds", f"cpu:{TARGET}")
     done: Counter[str] = Counter()
     while done.total() < kills and process.poll() is None:
         done.update(filter(None, [target.kill_if_due() for target in targets]))
