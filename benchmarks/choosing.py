@@ -30,24 +30,44 @@ from opbench.results.choosing.rules import chosen
 from opbench.results.choosing.situations import Row
 from opbench.results.records.run_folder import RunFolder
 
+#: Sizes of images and of the windows that slide over them.
+_WINDOWS = {
+    "N": (1, 4),
+    "C": (1, 64),
+    "H": (8, 64),
+    "W": (8, 64),
+    "K": (2, 5),
+    "stride": (1, 3),
+    "padding": (1, 1),
+    "dilation": (1, 1),
+}
+_BLOCKS = {"B": (1, 8), "C": (1, 128), "H": (4, 64), "W": (4, 64), "s": (2, 4)}
 #: By op, the least and the largest size of each axis.
 RANGES: Mapping[str, Mapping[str, tuple[int, int]]] = {
-    "gather_2d": {"M": (8, 2048), "N": (8, 2048), "K": (1, 256)},
-    "collect_rows": {"M": (8, 4096), "N": (4, 1024), "K": (1, 1024)},
+    "sample_distribution": {"K": (2, 65536), "N": (64, 262144)},
     "collect_columns": {"M": (8, 2048), "N": (8, 2048), "K": (1, 512)},
-    "total_price_indexing": {"K": (8, 65536), "N": (8, 65536)},
-    "inverse_cdf": {"K": (4, 4096), "N": (4, 16384)},
+    "integer_array_indexing": {"R": (2, 4), "D": (4, 32), "B": (8, 65536)},
+    "temperatures_average": {"W": (3, 65536)},
+    "temperatures_normalized": {"W": (3, 65536)},
+    "im2col": _WINDOWS,
+    "col2im": _WINDOWS,
+    "max_pool2d": _WINDOWS,
+    "pixel_shuffle": _BLOCKS,
+    "pixel_unshuffle": _BLOCKS,
+    "patch_pooling": {"B": (1, 8), "S": (32, 1024), "D": (8, 512), "P": (4, 128)},
+    "moe_combine": {"T": (8, 2048), "K": (1, 8), "D": (8, 1024)},
+    "moe_forward": {"T": (4, 512), "E": (2, 16), "K": (1, 2), "D": (16, 256), "F": (16, 256)},
+    "window_attention_scores": {
+        "B": (1, 4),
+        "N": (64, 1024),
+        "D": (8, 128),
+        "w": (8, 64),
+        "s": (4, 32),
+    },
+    "batched_dot_product_nd": {"B": (1, 1024), "I": (2, 64), "J": (2, 64)},
     "boundary_upsample": {"L": (16, 2048), "B": (1, 16), "D": (8, 512)},
     "boundary_downsample": {"L": (16, 512), "B": (1, 8), "D": (8, 512)},
-    "moe_combine": {"T": (8, 2048), "K": (1, 8), "D": (8, 1024)},
-    "expert_batching": {"B": (1, 8), "S": (8, 512), "D": (8, 512), "E": (2, 64)},
-    "batched_logsumexp": {"B": (1, 2048), "N": (4, 8192)},
-    "batched_softmax": {"B": (1, 2048), "N": (4, 8192)},
-    "batched_dot_product_nd": {"B": (1, 1024), "I": (2, 64), "J": (2, 64)},
-    "batch_transpose": {"B": (1, 64), "H": (4, 512), "W": (4, 512)},
-    "channel_max": {"B": (1, 16), "C": (2, 64), "H": (4, 64), "W": (4, 64)},
-    "global_average_pool": {"B": (1, 16), "C": (2, 256), "H": (4, 64), "W": (4, 64)},
-    "patch_pooling_ids": {"B": (1, 8), "S": (32, 1024), "D": (8, 512), "P": (4, 128)},
+    "gather_2d": {"M": (8, 2048), "N": (8, 2048), "K": (1, 256)},
 }
 #: The most elements that all sizes of a shape may multiply to: oracles are loops.
 _LARGEST = 2**24
