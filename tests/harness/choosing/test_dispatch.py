@@ -10,14 +10,12 @@ from torch._dynamo.testing import CompileCounter
 
 import opbench
 from opbench import Cost, DispatchWarning, Op, dispatch, impl, supported
-from opbench.harness.choosing.call_axes import call_axes
 from opbench.harness.choosing.contract import contract_fingerprint
 from opbench.harness.machine.environment import describe
 from opbench.harness.preparation.resolve import fingerprint
 from opbench.results.choosing.rules import Leaf, Split
-from opbench.results.choosing.situations import Situation
-from opbench.results.choosing.table import Section, Table
 from opbench.results.errors import StaleTableError, TableError, UnsupportedError
+from tests.harness.choosing.tables import BOUNDS, section_of, table_of
 
 RAN = []
 
@@ -79,11 +77,6 @@ def catalog():
     return opbench.load(sys.modules[__name__], entry_points=False)
 
 
-@pytest.fixture(scope="module")
-def here():
-    return describe()
-
-
 @pytest.fixture(autouse=True)
 def one_thread():
     before = torch.get_num_threads()
@@ -93,43 +86,21 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-SITUATION = Situation(
-    op="scaled",
-    dtype="float32",
-    device="cpu",
-    direction="forward",
-    inputs="normal",
-    threads=1,
-    layout="contiguous",
-    cache="warm",
-    board="compute",
-)
-BOUNDS = {"B": (1.0, 64.0), "S": (1.0, 1024.0)}
 RULE = Split("B*S", 100.0, Leaf("plain"), Leaf("other"))
 
 
-def section(rule=RULE, fallback="plain", bounds=BOUNDS, **fields):
-    situation = dataclasses.replace(SITUATION, **fields)
-    return Section(situation=situation, rule=rule, fallback=fallback, bounds=bounds)
+def section(rule=RULE, *more, **fields):
+    return section_of(scaled, rule, *more, **fields)
 
 
-def table(catalog, here, *sections, names=("plain", "other"), **fields):
-    axes, impls = call_axes(scaled), catalog.impls["scaled"]
-    made = Table(
-        op="scaled",
-        contract=contract_fingerprint(scaled),
-        environment=here,
-        reads=axes.reads,
-        tensor=axes.tensor,
-        contenders={name: fingerprint(impls[name]) for name in names},
-        sections=sections or (section(),),
-    )
+def table(catalog, *sections, names=("plain", "other"), **fields):
+    made = table_of(scaled, catalog.impls["scaled"], *(sections or (section(),)), names=names)
     return dataclasses.replace(made, **fields)
 
 
 @pytest.fixture
-def made(catalog, here):
-    return dispatch("scaled", table(catalog, here), catalog=catalog)
+def made(catalog):
+    return dispatch("scaled", table(catalog), catalog=catalog)
 
 
 def inputs(rows, columns, **options):
@@ -161,10 +132,8 @@ def test_options_are_handed_on(made):
         (lambda: inputs(8, 8, requires_grad=True), "float32 with gradients t1: B=8, S=8"),
     ],
 )
-def test_outside_of_what_was_measured_the_fallback_runs_and_that_is_said_once(
-    catalog, here, call, said
-):
-    made = dispatch("scaled", table(catalog, here, section(Leaf("other"))), catalog=catalog)
+def test_outside_of_what_was_measured_the_fallback_runs_and_that_is_said_once(catalog, call, said):
+    made = dispatch("scaled", table(catalog, section(Leaf("other"))), catalog=catalog)
     x, y = call()
     reason = rf"a call \({said}\) is outside of what was measured .* plain runs"
     with pytest.warns(DispatchWarning, match=reason):
@@ -182,9 +151,9 @@ def test_another_number_of_threads_is_another_situation(made):
     assert RAN == ["plain"]
 
 
-def test_gradients_have_a_section_of_their_own(catalog, here):
+def test_gradients_have_a_section_of_their_own(catalog):
     sections = (section(Leaf("plain")), section(Leaf("other"), direction="both"))
-    made = dispatch("scaled", table(catalog, here, *sections), catalog=catalog)
+    made = dispatch("scaled", table(catalog, *sections), catalog=catalog)
     x, y = inputs(4, 4, requires_grad=True)
     made(x, y).sum().backward()
     with torch.no_grad():
@@ -194,16 +163,16 @@ def test_gradients_have_a_section_of_their_own(catalog, here):
     assert RAN == ["other", "plain", "plain", "other"]
 
 
-def test_dtypes_have_sections_of_their_own(catalog, here):
+def test_dtypes_have_sections_of_their_own(catalog):
     sections = (section(Leaf("plain")), section(Leaf("other"), dtype="bfloat16"))
-    made = dispatch("scaled", table(catalog, here, *sections), catalog=catalog)
+    made = dispatch("scaled", table(catalog, *sections), catalog=catalog)
     made(*inputs(4, 4))
     made(*inputs(4, 4, dtype=torch.bfloat16))
     assert RAN == ["plain", "other"]
 
 
-def test_one_that_refuses_some_calls_runs_on_the_others_alone(catalog, here):
-    two = table(catalog, here, section(Leaf("evenly")), names=("plain", "evenly"))
+def test_one_that_refuses_some_calls_runs_on_the_others_alone(catalog):
+    two = table(catalog, section(Leaf("evenly")), names=("plain", "evenly"))
     made = dispatch("scaled", two, catalog=catalog)
     made(*inputs(4, 4))
     with pytest.warns(DispatchWarning):
@@ -211,8 +180,8 @@ def test_one_that_refuses_some_calls_runs_on_the_others_alone(catalog, here):
     assert RAN == ["evenly", "plain"]
 
 
-def test_arguments_are_checked_where_that_is_asked_for(catalog, here):
-    made = dispatch("scaled", table(catalog, here), catalog=catalog, checked=True)
+def test_arguments_are_checked_where_that_is_asked_for(catalog):
+    made = dispatch("scaled", table(catalog), catalog=catalog, checked=True)
     assert torch.equal(made(torch.ones(2, 2), torch.ones(2)), torch.ones(2, 2))
     with pytest.raises(ValueError, match="takes 2 axes"):
         made(torch.ones(3), torch.ones(3))
@@ -255,7 +224,8 @@ def refused(catalog, made, reason, error=StaleTableError, **options):
         dispatch("scaled", made, catalog=catalog, **options)
 
 
-def test_what_has_changed_is_refused_or_said(catalog, here):
+def test_what_has_changed_is_refused_or_said(catalog):
+    here = describe()
     facts = {**dict(here.stable), "torch": "2.14.0"}
     elsewhere = dataclasses.replace(here, key="other", stable=tuple(facts.items()))
     sources = {"plain": "f00d", "other": fingerprint(catalog.impl("scaled", "other"))}
@@ -264,7 +234,7 @@ def test_what_has_changed_is_refused_or_said(catalog, here):
         ({"contract": "f00d"}, "the contract of scaled has changed"),
         ({"contenders": sources}, "the source of plain has changed"),
     ):
-        changed = table(catalog, here, **changes)
+        changed = table(catalog, **changes)
         refused(catalog, changed, reason)
         with pytest.warns(DispatchWarning, match=reason):
             made = dispatch("scaled", changed, catalog=catalog, allow_stale=True)
@@ -272,8 +242,8 @@ def test_what_has_changed_is_refused_or_said(catalog, here):
     assert RAN == ["plain"] * 3
 
 
-def test_what_cant_run_is_refused_in_any_case(catalog, here):
-    gone = table(catalog, here, contenders={"plain": "x", "othr": "y"})
+def test_what_cant_run_is_refused_in_any_case(catalog):
+    gone = table(catalog, contenders={"plain": "x", "othr": "y"})
     refused(
         catalog,
         gone,
@@ -281,17 +251,17 @@ def test_what_cant_run_is_refused_in_any_case(catalog, here):
         allow_stale=True,
     )
     reads = {"B": "x.shape[1]", "S": "x.shape[0]"}
-    swapped = table(catalog, here, reads=reads)
+    swapped = table(catalog, reads=reads)
     refused(catalog, swapped, "B was read as x.shape.1., and now is", allow_stale=True)
-    refused(catalog, table(catalog, here, reads={"B": "x.shape[0]"}), "the axis S, which the table")
-    refused(catalog, table(catalog, here, tensor="y"), "not those of 'y'")
-    refused(catalog, table(catalog, here, op="softmax"), "is of softmax, not of scaled", TableError)
-    nothing = table(catalog, here, section(dtype="flat32"))
+    refused(catalog, table(catalog, reads={"B": "x.shape[0]"}), "the axis S, which the table")
+    refused(catalog, table(catalog, tensor="y"), "not those of 'y'")
+    refused(catalog, table(catalog, op="softmax"), "is of softmax, not of scaled", TableError)
+    nothing = table(catalog, section(dtype="flat32"))
     refused(catalog, nothing, "'flat32' is no dtype", TableError)
 
 
-def test_one_that_lacks_an_option_runs_where_that_is_at_its_default(catalog, here):
-    two = table(catalog, here, section(Leaf("lacking")), names=("plain", "lacking"))
+def test_one_that_lacks_an_option_runs_where_that_is_at_its_default(catalog):
+    two = table(catalog, section(Leaf("lacking")), names=("plain", "lacking"))
     made = dispatch("scaled", two, catalog=catalog)
     x, y = inputs(4, 4)
     assert made.which(x, y) == "lacking"
@@ -303,29 +273,27 @@ def test_one_that_lacks_an_option_runs_where_that_is_at_its_default(catalog, her
     torch.testing.assert_close(compiled(x, y), 2 * x * y[:, None])
 
 
-def test_a_fallback_has_to_run_on_every_call(catalog, here):
-    made = table(catalog, here, section(Leaf("lacking"), "lacking"), names=("lacking",))
+def test_a_fallback_has_to_run_on_every_call(catalog):
+    made = table(catalog, section(Leaf("lacking"), "lacking"), names=("lacking",))
     refused(catalog, made, "lacking of scaled runs on some calls only", UnsupportedError)
-    made = table(catalog, here, section(Leaf("plain"), "evenly"), names=("plain", "evenly"))
+    made = table(catalog, section(Leaf("plain"), "evenly"), names=("plain", "evenly"))
     made = dataclasses.replace(made, sections=(section(Leaf("plain"), "evenly"),))
     refused(catalog, made, "runs on some calls only", UnsupportedError)
 
 
-def test_a_hidden_axis_is_refused_where_it_was_varied(catalog, here):
+def test_a_hidden_axis_is_refused_where_it_was_varied(catalog):
     op = dataclasses.replace(
         scaled, axes={**scaled.axes, "E": "experts"}, quick={"small": {"B": 4, "S": 8, "E": 2}}
     )
     other = dataclasses.replace(catalog, ops={"scaled": op})
     varied = table(
         catalog,
-        here,
         section(bounds={**BOUNDS, "E": (1.0, 8.0)}),
         contract=contract_fingerprint(op),
     )
     refused(other, varied, r"E \(experts\) can't be read off .* 1 to 8", TableError)
     fixed = table(
         catalog,
-        here,
         section(bounds={**BOUNDS, "E": (2.0, 2.0)}),
         contract=contract_fingerprint(op),
     )

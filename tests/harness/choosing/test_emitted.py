@@ -13,15 +13,10 @@ from torch import Tensor
 import opbench
 from opbench import Cost, Op, impl, supported
 from opbench.harness.choosing import standalone
-from opbench.harness.choosing.call_axes import call_axes
-from opbench.harness.choosing.contract import contract_fingerprint
 from opbench.harness.choosing.emitted import emitted
-from opbench.harness.machine.environment import describe
-from opbench.harness.preparation.resolve import fingerprint
 from opbench.results.choosing.rules import Leaf, Split
-from opbench.results.choosing.situations import Situation
-from opbench.results.choosing.table import Section, Table
 from opbench.results.errors import UnsupportedError
+from tests.harness.choosing.tables import section_of, table_of
 
 shifted = Op(
     name="shifted",
@@ -112,33 +107,7 @@ def impls():
 
 def table(impls, rule, fallback="plain"):
     names = {fallback, *(leaf.contender for leaf in leaves(rule))}
-    axes = call_axes(shifted)
-    situation = Situation(
-        op="shifted",
-        dtype="float32",
-        device="cpu",
-        direction="forward",
-        inputs="normal",
-        threads=1,
-        layout="contiguous",
-        cache="warm",
-        board="compute",
-    )
-    section = Section(
-        situation=situation,
-        rule=rule,
-        fallback=fallback,
-        bounds={"B": (1.0, 64.0), "S": (1.0, 1024.0)},
-    )
-    return Table(
-        op="shifted",
-        contract=contract_fingerprint(shifted),
-        environment=describe(),
-        reads=axes.reads,
-        tensor=axes.tensor,
-        contenders={name: fingerprint(impls[name]) for name in sorted(names)},
-        sections=(section,),
-    )
+    return table_of(shifted, impls, section_of(shifted, rule, fallback), names=sorted(names))
 
 
 def leaves(rule):
