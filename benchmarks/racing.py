@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,9 +33,10 @@ from opbench.harness.execution.ready import Ready, make_ready, reference_of, set
 from opbench.harness.execution.worker import quiet_torch
 from opbench.harness.planning.selection import Selection
 from opbench.harness.timing import injected_slowdown, interleaving
+from opbench.harness.timing.blocks import warmup_calls
 from opbench.harness.timing.clock import HostClock
 from opbench.harness.timing.stopping import Policy
-from opbench.results.ranking.verdicts import HIT, HIT_CHANCE, Standing, standings
+from opbench.results.ranking.verdicts import HIT, HIT_CHANCE, Standing, looks, standings
 from opbench.results.records import Rules
 
 
@@ -164,8 +166,10 @@ def sooner(races: int | None) -> None:
 def decide(calls: Mapping[str, Call], rules: Rules) -> None:
     """Race until everybody is known to be best, tied within 1%, or slower."""
     took: dict[str, float] = {}
+    policy = Policy(rules=rules, budget_s=60.0)
     with clocked(took, "race"):
-        stands = race(calls, Policy(rules=rules, budget_s=60.0))
+        timings = measured(calls, policy)
+    stands = standings_of(timings, rules)
     best = next(n for n, s in stands.items() if s.verdict == "best")
     undecided = [n for n, s in stands.items() if s.verdict == "undecided"]
     near = {n: s.ratio.relative_width for n, s in stands.items() if s.ratio.low < 3}
@@ -175,6 +179,23 @@ def decide(calls: Mapping[str, Call], rules: Rules) -> None:
         f"    opbench, verdicts at a tie of 1%{known}: {took['race']:.1f} s; best {best}; "
         f"undecided: {', '.join(undecided) or 'none'}; widest interval ±{near[widest]:.1%} "
         f"({widest})"
+    )
+    print(f"      {spent_on(timings, policy)}")
+
+
+def spent_on(timings: Mapping[str, interleaving.Timing], policy: Policy) -> str:
+    """What the rounds of a race took: until a verdict is possible, and in calls that count."""
+    first = next(looks(len(timings), policy.rules))
+    early_s = all_s = counted_s = 0.0
+    for timing in timings.values():
+        lead = warmup_calls(statistics.median(timing.samples_s), policy) / timing.calls
+        for number, sample in zip(timing.rounds, timing.samples_s, strict=True):
+            block_s = sample * timing.calls
+            all_s, counted_s = all_s + block_s * (1 + lead), counted_s + block_s
+            early_s += block_s * (1 + lead) if number < first else 0.0
+    return (
+        f"its rounds took {all_s:.1f} s: the first {first}, before which nobody is decided but by "
+        f"gross differences, {early_s:.1f} s; calls that are timed {counted_s:.1f} s"
     )
 
 
@@ -218,9 +239,13 @@ def overhead(races: int | None) -> None:
 def race(calls: Mapping[str, Call], policy: Policy | None = None) -> dict[str, Standing]:
     """How the contenders stand at the end of a race."""
     policy = policy or Policy()
-    timings = measured(calls, policy)
+    return standings_of(measured(calls, policy), policy.rules)
+
+
+def standings_of(timings: Mapping[str, interleaving.Timing], rules: Rules) -> dict[str, Standing]:
+    """How contenders stand by their timings."""
     samples = {n: dict(zip(t.rounds, t.samples_s, strict=True)) for n, t in timings.items()}
-    return standings(samples, policy.rules)
+    return standings(samples, rules)
 
 
 def measured(calls: Mapping[str, Call], policy: Policy) -> dict[str, interleaving.Timing]:
