@@ -50,7 +50,7 @@ REAL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What was said of a pair."""
 
@@ -58,11 +58,11 @@ class Outcome:
     pair: str
     #: The cause that was planted; "" of pairs without one.
     planted: str
-    difference: str
-    ratio: float
+    difference: str = ""
+    ratio: float = 0.0
     #: Kinds of causes and their shares, in order.
-    causes: tuple[tuple[str, float], ...]
-    unexplained: float
+    causes: tuple[tuple[str, float], ...] = ()
+    unexplained: float = 1.0
     seconds: float
     #: Why there is no explanation; "" where there is.
     fault: str = ""
@@ -149,12 +149,20 @@ def outcome_of(
     name = op if way != "real" else " ".join(filter(None, (op, one, other, race.case.shape)))
     if not isinstance(result, Explanation):
         fault = "; ".join(str(getattr(r.outcome, "reason", "")) for r in result)
-        return Outcome(way, name, cause, "", 0.0, (), 1.0, seconds, fault.strip("; "))
+        fault = fault.strip("; ")
+        return Outcome(way=way, pair=name, planted=cause, seconds=seconds, fault=fault)
     causes = tuple((c.kind, c.share) for c in result.causes)
     # That the slower one is the one that is meant to be is part of the answer.
     known = () if cause and result.slower.contender != "slow" else causes
     return Outcome(
-        way, name, cause, result.difference, result.ratio, known, result.unexplained, seconds
+        way=way,
+        pair=name,
+        planted=cause,
+        difference=result.difference,
+        ratio=result.ratio,
+        causes=known,
+        unexplained=result.unexplained,
+        seconds=seconds,
     )
 
 

@@ -163,8 +163,7 @@ class SimulatedEngine:
         """A node dies; the engine says so later, and later still there is another in its place."""
         self.losses += 1
         node.generation += 1
-        id, number = node.facts.id, self.kinds.index(node.kind)
-        order = node.order
+        id, number, order = node.facts.id, self.kinds.index(node.kind), node.order
         if order and order.case and self._chance.random() < self.fleet.orphans:
             self._orphans[id] = (node.kind, order.case)
             self._after(node.done_s - self.now_s, "orphan", id)
@@ -234,7 +233,8 @@ def simulated(
     run = FleetRun(stored=stored, history=NodeHistory(store), kinds=kinds, cases=named)
     engine = SimulatedEngine(fleet, kinds, named, stored)
     planner, observer = Planner(named), observer or FleetObserver()
-    return Driver(run, engine, planner, observer, engine.clock), engine
+    driver = Driver(run=run, engine=engine, planner=planner, observer=observer, clock=engine.clock)
+    return driver, engine
 
 
 def figures(fleet: Fleet, store: str) -> dict[str, object]:

@@ -168,7 +168,7 @@ def report(bench: Bench, grid: Timed, tuned: Timed, unseen: Timed) -> None:
     """Print what the grid and tuning cost, and lose on unseen shapes."""
     test = tuple(races_of([unseen.folder]).rows.values())
     range_ = [
-        Served(bench.op, {a: float(v) for a, v in (p.split("=") for p in text.split(","))}, 1.0)
+        Served(op=bench.op, axes=sizes_of(text), count=1.0)
         for text in drawn(bench.op, 200, "range")
     ]
     by_grid, single = price(races_of([grid.folder]), test, ())
@@ -198,6 +198,11 @@ def report_added(tuned: Timed, added: Timed) -> None:
     shapes = len(added.document["rounds"])
     print(f"a contender added on {shapes} shapes: {added.wall_s:.0f} s, {walls:.0%} of tuning")
     print(f"its races alone: {added.racing_s:.1f} s, {racing:.0%} of tuning's")
+
+
+def sizes_of(text: str) -> dict[str, float]:
+    """The sizes of a shape as `--shape` takes it."""
+    return {axis: float(size) for axis, size in (part.split("=") for part in text.split(","))}
 
 
 def _spent(timed: Timed) -> tuple[float, float]:

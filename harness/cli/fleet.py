@@ -151,7 +151,10 @@ def _drive(run: FleetRun, engine: RayEngine, output: Output, budget_s: float) ->
                 complain(output.verb, text)
 
         shown.expect([Race(case, ()) for cases in run.cases.values() for case in cases.values()])
-        driver = Driver(run, engine, Planner(run.cases), Shown(), time.monotonic)
+        planner, observer = Planner(run.cases), Shown()
+        driver = Driver(
+            run=run, engine=engine, planner=planner, observer=observer, clock=time.monotonic
+        )
         driver.drive()
     return driver
 

@@ -46,11 +46,14 @@ class _Member:
     keeps: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Driver:
     """Drives one run.
 
-        driver = Driver(run, engine, Planner(run.cases), FleetObserver(), time.monotonic)
+        planner, observer = Planner(run.cases), FleetObserver()
+        driver = Driver(
+            run=run, engine=engine, planner=planner, observer=observer, clock=time.monotonic
+        )
         driver.drive()
         driver.missing()  # by kind, why cases are not in the store
 

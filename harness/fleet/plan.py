@@ -35,7 +35,7 @@ class Assignment:
     failed: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class KindState:
     """How far one kind is."""
 
@@ -91,7 +91,8 @@ class Planner:
         """cases: the names of the cases of each kind, in the order in which they are done."""
         self.kinds = {
             kind: KindState(
-                waiting := deque(Assignment(Task(kind, n)) for n in names), len(waiting)
+                waiting=(waiting := deque(Assignment(Task(kind, n)) for n in names)),
+                total=len(waiting),
             )
             for kind, names in cases.items()
         }

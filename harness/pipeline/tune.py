@@ -66,7 +66,7 @@ class Step:
         return self.why in ("crossing", "hole")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
     """A shape that was raced, and what is known since."""
 
@@ -107,7 +107,14 @@ def tune(
     was raced. Raises NothingRecordedError where no contender may be chosen, SelectionError where
     the op refuses all shapes, DeclarationError where it fails on the first.
     """
-    session = _Session(TuningRaces(request), goal, race_cases, report, now, began=now())
+    session = _Session(
+        races=TuningRaces(request),
+        goal=goal,
+        race_cases=race_cases,
+        report=report,
+        now=now,
+        began=now(),
+    )
     session.begin()
     stopped: Stopped | None = None
     while stopped is None:
@@ -119,7 +126,7 @@ def tune(
     return Tuned(stopped=stopped, views=views, futile=session.futile(), refused=refused)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Session:
     """A tune under way."""
 
@@ -226,7 +233,10 @@ class _Session:
             self.look([situation_of(race.case) for race in races])
         raced = tuple(dict.fromkeys(name for race in races for name in race.contenders))
         worst = max(self.views.values(), key=lambda view: view.bound, default=None)
-        self.report(Round(self.number, step, raced, worst, self.now() - self.began))
+        elapsed_s = self.now() - self.began
+        self.report(
+            Round(number=self.number, step=step, raced=raced, view=worst, elapsed_s=elapsed_s)
+        )
 
     def _refuse(self, shape: str, reason: str) -> None:
         """Leave a shape out that the op refuses."""

@@ -123,7 +123,7 @@ def served(op: str, candidates: Iterable[Candidate]) -> tuple[Served, ...]:
     found = []
     for candidate in candidates:
         sizes = {a: float(str(v)) for a, v in candidate.axes.items() if is_size(v)}
-        found.append(Served(op, sizes, candidate.count))
+        found.append(Served(op=op, axes=sizes, count=candidate.count))
     return tuple(found)
 
 

@@ -116,11 +116,17 @@ class Calls:
         number, grad, *values = first
         how, ops = self.names[number]
         if isinstance(grad, str):
-            return CallFacts(how, tuple(ops), (), (), False, count, seconds, unread=grad)
+            return CallFacts(how=how, ops=tuple(ops), count=count, seconds=seconds, unread=grad)
         half = len(named) // 2
-        options = tuple(zip(map(str, named[:half]), map(_fact, named[half:]), strict=True))
-        args = tuple(map(_fact, values))
-        return CallFacts(how, tuple(ops), args, options, grad, count, seconds)
+        return CallFacts(
+            how=how,
+            ops=tuple(ops),
+            args=tuple(map(_fact, values)),
+            options=tuple(zip(map(str, named[:half]), map(_fact, named[half:]), strict=True)),
+            grad=grad,
+            count=count,
+            seconds=seconds,
+        )
 
     def _begin(self) -> _Thread:
         """The counts of this thread, which has none yet."""

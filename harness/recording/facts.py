@@ -7,11 +7,11 @@ these in place of the tensors.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TensorFacts:
     """What is known of a tensor of a call."""
 
@@ -39,8 +39,7 @@ class TensorFacts:
         first, last = first % self.ndim, last % self.ndim
         inside = math.prod(self.shape[first : last + 1])
         shape = (*self.shape[:first], inside, *self.shape[last + 1 :])
-        strides = contiguous_strides(shape)
-        return TensorFacts(shape, strides, self.dtype, self.device, self.requires_grad)
+        return replace(self, shape=shape, strides=contiguous_strides(shape))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Unknown:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallFacts:
     """Calls of one function that are alike."""
 
@@ -60,11 +59,11 @@ class CallFacts:
     #: The ops that the function may be of; those of torch's own functions are known by its name.
     ops: tuple[str, ...]
     #: Of each positional argument, a number, text, None, tuple of such, TensorFacts or Unknown.
-    args: tuple[Any, ...]
+    args: tuple[Any, ...] = ()
     #: Of each named argument.
-    options: tuple[tuple[str, Any], ...]
+    options: tuple[tuple[str, Any], ...] = ()
     #: Whether gradients were enabled.
-    grad: bool
+    grad: bool = False
     count: int
     #: Of all of these calls together.
     seconds: float

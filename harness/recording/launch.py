@@ -40,7 +40,7 @@ main()
 _EXAMPLE = "opbench record-shapes -- python train.py"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """A program in Python, with its arguments."""
 
@@ -54,7 +54,7 @@ class Program:
     args: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """How a program ended, and what it called."""
 
@@ -92,7 +92,8 @@ def program_of(command: Sequence[str]) -> Program:
         raise SelectionError(f"{' '.join(parts)}: what is it to run? {_EXAMPLE}")
     if not kind and not Path(rest[0]).is_file():
         raise SelectionError(f"there is no file {rest[0]} to run")
-    return Program(python, options, kind, rest[0], tuple(rest[1:]))
+    name, *args = rest
+    return Program(python=python, options=options, kind=kind, name=name, args=tuple(args))
 
 
 def run_program(program: Program, recognised: Recognised) -> Ended:
@@ -108,7 +109,13 @@ def run_program(program: Program, recognised: Recognised) -> Ended:
         is_counted = counted.exists()
         facts, compiled = pickle.loads(counted.read_bytes()) if is_counted else ((), 0)
         reason = fault.read_text(encoding="utf-8") if fault.exists() else ""
-    return Ended(code if code >= 0 else 128 - code, facts, compiled, reason, is_counted)
+    return Ended(
+        code=code if code >= 0 else 128 - code,
+        facts=facts,
+        compiled=compiled,
+        fault=reason,
+        is_counted=is_counted,
+    )
 
 
 @contextmanager

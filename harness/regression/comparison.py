@@ -31,14 +31,14 @@ from opbench.results.records import NULL_ROLES, Case, SideName, Uncompared, Unpa
 CONTROL_RACES = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
     """What two versions have in common, and what they haven't."""
 
     #: The cases, with those contenders that both versions have.
     races: tuple[Race, ...]
     #: The contenders that one of them lacks.
-    alone: tuple[Uncompared, ...]
+    alone: tuple[Uncompared, ...] = ()
     #: The races of the A/A control: machine anchors, and a few contenders of the base.
     control: tuple[Race, ...]
     #: Packages from outside of both that either uses, and where they lie.
@@ -151,7 +151,13 @@ def _against(old: Survey, head: LoadedVersion, selection: Selection) -> Common:
         )
     shared = tuple(sorted({**old.shared, **new.shared}.items()))
     lacking = tuple((one.label, place) for one in (old, new) for place in sorted(one.lacking))
-    return Common(races, (*only_head, *only_base), control_races(races, selection), shared, lacking)
+    return Common(
+        races=races,
+        alone=(*only_head, *only_base),
+        control=control_races(races, selection),
+        shared=shared,
+        lacking=lacking,
+    )
 
 
 def everything(version: Version, selection: Selection) -> Common:
@@ -167,7 +173,7 @@ def _everything(version: Version, selection: Selection) -> Common:
         surveyed = survey(project, selection)
         _ensure_there(version.modules, surveyed, surveyed)
         races = plan(project.catalog, selection)
-        return Common(races, (), control_races(races, selection))
+        return Common(races=races, control=control_races(races, selection))
 
 
 def control_races(races: tuple[Race, ...], selection: Selection) -> tuple[Race, ...]:

@@ -27,7 +27,7 @@ _INFERS = ("need no gradients", "--pass forward")
 _UNSERVED = 0.01
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
     """A shape and how often it is served."""
 

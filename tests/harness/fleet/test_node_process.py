@@ -74,7 +74,13 @@ def test_nodes_make_the_records_of_a_local_run_though_one_is_killed(
 
     send, engine.send = engine.send, kill_once
     try:
-        driver = Driver(fleet_run, engine, Planner(named), FleetObserver(), time.monotonic)
+        driver = Driver(
+            run=fleet_run,
+            engine=engine,
+            planner=Planner(named),
+            observer=FleetObserver(),
+            clock=time.monotonic,
+        )
         driver.drive()
     finally:
         engine.close()

@@ -104,7 +104,7 @@ def test_served_shapes_count(op, tmp_path):
 )
 def test_served_shapes_that_are_none_of_the_op(op, axes, name, reason):
     with pytest.raises(SelectionError, match=reason):
-        like_served(op, [Served(name, axes, 1.0)])
+        like_served(op, [Served(op=name, axes=axes, count=1.0)])
 
 
 def test_measured_shapes_are_taken_once(op):

@@ -67,7 +67,9 @@ def test_served_shapes_weigh_the_nearest_measured_one(made, tmp_path):
         '{"op": "another", "axes": {"B": 16, "S": 128}, "count": 100}\n'
     )
     served = read_served(file)
-    assert served[1] == Served("row_op", {"B": 300.0, "S": 2000.0}, 1.0, "B=300,S=2000")
+    assert served[1] == Served(
+        op="row_op", axes={"B": 300.0, "S": 2000.0}, count=1.0, text="B=300,S=2000"
+    )
     weights = weights_of(made.rows, "row_op", served)
     assert weights["B4_S16"] == pytest.approx(30 * weights["B256_S1024"])
     assert weights["B16_S128"] == 0.01
