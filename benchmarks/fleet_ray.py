@@ -134,7 +134,8 @@ class Target:
         if time.monotonic() < self._due_s:
             return ""
         self._measured, self._due_s = self._anchors(), math.inf
-        self._while_starting = not self._while_starting and self._rng.random() < 0.5
+        # In turn, as two workers that end before they are ready have their node left out.
+        self._while_starting = not self._while_starting
         return "worker" if self._kill_worker() else self._kill_node()
 
     def _has_begun(self) -> bool:
