@@ -19,7 +19,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.ray_cluster import ENVIRONMENT, RayCluster, ray_cluster
@@ -91,12 +92,12 @@ def killed(
     rng = random.Random(seed)
     targets = [Target(cluster, f"target{number}", folder, rng) for number in range(3)]
     arguments = waiting(folder, cases, wait_s=0.005, budget_s=0.3)
-    process = started(cluster, folder, arguments, "--kinds", f"cpu:{TARGET}")
     done: Counter[str] = Counter()
-    while done.total() < kills and process.poll() is None:
-        done.update(filter(None, [target.kill_if_due() for target in targets]))
-        time.sleep(0.05)
-    out, _ = process.communicate()
+    with started(cluster, folder, arguments, "--kinds", f"cpu:{TARGET}") as process:
+        while done.total() < kills and process.poll() is None:
+            done.update(filter(None, [target.kill_if_due() for target in targets]))
+            time.sleep(0.05)
+        out, _ = process.communicate()
     if not out:
         raise SystemExit(f"fleet_ray: the run ended with {process.returncode}: see above")
     document = json.loads(out)
@@ -116,8 +117,9 @@ def killed(
 class Target:
     """A node that is killed, or its worker, while it starts or races; another takes its place.
 
-    What would have a node left out doesn't happen: three cases in a row that end their worker, two
-    workers that end before they are ready, and three measurements of its anchors beside others.
+    What would have a node left out that is still there doesn't happen: three cases in a row that
+    end their worker, two workers that end before they are ready, and three measurements of its
+    anchors beside others.
     """
 
     def __init__(self, cluster: RayCluster, name: str, folder: Path, rng: random.Random) -> None:
@@ -170,7 +172,8 @@ def efficient(cluster: RayCluster, folder: Path, cases: int) -> dict[str, object
     one_s, many_s = (alone(folder, here, number) for number in (1, 1 + cases))
     case_s = (many_s - one_s) / cases
     total = len(NODES) * (cases + 1)
-    started(cluster, folder, waiting(folder, total)).communicate()
+    with started(cluster, folder, waiting(folder, total)) as process:
+        process.communicate()
     ends = sorted(mark.stat().st_mtime for mark in folder.glob("store/runs/n/parts/*/*/*.done"))[
         -total:
     ]
@@ -206,18 +209,23 @@ def alone(folder: Path, here: Path, cases: int) -> float:
     return time.monotonic() - start
 
 
+@contextmanager
 def started(
     cluster: RayCluster, folder: Path, arguments: Sequence[str], *more: str
-) -> subprocess.Popen[bytes]:
-    """The command on the cluster, which stores below the folder."""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The command on the cluster, which stores below the folder; it ends with the block."""
     store = ("--store", f"file://{folder}/store", "--id", "n", "--on", f"ray:{cluster.address}")
     environment: Mapping[str, str] = {**os.environ, **ENVIRONMENT}
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "opbench", "run", *arguments, *more, *store, "-q", "--json"],
         stdout=subprocess.PIPE,
         env=environment,
         cwd=folder,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 if __name__ == "__main__":
