@@ -32,7 +32,7 @@ NODES = {"one": "plain", "two": "plain", "three": "plain"}
 #: The kind of the nodes that are killed; the head of a cluster never is.
 TARGET = "target"
 #: At most so many seconds after it is ready a node is killed, or its worker.
-MOST_S = 1.5
+MOST_S = 1.0
 #: So many workers of a node are killed at most before all of it is.
 MOST_WORKERS = 2
 #: An op whose contender only waits.
@@ -91,7 +91,7 @@ def killed(
     """
     rng = random.Random(seed)
     targets = [Target(cluster, f"target{number}", folder, rng) for number in range(3)]
-    arguments = waiting(folder, cases, wait_s=0.005, budget_s=0.3)
+    arguments = waiting(folder, cases, wait_s=0.005, budget_s=0.1)
     done: Counter[str] = Counter()
     with started(cluster, folder, arguments, "--kinds", f"cpu:{TARGET}") as process:
         while done.total() < kills and process.poll() is None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING
 
 from opbench.harness.cli import options, storing
-from opbench.harness.cli.catalogue import ensure_shapes, load_catalog
+from opbench.harness.cli.catalogue import load_catalog
 from opbench.harness.cli.exit_codes import Exit
 from opbench.harness.cli.run_folder import add_ceilings, create
 from opbench.harness.cli.workers import supervised
@@ -107,7 +107,6 @@ def _serve(args: argparse.Namespace, shared: Sharing, new: NewRun, replies: IO[s
     with supervised(modules, options.limits(args)) as supervisor:
         catalog = load_catalog(modules)
         races = plan(catalog, selection)
-        ensure_shapes(catalog, selection, races)
         folder = create(new, supervisor)
         add_ceilings(folder, races, verb="run")
         anchor(folder, races, budget_s=args.budget, supervisor=supervisor)

@@ -3,6 +3,7 @@
 import json
 import time
 
+import psutil
 import pytest
 
 from opbench.harness.catalog import load
@@ -95,6 +96,27 @@ def test_nodes_make_the_records_of_a_local_run_though_one_is_killed(
     assert plain(one.lines) == plain(local)
     measured = [r for r in without_anchors(local) if isinstance(r.outcome, Measured)]
     assert driver.outcomes["Measured"] == len(measured)
+
+
+def test_only_the_worker_of_a_node_imports_torch(settings, tmp_path):
+    # Shapes were tried by the driver, which has torch for that.
+    process = NodeProcess(json.dumps({**settings, "shape": ["N=3,M=16"]}), str(tmp_path))
+    try:
+        assert reply_of(process.start()).did == "ready"
+        (started,) = [
+            child
+            for child in psutil.Process().children()
+            if child.status() != psutil.STATUS_ZOMBIE and "--orders" in child.cmdline()
+        ]
+        (worker,) = started.children()
+        assert [has_torch(one) for one in (started, worker)] == [False, True]
+    finally:
+        process.end()
+
+
+def has_torch(process):
+    """Whether a process has torch's library in its memory."""
+    return any("libtorch" in one.path for one in process.memory_maps())
 
 
 def test_a_node_records_a_failure_without_a_race_and_ends_with_its_driver(
