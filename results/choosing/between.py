@@ -2,13 +2,15 @@
 
 Two ways to tell: the nearest measured shape, by the logarithms of its sizes, or a smooth surface
 through the times of each contender, whose crossings lie where the lines cross rather than half way
-between two shapes. Points lie among the measured shapes, never beyond them.
+between two shapes. Half of the points lie among the measured shapes, and half anywhere within the
+least and the largest sizes, as what is chosen holds there as well: never beyond them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +18,9 @@ from opbench.results.choosing.rules import Array, Data
 from opbench.results.choosing.situations import Row
 
 #: Points for each measured shape, and at most.
-_PER_ROW, _MOST = 12, 480
-#: How much all points together count, beside the measured shapes.
-_SHARE = 1.0
+_PER_ROW, _MOST = 50, 2000
+#: How much all points together count, beside the measured shapes: what is asked for lies between.
+_SHARE = 4.0
 #: The least of a distance between shapes, as a part of which a residual fades.
 _NEAR = 0.2
 #: How strongly coefficients are held at 0.
@@ -45,8 +47,7 @@ def nearest(logs: Array, losses: Array) -> Guess:
 
     def guess(points: Array) -> Array:
         """What the nearest row loses, for each point."""
-        distances = ((points[:, None, :] - logs[None, :, :]) ** 2).sum(2)
-        found: Array = losses[distances.argmin(1)]
+        found: Array = losses[_nearest(points, logs)]
         return found
 
     return guess
@@ -116,13 +117,7 @@ def data_of(
 
 def with_points(data: Data, rows: Sequence[Row], axes: Sequence[str], guess: Guess) -> Data:
     """The measured shapes and points between them."""
-    logs = axes_logs(rows, axes)
-    count = min(_PER_ROW * len(rows), _MOST)
-    rng = np.random.default_rng(0)
-    picked = rng.integers(len(rows), size=(count, 3))
-    shares = rng.dirichlet((0.7, 0.7, 0.7), size=count)
-    points = (logs[picked] * shares[:, :, None]).sum(1)
-    weights = (data.weights[picked] * shares).sum(1)
+    points, weights = _points(axes_logs(rows, axes), data.weights)
     weights *= _SHARE * data.weights.sum() / weights.sum()
     return Data(
         data.features,
@@ -130,6 +125,29 @@ def with_points(data: Data, rows: Sequence[Row], axes: Sequence[str], guess: Gue
         np.concatenate([data.losses, _tied(guess(points))]),
         np.concatenate([data.weights, weights]),
     )
+
+
+def _points(logs: Array, weights: Array) -> tuple[Array, Array]:
+    """Points between three measured shapes and within their bounds, and how much each counts.
+
+    The latter count as the nearest measured shape does.
+    """
+    count = min(_PER_ROW * len(logs), _MOST) // 2
+    rng = np.random.default_rng(0)
+    picked = rng.integers(len(logs), size=(count, 3))
+    shares = rng.dirichlet((0.7, 0.7, 0.7), size=count)
+    among = (logs[picked] * shares[:, :, None]).sum(1)
+    within = rng.uniform(logs.min(0), logs.max(0), size=(count, logs.shape[1]))
+    counts = [(weights[picked] * shares).sum(1), weights[_nearest(within, logs)]]
+    return np.concatenate([among, within]), np.concatenate(counts)
+
+
+def _nearest(points: Array, logs: Array) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The number of the nearest row, for each point."""
+    found: np.ndarray[Any, np.dtype[np.int64]] = (
+        ((points[:, None, :] - logs[None, :, :]) ** 2).sum(2).argmin(1)
+    )
+    return found
 
 
 def _tied(losses: Array) -> Array:

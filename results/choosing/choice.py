@@ -1,12 +1,12 @@
 """Choose: the rule of a situation, made from its rows, and what it would have cost elsewhere.
 
 Several rules are made: one contender for all, a tree of the measured shapes, and trees of what lies
-between them by the nearest shape or by a smooth surface. Each is made once for every shape without
-it, and tried there. The simplest is kept of those that lose about as little as the best.
+between them by the nearest shape or by a smooth surface. Each is made anew without some of the
+shapes, and tried there. The simplest is kept of those that lose about as little as the best.
 
 - single: one contender for all sizes.
-- tree: thresholds half way between measured shapes, in the logarithms of their sizes.
 - smooth: thresholds where surfaces through the times of two contenders cross.
+- tree: thresholds half way between measured shapes, in the logarithms of their sizes.
 - nearest: thresholds that follow what was best on the nearest measured shape.
 
 All of them end as thresholds, so that a call compares a few numbers and needs none of this.
@@ -35,8 +35,8 @@ from opbench.results.choosing.situations import Row, Situation
 
 #: The fewest shapes of which anything but one contender is chosen.
 FEWEST = 4
-#: More shapes are left out by so many at a time, as every rule is made anew for each part.
-_PARTS = 60
+#: So many parts of the shapes are left out, one after another, as every rule is made anew for each.
+_PARTS = 10
 #: A simpler rule is kept that loses so much more, or half the standard error of the difference.
 _SIMPLER = 0.0005
 
@@ -130,11 +130,11 @@ def _varying(rows: Sequence[Row], axes: Sequence[str]) -> tuple[str, ...]:
 
 
 def features(axes: Sequence[str]) -> tuple[str, ...]:
-    """What a rule may split by: axes, products of neighbours, and the product of all."""
-    runs = [
-        "*".join(axes[start:end]) for start, end in itertools.combinations(range(len(axes) + 1), 2)
-    ]
-    return tuple(sorted(runs, key=lambda run: run.count("*")))
+    """What a rule may split by: axes, products of two, of more neighbours, and of all."""
+    bounds = itertools.combinations(range(len(axes) + 1), 2)
+    runs = [axes[start:end] for start, end in bounds if end - start > 2]
+    pairs = itertools.combinations(axes, 2)
+    return (*axes, *("*".join(some) for some in (*pairs, *sorted(runs, key=len))))
 
 
 def _makes(names: tuple[str, ...], axes: tuple[str, ...], terms: Terms) -> dict[str, Make]:
@@ -163,7 +163,7 @@ def _makes(names: tuple[str, ...], axes: tuple[str, ...], terms: Terms) -> dict[
 
     makes: dict[str, Make] = {"single": single}
     if axes and len(names) > 1:
-        makes |= {"tree": tree, "smooth": by_surface, "nearest": by_nearest}
+        makes |= {"smooth": by_surface, "tree": tree, "nearest": by_nearest}
     return makes
 
 
