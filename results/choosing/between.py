@@ -74,7 +74,7 @@ def surface(logs: Array, times: Array) -> Guess:
     """
     centre, spread = logs.mean(0), logs.std(0)
     scale = np.where(spread > 1e-9, spread, 1.0)
-    square = len(logs) >= 3 * (1 + logs.shape[1] * (logs.shape[1] + 3) // 2)
+    square = len(logs) >= 2 * (1 + logs.shape[1] * (logs.shape[1] + 3) // 2)
 
     def terms(points: Array) -> Array:
         """The terms of the surface, a column each."""
