@@ -18,15 +18,11 @@ from opbench.results.choosing.rules import Array, Data
 from opbench.results.choosing.situations import Row
 
 #: Points for each measured shape, and at most.
-_PER_ROW, _MOST = 50, 2000
+_PER_ROW, _MOST = 100, 4000
 #: How much all points together count, beside the measured shapes: what is asked for lies between.
 _SHARE = 4.0
-#: The least of a distance between shapes, as a part of which a residual fades.
-_NEAR = 0.2
-#: How strongly coefficients are held at 0.
-_RIDGE = 0.05
 
-#: Of points, by the logarithms of their axes: what each contender loses at each, or takes.
+#: Of points, by the logarithms of their axes: what each contender loses at each.
 Guess = Callable[[Array], Array]
 
 
@@ -42,6 +38,18 @@ def feature_logs(logs: Array, axes: Sequence[str], features: Sequence[str]) -> A
     return np.stack(parts, 1) if parts else np.zeros((len(logs), 0))
 
 
+def smooth(times: Callable[[Array], Array]) -> Guess:
+    """Each point loses what the surfaces say. times: such, of `surfaces.surface`."""
+
+    def guess(points: Array) -> Array:
+        """Losses by the surfaces, for each point."""
+        found = times(points)
+        losses: Array = found - found.min(1, keepdims=True)
+        return losses
+
+    return guess
+
+
 def nearest(logs: Array, losses: Array) -> Guess:
     """Each point loses what the nearest row does."""
 
@@ -51,54 +59,6 @@ def nearest(logs: Array, losses: Array) -> Guess:
         return found
 
     return guess
-
-
-def smooth(logs: Array, times: Array) -> Guess:
-    """What each contender loses by `surface`."""
-    predict = surface(logs, times)
-
-    def guess(points: Array) -> Array:
-        """Losses by the surface, for each point."""
-        found = predict(points)
-        losses: Array = found - found.min(1, keepdims=True)
-        return losses
-
-    return guess
-
-
-def surface(logs: Array, times: Array) -> Guess:
-    """Times by a surface of the second degree, corrected by what it is off on rows nearby.
-
-    times: logarithms of seconds, a row for each of `logs`, a column for each contender. What is
-    returned gives such times for points.
-    """
-    centre, spread = logs.mean(0), logs.std(0)
-    scale = np.where(spread > 1e-9, spread, 1.0)
-    square = len(logs) >= 2 * (1 + logs.shape[1] * (logs.shape[1] + 3) // 2)
-
-    def terms(points: Array) -> Array:
-        """The terms of the surface, a column each."""
-        scaled = (points - centre) / scale
-        columns = [np.ones(len(points)), *scaled.T]
-        if square:
-            pairs = np.triu_indices(scaled.shape[1])
-            columns += list((scaled[:, pairs[0]] * scaled[:, pairs[1]]).T)
-        return np.stack(columns, 1)
-
-    known = terms(logs)
-    held = _RIDGE * np.eye(known.shape[1])
-    held[0, 0] = 0.0
-    factors = np.linalg.solve(known.T @ known + held, known.T @ times)
-    off = times - known @ factors
-
-    def predict(points: Array) -> Array:
-        """The logarithms of seconds by the surface, for each point."""
-        squares = ((points[:, None, :] - logs[None, :, :]) ** 2).sum(2)
-        near = 1.0 / (squares + _NEAR**2) ** 2
-        found: Array = terms(points) @ factors + (near @ off) / near.sum(1, keepdims=True)
-        return found
-
-    return predict
 
 
 def data_of(
@@ -132,12 +92,16 @@ def _points(logs: Array, weights: Array) -> tuple[Array, Array]:
 
     The latter count as the nearest measured shape does.
     """
+    # Here, as it takes as long to import as all that the rest needs.
+    from scipy.stats.qmc import Halton
+
     count = min(_PER_ROW * len(logs), _MOST) // 2
     rng = np.random.default_rng(0)
     picked = rng.integers(len(logs), size=(count, 3))
     shares = rng.dirichlet((0.7, 0.7, 0.7), size=count)
     among = (logs[picked] * shares[:, :, None]).sum(1)
-    within = rng.uniform(logs.min(0), logs.max(0), size=(count, logs.shape[1]))
+    # Spread more evenly than random points are.
+    within = Halton(logs.shape[1], scramble=False).random(count) * np.ptp(logs, 0) + logs.min(0)
     counts = [(weights[picked] * shares).sum(1), weights[_nearest(within, logs)]]
     return np.concatenate([among, within]), np.concatenate(counts)
 

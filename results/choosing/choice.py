@@ -24,6 +24,7 @@ import numpy as np
 from opbench.results.choosing.between import (
     axes_logs,
     data_of,
+    feature_logs,
     nearest,
     smooth,
     times_of,
@@ -32,6 +33,7 @@ from opbench.results.choosing.between import (
 from opbench.results.choosing.regret import Regret, regret_of
 from opbench.results.choosing.rules import Rule, chosen, contenders_of, fit
 from opbench.results.choosing.situations import Row, Situation
+from opbench.results.choosing.surfaces import surface
 
 #: The fewest shapes of which anything but one contender is chosen.
 FEWEST = 4
@@ -90,7 +92,7 @@ def choose(
     everybody = dict.fromkeys(name for row in rows for name in row.times)
     names = _in_order([name for name in everybody if name not in left_out], rows, terms)
     axes = _varying(rows, terms.axes)
-    makes = _makes(names, axes, terms)
+    makes = _makes(_of_use(names, rows, terms), axes, terms)
     made = _saying_more({method: make(rows) for method, make in makes.items()})
     logs = {method: _held_out(makes[method], rows, names) for method in made}
     counts = [terms.weights.get(row.shape, 1.0) for row in rows]
@@ -124,6 +126,20 @@ def _in_order(names: Sequence[str], rows: Sequence[Row], terms: Terms) -> tuple[
     return tuple(sorted(names, key=rank))
 
 
+def _of_use(names: tuple[str, ...], rows: Sequence[Row], terms: Terms) -> tuple[str, ...]:
+    """The contenders but for those that lose as much as another one everywhere, and more somewhere.
+
+    Those that are preferred run where they lose nothing, whatever they lose elsewhere.
+    """
+    losses = np.array([[row.loss(name, names) for row in rows] for name in names])
+    is_beaten = [bool(((losses <= own).all(1) & (losses < own).any(1)).any()) for own in losses]
+    return tuple(
+        name
+        for name, beaten in zip(names, is_beaten, strict=True)
+        if not beaten or name in terms.preferred
+    )
+
+
 def _varying(rows: Sequence[Row], axes: Sequence[str]) -> tuple[str, ...]:
     """The axes that have several sizes."""
     return tuple(axis for axis in axes if len({row.axes[axis] for row in rows}) > 1)
@@ -152,8 +168,9 @@ def _makes(names: tuple[str, ...], axes: tuple[str, ...], terms: Terms) -> dict[
     def by_surface(rows: Sequence[Row]) -> Rule:
         """Thresholds where smooth times cross."""
         data = data_of(rows, names, axes, split_by, terms.weights)
-        guess = smooth(axes_logs(rows, axes), times_of(rows, names))
-        return fit(with_points(data, rows, axes, guess), names)
+        logs, times = axes_logs(rows, axes), times_of(rows, names)
+        found = surface(logs, times, lambda points: feature_logs(points, axes, split_by))
+        return fit(with_points(data, rows, axes, smooth(found)), names)
 
     def by_nearest(rows: Sequence[Row]) -> Rule:
         """Thresholds half way to the nearest shape."""

@@ -19,9 +19,10 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import ndtr
 
-from opbench.results.choosing.between import axes_logs, surface, times_of
+from opbench.results.choosing.between import axes_logs, times_of
 from opbench.results.choosing.rules import Array
 from opbench.results.choosing.situations import Row
+from opbench.results.choosing.surfaces import surface
 
 #: Why a shape is measured: to span the range; two contenders cross nearby; or nothing near it was
 #: measured.
