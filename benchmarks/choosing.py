@@ -56,6 +56,10 @@ RANGES: Mapping[str, Mapping[str, tuple[int, int]]] = {
     "pixel_unshuffle": _BLOCKS,
     "patch_pooling": {"B": (1, 8), "S": (32, 1024), "D": (8, 512), "P": (4, 128)},
     "moe_combine": {"T": (8, 2048), "K": (1, 8), "D": (8, 1024)},
+    "moe_combine_sorted": {"T": (8, 2048), "K": (1, 8), "D": (8, 1024), "E": (8, 16)},
+    "expert_forward": {"E": (2, 16), "T": (1, 256), "D": (16, 256), "F": (16, 512)},
+    "topk_gating": {"T": (8, 4096), "E": (4, 64), "K": (1, 4)},
+    "total_price_gather": {"K": (4, 65536), "N": (4, 262144)},
     "moe_forward": {"T": (4, 512), "E": (2, 16), "K": (1, 2), "D": (16, 256), "F": (16, 256)},
     "window_attention_scores": {
         "B": (1, 4),

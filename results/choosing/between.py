@@ -1,9 +1,8 @@
 """What contenders probably lose between the measured shapes: points for a rule to be fitted to.
 
-Two ways to tell: the nearest measured shape, by the logarithms of its sizes, or a smooth surface
-through the times of each contender, whose crossings lie where the lines cross rather than half way
-between two shapes. Half of the points lie among the measured shapes, and half anywhere within the
-least and the largest sizes, as what is chosen holds there as well: never beyond them.
+That is what surfaces through the times of each say, which cross where their lines cross rather than
+half way between two shapes. Half of the points lie among the measured shapes, and half anywhere
+within the least and the largest sizes, as what is chosen holds there as well: never beyond them.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ import numpy as np
 from opbench.results.choosing.rules import Array, Data
 from opbench.results.choosing.situations import Row
 
-#: Points for each measured shape, and at most.
-_PER_ROW, _MOST = 100, 4000
+#: The most points for each measured shape.
+_PER_ROW = 500
 #: How much all points together count, beside the measured shapes: what is asked for lies between.
 _SHARE = 4.0
 
@@ -50,17 +49,6 @@ def smooth(times: Callable[[Array], Array]) -> Guess:
     return guess
 
 
-def nearest(logs: Array, losses: Array) -> Guess:
-    """Each point loses what the nearest row does."""
-
-    def guess(points: Array) -> Array:
-        """What the nearest row loses, for each point."""
-        found: Array = losses[_nearest(points, logs)]
-        return found
-
-    return guess
-
-
 def data_of(
     rows: Sequence[Row],
     names: Sequence[str],
@@ -75,9 +63,12 @@ def data_of(
     return Data(tuple(features), logs, losses, counts)
 
 
-def with_points(data: Data, rows: Sequence[Row], axes: Sequence[str], guess: Guess) -> Data:
-    """The measured shapes and points between them."""
-    points, weights = _points(axes_logs(rows, axes), data.weights)
+def with_points(
+    data: Data, rows: Sequence[Row], axes: Sequence[str], guess: Guess, most: int
+) -> Data:
+    """The measured shapes and points between them, so many at most."""
+    count = min(_PER_ROW * len(rows), most)
+    points, weights = _points(axes_logs(rows, axes), data.weights, count)
     weights *= _SHARE * data.weights.sum() / weights.sum()
     return Data(
         data.features,
@@ -87,30 +78,34 @@ def with_points(data: Data, rows: Sequence[Row], axes: Sequence[str], guess: Gue
     )
 
 
-def _points(logs: Array, weights: Array) -> tuple[Array, Array]:
+def _points(logs: Array, weights: Array, count: int) -> tuple[Array, Array]:
     """Points between three measured shapes and within their bounds, and how much each counts.
 
-    The latter count as the nearest measured shape does.
+    The latter count as the nearest measured shape does. count: of both together.
     """
     # Here, as it takes as long to import as all that the rest needs.
     from scipy.stats.qmc import Halton
 
-    count = min(_PER_ROW * len(logs), _MOST) // 2
+    half = count // 2
     rng = np.random.default_rng(0)
-    picked = rng.integers(len(logs), size=(count, 3))
-    shares = rng.dirichlet((0.7, 0.7, 0.7), size=count)
+    picked = rng.integers(len(logs), size=(half, 3))
+    shares = rng.dirichlet((0.7, 0.7, 0.7), size=half)
     among = (logs[picked] * shares[:, :, None]).sum(1)
     # Spread more evenly than random points are.
-    within = Halton(logs.shape[1], scramble=False).random(count) * np.ptp(logs, 0) + logs.min(0)
+    within = Halton(logs.shape[1], scramble=False).random(half) * np.ptp(logs, 0) + logs.min(0)
     counts = [(weights[picked] * shares).sum(1), weights[_nearest(within, logs)]]
     return np.concatenate([among, within]), np.concatenate(counts)
 
 
+def squares_apart(points: Array, logs: Array) -> Array:
+    """The square of the distance of each point, a row, from each shape, a column."""
+    both = (points**2).sum(1)[:, None] + (logs**2).sum(1)
+    return np.maximum(both - 2 * (points @ logs.T), 0.0)
+
+
 def _nearest(points: Array, logs: Array) -> np.ndarray[Any, np.dtype[np.int64]]:
     """The number of the nearest row, for each point."""
-    found: np.ndarray[Any, np.dtype[np.int64]] = (
-        ((points[:, None, :] - logs[None, :, :]) ** 2).sum(2).argmin(1)
-    )
+    found: np.ndarray[Any, np.dtype[np.int64]] = squares_apart(points, logs).argmin(1)
     return found
 
 

@@ -1,13 +1,12 @@
 """Choose: the rule of a situation, made from its rows, and what it would have cost elsewhere.
 
-Several rules are made: one contender for all, a tree of the measured shapes, and trees of what lies
-between them by the nearest shape or by a smooth surface. Each is made anew without some of the
-shapes, and tried there. The simplest is kept of those that lose about as little as the best.
+Three rules are made: one contender for all, a tree of what probably lies between the measured
+shapes, and a tree of these alone. Each is made anew without some of the shapes, and tried there.
+The first is kept of those that lose about as little as the best.
 
 - single: one contender for all sizes.
 - smooth: thresholds where surfaces through the times of two contenders cross.
 - tree: thresholds half way between measured shapes, in the logarithms of their sizes.
-- nearest: thresholds that follow what was best on the nearest measured shape.
 
 All of them end as thresholds, so that a call compares a few numbers and needs none of this.
 """
@@ -25,7 +24,6 @@ from opbench.results.choosing.between import (
     axes_logs,
     data_of,
     feature_logs,
-    nearest,
     smooth,
     times_of,
     with_points,
@@ -41,6 +39,12 @@ FEWEST = 4
 _PARTS = 10
 #: A simpler rule is kept that loses so much more, or half the standard error of the difference.
 _SIMPLER = 0.0005
+
+#: The most points between measured shapes that a rule is fitted to; and where it is tried, which is
+#: often: thresholds lie a little worse by fewer points.
+_FINE, _COARSE = 20_000, 4_000
+#: Who takes more than so many times as long as the best on every shape isn't chosen for others.
+_NEARLY = 1.2
 
 #: Makes a rule of some rows.
 Make = Callable[[Sequence[Row]], Rule]
@@ -74,7 +78,7 @@ class Choice:
     #: By contender that couldn't, why.
     left_out: Mapping[str, str]
     rule: Rule
-    #: How the rule was made: "single", "tree", "smooth" or "nearest".
+    #: How the rule was made: "single", "smooth" or "tree".
     method: str
     #: What runs outside of the measured sizes.
     fallback: str
@@ -92,9 +96,11 @@ def choose(
     everybody = dict.fromkeys(name for row in rows for name in row.times)
     names = _in_order([name for name in everybody if name not in left_out], rows, terms)
     axes = _varying(rows, terms.axes)
-    makes = _makes(_of_use(names, rows, terms), axes, terms)
-    made = _saying_more({method: make(rows) for method, make in makes.items()})
-    logs = {method: _held_out(makes[method], rows, names) for method in made}
+    of_use = _of_use(names, rows, terms)
+    fine = _makes(of_use, axes, terms, _FINE)
+    made = _saying_more({method: make(rows) for method, make in fine.items()})
+    coarse = _makes(of_use, axes, terms, _COARSE)
+    logs = {method: _held_out(coarse[method], rows, names) for method in made}
     counts = [terms.weights.get(row.shape, 1.0) for row in rows]
     method = _kept(logs, {m: _known(rule, rows, names) for m, rule in made.items()}, counts)
     others = {"chosen": logs[method], "nearest shape": _looked_up(rows, names, terms.axes)}
@@ -127,17 +133,9 @@ def _in_order(names: Sequence[str], rows: Sequence[Row], terms: Terms) -> tuple[
 
 
 def _of_use(names: tuple[str, ...], rows: Sequence[Row], terms: Terms) -> tuple[str, ...]:
-    """The contenders but for those that lose as much as another one everywhere, and more somewhere.
-
-    Those that are preferred run where they lose nothing, whatever they lose elsewhere.
-    """
-    losses = np.array([[row.loss(name, names) for row in rows] for name in names])
-    is_beaten = [bool(((losses <= own).all(1) & (losses < own).any(1)).any()) for own in losses]
-    return tuple(
-        name
-        for name, beaten in zip(names, is_beaten, strict=True)
-        if not beaten or name in terms.preferred
-    )
+    """The contenders that are nearly as quick as the best on a shape at least, or are preferred."""
+    least = {name: min(row.loss(name, names) for row in rows) for name in names}
+    return tuple(n for n in names if least[n] <= math.log(_NEARLY) or n in terms.preferred)
 
 
 def _varying(rows: Sequence[Row], axes: Sequence[str]) -> tuple[str, ...]:
@@ -153,8 +151,10 @@ def features(axes: Sequence[str]) -> tuple[str, ...]:
     return (*axes, *("*".join(some) for some in (*pairs, *sorted(runs, key=len))))
 
 
-def _makes(names: tuple[str, ...], axes: tuple[str, ...], terms: Terms) -> dict[str, Make]:
-    """How each rule is made of rows, the simplest first."""
+def _makes(
+    names: tuple[str, ...], axes: tuple[str, ...], terms: Terms, points: int
+) -> dict[str, Make]:
+    """How each rule is made of rows, the simplest first. points: between them, at most."""
     split_by = features(axes)
 
     def single(rows: Sequence[Row]) -> Rule:
@@ -169,18 +169,12 @@ def _makes(names: tuple[str, ...], axes: tuple[str, ...], terms: Terms) -> dict[
         """Thresholds where smooth times cross."""
         data = data_of(rows, names, axes, split_by, terms.weights)
         logs, times = axes_logs(rows, axes), times_of(rows, names)
-        found = surface(logs, times, lambda points: feature_logs(points, axes, split_by))
-        return fit(with_points(data, rows, axes, smooth(found)), names)
-
-    def by_nearest(rows: Sequence[Row]) -> Rule:
-        """Thresholds half way to the nearest shape."""
-        data = data_of(rows, names, axes, split_by, terms.weights)
-        guess = nearest(axes_logs(rows, axes), data.losses)
-        return fit(with_points(data, rows, axes, guess), names)
+        found = surface(logs, times, lambda logs: feature_logs(logs, axes, split_by))
+        return fit(with_points(data, rows, axes, smooth(found), points), names)
 
     makes: dict[str, Make] = {"single": single}
     if axes and len(names) > 1:
-        makes |= {"smooth": by_surface, "tree": tree, "nearest": by_nearest}
+        makes |= {"smooth": by_surface, "tree": tree}
     return makes
 
 
@@ -235,10 +229,12 @@ def _kept(
     known: Mapping[str, Sequence[float]],
     counts: Sequence[float],
 ) -> str:
-    """The simplest method that loses about as little as the best; methods: the simplest first.
+    """The first method that loses about as little as the best.
 
-    What a rule loses on shapes that it wasn't made from counts, and half of what it loses on those
-    that it was: they are served too, and the only large shape says nothing while it is left out.
+    Surfaces are given up for the measured shapes alone where these are better beyond chance: over
+    unseen shapes of many ops they lose a third. What a rule loses on shapes that it wasn't made
+    from counts, and half of what it loses on those that it was: they are served too, and the only
+    large shape says nothing while it is left out.
     """
     logs = {m: np.array(of) + np.array(known[m]) / 2 for m, of in held_out.items()}
     shares = np.array(counts) / sum(counts)
@@ -249,7 +245,8 @@ def _kept(
             return method
         difference = logs[method] - logs[best]
         error = float(difference.std(ddof=1)) / math.sqrt(len(counts))
-        if mean - means[best] <= max(_SIMPLER, min(error / 2, 4 * _SIMPLER)):
+        allowed = 2 * error if method == "smooth" else min(error / 2, 4 * _SIMPLER)
+        if mean - means[best] <= max(_SIMPLER, allowed):
             return method
     return best
 

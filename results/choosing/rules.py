@@ -21,7 +21,7 @@ import numpy as np
 #: Arrays of any shape.
 Array = np.ndarray[Any, np.dtype[np.float64]]
 #: The deepest tree; deeper ones nobody reads.
-DEPTH = 8
+DEPTH = 12
 #: What a further region has to save, as a share of all time.
 GAIN = 0.0005
 #: How much the spread of losses within a region counts beside the loss of its best contender: a

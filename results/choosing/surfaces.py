@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from opbench.results.choosing.between import squares_apart
 from opbench.results.choosing.rules import Array
 
 #: The least of a distance between shapes, as a part of which a residual fades.
@@ -66,8 +67,7 @@ def surface(
 
     def predict(points: Array) -> Array:
         """The logarithms of seconds by the surfaces, for each point."""
-        squares = ((points[:, None, :] - logs[None, :, :]) ** 2).sum(2)
-        near = 1.0 / (squares + _NEAR**2) ** 2
+        near = 1.0 / (squares_apart(points, logs) + _NEAR**2) ** 2
         at = terms(points)
         above = np.zeros((len(points), 0)) if features_of is None else features_of(points)
         own = [_with_steps(at, above, s) @ f for s, f in zip(steps, factors, strict=True)]

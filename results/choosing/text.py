@@ -28,9 +28,8 @@ _MOST_NAMES = 3
 #: How a rule was made, in words.
 METHODS = {
     "single": "one contender for all sizes",
-    "tree": "thresholds between the measured shapes",
     "smooth": "thresholds where smooth times cross",
-    "nearest": "thresholds half way to the nearest measured shape",
+    "tree": "thresholds between the measured shapes",
 }
 
 
@@ -63,7 +62,7 @@ def regret_table(choice: Choice) -> Table:
     }
     rows = []
     for name, regret in choice.regrets.items():
-        if name in ("tree", "smooth", "nearest", choice.method) and name != "single":
+        if name in ("smooth", "tree", choice.method) and name != "single":
             continue
         label = names.get(name, f"always {name}")
         rows.append((f"{label} ({best})" if name == "single" else label, *_cells(regret)))

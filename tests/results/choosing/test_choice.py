@@ -112,7 +112,7 @@ def test_one_contender_for_all_sizes_is_the_single_best_one_by_whatever_rule(tmp
     found = chosen_for([run_of(tmp_path, records)])
 
     assert (found.method, set(contenders_of(found.rule))) == ("single", {found.fallback})
-    assert not {"tree", "smooth", "nearest"} & set(found.regrets)
+    assert not {"smooth", "tree"} & set(found.regrets)
 
 
 def test_axes_that_are_hidden_are_no_thresholds(tmp_path):
