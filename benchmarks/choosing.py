@@ -60,6 +60,9 @@ RANGES: Mapping[str, Mapping[str, tuple[int, int]]] = {
     "expert_forward": {"E": (2, 16), "T": (1, 256), "D": (16, 256), "F": (16, 512)},
     "topk_gating": {"T": (8, 4096), "E": (4, 64), "K": (1, 4)},
     "total_price_gather": {"K": (4, 65536), "N": (4, 262144)},
+    "global_average_pool": {"B": (1, 32), "C": (8, 512), "H": (2, 56), "W": (2, 56)},
+    "channel_max": {"B": (1, 32), "C": (8, 512), "H": (2, 56), "W": (2, 56)},
+    "max_pool2d_backward": _WINDOWS,
     "moe_forward": {"T": (4, 512), "E": (2, 16), "K": (1, 2), "D": (16, 256), "F": (16, 256)},
     "window_attention_scores": {
         "B": (1, 4),

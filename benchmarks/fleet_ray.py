@@ -34,7 +34,7 @@ TARGET = "target"
 #: At most so many seconds after it is ready a node is killed, or its worker.
 MOST_S = 1.0
 #: So many workers of a node are killed at most before all of it is.
-MOST_WORKERS = 2
+MOST_WORKERS = 3
 #: An op whose contender only waits.
 _WAITING = """
 import time

@@ -27,8 +27,8 @@ from tests.results.store.service import served
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="needs Ray: pip install 'opbench[fleet]'"
 )
-SHAPES = [word for rows in range(1, 6) for word in ("--shape", f"N={rows},M=16")]
-MANY = [word for rows in range(1, 13) for word in ("--shape", f"N={rows},M=16")]
+SHAPES = [word for rows in range(1, 7) for word in ("--shape", f"N={rows},M=16")]
+CASES = len(SHAPES) // 2
 RACE = ("run", "row_sum", *MINE, "--budget", "0.2", "--threads", "1", "-q", "--json")
 
 
@@ -101,63 +101,56 @@ class Command:
         return json.loads(out) if out else None, err, self.process.returncode
 
 
-def cases_in(folder):
-    """How many complete attempts a store has."""
-    return len(list(folder.glob("store/runs/n/parts/*/*/*.done")))
-
-
 @needs_ray
-def test_kinds_are_run_whole_though_the_driver_a_worker_and_a_node_are_killed(cluster, tmp_path):
-    store, on = f"file://{tmp_path}/store", ("--on", f"ray:{cluster.address}")
+def test_kinds_are_run_whole_though_drivers_a_worker_and_a_node_are_lost(cluster, bucket, tmp_path):
+    run_url, on = f"{bucket}/runs/n", ("--on", f"ray:{cluster.address}")
     kinds = (*on, "--kinds", "cpu:plain,cpu:other,gpu:h100")
-    first = Command(tmp_path, *RACE, *SHAPES, "--store", store, "--id", "n", *kinds)
-    # The anchors of two kinds are six, the rest are cases.
-    assert first.reaches(lambda: cases_in(tmp_path) >= 8)
-    first.kill()
+    first = Command(tmp_path, *RACE, *SHAPES, "--store", bucket, "--id", "n", *kinds)
+    is_interrupted(first, f"opbench run --resume {run_url} {' '.join(kinds)}`", bucket, cluster)
+    resume = ("run", "-q", "--json", "--resume", run_url, *kinds)
+    second, there = Command(tmp_path, *resume), files_of(bucket)
+    assert second.reaches(lambda: done_in(bucket) > done_of(there))
+    second.kill()
     assert within(PATIENCE, lambda: not cluster.racing())
-    there = set(tmp_path.glob("store/runs/n/parts/*/*/*.jsonl"))
-
-    second = Command(tmp_path, "run", "-q", "--json", "--resume", f"{store}/runs/n", *kinds)
-    assert second.reaches(lambda: cluster.kill_worker("two"))
-    assert second.reaches(lambda: cases_in(tmp_path) > len(there))
+    third, there = Command(tmp_path, *resume), files_of(bucket)
+    assert third.reaches(lambda: cluster.kill_worker("two"))
+    assert third.reaches(lambda: done_in(bucket) > done_of(there))
     cluster.kill_node("two")
-    document, errors, code = second.end()
+    document, errors, code = third.end()
 
     assert code == 3, errors
-    assert "gpu:h100: 5 cases, not run unless a node comes: no node has the label" in errors
+    says_what_was_run(document, errors)
+    found = collect(StoredRun(bucket, "n"))
+    assert [(one.cases, one.whole, one.unusable) for one in found] == [(CASES, True, ())] * 2
+    assert sum(one.repeated for one in found) <= 3
+    assert there <= files_of(bucket)
+    assert is_as_run_here(found, tmp_path)
+    kinds_stand_side_by_side(run_url)
+
+
+def is_interrupted(driver, hint, bucket, cluster):
+    """That Ctrl-C ends a driver, with a hint how to go on, and leaves what is done."""
+    # The anchors of two kinds are six, the rest are cases.
+    assert driver.reaches(lambda: done_in(bucket) >= 8)
+    driver.process.send_signal(signal.SIGINT)
+    _, errors, code = driver.end()
+    assert code == 130, errors
+    assert hint in errors
+    assert within(PATIENCE, lambda: not cluster.racing())
+    assert not all(one.whole for one in collect(StoredRun(bucket, "n")))
+
+
+def says_what_was_run(document, errors):
+    """That the cases of each kind are counted, and the reason given where they aren't run."""
+    why = f"gpu:h100: {CASES} cases, not run unless a node comes: no node has the label"
+    assert why in errors
     assert {name: kind["done"] for name, kind in document["kinds"].items()} == {
-        "cpu:plain": 5,
-        "cpu:other": 5,
+        "cpu:plain": CASES,
+        "cpu:other": CASES,
         "gpu:h100": 0,
     }
     assert "opbench-kind=h100" in document["kinds"]["gpu:h100"]["not run because"]
     assert document["repeated"] <= 2
-    found = collect(StoredRun(store, "n"))
-    assert [(one.cases, one.whole, one.unusable) for one in found] == [(5, True, ())] * 2
-    assert sum(one.repeated for one in found) <= 2
-    assert there <= set(tmp_path.glob("store/runs/n/parts/*/*/*.jsonl"))
-    assert is_as_run_here(found, tmp_path)
-    kinds_stand_side_by_side(f"{store}/runs/n")
-
-
-@needs_ray
-def test_ctrl_c_leaves_what_is_done_in_s3_and_says_how_to_go_on(cluster, bucket, tmp_path):
-    on = ("--on", f"ray:{cluster.address}", "--kinds", "cpu:plain")
-    first = Command(tmp_path, *RACE, *MANY, "--store", bucket, "--id", "n", *on)
-    assert first.reaches(lambda: done_in(bucket) >= 5)
-    first.process.send_signal(signal.SIGINT)
-    _, errors, code = first.end()
-    assert code == 130, errors
-    assert f"opbench run --resume {bucket}/runs/n {' '.join(on)}`" in errors
-    assert within(PATIENCE, lambda: not cluster.racing())
-    left = collect(StoredRun(bucket, "n"))
-    assert [one.whole for one in left] == [False]
-
-    second = Command(tmp_path, "run", "-q", "--json", "--resume", f"{bucket}/runs/n", *on)
-    _, errors, code = second.end()
-    assert code in (0, 3), errors
-    (found,) = collect(StoredRun(bucket, "n"))
-    assert (found.whole, found.cases, found.unusable) == (True, len(MANY) // 2, ())
 
 
 @needs_ray
@@ -174,12 +167,22 @@ def test_twenty_random_kills_lose_no_case_and_double_none(cluster, tmp_path):
     assert len(raced) == len(set(raced)) == cases
 
 
-def done_in(bucket):
-    """How many complete attempts a bucket has."""
+def files_of(bucket):
+    """The attempts that a bucket has, and their marks."""
     files = fsspec.filesystem("s3")
     # Listings are remembered, and nodes write meanwhile.
     files.invalidate_cache()
-    return len(files.glob(f"{bucket}/runs/n/parts/*/*/*.done"))
+    return set(files.glob(f"{bucket}/runs/n/parts/*/*/*"))
+
+
+def done_of(files):
+    """How many of some files are marks of complete attempts."""
+    return sum(file.endswith(".done") for file in files)
+
+
+def done_in(bucket):
+    """How many complete attempts a bucket has."""
+    return done_of(files_of(bucket))
 
 
 def is_as_run_here(found, folder):
@@ -206,7 +209,7 @@ def kinds_stand_side_by_side(url):
     kinds = [kind["label"] for kind in matrix["kinds"]]
     assert sorted(kinds) == ["cpu:other", "cpu:plain"]
     assert len({kind["machine"]["environment_key"] for kind in matrix["kinds"]}) == 2
-    assert len(matrix["cases"]) == 5
+    assert len(matrix["cases"]) == CASES
     for case in matrix["cases"]:
         for kind, standings in zip(kinds, case["standings"], strict=True):
             cells = {cell["contender"]: cell for cell in standings["cells"]}
