@@ -231,10 +231,10 @@ def _kept(
 ) -> str:
     """The first method that loses about as little as the best.
 
-    Surfaces are given up for the measured shapes alone where these are better beyond chance: over
-    unseen shapes of many ops they lose a third. What a rule loses on shapes that it wasn't made
-    from counts, and half of what it loses on those that it was: they are served too, and the only
-    large shape says nothing while it is left out.
+    Surfaces are given up for the measured shapes alone only where these are better beyond chance,
+    as `python -m benchmarks.choosing` shows them to lose more. What a rule loses on shapes that it
+    wasn't made from counts, and half of what it loses on those that it was: they are served too,
+    and the only large shape says nothing while it is left out.
     """
     logs = {m: np.array(of) + np.array(known[m]) / 2 for m, of in held_out.items()}
     shares = np.array(counts) / sum(counts)
