@@ -100,7 +100,8 @@ def _points(logs: Array, weights: Array, count: int) -> tuple[Array, Array]:
 def squares_apart(points: Array, logs: Array) -> Array:
     """The square of the distance of each point, a row, from each shape, a column."""
     both = (points**2).sum(1)[:, None] + (logs**2).sum(1)
-    return np.maximum(both - 2 * (points @ logs.T), 0.0)
+    found: Array = np.maximum(both - 2 * (points @ logs.T), 0.0)
+    return found
 
 
 def _nearest(points: Array, logs: Array) -> np.ndarray[Any, np.dtype[np.int64]]:
