@@ -67,7 +67,7 @@ def main() -> None:
     verbs = parser.add_subparsers(required=True, dest="verb")
     kills = verbs.add_parser("kills", help="kill workers and nodes while a run is on")
     kills.add_argument("--kills", type=int, default=20)
-    kills.add_argument("--cases", type=int, default=60)
+    kills.add_argument("--cases", type=int, default=120)
     kills.add_argument("--seed", type=int, default=0)
     efficiency = verbs.add_parser("efficiency", help="of three nodes beside one process")
     efficiency.add_argument("--cases", type=int, default=40, help="of each node")
