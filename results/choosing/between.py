@@ -21,9 +21,6 @@ _PER_ROW = 500
 #: How much all points together count, beside the measured shapes: what is asked for lies between.
 _SHARE = 4.0
 
-#: Of points, by the logarithms of their axes: what each contender loses at each.
-Guess = Callable[[Array], Array]
-
 
 def axes_logs(rows: Sequence[Row], axes: Sequence[str]) -> Array:
     """The logarithms of the axes of rows; of an axis of 0, of a half."""
@@ -35,18 +32,6 @@ def feature_logs(logs: Array, axes: Sequence[str], features: Sequence[str]) -> A
     column = {axis: number for number, axis in enumerate(axes)}
     parts = [logs[:, [column[a] for a in feature.split("*")]].sum(1) for feature in features]
     return np.stack(parts, 1) if parts else np.zeros((len(logs), 0))
-
-
-def smooth(times: Callable[[Array], Array]) -> Guess:
-    """Each point loses what the surfaces say. times: such, of `surfaces.surface`."""
-
-    def guess(points: Array) -> Array:
-        """Losses by the surfaces, for each point."""
-        found = times(points)
-        losses: Array = found - found.min(1, keepdims=True)
-        return losses
-
-    return guess
 
 
 def data_of(
@@ -64,16 +49,24 @@ def data_of(
 
 
 def with_points(
-    data: Data, rows: Sequence[Row], axes: Sequence[str], guess: Guess, most: int
+    data: Data,
+    rows: Sequence[Row],
+    axes: Sequence[str],
+    times: Callable[[Array], Array],
+    most: int,
 ) -> Data:
-    """The measured shapes and points between them, so many at most."""
+    """The measured shapes and points between them, so many at most.
+
+    times: the logarithms of seconds at points, as `surfaces.surface` gives them.
+    """
     count = min(_PER_ROW * len(rows), most)
     points, weights = _points(axes_logs(rows, axes), data.weights, count)
     weights *= _SHARE * data.weights.sum() / weights.sum()
+    found = times(points)
     return Data(
         data.features,
         np.concatenate([data.logs, feature_logs(points, axes, data.features)]),
-        np.concatenate([data.losses, _tied(guess(points))]),
+        np.concatenate([data.losses, _tied(found - found.min(1, keepdims=True))]),
         np.concatenate([data.weights, weights]),
     )
 

@@ -24,7 +24,6 @@ from opbench.results.choosing.between import (
     axes_logs,
     data_of,
     feature_logs,
-    smooth,
     times_of,
     with_points,
 )
@@ -170,7 +169,7 @@ def _makes(
         data = data_of(rows, names, axes, split_by, terms.weights)
         logs, times = axes_logs(rows, axes), times_of(rows, names)
         found = surface(logs, times, lambda logs: feature_logs(logs, axes, split_by))
-        return fit(with_points(data, rows, axes, smooth(found), points), names)
+        return fit(with_points(data, rows, axes, found, points), names)
 
     makes: dict[str, Make] = {"single": single}
     if axes and len(names) > 1:
