@@ -147,6 +147,11 @@ def _texts(page: Page) -> int:
     return sum(min(12, groups[name]) for name in sorted(groups)[:2])
 
 
+def _trials(page: Page) -> set[str]:
+    """The names of all trials: the cells of the table are there before anything is in them."""
+    return set(_ask(f"{page.url.partition('#')[0]}data/runs")) - {"."}
+
+
 _ARE_DRAWN = "lines => lines.every(line => (line.getAttribute('d') || '').includes(','))"
 
 
@@ -169,6 +174,9 @@ def _seen(page: Page, tab: str) -> Seen:
     parts.first.wait_for(state="attached")
     if tab == "text":
         assert within(PATIENCE, lambda: page.locator(_CARD).count() >= _texts(page))
+    if tab == "hparams":
+        trials = _trials(page)
+        assert within(PATIENCE, lambda: trials <= set(parts.all_inner_texts()))
     if tab == "scalars":
         assert any(_drawn(page, parts) for _ in range(9))
     for picture in page.locator("img:visible").all():
