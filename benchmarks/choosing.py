@@ -6,7 +6,7 @@ on one half of its rounds and priced on the other. Beside it: always the best si
 torch's own, the best of the nearest measured shape, and a tree that learns the winners' names, as
 AutoHeuristic fits one. Runs that are there already are read, and not made anew.
 
-    python -m benchmarks.choosing --ops gather_2d,moe_combine --shapes 40 --out runs/choosing
+    python -m benchmarks.choosing --ops gather_2d,moe_combine --known 40 --out runs/choosing
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ _WINDOWS = {
     "dilation": (1, 1),
 }
 _BLOCKS = {"B": (1, 8), "C": (1, 128), "H": (4, 64), "W": (4, 64), "s": (2, 4)}
+_IMAGES = {"B": (1, 8), "C": (1, 128), "H": (4, 64), "W": (4, 64)}
+_HEADS = {"B": (1, 8), "N": (8, 512), "h": (1, 16), "d": (8, 128)}
+_ROWS = {"B": (1, 1024), "N": (4, 8192)}
 #: By op, the least and the largest size of each axis.
 RANGES: Mapping[str, Mapping[str, tuple[int, int]]] = {
     "sample_distribution": {"K": (2, 65536), "N": (64, 262144)},
@@ -75,6 +78,38 @@ RANGES: Mapping[str, Mapping[str, tuple[int, int]]] = {
     "boundary_upsample": {"L": (16, 2048), "B": (1, 16), "D": (8, 512)},
     "boundary_downsample": {"L": (16, 512), "B": (1, 8), "D": (8, 512)},
     "gather_2d": {"M": (8, 2048), "N": (8, 2048), "K": (1, 256)},
+    "patch_pooling_ids": {"B": (1, 8), "S": (32, 1024), "D": (8, 512), "P": (4, 128)},
+    "inverse_cdf": {"K": (2, 65536), "N": (64, 262144)},
+    "expert_batching": {"B": (1, 8), "S": (8, 512), "D": (8, 256), "E": (4, 32)},
+    "sliding_windows": {"B": (1, 4), "N": (64, 1024), "D": (8, 128), "w": (8, 64), "s": (4, 32)},
+    "tile": {"n": (1, 64), "H": (4, 256), "W": (4, 256)},
+    "grouped_matmul": {"N": (8, 1024), "D": (8, 256), "F": (8, 256), "E": (2, 32)},
+    "conv2d": {
+        "N": (1, 4),
+        "Ci": (1, 64),
+        "H": (8, 64),
+        "W": (8, 64),
+        "Co": (1, 64),
+        "K": (1, 5),
+        "stride": (1, 2),
+        "padding": (1, 1),
+        "dilation": (1, 1),
+        "groups": (1, 1),
+    },
+    "batch_transpose": {"B": (1, 16), "H": (4, 512), "W": (4, 512)},
+    "swap_height_width": _IMAGES,
+    "cyclic_permute": {"a": (1, 8), "b": (1, 128), "c": (4, 64), "d": (4, 64)},
+    "split_heads": _HEADS,
+    "merge_heads": _HEADS,
+    "batched_softmax": _ROWS,
+    "batched_logsoftmax": _ROWS,
+    "batched_logsumexp": _ROWS,
+    "batched_cross_entropy_loss": {"B": (1, 1024), "C": (4, 8192)},
+}
+#: Of these, contenders in C++ are raced too: without them one contender is the best everywhere.
+WITH_COMPILER = {
+    *("batch_transpose", "swap_height_width", "cyclic_permute", "split_heads", "merge_heads"),
+    *("batched_softmax", "batched_logsoftmax", "batched_logsumexp", "batched_cross_entropy_loss"),
 }
 #: The most elements that all sizes of a shape may multiply to: oracles are loops.
 _LARGEST = 2**24
@@ -100,10 +135,16 @@ def raced(op: str, shapes: Sequence[str], name: str, args: argparse.Namespace) -
     if not (folder / "run.json").exists():
         command = [sys.executable, "-m", "opbench", "run", op, "-q", "--id", name]
         command += ["--out", args.out, "--threads", "1", "--budget", args.budget]
-        command += ["-k", args.expression] if args.expression else []
+        command += ["-k", expression(op)]
         command += [word for shape in shapes for word in ("--shape", shape)]
         subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
     return RunFolder(folder)
+
+
+def expression(op: str) -> str:
+    """The contenders that are raced, as `-k` takes them; a view takes no time."""
+    compiled = "not compile and not triton and not view"
+    return compiled if op in WITH_COMPILER else f"{compiled} and not cpp"
 
 
 def _races(folder: RunFolder) -> Races:
@@ -150,8 +191,8 @@ def _by_names(choice: Choice, rows: Sequence[Row]) -> dict[str, Callable[[Row], 
 
 def of_op(op: str, args: argparse.Namespace) -> dict[str, list[float]]:
     """By way to choose, the logarithm of chosen over best on each unseen shape."""
-    known = raced(op, drawn(op, args.shapes, f"{args.seed}/known"), f"{op}-known", args)
-    unseen = raced(op, drawn(op, args.shapes, f"{args.seed}/unseen"), f"{op}-unseen", args)
+    known = raced(op, drawn(op, args.known, f"{args.seed}/known"), f"{op}-known", args)
+    unseen = raced(op, drawn(op, args.unseen, f"{args.seed}/unseen"), f"{op}-unseen", args)
     races = _races(known)
     rows = tuple(races.rows.values())
     accepted = frozenset({"nonfinite", "huge", "large"})
@@ -167,11 +208,11 @@ def main() -> None:
     """Race, choose, and print the regrets of each op and of those that have a choice to make."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ops", default=",".join(RANGES))
-    parser.add_argument("--shapes", type=int, default=40, help="of each of the two sets")
+    parser.add_argument("--known", type=int, default=40, help="shapes to choose from")
+    parser.add_argument("--unseen", type=int, default=40, help="shapes that price the choice")
     parser.add_argument("--budget", default="1s", help="of each race (default: 1s)")
     parser.add_argument("--out", default="runs/choosing")
     parser.add_argument("--seed", default="0")
-    parser.add_argument("-k", dest="expression", default="not compile and not triton and not cpp")
     args = parser.parse_args()
     counted: dict[str, list[float]] = {}
     print(f"{'op':24} {'shapes':>6}  {'chosen over best':34} others, in the mean")

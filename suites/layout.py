@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from opbench import Op, Shape
 from opbench.suites import layout_contracts as contracts
 from opbench.suites import layout_inputs as given
 from opbench.suites import long_sums, torch_functions
-
-if TYPE_CHECKING:
-    pass
 
 
 def _shapes(axes: Mapping[str, str], **sizes: tuple[int, ...]) -> dict[str, Shape]:
