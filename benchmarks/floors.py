@@ -71,8 +71,11 @@ def main() -> None:
     catalog = opbench.load()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     print(f"{'case':52} {'torch over cpp':>18} {'floor over cpp':>18}  best of torch")
-    directions = ("forward", "backward")
-    selection = Selection(names=tuple(args.ops), expression=args.expression, directions=directions)
+    selection = Selection(
+        names=tuple(args.ops),
+        expression=args.expression,
+        directions=("forward", "backward"),
+    )
     found = []
     for race in opbench.plan(catalog, selection):
         if "cpp" in race.contenders:
@@ -96,9 +99,8 @@ def compared(catalog: Catalog, race: Race, budget: float) -> list[Compared]:
     written = sum(tensor.nbytes for tensor in as_tuple(calls["cpp"]()) if tensor is not None)
     entered = {"cpp": calls["cpp"], best: of_torch[best], "floor": floor(must, written)}
     timings = raced(entered, everybody(budget))
-    gain, share = ratio(timings, best, "cpp"), ratio(timings, "floor", "cpp")
-    name = f"{case.op} {case.board} {case.direction} {case.shape}"
-    print(f"{name:52} {gain:>18} {share:>18}  {best}", flush=True)
+    shown = f"{ratio(timings, best, 'cpp'):>18} {ratio(timings, 'floor', 'cpp'):>18}  {best}"
+    print(f"{case.op} {case.board} {case.direction} {case.shape}".ljust(52), shown, flush=True)
     gain, share = (
         median(timings[one].samples_s) / median(timings["cpp"].samples_s) for one in (best, "floor")
     )
@@ -147,7 +149,7 @@ def floor(moved: int, written: int) -> Call:
 
 @functools.cache
 def _traffic() -> Callable[..., object]:
-    kernel = Kernel(lambda source, words: source.new_empty(words))
+    kernel = Kernel(lambda source, count: source.new_empty(count))
     loop: Callable[..., object] = cpp_ops.load(
         Path(__file__).with_name("floor.cpp"), {"traffic": kernel}
     ).quick.traffic

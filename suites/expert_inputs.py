@@ -24,7 +24,12 @@ def equal_loads(number: int, experts: int, rng: Generator) -> Tensor:
 
 
 def sorted_loads(number: int, experts: int, rng: Generator) -> Tensor:
-    """Equally many rows for each expert, where nothing has to be moved."""
+    """Equally many rows for each expert, where nothing has to be moved.
+
+    Raises ValueError where that can't be.
+    """
+    if number % experts:
+        raise ValueError(f"{number} rows can't be shared equally by {experts} experts")
     return torch.arange(experts).repeat_interleave(number // experts)
 
 

@@ -210,12 +210,16 @@ class _Session:
         self._race(Step(candidate.text, proposal.reason, proposal, near), planned)
 
     def _race(self, step: Step, planned: Sequence[Race]) -> None:
-        """Race a shape by all that enter; from time to time by those too that are futile."""
+        """Race a shape by all that may be the best there; from time to time by others, too."""
         self.proposed += step.is_proposed
         tries = step.is_proposed and self.proposed % TRIED_AGAIN == 0
         self.races.ensure_some_enter(planned)
-        entering = [r.only(self.races.entering(r, tries_futile=tries)) for r in planned]
-        self._take(step, [race for race in entering if race.contenders])
+        entering = []
+        for race in planned:
+            slower = self.views[situation_of(race.case)].surely_slower(step.shape)
+            names = self.races.entering(race, slower=slower, tries_futile=tries)
+            entering += [race.only(names)] if names else []
+        self._take(step, entering)
 
     def _take(self, step: Step, races: Sequence[Race]) -> None:
         """Race, take the records, and report what is known since."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from opbench.harness.pipeline.tuning_state import TuningRequest, logs_of, start_size, varying
@@ -12,7 +12,13 @@ from opbench.harness.planning.shape_ranges import Candidate, shape_text
 from opbench.harness.preparation.resolve import fingerprint
 from opbench.harness.preparation.taken_shapes import ensure_taken
 from opbench.results.choosing.entrants import eligible, futile
-from opbench.results.choosing.gather import Races, add_race, by_case, ensure_choice
+from opbench.results.choosing.gather import (
+    Races,
+    add_race,
+    by_case,
+    completed_rows,
+    ensure_choice,
+)
 from opbench.results.choosing.situations import Row, Situation, situation_of
 from opbench.results.choosing.uncertain import spanning
 from opbench.results.records import Case, Record
@@ -82,10 +88,16 @@ class TuningRaces:
         for race in races:
             if not self.entering(race):
                 found = self.found[situation_of(race.case)]
-                ensure_choice(found, self.request.wishes.conditions)
+                rows = tuple(found.rows.values())
+                ensure_choice(found, rows, self.request.wishes.conditions)
 
-    def entering(self, race: Race, *, tries_futile: bool = False) -> tuple[str, ...]:
-        """The contenders that enter a race: that may be chosen, and aren't futile."""
+    def entering(
+        self, race: Race, *, slower: Collection[str] = (), tries_futile: bool = False
+    ) -> tuple[str, ...]:
+        """The contenders that enter a race: that may be chosen, and aren't futile.
+
+        slower: those that surely are, on this shape. tries_futile: whether both enter all the same.
+        """
         request, races = self.request, self.found[situation_of(race.case)]
         if request.all_contenders:
             return race.contenders
@@ -95,7 +107,9 @@ class TuningRaces:
             request.wishes.conditions,
             takes_new=bool(request.earlier) or not races.records,
         )
-        out = {} if tries_futile else self.futile(races, names)
+        if tries_futile:
+            return names
+        out = {*self.futile(races, names), *slower} - {request.wishes.baseline}
         return tuple(name for name in names if name not in out)
 
     def futile(self, races: Races, names: Iterable[str]) -> dict[str, float]:
@@ -112,13 +126,16 @@ class TuningRaces:
         """
         for races in self.found.values():
             keys = tuple(races.rows)
-            logs = logs_of((dict(axes) for _, axes in keys), self._axes(races.situation)[0])
+            varying_axes, _ = self._axes(races.situation)
+            logs = logs_of((dict(axes) for _, axes in keys), varying_axes)
             for place in spanning(logs, logs[:0], len(keys)):
                 _, axes = keys[place]
+                # Anew for each: what becomes of one implies what others would show.
+                row = completed_rows(races, varying_axes)[place]
                 shape = shape_text(axes)
                 for race in self._plan(shape) if shape not in self.refused else ():
                     if situation_of(race.case) == races.situation and race.case not in self.own:
-                        names = self._missing(race, races.rows[keys[place]])
+                        names = self._missing(race, row)
                         if names:
                             yield shape, race.only(names)
 
@@ -127,7 +144,7 @@ class TuningRaces:
         races, entering = self.found[situation_of(race.case)], self.entering(race)
         known = {r.contender for r in races.records if r.case == race.case}
         names = [name for name in entering if name not in row.times and name not in known]
-        timed = [name for name in row.times if name in race.contenders]
+        timed = [n for n, t in row.times.items() if n in race.contenders and not t.is_implied]
         best = [min(timed, key=lambda name: row.times[name].time_s)] if timed else []
         return (*best, *names) if names else ()
 

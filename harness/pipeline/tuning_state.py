@@ -15,7 +15,7 @@ from opbench.harness.declare import Op
 from opbench.harness.planning.selection import Selection
 from opbench.harness.planning.shape_ranges import Candidate
 from opbench.results.choosing.choice import FEWEST, Choice
-from opbench.results.choosing.gather import Races, choose_for, ensure_choice
+from opbench.results.choosing.gather import Races, choose_for, completed_rows, ensure_choice
 from opbench.results.choosing.rules import Array
 from opbench.results.choosing.served import Served
 from opbench.results.choosing.situations import Row, Situation, is_size
@@ -29,8 +29,8 @@ from opbench.results.choosing.uncertain import (
 from opbench.results.choosing.wishes import Wishes
 from opbench.results.records.run_folder import RunFolder
 
-#: The choice is made after so many shapes, even if too much is uncertain.
-_CHOSEN = 5
+#: Even if too much is uncertain, the choice is made whenever there are so many times more shapes.
+_CHOSEN = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +85,13 @@ class View:
         held_out = 1.0 if self.choice is None else self.choice.regrets["chosen"].mean.high
         return max(held_out, self.uncertainty.mean)
 
+    def surely_slower(self, shape: str) -> tuple[str, ...]:
+        """The contenders that are slower on a candidate beyond doubt."""
+        places = [n for n, candidate in enumerate(self.candidates) if candidate.text == shape]
+        if self.uncertainty is None or not places:
+            return ()
+        return self.uncertainty.surely_slower(places[0])
+
     def next(self) -> tuple[Candidate, Proposal] | None:
         """The candidate to race next, and why; None where all were raced."""
         if self.uncertainty is None:
@@ -133,7 +140,7 @@ def view_of(
     """A situation as its races show it.
 
     until: the regret that is to be reached. The choice is made, every rule once without each shape,
-    where so little is uncertain that it may be, and else after every fifth shape. Raises
+    where so little is uncertain that it may be, and else now and then. Raises
     NothingRecordedError, with the reasons, where no contender may be chosen.
     """
     fixed = dict(races.situation.fixed)
@@ -149,10 +156,22 @@ def _known(request: TuningRequest, races: Races, view: View, until: float) -> Vi
     """A view of what is uncertain, and of the choice where that is worth its time."""
     wishes = replace(request.wishes, served=served(request.op.name, view.candidates))
     conditions, terms = terms_for(races, wishes, request.catalog, request.axes)
-    out = ensure_choice(races, conditions)
-    names = [name for name in view.rows[0].times if name not in out]
+    rows = completed_rows(races, view.axes)
+    out = ensure_choice(races, rows, conditions)
+    names = [name for name in rows[0].times if name not in out]
     counts = np.array([candidate.count for candidate in view.candidates])
-    found = uncertainty(view.rows, names, view.axes, view.points, counts)
-    is_due = found.mean <= until or len(view.rows) % _CHOSEN == 0
+    found = uncertainty(rows, names, view.axes, view.points, counts)
+    is_due = found.mean <= until or _is_chosen_anyway(len(view.rows), view.start)
     choice = choose_for(races, conditions, terms) if is_due else None
     return replace(view, uncertainty=found, choice=choice)
+
+
+def _is_chosen_anyway(shapes: int, start: int) -> bool:
+    """Whether so many shapes are half as many more than when a choice was made last.
+
+    start: how many there were at the first.
+    """
+    due = float(start)
+    while due < shapes:
+        due = math.ceil(due * _CHOSEN)
+    return due == shapes

@@ -88,6 +88,7 @@ def _outcomes(records: Collection[Record], rows: Sequence[Row]) -> Iterator[str]
 
 def _most_memory(name: str, rows: Iterable[Row]) -> int | None:
     """The most that a call held at once on any row; None where that isn't known of one."""
-    peaks = [row.times[name].peak_bytes for row in rows if name in row.times]
+    times = [row.times[name] for row in rows if name in row.times]
+    peaks = [time.peak_bytes for time in times if not time.is_implied]
     known = [peak for peak in peaks if peak is not None]
     return max(known) if known and len(known) == len(peaks) else None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from opbench.results.choosing.candidates import Conditions, left_out
 from opbench.results.choosing.choice import Choice, Terms, choose
+from opbench.results.choosing.implied import completed
 from opbench.results.choosing.situations import Row, Situation, merged, row_of, situation_of
 from opbench.results.errors import EnvironmentsDifferError, NothingRecordedError
 from opbench.results.records import Case, Environment, Record
@@ -104,16 +105,24 @@ def choose_for(races: Races, conditions: Conditions, terms: Terms) -> Choice:
 
     Raises NothingRecordedError, with the reasons, where every contender is left out.
     """
-    out = ensure_choice(races, conditions)
-    return choose(races.situation, tuple(races.rows.values()), out, terms)
+    rows = completed_rows(races, terms.axes)
+    return choose(races.situation, rows, ensure_choice(races, rows, conditions), terms)
 
 
-def ensure_choice(races: Races, conditions: Conditions) -> dict[str, str]:
-    """By contender that is left out of a situation, the reason.
+def completed_rows(races: Races, axes: Sequence[str]) -> tuple[Row, ...]:
+    """The rows of a situation, with what they imply of contenders that weren't raced on all.
+
+    axes: that a call shows.
+    """
+    rows = tuple(races.rows.values())
+    return completed(rows, [axis for axis in axes if len({row.axes[axis] for row in rows}) > 1])
+
+
+def ensure_choice(races: Races, rows: Sequence[Row], conditions: Conditions) -> dict[str, str]:
+    """By contender that is left out of a situation, the reason. rows: as `completed_rows`.
 
     Raises NothingRecordedError, with the reasons, where every contender is left out.
     """
-    rows = tuple(races.rows.values())
     out = left_out(rows, races.records, conditions)
     if not {name for row in rows for name in row.times} - set(out):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in out.items())

@@ -79,6 +79,8 @@ class Time:
     halves: tuple[float, float]
     #: The most memory that a call held at once; None where it was not measured.
     peak_bytes: int | None = None
+    #: Whether it wasn't raced there: by its times on other shapes it is surely slower.
+    is_implied: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

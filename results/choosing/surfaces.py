@@ -77,6 +77,17 @@ def surface(
     return predict
 
 
+def left_out_errors(logs: Array, times: Array) -> Array:
+    """How far the surface without steps is off on each shape when it is fitted to the others.
+
+    times: logarithms, one for each shape.
+    """
+    known = _terms(logs)(logs)
+    fitted = known @ np.linalg.solve(known.T @ known + _held(known.shape[1]), known.T)
+    found: Array = (times - fitted @ times) / np.maximum(1 - np.diag(fitted), 1e-3)
+    return found
+
+
 def _terms(logs: Array) -> Callable[[Array], Array]:
     """The terms of a surface through some shapes, for points: a row each."""
     centre, spread = logs.mean(0), logs.std(0)

@@ -158,7 +158,9 @@ def _rule(rule: Rule) -> Any:
 def _row(row: Row, names: Iterable[str]) -> dict[str, Any]:
     """A shape with the seconds of each contender, and the interval of its ratio to the best."""
     times = {
-        name: [_short(row.times[name].time_s), *map(_short, _ends(row, name))] for name in names
+        name: [_short(row.times[name].time_s), *map(_short, _ends(row, name))]
+        for name in names
+        if not row.times[name].is_implied
     }
     axes = {axis: _size(size) for axis, size in row.axes.items()}
     return {"shape": row.shape, "axes": axes, "time_s_ratio_low_high": times}

@@ -21,6 +21,7 @@ from opbench.results.choosing.rules import (
     value_of,
 )
 from opbench.results.choosing.situations import Row
+from opbench.results.report.counts import counted
 from opbench.results.report.table import Table, format_interval, format_ratio, format_time
 
 #: More names than these aren't listed.
@@ -77,6 +78,11 @@ def notes(choice: Choice) -> Iterator[str]:
     sizes = ", ".join(_extent(axis, ends) for axis, ends in choice.bounds.items())
     if sizes:
         yield f"outside of {sizes} nothing was measured: {choice.fallback} runs"
+    for name in choice.contenders:
+        missing = sum(row.times[name].is_implied for row in choice.rows)
+        if missing:
+            shapes = f"{missing} of {counted(len(choice.rows), 'shape')}"
+            yield f"{name} wasn't raced on {shapes}: by its other times it is surely slower there"
     for name, reason in choice.left_out.items():
         yield f"left out: {name}: {reason}"
 

@@ -20,6 +20,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from opbench.results.choosing.between import axes_logs, times_of
+from opbench.results.choosing.implied import is_surely_slower
 from opbench.results.choosing.rules import Array
 from opbench.results.choosing.situations import Row
 from opbench.results.choosing.surfaces import surface
@@ -85,6 +86,12 @@ class Uncertainty:
         """The standard error of each gap, at some distances from what is measured."""
         found: Array = np.sqrt(self.variances * distances[:, None])
         return found
+
+    def surely_slower(self, point: int) -> tuple[str, ...]:
+        """The contenders that are slower at a point than the one that looks best, beyond doubt."""
+        gaps, errors = self.gaps[point], self.spreads(self.distances)[point]
+        both = zip(self.names, gaps, errors, strict=True)
+        return tuple(name for name, gap, error in both if is_surely_slower(gap, error))
 
     def gains(self) -> Array:
         """By how much `mean` falls once a point is measured, as a logarithm, for each point.
