@@ -40,6 +40,8 @@ def _why(done: Round) -> str:
     if done.step.why == "missing":
         best, *added = done.raced
         return f"{_listed(added)} beside {best}"
+    if done.step.why == "again":
+        return f"{_listed([*done.raced])}: one that was left out may be the best there"
     found = done.step.proposal
     assert found is not None
     distance = f"{found.apart:.1f}x from" if found.apart >= 1.05 else "close to"

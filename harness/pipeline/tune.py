@@ -27,8 +27,9 @@ from opbench.results.records import Case, Record
 #: Of the shapes that a tune chooses, every so many is raced by futile contenders too.
 TRIED_AGAIN = 5
 
-#: Why a shape is raced: as a proposal says; a contender was missing; its race was broken off.
-Why = Reason | Literal["missing", "interrupted"]
+#: Why a shape is raced: as a proposal says; a contender was missing; its race was broken off; or
+#: it might be the best after all, on a shape of this run.
+Why = Reason | Literal["missing", "interrupted", "again"]
 #: Why a tune ends: the regret is reached; or as many shapes, or as much time, were spent; or no
 #: other shape is left.
 Stopped = Literal["reached", "shapes", "time", "raced"]
@@ -168,20 +169,32 @@ class _Session:
 
     def add_missing(self) -> None:
         """Race the contenders that earlier runs lack."""
-        while (found := next(self.races.missing(), None)) is not None:
-            shape, race = found
-            self._take(Step(shape, "missing"), [race])
+        while self._add_one():
+            pass
+
+    def _add_one(self) -> bool:
+        """Race those that a shape lacks and has to have; whether there was one."""
+        if (found := next(self.races.missing(), None)) is None:
+            return False
+        shape, race = found
+        why: Why = "again" if race.case in self.races.own else "missing"
+        self._take(Step(shape, why), [race])
+        return True
 
     def step(self) -> Stopped | None:
         """Race a shape, unless there is a reason to stop, which is returned."""
         goal = self.goal
         open_ = [view for view in self.views.values() if view.bound > goal.until_regret]
-        if not open_:
+        is_missing = next(self.races.missing(), None) is not None
+        if not open_ and not is_missing:
             return "reached"
         if self.number >= goal.max_shapes:
             return "shapes"
         if self.now() - self.began >= goal.max_time_s:
             return "time"
+        if self._add_one():
+            self.look()
+            return None
         for view in sorted(open_, key=lambda view: view.bound, reverse=True):
             if (found := view.next()) is not None:
                 self._propose(view, *found)
@@ -233,7 +246,7 @@ class _Session:
         self.races.take(records)
         self.races.own |= {race.case for race in races}
         self.number += 1
-        if step.why not in ("missing", "interrupted"):
+        if step.why not in ("missing", "interrupted", "again"):
             self.look([situation_of(race.case) for race in races])
         raced = tuple(dict.fromkeys(name for race in races for name in race.contenders))
         worst = max(self.views.values(), key=lambda view: view.bound, default=None)

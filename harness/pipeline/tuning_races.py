@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from opbench.harness.pipeline.tuning_state import TuningRequest, logs_of, start_size, varying
@@ -16,9 +16,9 @@ from opbench.results.choosing.gather import (
     Races,
     add_race,
     by_case,
-    completed_rows,
     ensure_choice,
 )
+from opbench.results.choosing.implied import least_shapes, places_to_race
 from opbench.results.choosing.situations import Row, Situation, situation_of
 from opbench.results.choosing.uncertain import spanning
 from opbench.results.records import Case, Record
@@ -120,33 +120,48 @@ class TuningRaces:
         return futile(rows, others, start_size(axes, own)) if rows else {}
 
     def missing(self) -> Iterator[tuple[str, Race]]:
-        """Shapes of earlier runs with a race of what wasn't raced there, beside the best alone.
+        """Shapes that were raced, with a race of those that have to be raced there as well.
 
-        What becomes of one may say that a contender needn't be raced on the others.
+        Beside the best alone; but beside all others where the shape is of this run, whose record of
+        it is replaced. What becomes of one race may say that the others needn't be.
         """
         for races in self.found.values():
-            keys = tuple(races.rows)
-            varying_axes, _ = self._axes(races.situation)
-            logs = logs_of((dict(axes) for _, axes in keys), varying_axes)
-            for place in spanning(logs, logs[:0], len(keys)):
-                _, axes = keys[place]
-                # Anew for each: what becomes of one implies what others would show.
-                row = completed_rows(races, varying_axes)[place]
-                shape = shape_text(axes)
+            rows, keys = tuple(races.rows.values()), tuple(races.rows)
+            lacking = self._lacking(races, rows)
+            for place in dict.fromkeys(place for places in lacking.values() for place in places):
+                names = [name for name, places in lacking.items() if place in places]
+                shape = shape_text(keys[place][1])
                 for race in self._plan(shape) if shape not in self.refused else ():
-                    if situation_of(race.case) == races.situation and race.case not in self.own:
-                        names = self._missing(race, row)
-                        if names:
-                            yield shape, race.only(names)
+                    if situation_of(race.case) == races.situation:
+                        entering = self._joined(race, rows[place], names)
+                        if entering:
+                            yield shape, race.only(entering)
 
-    def _missing(self, race: Race, row: Row) -> tuple[str, ...]:
-        """The contenders that lack a time in a row, behind the best of it; none where none does."""
+    def _lacking(self, races: Races, rows: Sequence[Row]) -> dict[str, list[int]]:
+        """By contender, the places of rows where it has to be raced.
+
+        First come those that span the range, and then those where not knowing costs most.
+        """
+        axes, _ = self._axes(races.situation)
+        logs, found = logs_of((row.axes for row in rows), axes), {}
+        for name in self.request.catalog.impls[self.request.op.name]:
+            timed = [place for place, row in enumerate(rows) if name in row.times]
+            if len(timed) >= least_shapes(axes) and not self.request.all_contenders:
+                found[name] = places_to_race(rows, axes, name)
+            elif left := [place for place in range(len(rows)) if place not in timed]:
+                order = spanning(logs[left], logs[timed], len(left))
+                found[name] = [left[place] for place in order]
+        return found
+
+    def _joined(self, race: Race, row: Row, names: Collection[str]) -> tuple[str, ...]:
+        """Those names that enter, behind what they are raced beside; none where none enters."""
         races, entering = self.found[situation_of(race.case)], self.entering(race)
         known = {r.contender for r in races.records if r.case == race.case}
-        names = [name for name in entering if name not in row.times and name not in known]
-        timed = [n for n, t in row.times.items() if n in race.contenders and not t.is_implied]
-        best = [min(timed, key=lambda name: row.times[name].time_s)] if timed else []
-        return (*best, *names) if names else ()
+        new = [name for name in names if name in entering and name not in known]
+        timed = [name for name in row.times if name in race.contenders]
+        if timed and race.case not in self.own:
+            timed = [min(timed, key=lambda name: row.times[name].time_s)]
+        return (*timed, *new) if new else ()
 
     def _axes(self, situation: Situation) -> tuple[tuple[str, ...], list[Candidate]]:
         """The axes that vary in a situation, and its candidates."""

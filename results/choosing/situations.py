@@ -79,7 +79,7 @@ class Time:
     halves: tuple[float, float]
     #: The most memory that a call held at once; None where it was not measured.
     peak_bytes: int | None = None
-    #: Whether it wasn't raced there: by its times on other shapes it is surely slower.
+    #: Whether it wasn't raced there, and follows from its times on other shapes.
     is_implied: bool = False
 
 

@@ -82,7 +82,7 @@ def notes(choice: Choice) -> Iterator[str]:
         missing = sum(row.times[name].is_implied for row in choice.rows)
         if missing:
             shapes = f"{missing} of {counted(len(choice.rows), 'shape')}"
-            yield f"{name} wasn't raced on {shapes}: by its other times it is surely slower there"
+            yield f"{name} wasn't raced on {shapes}: its times there follow from its others"
     for name, reason in choice.left_out.items():
         yield f"left out: {name}: {reason}"
 

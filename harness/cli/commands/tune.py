@@ -147,6 +147,7 @@ class _Racer:
             self.folder,
             policy=Policy(rules=self.folder.info.rules, budget_s=budget_s),
             supervisor=self.supervisor,
+            anew=[race.case for race in races] if why == "again" else (),
             spot_check=not self.is_checked,
         )
         self.is_checked = True
