@@ -13,7 +13,6 @@ from opbench.harness.cli import arguments, choosing, options, resuming
 from opbench.harness.cli.option_types import absolute, count, duration, ratio
 from opbench.harness.cli.run_folder import recorded
 from opbench.results.errors import SelectionError
-from opbench.results.records import Rules
 from opbench.results.records.output_paths import ensure_file_can_be
 
 if TYPE_CHECKING:
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 
 #: The options that say for which sizes to choose.
 _RANGE = {"shape", "sweep", "like", "served"}
-#: The most that contenders may be apart that are taken for equal, and how precise the ratio to a
-#: slower one has to be: surfaces go through many of them.
-_TIE, _PRECISION = 0.02, 0.1
 #: What a tune has of its own, whatever the runs that it adds to were made with.
 _OWN = {"names", "load", "budget", "until_regret", "max_shapes", "max_time", "verb"}
 
@@ -154,20 +150,12 @@ def _command(
         all_contenders=args.all_contenders,
         is_regret_given="until_regret" in args.given,
         table=args.table,
-        new=replace(options.new_run(args), rules=_rules(args.until_regret)),
+        new=options.new_run(args),
         resumed=resumed,
         modules=options.modules(args),
         limits=options.isolation(args),
         output=options.output(args),
     )
-
-
-def _rules(until_regret: float) -> Rules:
-    """The rules of races that are to tell which contender to choose, and not how far apart all are.
-
-    Contenders that are closer than the regret that is asked for are as good as each other.
-    """
-    return Rules(tie=min(max(until_regret - 1, Rules().tie), _TIE), precision=_PRECISION)
 
 
 def _goal(args: argparse.Namespace) -> Goal:

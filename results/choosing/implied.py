@@ -24,7 +24,7 @@ from opbench.results.choosing.surfaces import left_out_errors, surface
 from opbench.results.statistics.interval import Interval
 
 #: The most that it may cost on average over all shapes not to know a contender's times on some.
-MOST_LOST = 0.003
+MOST_LOST = 0.005
 #: So many standard errors from where a contender would be as fast as the best, it surely isn't.
 SURELY = 3.0
 #: The least that the logarithm of a ratio is taken to vary, at a distance of 1: a surface fits a
