@@ -36,7 +36,7 @@ from opbench.harness.timing import injected_slowdown, interleaving
 from opbench.harness.timing.blocks import warmup_calls
 from opbench.harness.timing.clock import HostClock
 from opbench.harness.timing.stopping import Policy
-from opbench.results.ranking.verdicts import HIT, HIT_CHANCE, Standing, looks, standings
+from opbench.results.ranking.verdicts import HITS, Hit, Standing, looks, standings
 from opbench.results.records import Rules
 
 
@@ -89,28 +89,40 @@ _RIVAL_GATES = {
 
 
 def hits(races: int | None) -> None:
-    """How often one of two equal contenders takes `HIT` times as long as the other in a round.
+    """How often one of two equal contenders takes so many times as long as the other in a round.
 
-    The rule for gross differences takes that to happen with a chance of `HIT_CHANCE` at most, in
-    one round as in the next.
+    The rule for gross differences takes that to happen with a certain chance at most, in one round
+    as in the next.
     """
-    ops, races = workloads(), races or 5
+    races = races or 5
     print(
-        f"rounds of equal contenders of which one took {HIT:g} times as long: share, and the most"
+        "rounds of equal contenders of which one took so many times as long: their share, and the"
     )
-    print(f"in a row by the same one; the rule assumes {HIT_CHANCE:.3f}, and 4 in a row are enough")
-    for name, call in ops.items():
-        shares, longest, rounds = [], 0, 0
+    print("most in a row by the same one; assumed:")
+    for hit in HITS:
+        print(f"  {hit.times:g} times as long: {hit.chance:.4f}")
+    for name, call in workloads().items():
+        seen: list[tuple[float, ...]] = []
         for _ in range(races):
             policy = Policy(rules=Rules(tie=1e-9, precision=0.0), budget_s=2.0)
             one, other = (t.samples_s for t in measured({"a": call, "b": call}, policy).values())
-            for slow, fast in ((one, other), (other, one)):
-                hit = [s > HIT * f for s, f in zip(slow, fast, strict=True)]
-                shares.append(sum(hit) / len(hit))
-                runs = (len(list(same)) for was_hit, same in itertools.groupby(hit) if was_hit)
-                longest = max([longest, *runs])
-            rounds += len(one)
-        print(f"  {name:36} {max(shares):7.4f} at most, {longest} in a row, of {rounds} rounds")
+            seen += [
+                tuple(s / f for s, f in zip(*both, strict=True))
+                for both in ((one, other), (other, one))
+            ]
+        found = ", ".join(_hit_by(hit, seen) for hit in HITS)
+        print(f"  {name:36} {found}; {sum(map(len, seen)) // 2} rounds")
+
+
+def _hit_by(hit: Hit, seen: list[tuple[float, ...]]) -> str:
+    """How often a race had such a hit at most, and how many in a row. seen: ratios by race."""
+    shares, longest = [], 0
+    for ratios in seen:
+        were_hit = [ratio > hit.times for ratio in ratios]
+        shares.append(sum(were_hit) / len(were_hit))
+        runs = (len(list(same)) for was_hit, same in itertools.groupby(were_hit) if was_hit)
+        longest = max([longest, *runs])
+    return f"{hit.times:g}x: {max(shares):.4f}, {longest}"
 
 
 def slowdown(races: int | None) -> None:

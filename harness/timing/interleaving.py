@@ -18,7 +18,7 @@ from opbench.harness.outcomes import catch
 from opbench.harness.timing.blocks import BlockSize, Call, block_size, pilot, primed_block
 from opbench.harness.timing.clock import Clock, Reading
 from opbench.harness.timing.stopping import Policy, decided
-from opbench.results.ranking.verdicts import RaceVerdict, gross_look, looks
+from opbench.results.ranking.verdicts import RaceVerdict, gross_looks, looks
 from opbench.results.records import Failed, Unsupported, Wrong
 
 #: The outcome of a contender that was excluded from the race: it has no times.
@@ -147,7 +147,7 @@ def _run_rounds(race: _Race) -> None:
     """Time a block of every undecided contender per round, until none is left or time is up."""
     order: list[str] = list(race.entries)
     upcoming: Iterator[int] = looks(len(order), race.policy.rules)
-    gross, first = gross_look(len(order), race.policy.rules), next(upcoming)
+    gross, first = {at for at, _ in gross_looks(len(order), race.policy.rules)}, next(upcoming)
     look = first
     start = race.clock.now()
     for number in range(race.policy.max_rounds):
@@ -157,7 +157,7 @@ def _run_rounds(race: _Race) -> None:
         if number + 1 == look:
             look = next(upcoming)
             race.stopped = _decided(race)
-        elif number + 1 == gross:
+        elif number + 1 in gross:
             race.stopped = _decided(race)
         order = [name for name in race.running if name not in race.stopped]
         spent = race.clock.now() - start

@@ -31,11 +31,20 @@ RaceVerdict = Literal["best", "tied", "slower", "undecided"]
 Samples = Mapping[Any, float]
 #: From one interim look to the next, the rounds grow by this.
 GROWTH = 1.25
-#: Of two blocks of one round, one may have been hit by something else that ran, so that it takes
-#: this many times as long as it does otherwise,
-HIT = 3.0
-#: with at most this chance: `python -m benchmarks.racing hits` measures it.
-HIT_CHANCE = 1 / 8
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """How hard a block may be hit by something else that runs, and how often."""
+
+    #: So many times as long as otherwise it takes at least.
+    times: float
+    #: The most that is assumed of how often that happens to one of two blocks of a round.
+    chance: float
+
+
+#: What gross differences rest on, the rarest first: `python -m benchmarks.racing hits` measures it.
+HITS = (Hit(30.0, 1 / 128), Hit(10.0, 1 / 40), Hit(3.0, 1 / 8))
 #: The part of the error that is for gross differences. The looks leave it: of 20,000 rounds, the
 #: most that a race has, there are 36 looks, which spend 36/37.
 _GROSS = 1 / 37
@@ -109,8 +118,9 @@ def ratio_to(slower: Samples, faster: Samples, *, contenders: int, rules: Rules)
         groups = [log_ratios[[owner == unit for owner in owners]] for unit in sorted(units)]
         return ratio_of_units(groups, error=error)
     rounds = len(log_ratios)
-    if _gross_look(error) <= rounds < next(_looks(error)):
-        return gross_interval(log_ratios, hit=HIT)
+    possible = [hit for at, hit in _gross_looks(error) if at <= rounds]
+    if possible and rounds < next(_looks(error)):
+        return gross_interval(log_ratios, hit=possible[-1].times)
     return ratio_interval(log_ratios, error=error * _spending(_look_at(rounds, error)))
 
 
@@ -128,14 +138,14 @@ def verdict_of(ratio: Interval, *, tie: float) -> RaceVerdict:
     return "tied" if ratio.high <= 1 + tie and ratio.low >= 1 / (1 + tie) else "undecided"
 
 
-def gross_look(contenders: int, rules: Rules) -> int:
-    """The rounds after which a gross difference is seen, which is before the first of the looks.
+def gross_looks(contenders: int, rules: Rules) -> tuple[tuple[int, Hit], ...]:
+    """The rounds after which gross differences are seen, all before the first of the looks.
 
-    A contender is slower if it took so much longer in every round that it had to be hit each time
-    for it not to be so. Seen once: what held in these rounds is what the rounds that follow, until
-    the first look, can only weaken.
+    Each with how hard one of two blocks may have been hit in each of them: a contender is slower if
+    it took so much longer in every round that it had to be hit each time for it not to be so. The
+    harder, the rarer, and the fewer rounds show it.
     """
-    return _gross_look(_error_per_pair(contenders, rules))
+    return _gross_looks(_error_per_pair(contenders, rules))
 
 
 def looks(contenders: int, rules: Rules) -> Iterator[int]:
@@ -150,9 +160,11 @@ def errors(contenders: int, rules: Rules) -> Iterator[tuple[int, float]]:
         yield rounds, error * _spending(number)
 
 
-def _gross_look(error: float) -> int:
+@functools.cache
+def _gross_looks(error: float) -> tuple[tuple[int, Hit], ...]:
     """error: of a pair, over all looks."""
-    return math.ceil(math.log(error * _GROSS) / math.log(HIT_CHANCE))
+    least = math.log(error * _GROSS / len(HITS))
+    return tuple((math.ceil(least / math.log(hit.chance)), hit) for hit in HITS)
 
 
 def _looks(error: float) -> Iterator[int]:

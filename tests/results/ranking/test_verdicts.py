@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opbench.results.ranking.verdicts import (
-    HIT,
-    HIT_CHANCE,
+    HITS,
     best_of,
-    gross_look,
+    gross_looks,
     looks,
     ratio_to,
     standings,
@@ -59,25 +58,25 @@ def test_undecided_has_a_detectable_ratio():
     assert verdict_of(Interval(moved.value, moved.low * 1.0001, moved.high), tie=0.01) == "slower"
 
 
-def test_nothing_is_detectable_in_a_few_rounds():
-    (_, b) = standings(race(3, a=1.0, b=9.0), RULES).values()
+def test_nothing_is_detectable_in_a_single_round():
+    (_, b) = standings(race(1, a=1.0, b=9.0), RULES).values()
 
     assert (b.verdict, b.detectable) == ("undecided", math.inf)
 
 
 def test_a_gross_difference_shows_before_the_first_look():
-    rounds = gross_look(3, RULES)
+    *_, (rounds, hit) = gross_looks(3, RULES)
     assert rounds < next(looks(3, RULES))
     found = standings(race(rounds, a=1.0, twice=2.0, gross=40.0), RULES)
 
     assert (found["twice"].verdict, found["gross"].verdict) == ("undecided", "slower")
-    assert found["gross"].ratio.low == pytest.approx(40.0 / HIT, rel=0.1)
+    assert found["gross"].ratio.low == pytest.approx(40.0 / hit.times, rel=0.1)
     assert found["gross"].is_settled(RULES, futile_ratio=3.0)
-    assert found["twice"].detectable == pytest.approx(1.01 * HIT, rel=0.1)
+    assert found["twice"].detectable == pytest.approx(1.01 * hit.times, rel=0.1)
 
 
 def test_one_round_that_was_no_slower_acquits_of_a_gross_difference():
-    gross = race(gross_look(2, RULES), a=1.0, gross=40.0)
+    gross = race(gross_looks(2, RULES)[-1][0], a=1.0, gross=40.0)
     gross["gross"][1] = gross["a"][1]
 
     assert standings(gross, RULES)["gross"].verdict == "undecided"
@@ -85,7 +84,7 @@ def test_one_round_that_was_no_slower_acquits_of_a_gross_difference():
 
 def test_a_contender_that_left_early_keeps_its_verdict_beside_others_that_went_on():
     raced = race(200, a=1.0, near=1.05, gross=40.0)
-    raced["gross"] = {n: raced["gross"][n] for n in range(gross_look(3, RULES))}
+    raced["gross"] = {n: raced["gross"][n] for n in range(gross_looks(3, RULES)[-1][0])}
 
     found = standings(raced, RULES)
     assert (found["near"].verdict, found["gross"].verdict) == ("slower", "slower")
@@ -137,16 +136,27 @@ def test_looks_begin_when_a_verdict_is_possible_and_grow_apart():
     assert next(looks(18, RULES)) == 16
 
 
+def test_the_grosser_a_difference_the_sooner_it_shows():
+    assert [at for at, _ in gross_looks(2, RULES)] == [2, 3, 5]
+    assert [at for at, _ in gross_looks(16, RULES)] == [3, 4, 7]
+    for at, hit in gross_looks(16, RULES):
+        raced = race(at, **{f"c{n}": 1.0 for n in range(15)}, just=hit.times * 3.1)
+        assert standings(raced, RULES)["just"].is_settled(RULES, futile_ratio=3.0)
+        earlier = {name: dict(list(own.items())[:-1]) for name, own in raced.items()}
+        assert not standings(earlier, RULES)["just"].is_settled(RULES, futile_ratio=3.0)
+
+
 @pytest.mark.parametrize("contenders", [2, 6, 16])
-def test_equals_that_are_hit_now_and_then_show_no_gross_difference(contenders):
+@pytest.mark.parametrize(("look", "hit"), [*enumerate(HITS)])
+def test_equals_that_are_hit_now_and_then_show_no_gross_difference(contenders, look, hit):
     """As many hits as the rule allows for, and of any size: 1 in 37 of the error is for these."""
     rules = Rules(error=0.5)
     wrong = 0
     for seed in range(400):
         rng = np.random.default_rng(seed)
-        rounds = range(gross_look(contenders, rules))
-        hits = rng.random((contenders, len(rounds))) < HIT_CHANCE
-        samples = np.where(hits, rng.uniform(HIT, 1000, hits.shape), 1.0)
+        rounds = range(gross_looks(contenders, rules)[look][0])
+        hits = rng.random((contenders, len(rounds))) < hit.chance
+        samples = np.where(hits, rng.uniform(hit.times, 10_000, hits.shape), 1.0)
         seen = {str(n): dict(zip(rounds, s, strict=True)) for n, s in enumerate(samples)}
         wrong += any(s.verdict == "slower" for s in standings(seen, rules).values())
     assert wrong <= rules.error / 37 * 400
