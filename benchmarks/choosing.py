@@ -23,7 +23,8 @@ import numpy as np
 
 from opbench.results.choosing.between import axes_logs, feature_logs
 from opbench.results.choosing.candidates import Conditions
-from opbench.results.choosing.choice import Choice, Terms, features
+from opbench.results.choosing.choice import Choice, Terms
+from opbench.results.choosing.features import products
 from opbench.results.choosing.gather import Races, choose_for, gather
 from opbench.results.choosing.regret import regret_of
 from opbench.results.choosing.rules import chosen
@@ -177,13 +178,13 @@ def _by_names(choice: Choice, rows: Sequence[Row]) -> dict[str, Callable[[Row], 
         return {}
     axes = tuple(rows[0].axes)
     names = choice.contenders
-    logs = feature_logs(axes_logs(rows, axes), axes, features(axes))
+    logs = feature_logs(axes_logs(rows, axes), axes, products(axes))
     winners = [min(names, key=lambda n, r=row: r.times[n].time_s) for row in rows]  # type: ignore[misc]
     tree = DecisionTreeClassifier(max_depth=7, min_samples_leaf=2, random_state=0)
     tree.fit(logs, winners)
 
     def predicted(row: Row) -> str:
-        return str(tree.predict(feature_logs(axes_logs([row], axes), axes, features(axes)))[0])
+        return str(tree.predict(feature_logs(axes_logs([row], axes), axes, products(axes)))[0])
 
     return {"names' tree": predicted}
 

@@ -24,6 +24,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from opbench.harness.declare import Op
+from opbench.results.choosing.features import sides
 from opbench.results.choosing.rules import Leaf, Rule
 from opbench.results.choosing.table import Section, Table
 
@@ -163,8 +164,8 @@ class _Writer:
         if isinstance(rule, Leaf):
             yield from self._leaf(rule.contender, run)
             return
-        size = " * ".join(f"axis_{axis}" for axis in rule.feature.split("*"))
-        yield f"if {size} <= {rule.at:.17g}:"
+        over, under = (" * ".join(f"axis_{axis}" for axis in side) for side in sides(rule.feature))
+        yield f"if {over} <= {rule.at:.17g}{f' * {under}' if under else ''}:"
         yield from _indented(self._rule(rule.below, run))
         # Each branch returns, or falls through to what is outside.
         yield "else:"

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from opbench.results.choosing.features import exponents_of, sides
 from opbench.results.choosing.rules import Leaf, Rule, Split
 
 #: A point, by the logarithms of two sizes.
@@ -61,10 +62,17 @@ def _stretches(
         yield Stretch(rule.contender, *ends)
         return
     (low, high), limit = ends, _limit(rule, (axis,), others)
-    if low <= limit:
-        yield from _stretches(rule.below, axis, others, (low, min(high, limit)))
-    if high > limit:
-        yield from _stretches(rule.above, axis, others, (max(low, limit), high))
+    exponent = exponents_of(rule.feature).get(axis, 0)
+    first, second = (rule.below, rule.above) if exponent >= 0 else (rule.above, rule.below)
+    at = limit ** (1 / exponent) if exponent and 0 < limit < math.inf else limit
+    if exponent < 0 and limit in (0, -math.inf):
+        at = math.inf
+    elif exponent < 0 and limit == math.inf:
+        at = -math.inf
+    if low <= at:
+        yield from _stretches(first, axis, others, (low, min(high, at)))
+    if high > at:
+        yield from _stretches(second, axis, others, (max(low, at), high))
 
 
 def areas(
@@ -94,7 +102,7 @@ def _polygons(
         return
     limit = _limit(rule, axes, others)
     at = math.log(limit) if limit > 0 else -math.inf
-    factors = [float(axis in rule.feature.split("*")) for axis in axes]
+    factors = [exponents_of(rule.feature).get(axis, 0) for axis in axes]
     rooms = [at - factors[0] * x - factors[1] * y for x, y in corners]
     yield from _polygons(rule.below, axes, others, _clipped(corners, rooms))
     yield from _polygons(rule.above, axes, others, _clipped(corners, [-room for room in rooms]))
@@ -119,10 +127,10 @@ def _between(start: float, end: float, share: float) -> float:
 
 
 def _limit(split: Split, axes: Sequence[str], others: Mapping[str, float]) -> float:
-    """The most that the product of some axes may be below a threshold; infinite where all is."""
-    parts = split.feature.split("*")
-    held = [axis for axis in parts if axis not in axes]
-    size = math.prod(others[axis] for axis in held)
-    if len(held) == len(parts) or size <= 0:
-        return math.inf if size <= split.at else -math.inf
-    return split.at / size
+    """The most that some axes of a feature may come to below a threshold; infinite where all is."""
+    over, under = sides(split.feature)
+    size = math.prod(others[axis] for axis in over if axis not in axes)
+    divisor = math.prod(others[axis] for axis in under if axis not in axes)
+    if size <= 0 or divisor <= 0 or not {*over, *under} & {*axes}:
+        return math.inf if size <= split.at * divisor else -math.inf
+    return split.at * divisor / size

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from opbench.results.choosing.features import exponents_of
 from opbench.results.choosing.rules import Array, Data
 from opbench.results.choosing.situations import Row
 
@@ -29,9 +31,9 @@ def axes_logs(rows: Sequence[Row], axes: Sequence[str]) -> Array:
 
 def feature_logs(logs: Array, axes: Sequence[str], features: Sequence[str]) -> Array:
     """The logarithms of features, from those of the axes."""
-    column = {axis: number for number, axis in enumerate(axes)}
-    parts = [logs[:, [column[a] for a in feature.split("*")]].sum(1) for feature in features]
-    return np.stack(parts, 1) if parts else np.zeros((len(logs), 0))
+    powers = [[exponents_of(feature).get(axis, 0) for feature in features] for axis in axes]
+    found: Array = logs @ np.array(powers, dtype=np.float64).reshape(len(axes), len(features))
+    return found
 
 
 def data_of(
@@ -48,30 +50,49 @@ def data_of(
     return Data(tuple(features), logs, losses, counts)
 
 
-def with_points(
-    data: Data,
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """Points between the measured shapes, and what contenders probably take there."""
+
+    #: By the logarithms of the axes, a row each.
+    logs: Array
+    #: How much each counts, beside the others.
+    weights: Array
+    #: The logarithms of seconds, a column for each contender.
+    times: Array
+
+
+def points_between(
     rows: Sequence[Row],
     axes: Sequence[str],
+    weights: Mapping[str, float],
     times: Callable[[Array], Array],
     most: int,
-) -> Data:
-    """The measured shapes and points between them, so many at most.
+) -> Points:
+    """Points between the measured shapes, so many at most.
 
-    times: the logarithms of seconds at points, as `surfaces.surface` gives them.
+    weights: of shapes by name, where not all count alike. times: the logarithms of seconds at
+    points, as `surfaces.surface` gives them.
     """
-    count = min(_PER_ROW * len(rows), most)
-    points, weights = _points(axes_logs(rows, axes), data.weights, count)
-    weights *= _SHARE * data.weights.sum() / weights.sum()
-    found = times(points)
+    counts = np.array([weights.get(row.shape, 1.0) for row in rows])
+    logs, own = _spread(axes_logs(rows, axes), counts, min(_PER_ROW * len(rows), most))
+    return Points(logs, own, times(logs))
+
+
+def with_points(data: Data, points: Points, axes: Sequence[str]) -> Data:
+    """The measured shapes and points between them."""
+    losses = points.times - points.times.min(1, keepdims=True)
     return Data(
         data.features,
-        np.concatenate([data.logs, feature_logs(points, axes, data.features)]),
-        np.concatenate([data.losses, _tied(found - found.min(1, keepdims=True))]),
-        np.concatenate([data.weights, weights]),
+        np.concatenate([data.logs, feature_logs(points.logs, axes, data.features)]),
+        np.concatenate([data.losses, _tied(losses)]),
+        np.concatenate(
+            [data.weights, points.weights * _SHARE * data.weights.sum() / points.weights.sum()]
+        ),
     )
 
 
-def _points(logs: Array, weights: Array, count: int) -> tuple[Array, Array]:
+def _spread(logs: Array, weights: Array, count: int) -> tuple[Array, Array]:
     """Points between three measured shapes and within their bounds, and how much each counts.
 
     The latter count as the nearest measured shape does. count: of both together.

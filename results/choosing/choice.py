@@ -13,7 +13,6 @@ All of them end as thresholds, so that a call compares a few numbers and needs n
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,9 +23,12 @@ from opbench.results.choosing.between import (
     axes_logs,
     data_of,
     feature_logs,
+    points_between,
     times_of,
     with_points,
 )
+from opbench.results.choosing.crossings import crossings
+from opbench.results.choosing.features import products
 from opbench.results.choosing.regret import Regret, regret_of
 from opbench.results.choosing.rules import Rule, chosen, contenders_of, fit
 from opbench.results.choosing.situations import Row, Situation
@@ -142,19 +144,11 @@ def _varying(rows: Sequence[Row], axes: Sequence[str]) -> tuple[str, ...]:
     return tuple(axis for axis in axes if len({row.axes[axis] for row in rows}) > 1)
 
 
-def features(axes: Sequence[str]) -> tuple[str, ...]:
-    """What a rule may split by: axes, products of two, of more neighbours, and of all."""
-    bounds = itertools.combinations(range(len(axes) + 1), 2)
-    runs = [axes[start:end] for start, end in bounds if end - start > 2]
-    pairs = itertools.combinations(axes, 2)
-    return (*axes, *("*".join(some) for some in (*pairs, *sorted(runs, key=len))))
-
-
 def _makes(
     names: tuple[str, ...], axes: tuple[str, ...], terms: Terms, points: int
 ) -> dict[str, Make]:
     """How each rule is made of rows, the simplest first. points: between them, at most."""
-    split_by = features(axes)
+    split_by = products(axes)
 
     def single(rows: Sequence[Row]) -> Rule:
         """The one that loses least over all."""
@@ -166,10 +160,12 @@ def _makes(
 
     def by_surface(rows: Sequence[Row]) -> Rule:
         """Thresholds where smooth times cross."""
-        data = data_of(rows, names, axes, split_by, terms.weights)
         logs, times = axes_logs(rows, axes), times_of(rows, names)
         found = surface(logs, times, lambda logs: feature_logs(logs, axes, split_by))
-        return fit(with_points(data, rows, axes, found, points), names)
+        between = points_between(rows, axes, terms.weights, found, points)
+        features = (*split_by, *crossings(between.logs, between.times, axes))
+        data = data_of(rows, names, axes, tuple(dict.fromkeys(features)), terms.weights)
+        return fit(with_points(data, between, axes), names)
 
     makes: dict[str, Make] = {"single": single}
     if axes and len(names) > 1:

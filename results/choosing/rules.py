@@ -18,12 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from opbench.results.choosing.features import is_at_most
+
 #: Arrays of any shape.
 Array = np.ndarray[Any, np.dtype[np.float64]]
 #: The deepest tree; deeper ones nobody reads.
 DEPTH = 12
 #: What a further region has to save, as a share of all time.
-GAIN = 0.0005
+GAIN = 0.0002
 #: How much the spread of losses within a region counts beside the loss of its best contender: a
 #: first split may save nothing by itself, and make the second one possible.
 _SPREAD = 0.05
@@ -42,7 +44,7 @@ class Leaf:
 class Split:
     """Two parts, by a size: `below` for sizes of at most `at`, `above` for larger ones."""
 
-    #: An axis, or a product of several: "B*S".
+    #: An axis, or a product of powers of several: "B*S/D".
     feature: str
     at: float
     below: Rule
@@ -55,13 +57,8 @@ Rule = Leaf | Split
 def chosen(rule: Rule, axes: Mapping[str, float]) -> str:
     """The contender that a rule names for some sizes."""
     while isinstance(rule, Split):
-        rule = rule.below if value_of(rule.feature, axes) <= rule.at else rule.above
+        rule = rule.below if is_at_most(rule.feature, rule.at, axes) else rule.above
     return rule.contender
-
-
-def value_of(feature: str, axes: Mapping[str, float]) -> float:
-    """The value of an axis, or of a product of axes."""
-    return math.prod(axes[axis] for axis in feature.split("*"))
 
 
 def contenders_of(rule: Rule) -> Iterator[str]:
@@ -90,6 +87,14 @@ def regions(rule: Rule, bounds: Bounds | None = None) -> Iterator[tuple[Bounds, 
     low, high = bounds.get(rule.feature, (-math.inf, math.inf))
     yield from regions(rule.below, {**bounds, rule.feature: (low, min(high, rule.at))})
     yield from regions(rule.above, {**bounds, rule.feature: (max(low, rule.at), high)})
+
+
+def is_inside(bounds: Bounds, axes: Mapping[str, float]) -> bool:
+    """Whether some sizes lie in a region."""
+    return all(
+        is_at_most(feature, high, axes) and not is_at_most(feature, low, axes)
+        for feature, (low, high) in bounds.items()
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from opbench.results.choosing.features import exponents_of
 from opbench.results.choosing.rules import Leaf, Rule, Split, contenders_of, features_of
 from opbench.results.choosing.situations import Situation
 from opbench.results.choosing.table import SCHEMA, Section, Table
@@ -124,7 +125,7 @@ def _section(
     fallback = _name(_field(data, "fallback", where), f"{where}.fallback", contenders)
     reads = _mapping(document.get("axes"), "axes")
     for feature in features_of(rule):
-        for axis in feature.split("*"):
+        for axis in exponents_of(feature):
             if axis not in reads or axis not in bounds:
                 raise TableError(f"{where}.regions: {feature!r} isn't made of the table's axes")
     if not _list(_field(data, "measured", where), f"{where}.measured"):
@@ -184,11 +185,21 @@ def _rule(data: Any, where: str, contenders: Mapping[str, str], depth: int) -> R
     if at < 0:
         raise TableError(f"{where}.at_most: {at} is no size")
     return Split(
-        feature=_text(_field(part, "size", where), f"{where}.size"),
+        feature=_feature(part, where),
         at=at,
         below=_rule(_field(part, "then", where), f"{where}.then", contenders, depth - 1),
         above=_rule(_field(part, "else", where), f"{where}.else", contenders, depth - 1),
     )
+
+
+def _feature(part: Mapping[str, Any], where: str) -> str:
+    """What a threshold is of."""
+    text = _text(_field(part, "size", where), f"{where}.size")
+    try:
+        exponents_of(text)
+    except ValueError as error:
+        raise TableError(f"{where}.size: {error}") from error
+    return text
 
 
 def _environment(data: Mapping[str, Any]) -> Environment:

@@ -11,14 +11,15 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from opbench.results.choosing.choice import Choice
+from opbench.results.choosing.features import value_of
 from opbench.results.choosing.regret import Regret
 from opbench.results.choosing.rules import (
     Bounds,
     Rule,
     Split,
     chosen,
+    is_inside,
     regions,
-    value_of,
 )
 from opbench.results.choosing.situations import Row
 from opbench.results.report.counts import counted
@@ -38,7 +39,7 @@ def regions_table(choice: Choice) -> Table:
     """The regions of a choice, a row each."""
     rows = []
     for bounds, leaf in regions(choice.rule):
-        inside = [row for row in choice.rows if _is_inside(row, bounds)]
+        inside = [row for row in choice.rows if is_inside(bounds, row.axes)]
         rows.append(
             (
                 region_text(bounds),
@@ -141,11 +142,6 @@ def region_text(bounds: Bounds) -> str:
         if high < math.inf:
             parts.append(f"{feature} <= {_size(high)}")
     return ", ".join(parts) or "all"
-
-
-def _is_inside(row: Row, bounds: Bounds) -> bool:
-    """Whether a row lies in a region."""
-    return all(low < value_of(feature, row.axes) <= high for feature, (low, high) in bounds.items())
 
 
 def _level(name: str, rows: Sequence[Row], names: Iterable[str]) -> list[str]:

@@ -14,28 +14,28 @@ from opbench.results.choosing.rules import (
     contenders_of,
     features_of,
     fit,
+    is_inside,
     regions,
-    value_of,
 )
 
 leaves = st.sampled_from("abc").map(Leaf)
 rules = st.recursive(
     leaves,
     lambda inner: st.builds(
-        Split, st.sampled_from(["B", "S", "B*S"]), st.floats(0.5, 1e6), inner, inner
+        Split,
+        st.sampled_from(["B", "S", "B*S", "B/S", "S^2/B", "B^3*S^4"]),
+        st.floats(1e-3, 1e6),
+        inner,
+        inner,
     ),
     max_leaves=12,
 )
-sizes = st.fixed_dictionaries({"B": st.integers(1, 1000), "S": st.integers(1, 1000)})
+sizes = st.fixed_dictionaries({"B": st.integers(0, 1000), "S": st.integers(0, 1000)})
 
 
 @given(rules, sizes)
 def test_every_shape_lies_in_the_region_of_what_is_chosen(rule, axes):
-    inside = [
-        leaf.contender
-        for bounds, leaf in regions(rule)
-        if all(low < value_of(f, axes) <= high for f, (low, high) in bounds.items())
-    ]
+    inside = [leaf.contender for bounds, leaf in regions(rule) if is_inside(bounds, axes)]
     assert inside == [chosen(rule, axes)]
     assert set(contenders_of(rule)) == {leaf.contender for _, leaf in regions(rule)}
 
