@@ -118,6 +118,16 @@ def test_it_runs_what_the_table_names_and_returns_its_result(made):
     assert "x[B, S]" in made.__doc__
 
 
+@pytest.mark.parametrize("at", [2.5, 3.0])
+def test_powers_are_compared_exactly(catalog, at):
+    rule = Split("S^2/B", at, Leaf("plain"), Leaf("other"))
+    made = dispatch("scaled", table(catalog, section(rule)), catalog=catalog)
+    for rows, columns in ((12, 6), (15, 6), (11, 6), (27, 9), (64, 12), (64, 14)):
+        x, y = inputs(rows, columns)
+        assert made.which(x, y) == ("plain" if columns**2 <= at * rows else "other")
+        assert torch.equal(made(x, y), x * y[:, None])
+
+
 def test_options_are_handed_on(made):
     x, y = inputs(3, 5)
     torch.testing.assert_close(made(x, y, scale=2.0), 2 * x * y[:, None])
@@ -189,7 +199,10 @@ def test_arguments_are_checked_where_that_is_asked_for(catalog):
         made(torch.ones(3, 3))
 
 
-def test_the_choice_is_made_while_tracing(made):
+@pytest.mark.parametrize("rule", [RULE, Split("S^2/B", 3.0, Leaf("plain"), Leaf("other"))])
+def test_the_choice_is_made_while_tracing(catalog, rule):
+    made = dispatch("scaled", table(catalog, section(rule)), catalog=catalog)
+
     def model(x, y):
         return made(x * 2, y) + 1
 
