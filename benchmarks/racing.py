@@ -89,18 +89,13 @@ _RIVAL_GATES = {
 
 
 def hits(races: int | None) -> None:
-    """How often one of two equal contenders takes so many times as long as the other in a round.
-
-    The rule for gross differences takes that to happen with a certain chance at most, in one round
-    as in the next.
-    """
+    """How often one of two equal contenders takes so many times as long as the other in a round."""
     races = races or 5
     print(
         "rounds of equal contenders of which one took so many times as long: their share, and the"
     )
-    print("most in a row by the same one; assumed:")
-    for hit in HITS:
-        print(f"  {hit.times:g} times as long: {hit.chance:.4f}")
+    assumed = ", ".join(f"{hit.times:g}x: {hit.chance:.4f}" for hit in HITS)
+    print(f"most in a row by the same one; assumed of any round: {assumed}")
     for name, call in workloads().items():
         seen: list[tuple[float, ...]] = []
         for _ in range(races):

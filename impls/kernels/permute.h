@@ -131,14 +131,15 @@ void copy_rows(const T* from, T* to, const Steps& all) {
   Step piece = row;
   Steps outer = all;
   outer.step[all.count - 1] = cut(piece, kLongRow);
-  // Few rows that go on in the source, rather than many far apart: as many runs in the target.
-  for (int i = all.count - 2; i > 0 && all.step[i - 1].from == row.size &&
+  const bool streamed = is_streamed(all.elements * sizeof(T));
+  // Few rows that go on in the source, rather than many far apart: as many runs in the target. Not
+  // where these stay in cache, whose sets they would share: then it takes up to six times as long.
+  for (int i = all.count - 2; streamed && i > 0 && all.step[i - 1].from == row.size &&
        all.step[i - 1].size < all.step[i].size; i = 0) {
     std::swap(outer.step[i - 1], outer.step[i]);
   }
   const int64_t pieces = outer.step[all.count - 1].size;
   const int64_t bytes = 2 * sizeof(T) * piece.size;
-  const bool streamed = is_streamed(all.elements * sizeof(T));
   tensors::parallel_rows(all.elements / row.size * pieces, bytes, [&](int64_t begin, int64_t end) {
     Walk<T> walk{outer.step.data(), outer.count, from, to};
     walk.jump(begin);
