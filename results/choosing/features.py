@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 #: The largest power of an axis.
 LARGEST = 4
-_FACTOR = re.compile(rf"([A-Za-z_]\w*)(?:\^([2-{LARGEST}]))?", re.ASCII)
+_FACTOR = re.compile(rf"(\w+)(?:\^([2-{LARGEST}]))?")
 
 
 @functools.cache
@@ -31,7 +31,7 @@ def exponents_of(feature: str) -> Mapping[str, int]:
             sign = 1 if part == "*" else -1
             continue
         match = _FACTOR.fullmatch(part)
-        if match is None or match[1] in found:
+        if match is None or not match[1].isidentifier() or match[1] in found:
             raise ValueError(f"{feature!r} is no product of powers of axes")
         found[match[1]] = sign * int(match[2] or 1)
     return found

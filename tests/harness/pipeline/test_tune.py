@@ -52,13 +52,18 @@ class Machine:
         records = []
         for name in race.contenders:
             seed, impl = len(name), self.catalog.impls["row_sum"][name]
-            fixed, each = self.speeds.get(name, (0, 0))
-            time = measured(fixed + each * elements, noise=0.002, seed=seed)
-            outcome = time if fixed else Unsupported("isn't there")
+            seconds = seconds_of(self.speeds.get(name, (0, 0)), elements)
+            time = measured(seconds, noise=0.002, seed=seed)
+            outcome = time if seconds else Unsupported("isn't there")
             known = {"fingerprint": fingerprint(impl), "compiled": False}
             records.append(record(name, outcome, race.case, **known))
         self.folder.append(*records)
         return records
+
+
+def seconds_of(speed, elements):
+    """What a call takes by a speed: what it costs before it begins and for each element."""
+    return speed(elements) if callable(speed) else speed[0] + speed[1] * elements
 
 
 @pytest.fixture
@@ -166,6 +171,38 @@ def test_futile_contenders_are_tried_again_from_time_to_time(request_of):
     ended, _, raced = tuned(everybody, until=0.5, shapes=8, speeds=speeds)
     assert ended.futile == {}
     assert all("loop" in names for _, names, _ in raced)
+
+
+def test_what_is_surely_slower_is_raced_on_every_fifth_shape(request_of):
+    speeds = SPEEDS | {"loop": lambda elements: 2.8 * (2e-6 + 1e-9 * elements)}
+    ended, _, raced = tuned(request_of(), until=0.5, shapes=26, speeds=speeds)
+    assert ended.futile == {}
+    proposed = [("loop" in names, names) for _, names, why in raced if why != "start"]
+    assert all(enters for enters, _ in proposed[TRIED_AGAIN - 1 :: TRIED_AGAIN])
+    assert sum(enters for enters, _ in proposed) <= 0.6 * len(proposed)
+    (view,) = ended.views
+    assert view.choice is None or "loop" not in view.choice.left_out
+
+
+def test_one_that_turns_out_to_be_fast_is_raced_where_it_was_left_out(request_of):
+    def loop(elements):
+        """Slow wherever the range ends, and the fastest in its middle."""
+        best = min(seconds_of(SPEEDS[name], elements) for name in ("summed", "without_gradient"))
+        return best * (0.3 if 2e4 < elements < 1e6 else 2.5)
+
+    request = request_of()
+    ended, _, raced = tuned(request, until=0.5, shapes=40, speeds=SPEEDS | {"loop": loop})
+    again = [(shape, names) for shape, names, why in raced if why == "again"]
+    assert again
+    for shape, names in again:
+        (before,) = (n for s, n, why in raced if s == shape and why != "again")
+        assert set(names) > set(before)
+    (view,) = ended.views
+    (races,), _ = gather([request.folder])
+    assert {shape: set(row.times) for (shape, _), row in races.rows.items()} == {
+        row.shape: set(row.times) for row in view.rows
+    }
+    assert view.choice is None or "loop" not in view.choice.left_out
 
 
 def test_what_one_compares_with_is_never_futile(request_of):

@@ -18,9 +18,11 @@ from opbench.results.choosing.features import (
 )
 
 powers = st.dictionaries(
-    st.sampled_from(["B", "S", "D", "K_2"]), st.integers(-4, 4).filter(bool), min_size=1
+    st.sampled_from(["B", "S", "D", "K_2", "größe"]), st.integers(-4, 4).filter(bool), min_size=1
 ).filter(lambda found: max(found.values()) > 0)
-sizes = st.fixed_dictionaries({axis: st.integers(0, 1000) for axis in ("B", "S", "D", "K_2")})
+sizes = st.fixed_dictionaries(
+    {axis: st.integers(0, 1000) for axis in ("B", "S", "D", "K_2", "größe")}
+)
 
 
 @given(powers)
@@ -41,7 +43,23 @@ def test_it_is_compared_as_its_value_is(found, axes, at):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "B*", "*B", "B^1", "B^5", "B^-2", "1/B", "B*B", "B//S", "B S", "B^2^2", "len(x)"]
+    "text",
+    [
+        "",
+        "B*",
+        "*B",
+        "B^1",
+        "B^5",
+        "B^-2",
+        "1/B",
+        "B*B",
+        "B//S",
+        "B S",
+        "B^2^2",
+        "len(x)",
+        "B²",
+        "2",
+    ],
 )
 def test_anything_else_is_no_feature(text):
     with pytest.raises(ValueError, match="is no product of powers of axes"):
