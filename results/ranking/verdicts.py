@@ -41,10 +41,12 @@ class Hit:
     times: float
     #: The most that is assumed of how often that happens to one of two blocks of a round.
     chance: float
+    #: Its part of the error that is for gross differences.
+    share: float
 
 
 #: What gross differences rest on, the rarest first: `python -m benchmarks.racing hits` measures it.
-HITS = (Hit(30.0, 1 / 128), Hit(10.0, 1 / 40), Hit(3.0, 1 / 8))
+HITS = (Hit(30.0, 1 / 512, 0.01), Hit(10.0, 1 / 100, 0.01), Hit(3.0, 1 / 8, 0.98))
 #: The part of the error that is for gross differences. The looks leave it: of 20,000 rounds, the
 #: most that a race has, there are 36 looks, which spend 36/37.
 _GROSS = 1 / 37
@@ -163,8 +165,12 @@ def errors(contenders: int, rules: Rules) -> Iterator[tuple[int, float]]:
 @functools.cache
 def _gross_looks(error: float) -> tuple[tuple[int, Hit], ...]:
     """error: of a pair, over all looks."""
-    least = math.log(error * _GROSS / len(HITS))
-    return tuple((math.ceil(least / math.log(hit.chance)), hit) for hit in HITS)
+
+    def rounds(hit: Hit) -> int:
+        """After which a hit in each of them is as unlikely as the part of the error says."""
+        return math.ceil(math.log(error * _GROSS * hit.share) / math.log(hit.chance))
+
+    return tuple((rounds(hit), hit) for hit in HITS)
 
 
 def _looks(error: float) -> Iterator[int]:

@@ -15,7 +15,7 @@ from opbench.harness.fleet.node_process import NodeProcess
 from opbench.harness.fleet.plan import Planner
 from opbench.harness.planning.cases import plan
 from opbench.harness.planning.selection import Selection
-from opbench.results.records import Failed, Measured
+from opbench.results.records import Failed, Measured, Record
 from opbench.results.records.anchors import without_anchors
 from opbench.results.records.run_folder import open_run
 from opbench.results.store.attempts import StoredRun
@@ -31,11 +31,12 @@ ROW_SUM = str(LOADED / "row_sum.py")
 SELECTION = Selection(names=("row_sum",), threads=1)
 
 
-def plain(records):
-    """What records say but for what is measured."""
+def plain(lines):
+    """What records say but for what is measured; the machine's ceilings may be among the lines."""
     return sorted(
         (r.case.key, r.contender, type(r.outcome).__name__, r.fingerprint, r.environment_key)
-        for r in records
+        for r in lines
+        if isinstance(r, Record)
     )
 
 

@@ -16,6 +16,7 @@ from s3fs import S3FileSystem
 
 from benchmarks.fleet_ray import killed
 from benchmarks.ray_cluster import ENVIRONMENT, ray_cluster
+from opbench.results.records import Record
 from opbench.results.records.anchors import is_anchor
 from opbench.results.store.attempts import StoredRun
 from opbench.results.store.collecting import collect
@@ -163,8 +164,13 @@ def test_twenty_random_kills_lose_no_case_and_double_none(cluster, tmp_path):
     assert found["done again"] <= sum(found["killed"].values())
     (stored,) = collect(StoredRun(f"file://{tmp_path}/store", "n"))
     assert (stored.cases, stored.whole, stored.unusable) == (cases, True, ())
-    raced = [r.case.key for r in stored.lines if not is_anchor(r)]
+    raced = [r.case.key for r in records_of(stored)]
     assert len(raced) == len(set(raced)) == cases
+
+
+def records_of(collected):
+    """The records of a collected run, without those of anchors and the machine's ceilings."""
+    return [r for r in collected.lines if isinstance(r, Record) and not is_anchor(r)]
 
 
 def files_of(bucket):
@@ -191,15 +197,15 @@ def is_as_run_here(found, folder):
     assert here.code == 0, here.err
     (local,) = collect(StoredRun(f"file://{folder}/here", "n"))
     assert local.environment.key in {one.environment.key for one in found}
-    return all(plain(one.lines) == plain(local.lines) for one in found)
+    return all(plain(one) == plain(local) for one in found)
 
 
-def plain(records):
+def plain(collected):
     """What records say but for times, environments, anchors, and who needs a module."""
     return sorted(
         (r.case.key, r.contender, type(r.outcome).__name__, r.fingerprint, r.caveats, r.compiled)
-        for r in records
-        if not is_anchor(r) and r.contender != "elsewhere"
+        for r in records_of(collected)
+        if r.contender != "elsewhere"
     )
 
 

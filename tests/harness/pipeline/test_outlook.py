@@ -54,8 +54,8 @@ def test_a_decided_board_has_no_outlook():
 
 
 def test_a_race_that_ended_before_its_first_look():
-    found = outlook_of(race(5, {f"c{n}": 1.0 + n for n in range(16)}))
-    assert (found.rounds, found.first_look) == (5, next(looks(16, RULES)))
+    found = outlook_of(race(2, {f"c{n}": 1.0 + n for n in range(16)}))
+    assert (found.rounds, found.first_look) == (2, next(looks(16, RULES)))
     assert found.nothing
     assert found.needed == found.first_look
     # A block of a call of n ms, after as many warm-up calls as fit into 10 ms, at most three.
@@ -63,7 +63,7 @@ def test_a_race_that_ended_before_its_first_look():
         sum(1e-3 * n * (1 + min(3, 10 // n)) for n in range(1, 17)), rel=0.2
     )
     (line,) = sentences(found, "runs/x")
-    assert f"nothing is decided after 5 of the {found.first_look} rounds" in line
+    assert f"nothing is decided after 2 of the {found.first_look} rounds" in line
     assert "opbench run --resume runs/x --budget " in line
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from opbench.results.errors import RunFolderError
+from opbench.results.records import Record
 from opbench.results.records.run_folder import open_run, runs_in
 from opbench.results.store import attempts
 from opbench.results.store.attempts import StoredRun
@@ -103,7 +104,8 @@ def test_what_a_store_refuses_stays_here_and_is_stored_later(store, tmp_path, mo
     assert run("run", "--resume", str(folder.path), "-q", "--in-process").code == 0
     assert own.exists()
     (collected,) = collect(StoredRun(store, "n"))
-    assert set(collected.lines) == set(raced)
+    # Beside the ceilings of this machine, where they are known.
+    assert {line for line in collected.lines if isinstance(line, Record)} == set(raced)
     assert collected.whole
 
 
