@@ -169,30 +169,27 @@ class _Session:
 
     def add_missing(self) -> None:
         """Race the contenders that earlier runs lack."""
-        while self._add_one():
-            pass
+        while (found := next(self.races.missing(), None)) is not None:
+            self._add(*found)
 
-    def _add_one(self) -> bool:
-        """Race those that a shape lacks and has to have; whether there was one."""
-        if (found := next(self.races.missing(), None)) is None:
-            return False
-        shape, race = found
+    def _add(self, shape: str, race: Race) -> None:
+        """Race those that a shape lacks and has to have."""
         why: Why = "again" if race.case in self.races.own else "missing"
         self._take(Step(shape, why), [race])
-        return True
 
     def step(self) -> Stopped | None:
         """Race a shape, unless there is a reason to stop, which is returned."""
         goal = self.goal
         open_ = [view for view in self.views.values() if view.bound > goal.until_regret]
-        is_missing = next(self.races.missing(), None) is not None
-        if not open_ and not is_missing:
+        missing = next(self.races.missing(), None)
+        if not open_ and missing is None:
             return "reached"
         if self.number >= goal.max_shapes:
             return "shapes"
         if self.now() - self.began >= goal.max_time_s:
             return "time"
-        if self._add_one():
+        if missing is not None:
+            self._add(*missing)
             self.look()
             return None
         for view in sorted(open_, key=lambda view: view.bound, reverse=True):

@@ -16,6 +16,7 @@ from opbench.harness.planning.selection import Selection
 from opbench.harness.planning.shape_ranges import Candidate
 from opbench.results.choosing.choice import FEWEST, Choice
 from opbench.results.choosing.gather import Races, choose_for, completed_rows, ensure_choice
+from opbench.results.choosing.implied import least_shapes
 from opbench.results.choosing.rules import Array
 from opbench.results.choosing.served import Served
 from opbench.results.choosing.situations import Row, Situation, is_size
@@ -111,7 +112,7 @@ def logs_of(shapes: Iterable[Mapping[str, object]], axes: Sequence[str]) -> Arra
 
 def start_size(axes: Sequence[str], candidates: Sequence[Candidate]) -> int:
     """How many shapes span a range: two for each axis and two more, if there are as many."""
-    return min(max(2 * len(axes) + 2, FEWEST), len(candidates)) if axes else 1
+    return min(max(least_shapes(axes), FEWEST), len(candidates)) if axes else 1
 
 
 def varying(request: TuningRequest, shapes: Iterable[Mapping[str, object]]) -> tuple[str, ...]:

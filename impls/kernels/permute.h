@@ -133,7 +133,7 @@ void copy_rows(const T* from, T* to, const Steps& all) {
   outer.step[all.count - 1] = cut(piece, kLongRow);
   const bool streamed = is_streamed(all.elements * sizeof(T));
   // Few rows that go on in the source, rather than many far apart: as many runs in the target. Not
-  // where these stay in cache, whose sets they would share: then it takes up to six times as long.
+  // where these stay in cache, whose sets they would share: benchmarks/floors.py shows it.
   for (int i = all.count - 2; streamed && i > 0 && all.step[i - 1].from == row.size &&
        all.step[i - 1].size < all.step[i].size; i = 0) {
     std::swap(outer.step[i - 1], outer.step[i]);

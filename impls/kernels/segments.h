@@ -51,8 +51,8 @@ struct Segments {
   }
 };
 
-// Rows that are written past the caches: less than this a third cache of 32 MiB takes up to 2.6 times
-// as fast as memory does, and what is read next is there.
+// Rows that are written past the caches: less than this a third cache of 32 MiB takes faster than
+// memory does, and what is read next is there.
 constexpr int64_t kLeastStreamedBytes = 16 << 20;
 
 // Large, so that threads seldom write to the same huge page: two that touch a fresh one at the same

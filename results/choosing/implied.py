@@ -47,6 +47,18 @@ def is_surely_slower(gap: float, error: float) -> bool:
     return gap - SURELY * error > 0
 
 
+def expected_loss(gaps: Array, errors: Array) -> Array:
+    """What the best is expected to lose to one that seems so far behind it, as a logarithm.
+
+    gaps: of the logarithms of both times, which are off by normal errors; of these the standard
+    errors.
+    """
+    scores = gaps / np.maximum(errors, 1e-12)
+    density = np.exp(-(scores**2) / 2) / math.sqrt(2 * math.pi)
+    found: Array = np.maximum(errors * (density - scores * ndtr(-scores)), 0.0)
+    return found
+
+
 def completed(rows: Sequence[Row], axes: Sequence[str]) -> tuple[Row, ...]:
     """The rows, with the times of each contender whose times are implied where it lacks some.
 
@@ -139,9 +151,7 @@ class _Ratio:
             halves=(best.halves[0] + gap + error, best.halves[1] + gap - error),
             is_implied=True,
         )
-        score = abs(gap) / error
-        density = math.exp(-(score**2) / 2) / math.sqrt(2 * math.pi)
-        return _Guess(time, error * (density - score * float(ndtr(-score))))
+        return _Guess(time, float(expected_loss(np.array(abs(gap)), np.array(error))))
 
 
 def _ratio(rows: Sequence[Row], axes: Sequence[str], name: str, best: str) -> _Ratio | None:

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import ndtr
 
 from opbench.results.choosing.between import axes_logs, times_of
-from opbench.results.choosing.implied import is_surely_slower
+from opbench.results.choosing.implied import expected_loss, is_surely_slower
 from opbench.results.choosing.rules import Array
 from opbench.results.choosing.situations import Row
 from opbench.results.choosing.surfaces import surface
@@ -76,9 +75,7 @@ class Uncertainty:
         distances: of the points from what is measured; those that are known where None.
         """
         spreads = self.spreads(self.distances if distances is None else distances)
-        scores = self.gaps / np.maximum(spreads, 1e-12)
-        density = np.exp(-(scores**2) / 2) / math.sqrt(2 * math.pi)
-        found: Array = np.maximum(spreads * (density - scores * ndtr(-scores)), 0.0)
+        found = expected_loss(self.gaps, spreads)
         found[np.arange(len(found)), self.gaps.argmin(1)] = 0.0
         return found
 
